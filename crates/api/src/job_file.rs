@@ -1,0 +1,192 @@
+//! The job file: what a person writes to describe a workload, in YAML or JSON.
+//!
+//! [`JobFile`] holds the file as written, so that it round-trips; [`JobFile::resolve`] reads every
+//! value and fills every default. An unknown field is an error, never ignored.
+
+mod file_of;
+mod parse;
+mod resolve;
+mod resolved;
+mod scalar;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use parse::{DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
+pub use resolved::{
+    Checkpoint, Outputs, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Topology,
+    TopologyLevel, WorkloadKind,
+};
+pub use scalar::Scalar;
+
+/// A job file as written. Defaults are those of [`JobFile::resolve`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// What kind of work it is.
+    #[serde(rename = "type")]
+    pub kind: WorkloadKind,
+    /// The workload's name.
+    pub name: String,
+    /// `organisation/project`, or a project's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// A container image; a plain process if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// `16`, or `8..16` if elastic; 1 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Scalar>,
+    /// What each node must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourcesText>,
+    /// How close the nodes must be to each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<TopologyText>,
+    /// Shell commands that prepare each node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<String>,
+    /// Shell commands that do the work.
+    pub run: String,
+    /// Environment variables.
+    #[serde(
+        default,
+        alias = "env",
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "scalar::environment"
+    )]
+    pub environment: BTreeMap<String, Scalar>,
+    /// Read-only inputs by mount path: `/data: "dataset://nlp/corpus@v12"`, or `model://…`.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "scalar::unique_map"
+    )]
+    pub data: BTreeMap<String, String>,
+    /// How it is stopped so that it can go on later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointText>,
+    /// What it may use at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsText>,
+    /// When it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryText>,
+    /// Where it may run; may only tighten the project's policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residency: Option<ResidencyText>,
+    /// What it makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<OutputsText>,
+    /// The port of a service; chosen by the engine if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Scalar>,
+    /// -1000 to 1000, larger first; 0 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Scalar>,
+}
+
+/// What each node must have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobResources")]
+pub struct ResourcesText {
+    /// `4` of any model or `GB200:4`; none if absent.
+    #[serde(default, alias = "accelerators", skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Scalar>,
+    /// Cores: `4`, `0.5`, or `64..` for at least; 1 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Scalar>,
+    /// `400GB`, `16GiB`, or `400GB..` for at least; 1 GiB if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Scalar>,
+}
+
+/// How close nodes must be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobTopology")]
+pub struct TopologyText {
+    /// The wanted level; the site if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<TopologyLevel>,
+    /// Only groups of so many nodes must be that close; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<Scalar>,
+    /// The level to fall back to; the same level if absent.
+    #[serde(default, rename = "else", skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<TopologyLevel>,
+}
+
+/// How a job is stopped so that it can go on later.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobCheckpoint")]
+pub struct CheckpointText {
+    /// Where checkpoints are; none are kept if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The signal sent first; TERM if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<StopSignal>,
+    /// Time between the signal and SIGKILL, such as `300s`; 30s if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<String>,
+}
+
+/// What a job may use at most.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobLimits")]
+pub struct LimitsText {
+    /// Longest run of an attempt, such as `24h`; 24h if absent, none for a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Most that it may cost, such as `12000 EUR`; only the project's budgets if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Scalar>,
+}
+
+/// When a job is tried again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobRetry")]
+pub struct RetryText {
+    /// After what; node-failure and preempted if absent, for a service also failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Vec<RetryCause>>,
+    /// Most retries, 0 to 1000; 0 if absent, 100 for a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Scalar>,
+}
+
+/// Where a job may run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobResidency")]
+pub struct ResidencyText {
+    /// Two-letter codes; wherever policy allows if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub countries: Option<Vec<String>>,
+    /// `public`, `internal`, `confidential` or `restricted`; that of the inputs if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+}
+
+/// What a job makes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "JobOutputs")]
+pub struct OutputsText {
+    /// Where the model goes as a new version: `registry://project/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Where the dataset goes as a new version: `registry://project/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+}
+
+#[cfg(test)]
+mod tests;

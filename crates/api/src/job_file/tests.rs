@@ -1,0 +1,271 @@
+//! Checks of the job file: what is read, what is refused and how, and that it round-trips.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{decode, problem::Code};
+
+/// The file of the design, with every part in use.
+const FULL: &str = r#"
+type: train
+name: llm-7b
+project: orange/nlp
+image: ghcr.io/acme/train:1.4
+nodes: 8..16
+resources: { gpu: GB200:4, cpu: 64.., memory: 400GB.. }
+topology: { within: nvlink, segment: 4, else: spine }
+setup: pip install -r requirements.txt
+run: torchrun --nnodes=$NNODES train.py
+env: { EPOCHS: 3, MODE: "1.10" }
+data: { /data: "dataset://nlp/corpus@v12", /base: "model://nlp/base" }
+checkpoint: { path: /ckpt, signal: USR1, grace: 300s }
+limits: { time: 24h, budget: 12000 EUR }
+retry: { on: [preempted, node-failure, preempted], max: 5 }
+residency: { countries: [FR, DE, FR], class: restricted }
+outputs: { model: "registry://nlp/llm-7b" }
+priority: -5
+"#;
+
+const SMALL: &str = "type: batch\nname: a\nproject: o/p\nrun: 'true'\n";
+
+fn resolved(text: &str) -> ResolvedJob {
+    JobFile::parse(text.as_bytes()).unwrap().resolve().unwrap()
+}
+
+fn check_unreadable(text: &str, expected: Expect) {
+    expected.assert_eq(&JobFile::parse_all(text.as_bytes()).unwrap_err().to_string());
+}
+
+fn check_unresolved(change: &str, expected: Expect) {
+    let job = JobFile::parse(format!("{SMALL}{change}").as_bytes()).unwrap();
+    let errors = job.resolve().unwrap_err();
+    let lines: Vec<String> =
+        errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn a_full_file_is_read() {
+    let job = resolved(FULL);
+    assert_eq!((job.kind, job.nodes_min, job.nodes_max), (WorkloadKind::Train, 8, 16));
+    assert_eq!(job.gpus.model.as_deref(), Some("GB200"));
+    assert_eq!((job.gpus.count.0, job.cpu.least.0, job.cpu.open), (4, 64_000, true));
+    assert_eq!((job.memory.least.0, job.memory.open), (400_000_000_000, true));
+    assert_eq!(job.topology.segment, Some(4));
+    assert_eq!(job.topology.otherwise, TopologyLevel::Spine);
+    assert_eq!(job.environment.get("EPOCHS").map(String::as_str), Some("3"));
+    assert_eq!(job.environment.get("MODE").map(String::as_str), Some("1.10"));
+    assert_eq!(job.inputs["/data"].to_string(), "dataset://nlp/corpus@v12");
+    assert_eq!(job.inputs["/base"].to_string(), "model://nlp/base");
+    assert_eq!((job.checkpoint.signal, job.checkpoint.grace.as_secs()), (StopSignal::Usr1, 300));
+    assert_eq!(job.budget.map(|b| b.0), Some(12_000_000_000));
+    assert_eq!(job.retry.on, [RetryCause::NodeFailure, RetryCause::Preempted]);
+    assert_eq!(job.residency.countries.len(), 2);
+    assert_eq!(job.outputs.model.as_ref().unwrap().to_string(), "nlp/llm-7b");
+    assert_eq!(job.priority, -5);
+    assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
+}
+
+#[test]
+fn every_default_is_filled_and_shown() {
+    expect![[r"
+        type: batch
+        name: a
+        project: o/p
+        nodes: '1'
+        resources:
+          gpu: '0'
+          cpu: '1'
+          memory: 1GiB
+        topology:
+          within: site
+          else: site
+        run: 'true'
+        checkpoint:
+          signal: TERM
+          grace: 30s
+        limits:
+          time: 86400s
+        retry:
+          on:
+          - node-failure
+          - preempted
+          max: 0
+        residency: {}
+        outputs: {}
+        priority: 0
+    "]]
+    .assert_eq(&resolved(SMALL).to_file().to_yaml().unwrap());
+    let service = resolved(&SMALL.replace("batch", "service"));
+    assert_eq!((service.time_limit, service.retry.max, service.retry.on.len()), (None, 100, 3));
+}
+
+#[test]
+fn a_resolved_job_writes_a_file_of_the_same_job() {
+    for text in [FULL, SMALL, &SMALL.replace("batch", "service")] {
+        let job = resolved(text);
+        let yaml = job.to_file().to_yaml().unwrap();
+        assert_eq!(resolved(&yaml), job, "{yaml}");
+    }
+}
+
+#[test]
+fn an_unknown_field_names_the_nearest_and_its_line() {
+    check_unreadable(
+        &format!("{SMALL}resorces: {{}}\n"),
+        expect!["line 5: `resorces`: unknown field `resorces`: did you mean `resources`?"],
+    );
+    check_unreadable(
+        &format!("{SMALL}resources:\n  cpu: 1\n  memry: 1GB\n"),
+        expect!["line 7: `resources.memry`: unknown field `memry`: did you mean `memory`?"],
+    );
+    check_unreadable(
+        &format!("{SMALL}---\n{SMALL}colour: red\n"),
+        expect![""],
+    );
+    let error = JobFile::parse(format!("{SMALL}resorces: 1\n").as_bytes()).unwrap_err();
+    assert_eq!((error.code, error.field.pointer.as_str()), (Code::UnknownField, "/resorces"));
+}
+
+#[test]
+fn a_wrong_shape_names_the_field() {
+    check_unreadable(&SMALL.replace("batch", "trian"), expect![""]);
+    check_unreadable(&format!("{SMALL}resources: {{ cpu: true }}\n"), expect![""]);
+    check_unreadable(&format!("{SMALL}env: {{ VERSION: 1.10 }}\n"), expect![""]);
+    check_unreadable(&format!("{SMALL}env:\n  A: 1\n  A: 2\n"), expect![""]);
+    check_unreadable(&format!("{SMALL}name: b\n"), expect![""]);
+    check_unreadable("type: batch\nname: a\n", expect![""]);
+    check_unreadable("a: [", expect![""]);
+    check_unreadable("- a\n", expect![""]);
+    check_unreadable("# nothing\n---\n", expect![""]);
+}
+
+#[test]
+fn a_wrong_value_names_field_value_and_remedy() {
+    check_unresolved("resources: { cpu: many, memory: 400, gpu: 'GB200:x' }", expect![""]);
+    check_unresolved("nodes: 0\nport: 80\npriority: high\nretry: { max: 5000 }", expect![""]);
+    check_unresolved("data: { data: 'x', /a/../b: 'dataset://a/b@v0' }", expect![""]);
+    check_unresolved("env: { 1A: x, PORT: 1 }\nlimits: { time: 5, budget: -3 }", expect![""]);
+    check_unresolved(
+        "residency: { countries: [FRA], class: secret }\noutputs: { model: nlp/a }",
+        expect![""],
+    );
+    check_unresolved("topology: { within: spine, else: node }\nimage: 'a b'", expect![""]);
+    let job = JobFile::parse(b"type: batch\nname: ../a\nrun: ' '\n").unwrap();
+    let errors = job.resolve().unwrap_err();
+    let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/name", "/project", "/run"]);
+}
+
+#[test]
+fn a_file_may_hold_several_documents() {
+    let text = format!("---\n# first\n{SMALL}---\n\n--- # last\n{SMALL}");
+    assert_eq!(JobFile::parse_all(text.as_bytes()).unwrap().len(), 2);
+    assert!(JobFile::parse(text.as_bytes()).is_err());
+    let many = format!("---\n{SMALL}").repeat(DOCUMENTS_MAX + 1);
+    assert_eq!(JobFile::parse_all(many.as_bytes()).unwrap_err().code, Code::PayloadTooLarge);
+}
+
+#[test]
+fn limits_of_size_and_depth_hold() {
+    let large = format!("{SMALL}setup: {}\n", "x".repeat(FILE_BYTES_MAX));
+    assert_eq!(JobFile::parse(large.as_bytes()).unwrap_err().code, Code::PayloadTooLarge);
+    let deep = format!("{SMALL}data: {}", "[".repeat(100_000));
+    assert!(JobFile::parse(deep.as_bytes()).is_err());
+    let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n";
+    assert!(JobFile::parse(bomb.as_bytes()).is_err());
+    assert!(JobFile::parse(b"\xff\xfe").is_err());
+}
+
+#[test]
+fn json_is_read_by_the_same_struct() {
+    let file = JobFile::parse(FULL.as_bytes()).unwrap();
+    let text = serde_json::to_vec(&file).unwrap();
+    assert_eq!(decode::json::<JobFile>(&text).unwrap(), file);
+    let problem = decode::json::<JobFile>(br#"{"type":"batch","nmae":"a"}"#).unwrap_err();
+    assert_eq!(problem.code(), Some(Code::UnknownField));
+    assert_eq!(problem.errors[0].pointer, "/nmae");
+    assert!(problem.detail.contains("did you mean `name`?"), "{}", problem.detail);
+    let twice = decode::json::<JobFile>(b"{} {}").unwrap_err();
+    assert_eq!(twice.code(), Some(Code::InvalidBody));
+}
+
+fn any_scalar() -> impl Strategy<Value = Scalar> {
+    prop_oneof![any::<i64>().prop_map(Scalar::Integer), any_text().prop_map(Scalar::Text)]
+}
+
+/// Texts that YAML could take for something else are among them.
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,20}",
+        "[ -~\n\t]{0,30}",
+        prop::sample::select(vec!["", "~", "true", "1e3", "0x1F", "- a", "# b", "---", "a: b"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+prop_compose! {
+    fn any_job()(
+        kind in prop::sample::select(WorkloadKind::ALL),
+        (name, run, setup) in (any_text(), any_text(), prop::option::of(any_text())),
+        (nodes, port, priority) in prop::array::uniform3(prop::option::of(any_scalar())).prop_map(|[a, b, c]| (a, b, c)),
+        cpu in prop::option::of(prop::option::of(any_scalar())),
+        environment in prop::collection::btree_map(any_text(), any_scalar(), 0..4),
+        data in prop::collection::btree_map(any_text(), any_text(), 0..4),
+        within in prop::option::of(prop::sample::select(TopologyLevel::ALL)),
+        countries in prop::option::of(prop::collection::vec(any_text(), 0..3)),
+    ) -> JobFile {
+        JobFile {
+            kind, name, run, setup, nodes, port, priority, environment, data,
+            project: None,
+            image: None,
+            resources: cpu.map(|cpu| ResourcesText { cpu, ..ResourcesText::default() }),
+            topology: Some(TopologyText { within, segment: None, otherwise: within }),
+            checkpoint: None,
+            limits: None,
+            retry: Some(RetryText { on: Some(RetryCause::ALL.to_vec()), max: None }),
+            residency: countries.map(|c| ResidencyText { countries: Some(c), class: None }),
+            outputs: None,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_file_round_trips(job in any_job()) {
+        let yaml = job.to_yaml().unwrap();
+        prop_assert_eq!(JobFile::parse(yaml.as_bytes()).unwrap(), job.clone(), "{}", yaml);
+        let json = serde_json::to_vec(&job).unwrap();
+        prop_assert_eq!(decode::json::<JobFile>(&json).unwrap(), job);
+    }
+
+    #[test]
+    fn raw_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = JobFile::parse_all(&bytes);
+        let _ = decode::json::<JobFile>(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused(at in 0..FULL.len(), with in "\\PC{0,8}", cut in 0usize..9) {
+        let start: String = FULL.chars().take(at).collect();
+        let end: String = FULL.chars().skip(at + cut).collect();
+        let text = format!("{start}{with}{end}");
+        if let Ok(jobs) = JobFile::parse_all(text.as_bytes()) {
+            for job in jobs {
+                let again = JobFile::parse(job.to_yaml().unwrap().as_bytes()).unwrap();
+                prop_assert_eq!(&again, &job);
+                let _ = job.resolve();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_environment_is_not_written() {
+    let job = JobFile::parse(SMALL.as_bytes()).unwrap();
+    assert_eq!(job.environment, BTreeMap::new());
+    assert_eq!(job.to_yaml().unwrap(), SMALL);
+}

@@ -1,0 +1,187 @@
+//! API keys and who the caller is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use units::{Id, Name, kinds};
+
+use crate::{
+    endpoint::{Endpoint, Method, Nothing, Permission},
+    nouns::common::{IdPath, Page, ProjectNamedQuery},
+    problem::Code,
+    reference::{ProjectRef, Ref},
+    text::{IdText, NameText, Timestamp},
+};
+
+/// What a key may do; each role includes those before it, except `inference`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Call `/v1` for the models of its scope, nothing else.
+    Inference,
+    /// Read.
+    Viewer,
+    /// Also run workloads and make artefacts.
+    Member,
+    /// Also manage keys, projects, budgets and policies of the organisation.
+    Administrator,
+    /// The whole platform.
+    Operator,
+}
+
+/// An API key, without its secret: only a hash of that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Key {
+    /// Its id.
+    #[schemars(with = "IdText<kinds::Key>")]
+    pub id: Id<kinds::Key>,
+    /// For people; unique in its scope.
+    #[schemars(with = "NameText")]
+    pub name: Name,
+    /// What it may do.
+    pub role: Role,
+    /// Its organisation; absent for the whole platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Organisation>>")]
+    pub organisation: Option<Id<kinds::Organisation>>,
+    /// Its project; absent for the whole organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Project>>")]
+    pub project: Option<Id<kinds::Project>>,
+    /// When it stops working; absent for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+    /// Grows with every change; the value for `If-Match`.
+    pub version: u64,
+    /// Log sequence number as of which this is true; after a change, that of its entry.
+    pub seq: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// What a key is created from. Without organisation and project it is of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyNew {
+    /// For people; unique in its scope.
+    #[schemars(with = "NameText")]
+    pub name: Name,
+    /// What it may do; not above the caller's own role.
+    pub role: Role,
+    /// Bind it to an organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<Ref<kinds::Organisation>>,
+    /// Bind it to a project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectRef>,
+    /// Seconds until it stops working; absent for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_seconds: Option<u64>,
+}
+
+/// A new key with its secret, which is shown only this once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyCreated {
+    /// The key.
+    pub key: Key,
+    /// The bearer token.
+    pub secret: String,
+}
+
+/// Who the caller is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WhoAmI {
+    /// The key.
+    #[schemars(with = "IdText<kinds::Key>")]
+    pub key: Id<kinds::Key>,
+    /// Its name.
+    #[schemars(with = "NameText")]
+    pub name: Name,
+    /// What it may do.
+    pub role: Role,
+    /// Its organisation; absent for the whole platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Organisation>>")]
+    pub organisation: Option<Id<kinds::Organisation>>,
+    /// Its project; absent for the whole organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Project>>")]
+    pub project: Option<Id<kinds::Project>>,
+    /// When it stops working.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Log sequence number as of which this is true.
+    pub as_of: u64,
+}
+
+/// `POST /api/v1/keys`: create a key and show its secret once.
+#[derive(Debug)]
+pub struct KeyCreate;
+
+impl Endpoint for KeyCreate {
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/keys";
+    const ID: &'static str = "key_create";
+    const SUMMARY: &'static str = "Create a key and show its secret once";
+    const PERMISSION: Permission = Permission::Administrator;
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::NameTaken];
+    const STATUS: u16 = 201;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = KeyNew;
+    type Response = KeyCreated;
+}
+
+/// `GET /api/v1/keys`: list keys without their secrets.
+#[derive(Debug)]
+pub struct KeyList;
+
+impl Endpoint for KeyList {
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/api/v1/keys";
+    const ID: &'static str = "key_list";
+    const SUMMARY: &'static str = "List keys without their secrets";
+    const PERMISSION: Permission = Permission::Administrator;
+    type Path = Nothing;
+    type Query = ProjectNamedQuery;
+    type Body = Nothing;
+    type Response = Page<Key>;
+}
+
+/// `DELETE /api/v1/keys/{id}`: revoke a key at once.
+#[derive(Debug)]
+pub struct KeyRevoke;
+
+impl Endpoint for KeyRevoke {
+    const METHOD: Method = Method::Delete;
+    const PATH: &'static str = "/api/v1/keys/{id}";
+    const ID: &'static str = "key_revoke";
+    const SUMMARY: &'static str = "Revoke a key at once";
+    const PERMISSION: Permission = Permission::Administrator;
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
+    type Path = IdPath<kinds::Key>;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Response = Key;
+}
+
+/// `GET /api/v1/whoami`: say who the caller is.
+#[derive(Debug)]
+pub struct Whoami;
+
+impl Endpoint for Whoami {
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/api/v1/whoami";
+    const ID: &'static str = "whoami";
+    const SUMMARY: &'static str = "Say who the caller is";
+    const DESCRIPTION: &'static str = "Any valid key may ask.";
+    const PERMISSION: Permission = Permission::Inference;
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Response = WhoAmI;
+}

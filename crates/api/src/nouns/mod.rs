@@ -1,0 +1,103 @@
+//! One file for each noun: its DTOs and its endpoints together.
+//!
+//! Every resource has `id`, its configuration, its state, `version`, `seq` and `created_at`; units
+//! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
+
+pub mod artefact;
+pub mod budget;
+pub mod common;
+pub mod cost;
+pub mod dataset;
+pub mod event;
+pub mod key;
+pub mod model;
+pub mod model_endpoint;
+pub mod node;
+pub mod organisation;
+pub mod platform;
+pub mod policy;
+pub mod price;
+pub mod project;
+pub mod proof;
+pub mod site;
+pub mod workload;
+pub mod workload_insight;
+
+use crate::operation::Operation;
+
+/// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
+#[must_use]
+pub fn endpoints() -> Vec<Operation> {
+    vec![
+        Operation::of::<organisation::OrganisationCreate>(),
+        Operation::of::<organisation::OrganisationList>(),
+        Operation::of::<organisation::OrganisationGet>(),
+        Operation::of::<project::ProjectCreate>(),
+        Operation::of::<project::ProjectList>(),
+        Operation::of::<project::ProjectGet>(),
+        Operation::of::<key::KeyCreate>(),
+        Operation::of::<key::KeyList>(),
+        Operation::of::<key::KeyRevoke>(),
+        Operation::of::<key::Whoami>(),
+        Operation::of::<policy::PolicySet>(),
+        Operation::of::<policy::PolicyList>(),
+        Operation::of::<policy::PolicyGet>(),
+        Operation::of::<site::SiteCreate>(),
+        Operation::of::<site::SiteList>(),
+        Operation::of::<site::SiteGet>(),
+        Operation::of::<node::NodeCreate>(),
+        Operation::of::<node::NodeList>(),
+        Operation::of::<node::NodeGet>(),
+        Operation::of::<node::NodeCordon>(),
+        Operation::of::<node::NodeUncordon>(),
+        Operation::of::<node::NodeDrain>(),
+        Operation::of::<budget::BudgetCreate>(),
+        Operation::of::<budget::BudgetList>(),
+        Operation::of::<budget::BudgetGet>(),
+        Operation::of::<price::PriceSet>(),
+        Operation::of::<price::PriceGet>(),
+        Operation::of::<artefact::BlobPut>(),
+        Operation::of::<artefact::BlobGet>(),
+        Operation::of::<artefact::ManifestCreate>(),
+        Operation::of::<artefact::ManifestGet>(),
+        Operation::of::<dataset::DatasetCreate>(),
+        Operation::of::<dataset::DatasetList>(),
+        Operation::of::<dataset::DatasetGet>(),
+        Operation::of::<dataset::DatasetVersionCreate>(),
+        Operation::of::<dataset::DatasetVersionList>(),
+        Operation::of::<model::ModelCreate>(),
+        Operation::of::<model::ModelList>(),
+        Operation::of::<model::ModelGet>(),
+        Operation::of::<model::ModelVersionCreate>(),
+        Operation::of::<model::ModelVersionList>(),
+        Operation::of::<model::ModelVersionGet>(),
+        Operation::of::<model::EvaluationCreate>(),
+        Operation::of::<workload::WorkloadCreate>(),
+        Operation::of::<workload::WorkloadList>(),
+        Operation::of::<workload::WorkloadGet>(),
+        Operation::of::<workload::WorkloadStop>(),
+        Operation::of::<workload_insight::WorkloadPlan>(),
+        Operation::of::<workload_insight::WorkloadExplain>(),
+        Operation::of::<workload_insight::WorkloadLogs>(),
+        Operation::of::<workload_insight::WorkloadMetrics>(),
+        Operation::of::<workload_insight::WorkloadEvents>(),
+        Operation::of::<model_endpoint::EndpointCreate>(),
+        Operation::of::<model_endpoint::EndpointList>(),
+        Operation::of::<model_endpoint::EndpointGet>(),
+        Operation::of::<model_endpoint::EndpointDelete>(),
+        Operation::of::<cost::CostGet>(),
+        Operation::of::<cost::InvoiceDraftGet>(),
+        Operation::of::<event::EventList>(),
+        Operation::of::<proof::LogCheckpointGet>(),
+        Operation::of::<proof::LogKeyGet>(),
+        Operation::of::<proof::LogTileGet>(),
+        Operation::of::<proof::ReceiptGet>(),
+        Operation::of::<proof::AuditVerify>(),
+        Operation::of::<platform::Healthz>(),
+        Operation::of::<platform::Readyz>(),
+        Operation::of::<platform::Metrics>(),
+        Operation::of::<platform::OpenapiGet>(),
+        Operation::of::<platform::ProblemGet>(),
+        Operation::of::<platform::BackupGet>(),
+    ]
+}

@@ -1,0 +1,73 @@
+//! Choice of a replica: the less busy of two drawn ones ("power of two choices").
+//!
+//! Load is the number of requests this gateway has outstanding; draws come from a counter put
+//! through a mixing function, so a seed repeats them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+#[cfg(test)]
+mod tests;
+
+/// Replicas remembered before idle ones are forgotten.
+const REPLICAS_MAX: usize = 4_096;
+
+/// Outstanding requests per replica.
+#[derive(Debug, Clone)]
+pub(crate) struct Balance {
+    counter: Arc<AtomicU64>,
+    outstanding: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+/// One outstanding request at a replica; counted until dropped.
+#[derive(Debug)]
+pub(crate) struct Outstanding {
+    /// The replica as `host:port`.
+    pub(crate) replica: String,
+    outstanding: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Balance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { counter: Arc::new(AtomicU64::new(seed)), outstanding: Arc::default() }
+    }
+
+    /// Chooses among the replicas that were not tried; `None` when none is left.
+    pub(crate) fn choose(&self, replicas: &[String], tried: &[String]) -> Option<Outstanding> {
+        let left: Vec<&String> = replicas.iter().filter(|r| !tried.contains(r)).collect();
+        let draw = mix(self.counter.fetch_add(1, Ordering::Relaxed));
+        let count = u64::try_from(left.len()).unwrap_or(u64::MAX);
+        let first = draw.checked_rem(count)?;
+        // The second draw is among the others; with one replica both are the same.
+        let step = (draw >> 32).checked_rem(count.saturating_sub(1)).map_or(0, |rest| rest + 1);
+        let pick = |index: u64| left.get(usize::try_from(index % count).unwrap_or(0)).copied();
+        let (first, second) = (pick(first)?, pick(first.saturating_add(step))?);
+        let mut loads = self.outstanding.lock().unwrap_or_else(PoisonError::into_inner);
+        let load = |name: &String| loads.get(name).copied().unwrap_or(0);
+        let chosen = if load(second) < load(first) { second } else { first };
+        if loads.len() >= REPLICAS_MAX {
+            loads.retain(|_, load| *load > 0);
+        }
+        let load = loads.entry(chosen.clone()).or_insert(0);
+        *load = load.saturating_add(1);
+        Some(Outstanding { replica: chosen.clone(), outstanding: Arc::clone(&self.outstanding) })
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        let mut loads = self.outstanding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(load) = loads.get_mut(&self.replica) {
+            *load = load.saturating_sub(1);
+        }
+    }
+}
+
+/// The output function of SplitMix64 (Steele, Lea, Flood 2014): spreads a counter over 64 bits.
+const fn mix(counter: u64) -> u64 {
+    let mut z = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

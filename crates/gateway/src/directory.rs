@@ -1,0 +1,80 @@
+//! What the gateway asks the application: who calls, which models there are, where they run.
+//!
+//! Answers must come from memory: the methods are called on the request path and must not block.
+
+use units::{Id, kinds};
+
+/// The application's view of keys, models and replicas.
+pub trait Directory: Send + Sync + 'static {
+    /// Who holds this bearer key.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidKey`] for a key that is unknown, expired or revoked; any other refusal
+    /// that concerns the key as a whole.
+    fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal>;
+
+    /// The models this caller may see.
+    fn models(&self, caller: &Caller) -> Vec<ModelCard>;
+
+    /// Where a request of this caller for a public model name goes now.
+    ///
+    /// # Errors
+    /// [`Refusal::ModelNotFound`] when the name is unknown or its existence is secret from the
+    /// caller, and the refusals for access, budget, rate and missing replicas.
+    fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
+
+    /// The highest roll-up sequence of this gateway already in the log; 0 for none.
+    fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64;
+}
+
+/// The holder of an accepted key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The key.
+    pub key: Id<kinds::Key>,
+    /// The project that pays.
+    pub project: Id<kinds::Project>,
+}
+
+/// One public model, as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelCard {
+    /// The public name; may contain `/` and `:`.
+    pub id: String,
+    /// When it was published, in seconds since 1970.
+    pub created_unix_s: i64,
+    /// Who offers it.
+    pub owned_by: String,
+    /// Longest context in tokens.
+    pub context_tokens_max: u64,
+    /// Whether it came from a fine-tuning job here.
+    pub fine_tuned: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The endpoint that is metered.
+    pub endpoint: Id<kinds::Endpoint>,
+    /// The name under which the replicas know the model.
+    pub upstream_model: String,
+    /// Ready replicas as `host:port`, spoken to in plain HTTP/1.1.
+    pub replicas: Vec<String>,
+}
+
+/// Why the application refuses a request; rendered in OpenAI's error envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 401: the key is unknown, expired or revoked.
+    InvalidKey,
+    /// 404: no such model for this caller.
+    ModelNotFound,
+    /// 403: the caller is known but may not do this.
+    Forbidden,
+    /// 429 of type `insufficient_quota`: a budget is used up; retrying does not help.
+    BudgetExhausted,
+    /// 503 with `Retry-After`: the model exists but nothing serves it now.
+    NoReplica,
+    /// 429 with `Retry-After`: too many requests.
+    RateLimited,
+}

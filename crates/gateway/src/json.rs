@@ -1,0 +1,140 @@
+//! One level of a JSON object: its fields in order, each value as the text it came as.
+//!
+//! Values that are not looked at are passed on byte for byte, so no number loses digits and no
+//! field is dropped. Nesting is checked before anything recursive runs; keys must not repeat, so
+//! that the gateway and the engine cannot read different values from one body.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// Most fields on the top level of an object.
+const FIELDS_MAX: usize = 256;
+/// Deepest nesting of arrays and objects.
+const DEPTH_MAX: usize = 128;
+
+/// The fields of an object; values are valid JSON texts.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Fields<'a> {
+    entries: Vec<(String, Cow<'a, str>)>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When the bytes are not one JSON object in UTF-8, nest too deep, have too many fields or
+    /// repeat one.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, serde_json::Error> {
+        if !depth_within(bytes, DEPTH_MAX) {
+            return Err(serde_json::Error::custom(format!("nested deeper than {DEPTH_MAX}")));
+        }
+        serde_json::from_slice(bytes)
+    }
+
+    /// The JSON text of a field; a field that is `null` counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.entries.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_ref()).filter(|value| *value != "null")
+    }
+
+    /// Whether a field is there, `null` included.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key == name)
+    }
+
+    /// Replaces a field in its place or appends it; `json` must be a JSON text.
+    pub(crate) fn set(&mut self, name: &str, json: String) {
+        match self.entries.iter_mut().find(|(key, _)| key == name) {
+            Some((_, value)) => *value = Cow::Owned(json),
+            None => self.entries.push((name.into(), Cow::Owned(json))),
+        }
+    }
+
+    /// Removes a field.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.entries.retain(|(key, _)| key != name);
+    }
+
+    /// The object as JSON.
+    pub(crate) fn to_json(&self) -> String {
+        let length: usize = self.entries.iter().map(|(k, v)| k.len() + v.len() + 4).sum();
+        let mut text = String::with_capacity(length + 2);
+        text.push('{');
+        for (index, (key, value)) in self.entries.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&quote(key));
+            text.push(':');
+            text.push_str(value);
+        }
+        text.push('}');
+        text
+    }
+}
+
+/// A text as a JSON string.
+pub(crate) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Whether a JSON text is an array without elements.
+pub(crate) fn is_empty_array(json: &str) -> bool {
+    json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| {
+        inside.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+    })
+}
+
+/// Whether brackets outside strings never nest deeper than `depth_max`.
+fn depth_within(bytes: &[u8], depth_max: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (true, b'"') => in_string = false,
+            (true, _) => {}
+            (false, b'"') => in_string = true,
+            (false, b'[' | b'{') => depth = depth.saturating_add(1),
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (false, _) => {}
+        }
+        if depth > depth_max {
+            return false;
+        }
+    }
+    true
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut fields = Fields::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value: &'de RawValue = map.next_value()?;
+                    if fields.entries.len() >= FIELDS_MAX {
+                        return Err(M::Error::custom(format!("more than {FIELDS_MAX} fields")));
+                    }
+                    if fields.has(&key) {
+                        return Err(M::Error::custom("a field is given twice"));
+                    }
+                    fields.entries.push((key, Cow::Borrowed(value.get())));
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}

@@ -1,0 +1,54 @@
+//! The OpenAI-compatible data plane: routing, streaming, limits and metering.
+//!
+//! INVARIANT: a stream is never buffered as a whole, and the usage of a finished request is written
+//! exactly once or is visibly missing (a counter, a warning or a gap in the roll-up sequence says so).
+//! This crate knows neither the kernel nor the store: the application wires it through
+//! [`Directory`] (who may call what, and where it runs) and [`UsageSink`] (where roll-ups go).
+//!
+//! The listener belongs to the application; it should set `TCP_NODELAY` on accepted connections,
+//! or small chunks wait for the client's delayed acknowledgement.
+
+mod answer;
+mod balance;
+mod cards;
+mod config;
+mod directory;
+mod error;
+mod json;
+mod limit;
+mod meter;
+mod metrics;
+mod proxy;
+mod relay;
+mod request;
+mod sse;
+mod tally;
+mod upstream;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+pub use futures_util::future::BoxFuture;
+
+pub use crate::config::{Clock, GatewayConfig, MeterConfig};
+pub use crate::directory::{Caller, Directory, ModelCard, Refusal, Route};
+pub use crate::meter::{Meter, MeterError};
+pub use crate::metrics::Metrics;
+pub use crate::usage::{Rollup, SinkError, UsageSink};
+
+/// Builds the routes `GET /v1/models`, `GET /v1/models/{id}`, `POST /v1/chat/completions` and
+/// `POST /v1/completions`, all under bearer keys.
+///
+/// Counters are those of [`Meter::metrics`]; [`Meter::run`] must be spawned beside the server, or
+/// usage stays in the spool folder.
+pub fn router(config: GatewayConfig, directory: Arc<dyn Directory>, meter: Meter) -> Router {
+    let gateway = Arc::new(proxy::Gateway::new(config, directory, meter));
+    Router::new()
+        .route("/v1/models", get(cards::list))
+        .route("/v1/models/{*id}", get(cards::show))
+        .route("/v1/chat/completions", post(proxy::chat))
+        .route("/v1/completions", post(proxy::text))
+        .with_state(gateway)
+}

@@ -1,0 +1,172 @@
+//! Counters of the data plane in Prometheus' text form.
+//!
+//! Labels name status classes only: never a tenant, key or model, which would leak through
+//! monitoring and grow without bound.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the time-to-first-token buckets in milliseconds, with their text in seconds.
+const BUCKETS: [(u64, &str); 12] = [
+    (5, "0.005"),
+    (10, "0.01"),
+    (25, "0.025"),
+    (50, "0.05"),
+    (100, "0.1"),
+    (250, "0.25"),
+    (500, "0.5"),
+    (1_000, "1"),
+    (2_500, "2.5"),
+    (5_000, "5"),
+    (10_000, "10"),
+    (30_000, "30"),
+];
+
+/// A counter or gauge.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds; relaxed, since figures are read one by one.
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All counters of one gateway.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    classes: [Count; 4],
+    in_flight: Count,
+    ttft_buckets: [Count; BUCKETS.len()],
+    ttft_count: Count,
+    ttft_sum_us: Count,
+    pub(crate) prompt_tokens: Count,
+    pub(crate) completion_tokens: Count,
+    pub(crate) upstream_errors: Count,
+    pub(crate) streams_broken: Count,
+    pub(crate) usage_estimated: Count,
+    pub(crate) spool_lines_corrupt: Count,
+    pub(crate) spool_write_errors: Count,
+    pub(crate) rollups_delivered: Count,
+    pub(crate) rollup_errors: Count,
+}
+
+/// A request counted as in flight until dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(std::sync::Arc<Metrics>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.sub(1);
+    }
+}
+
+impl Metrics {
+    /// Counts a request as in flight.
+    pub(crate) fn begin(self: &std::sync::Arc<Self>) -> InFlight {
+        self.in_flight.add(1);
+        InFlight(std::sync::Arc::clone(self))
+    }
+
+    /// Counts an answer by its status class.
+    pub(crate) fn answered(&self, status: http::StatusCode) {
+        let class = match status.as_u16() {
+            0..300 => 0,
+            300..400 => 1,
+            400..500 => 2,
+            _ => 3,
+        };
+        if let Some(count) = self.classes.get(class) {
+            count.add(1);
+        }
+    }
+
+    /// Counts the time from a request's arrival to its first token.
+    pub(crate) fn first_token(&self, after: Duration) {
+        for ((bound_ms, _), count) in BUCKETS.iter().zip(&self.ttft_buckets) {
+            if after <= Duration::from_millis(*bound_ms) {
+                count.add(1);
+            }
+        }
+        self.ttft_count.add(1);
+        self.ttft_sum_us.add(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Requests in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.get()
+    }
+
+    /// Spool lines that could not be read at start; each may be one request's usage lost.
+    #[must_use]
+    pub fn spool_lines_corrupt(&self) -> u64 {
+        self.spool_lines_corrupt.get()
+    }
+
+    /// The text for `/metrics` (Prometheus exposition format 0.0.4).
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(4_096);
+        head(&mut out, "requests_total", "counter", "Answers by status class.");
+        for (class, count) in ["2xx", "3xx", "4xx", "5xx"].iter().zip(&self.classes) {
+            line(&mut out, &format!("requests_total{{class=\"{class}\"}}"), count.get());
+        }
+        head(&mut out, "in_flight_requests", "gauge", "Requests being answered.");
+        line(&mut out, "in_flight_requests", self.in_flight.get());
+        for (name, help, count) in self.plain() {
+            head(&mut out, name, "counter", help);
+            line(&mut out, name, count.get());
+        }
+        self.render_ttft(&mut out);
+        out
+    }
+
+    fn plain(&self) -> [(&'static str, &'static str, &Count); 9] {
+        [
+            ("prompt_tokens_total", "Tokens read.", &self.prompt_tokens),
+            ("completion_tokens_total", "Tokens written.", &self.completion_tokens),
+            ("upstream_errors_total", "Attempts a replica failed.", &self.upstream_errors),
+            ("streams_broken_total", "Streams that ended early.", &self.streams_broken),
+            ("usage_estimated_total", "Requests with estimated tokens.", &self.usage_estimated),
+            ("spool_lines_corrupt_total", "Unreadable spool lines.", &self.spool_lines_corrupt),
+            ("spool_write_errors_total", "Usage not on disk at once.", &self.spool_write_errors),
+            ("rollups_delivered_total", "Roll-ups taken by the sink.", &self.rollups_delivered),
+            ("rollup_errors_total", "Deliveries the sink refused.", &self.rollup_errors),
+        ]
+    }
+
+    fn render_ttft(&self, out: &mut String) {
+        let name = "time_to_first_token_seconds";
+        head(out, name, "histogram", "From a request's arrival to its first token.");
+        for ((_, bound), count) in BUCKETS.iter().zip(&self.ttft_buckets) {
+            line(out, &format!("{name}_bucket{{le=\"{bound}\"}}"), count.get());
+        }
+        line(out, &format!("{name}_bucket{{le=\"+Inf\"}}"), self.ttft_count.get());
+        let sum_us = self.ttft_sum_us.get();
+        let sum = format!("{}.{:06}", sum_us / 1_000_000, sum_us % 1_000_000);
+        line(out, &format!("{name}_sum"), sum);
+        line(out, &format!("{name}_count"), self.ttft_count.get());
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP cocarde_gateway_{name} {help}");
+    let _ = writeln!(out, "# TYPE cocarde_gateway_{name} {kind}");
+}
+
+fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "cocarde_gateway_{name} {value}");
+}

@@ -1,0 +1,289 @@
+//! The path of a completion: key, limits, body, route, replica, answer.
+//!
+//! Every answer leaves through [`Gateway::respond`], which gives it a request id and counts it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use units::{Id, kinds};
+
+use crate::answer;
+use crate::config::GatewayConfig;
+use crate::directory::{Caller, Directory, Refusal, Route};
+use crate::error::ApiError;
+use crate::json::quote;
+use crate::limit::{Limiter, Permit};
+use crate::meter::Meter;
+use crate::metrics::{InFlight, Metrics};
+use crate::relay::{Held, Relay, Stage};
+use crate::request::Completion;
+use crate::sse::Parser;
+use crate::tally::{End, Tally};
+use crate::upstream::{Order, Upstream};
+
+/// Largest error body of a replica that is read.
+const ERROR_BYTES_MAX: usize = 1 << 20;
+
+/// The state behind all routes.
+pub(crate) struct Gateway {
+    config: GatewayConfig,
+    directory: Arc<dyn Directory>,
+    meter: Meter,
+    metrics: Arc<Metrics>,
+    limiter: Limiter,
+    upstream: Upstream,
+    requests: AtomicU64,
+}
+
+/// What a client asked for, before it is sent on.
+struct Arrived {
+    path: &'static str,
+    started: Instant,
+    request_id: HeaderValue,
+    in_flight: InFlight,
+    permit: Permit,
+    caller: Caller,
+}
+
+/// What is known of a request once it has been sent.
+struct Asked {
+    model_json: String,
+    stream: bool,
+    include_usage: bool,
+}
+
+/// `POST /v1/chat/completions`.
+pub(crate) async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    gateway.respond(async |gateway| gateway.complete("/v1/chat/completions", request).await).await
+}
+
+/// `POST /v1/completions`.
+pub(crate) async fn text(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    gateway.respond(async |gateway| gateway.complete("/v1/completions", request).await).await
+}
+
+impl Gateway {
+    pub(crate) fn new(config: GatewayConfig, directory: Arc<dyn Directory>, meter: Meter) -> Self {
+        let (limiter, upstream) = (Limiter::new(&config), Upstream::new(&config));
+        let metrics = Arc::clone(meter.metrics());
+        let requests = AtomicU64::new(0);
+        Self { config, directory, meter, metrics, limiter, upstream, requests }
+    }
+
+    pub(crate) fn directory(&self) -> &dyn Directory {
+        self.directory.as_ref()
+    }
+
+    /// Runs a handler and finishes its answer: envelope, request id, counters.
+    pub(crate) async fn respond(
+        &self,
+        handler: impl AsyncFnOnce(&Self) -> Result<Response, ApiError>,
+    ) -> Response {
+        let mut response = handler(self).await.unwrap_or_else(IntoResponse::into_response);
+        if !response.headers().contains_key("x-request-id") {
+            response.headers_mut().insert("x-request-id", self.fresh_request_id());
+        }
+        self.metrics.answered(response.status());
+        response
+    }
+
+    /// Who calls.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, key)| key.trim())
+            .filter(|key| !key.is_empty())
+            .ok_or(Refusal::InvalidKey);
+        bearer
+            .and_then(|key| self.directory.authenticate(key))
+            .map_err(|refusal| self.refuse(refusal, ""))
+    }
+
+    /// A refusal in the envelope.
+    pub(crate) fn refuse(&self, refusal: Refusal, model: &str) -> ApiError {
+        ApiError::refusal(refusal, model, self.config.retry_after_s)
+    }
+
+    /// Unique without randomness: this gateway's own id, the time and a counter.
+    fn fresh_request_id(&self) -> HeaderValue {
+        let [.., tail_a, tail_b] = *self.meter.gateway().as_bytes();
+        let [a, b, c, d, e, f, g, h] = self.requests.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
+        let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
+        // Base 32 letters are always a valid header value.
+        HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
+    }
+
+    async fn complete(&self, path: &'static str, request: Request) -> Result<Response, ApiError> {
+        let in_flight = self.metrics.begin();
+        let caller = self.authenticate(request.headers())?;
+        let permit = match self.limiter.acquire(caller.key, Instant::now()) {
+            Ok(permit) => permit,
+            Err(exceeded) => {
+                let mut error = self.refuse(Refusal::RateLimited, "");
+                error.retry_after_s = Some(exceeded.retry_after_s);
+                let mut response = error.into_response();
+                if let Some(rate) = exceeded.rate {
+                    rate.write(response.headers_mut());
+                }
+                return Ok(response);
+            }
+        };
+        let (rate, request_id) = (permit.rate, self.fresh_request_id());
+        let arrived = Arrived {
+            path,
+            started: Instant::now(),
+            request_id: request_id.clone(),
+            in_flight,
+            permit,
+            caller,
+        };
+        let answered = self.forward(arrived, request).await;
+        let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+        response.headers_mut().insert("x-request-id", request_id);
+        if let Some(rate) = rate {
+            rate.write(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    async fn forward(&self, arrived: Arrived, request: Request) -> Result<Response, ApiError> {
+        if !self.meter.has_room() {
+            let message = "usage cannot be recorded at the moment: retry later";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let mut error = ApiError::new(status, "server_error", "metering_full", message.into());
+            error.retry_after_s = Some(self.config.retry_after_s);
+            return Err(error);
+        }
+        let body = self.read_body(request).await?;
+        let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        let route = self
+            .directory
+            .route(&arrived.caller, &asked.model)
+            .map_err(|refusal| self.refuse(refusal, &asked.model))?;
+        let estimate = asked.prompt_tokens_estimate;
+        let mut tally = Tally::new(self.meter.clone(), arrived.caller, route.endpoint, estimate);
+        let known = Asked {
+            model_json: quote(&asked.model),
+            stream: asked.stream,
+            include_usage: asked.include_usage,
+        };
+        let body = asked.into_upstream(&route.upstream_model);
+        let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
+            Ok(sent) => sent,
+            Err(error) => {
+                tally.settle(End::Failed);
+                return Err(error);
+            }
+        };
+        self.pass_on(answer, known, tally, (held, started)).await
+    }
+
+    async fn send(
+        &self,
+        arrived: Arrived,
+        route: &Route,
+        body: Bytes,
+        stream: bool,
+    ) -> Result<(http::Response<Incoming>, Held, Instant), ApiError> {
+        let timeout =
+            if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
+        let order = Order { path: arrived.path, body, request_id: &arrived.request_id, timeout };
+        let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
+        let (answer, outstanding) = sent?;
+        let Arrived { permit, in_flight, started, .. } = arrived;
+        Ok((answer, Held { _permit: permit, _in_flight: in_flight, outstanding }, started))
+    }
+
+    /// Turns a replica's answer into the client's.
+    async fn pass_on(
+        &self,
+        answer: http::Response<Incoming>,
+        asked: Asked,
+        mut tally: Tally,
+        (held, started): (Held, Instant),
+    ) -> Result<Response, ApiError> {
+        let idle = self.config.idle_timeout;
+        let (head, body) = answer.into_parts();
+        if !head.status.is_success() {
+            if head.status.is_server_error() && head.status != StatusCode::SERVICE_UNAVAILABLE {
+                self.metrics.upstream_errors.add(1);
+            }
+            tally.settle(End::Failed);
+            let told = answer::collect(body, ERROR_BYTES_MAX, idle).await.ok();
+            return Ok(answer::upstream_error(head.status, &head.headers, told.as_deref()));
+        }
+        let is_stream = is_event_stream(&head.headers);
+        let unasked = is_stream && !asked.stream;
+        if unasked || head.headers.contains_key(header::CONTENT_ENCODING) {
+            tally.settle(End::Failed);
+            let message = "the model's server answered in a form that was not asked for";
+            return Err(ApiError::bad_gateway(message));
+        }
+        if !is_stream {
+            let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
+            let response =
+                answer::completion(&head.headers, &whole, &asked.model_json, &mut tally)?;
+            self.metrics.first_token(started.elapsed());
+            tally.settle(End::Complete);
+            return Ok(response);
+        }
+        let relay = Relay {
+            upstream: body,
+            parser: Parser::new(self.config.event_bytes_max),
+            tally,
+            held,
+            model_json: asked.model_json,
+            include_usage: asked.include_usage,
+            idle,
+            started,
+            stage: Stage::Reading,
+            metrics: Arc::clone(&self.metrics),
+        };
+        let mut response = Response::new(relay.into_body());
+        let headers = response.headers_mut();
+        answer::pass_headers(&head.headers, headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // Asks reverse proxies in front of us (nginx) not to gather chunks.
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        Ok(response)
+    }
+
+    async fn read_body(&self, request: Request) -> Result<Bytes, ApiError> {
+        let bytes_max = self.config.body_bytes_max;
+        let body = request.into_body();
+        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
+            return Err(ApiError::too_large(bytes_max));
+        }
+        let collected = Limited::new(body, bytes_max).collect();
+        match tokio::time::timeout(self.config.body_timeout, collected).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
+            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
+            Err(_) => Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "invalid_request_error",
+                "request_timeout",
+                "the body came too slowly: send it again".into(),
+            )),
+        }
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim().to_ascii_lowercase().starts_with("text/event-stream"))
+}

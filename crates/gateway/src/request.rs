@@ -1,0 +1,112 @@
+//! What the gateway reads of a completion request, and how it rewrites it for a replica.
+//!
+//! Only the fields needed for routing and metering are looked at; everything else, known or not,
+//! is the engine's business and passes untouched.
+
+use bytes::Bytes;
+
+use crate::error::ApiError;
+use crate::json::{Fields, quote};
+
+#[cfg(test)]
+mod tests;
+
+/// Longest model name in characters.
+const MODEL_CHARS_MAX: usize = 256;
+/// Bytes of prompt text that count as one token where the engine did not tell.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// A request that has been understood.
+#[derive(Debug)]
+pub(crate) struct Completion<'a> {
+    /// The public model name.
+    pub(crate) model: String,
+    /// Whether the client wants events.
+    pub(crate) stream: bool,
+    /// Whether the client asked for usage in its stream.
+    pub(crate) include_usage: bool,
+    /// The gateway's guess at the prompt, used only when the engine never tells.
+    pub(crate) prompt_tokens_estimate: u64,
+    fields: Fields<'a>,
+}
+
+impl<'a> Completion<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 in OpenAI's envelope, naming the field at fault.
+    pub(crate) fn parse(
+        body: &'a [u8],
+        completion_tokens_max: Option<u64>,
+    ) -> Result<Self, ApiError> {
+        let fields = Fields::parse(body).map_err(|error| {
+            ApiError::invalid(None, format!("the body is not a usable JSON object: {error}"))
+        })?;
+        let model: String = read(&fields, "model", "a string")?.unwrap_or_default();
+        if model.is_empty() || model.chars().count() > MODEL_CHARS_MAX {
+            let message = format!(
+                "`model` is missing: give a model name of 1 to {MODEL_CHARS_MAX} characters"
+            );
+            return Err(ApiError::invalid(Some("model"), message));
+        }
+        for name in ["max_tokens", "max_completion_tokens"] {
+            let asked: Option<u64> = read(&fields, name, "a whole number, 0 or more")?;
+            if let (Some(asked), Some(most)) = (asked, completion_tokens_max)
+                && asked > most
+            {
+                let message = format!("`{name}` is {asked}, at most {most} is allowed here");
+                return Err(ApiError::invalid(Some(name), message));
+            }
+        }
+        let stream = read(&fields, "stream", "true or false")?.unwrap_or(false);
+        let include_usage = match options(&fields)? {
+            Some(options) => read(&options, "include_usage", "true or false")?.unwrap_or(false),
+            None => false,
+        };
+        let prompt_tokens_estimate = estimate_prompt(&fields);
+        Ok(Self { model, stream, include_usage, prompt_tokens_estimate, fields })
+    }
+
+    /// The body for a replica: its own model name, and usage asked for on streams.
+    pub(crate) fn into_upstream(mut self, upstream_model: &str) -> Bytes {
+        self.fields.set("model", quote(upstream_model));
+        if self.stream {
+            // Parsed without error above, so the fallback to an empty object is for absence only.
+            let mut options = options(&self.fields).ok().flatten().unwrap_or_default();
+            options.set("include_usage", "true".into());
+            let text = options.to_json();
+            self.fields.set("stream_options", text);
+        }
+        Bytes::from(self.fields.to_json())
+    }
+}
+
+/// The stream options, when given.
+fn options<'a>(fields: &'a Fields<'_>) -> Result<Option<Fields<'a>>, ApiError> {
+    fields.get("stream_options").map(|raw| Fields::parse(raw.as_bytes())).transpose().map_err(
+        |_| ApiError::invalid(Some("stream_options"), "`stream_options` must be an object".into()),
+    )
+}
+
+/// Reads a field that may be absent or null.
+fn read<T: serde::de::DeserializeOwned>(
+    fields: &Fields<'_>,
+    name: &str,
+    expected: &str,
+) -> Result<Option<T>, ApiError> {
+    fields
+        .get(name)
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|_| ApiError::invalid(Some(name), format!("`{name}` must be {expected}")))
+}
+
+/// A quarter of the prompt's bytes, or the number of elements when it is given as token ids.
+fn estimate_prompt(fields: &Fields<'_>) -> u64 {
+    let Some(prompt) = fields.get("messages").or_else(|| fields.get("prompt")) else { return 0 };
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    if prompt.starts_with('[') && !prompt.contains('"') {
+        return count(prompt.bytes().filter(|b| *b == b',').count()).saturating_add(1);
+    }
+    count(prompt.len()).div_ceil(BYTES_PER_TOKEN)
+}

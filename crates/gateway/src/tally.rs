@@ -1,0 +1,121 @@
+//! The count of one request's tokens, settled exactly once.
+//!
+//! Whoever holds the tally settles it before the end of the answer is released; if the holder
+//! is dropped instead (the client left, the task was cancelled), dropping settles it.
+
+use serde::Deserialize;
+use units::{Id, kinds};
+
+use crate::directory::Caller;
+use crate::meter::{Entry, Meter};
+
+/// The part of OpenAI's `usage` object that is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Usage {
+    /// Tokens read.
+    pub(crate) prompt_tokens: u64,
+    /// Tokens written; embeddings-like answers leave it out.
+    #[serde(default)]
+    pub(crate) completion_tokens: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The whole answer is there.
+    Complete,
+    /// The answer broke off, or the client left before it was complete.
+    Broken,
+    /// No replica did any work that reached us: no tokens.
+    Failed,
+}
+
+/// An unsettled count.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    meter: Meter,
+    caller: Caller,
+    endpoint: Id<kinds::Endpoint>,
+    prompt_tokens_estimate: u64,
+    deltas: u64,
+    usage: Option<Usage>,
+    in_band_error: bool,
+    settled: bool,
+}
+
+impl Tally {
+    /// Starts counting a request that is about to be sent.
+    pub(crate) fn new(
+        meter: Meter,
+        caller: Caller,
+        endpoint: Id<kinds::Endpoint>,
+        prompt_tokens_estimate: u64,
+    ) -> Self {
+        Self {
+            meter,
+            caller,
+            endpoint,
+            prompt_tokens_estimate,
+            deltas: 0,
+            usage: None,
+            in_band_error: false,
+            settled: false,
+        }
+    }
+
+    /// Counts one chunk that carries output; tells whether it was the first.
+    pub(crate) fn delta(&mut self) -> bool {
+        self.deltas = self.deltas.saturating_add(1);
+        self.deltas == 1
+    }
+
+    /// Takes the engine's own figures; the last ones given count.
+    pub(crate) fn usage(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+    }
+
+    /// Whether the engine has told its figures.
+    pub(crate) fn has_usage(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    /// Notes an error the engine reported inside a stream.
+    pub(crate) fn in_band_error(&mut self) {
+        self.in_band_error = true;
+    }
+
+    /// Writes the record; later calls do nothing.
+    pub(crate) fn settle(&mut self, end: End) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let (usage, estimated) = match (end, self.usage) {
+            (End::Failed, _) => (Usage { prompt_tokens: 0, completion_tokens: 0 }, false),
+            (End::Complete | End::Broken, Some(usage)) => (usage, false),
+            (End::Complete | End::Broken, None) => {
+                let prompt_tokens = self.prompt_tokens_estimate;
+                (Usage { prompt_tokens, completion_tokens: self.deltas }, true)
+            }
+        };
+        let metrics = self.meter.metrics();
+        metrics.prompt_tokens.add(usage.prompt_tokens);
+        metrics.completion_tokens.add(usage.completion_tokens);
+        metrics.usage_estimated.add(u64::from(estimated));
+        metrics.streams_broken.add(u64::from(end == End::Broken));
+        self.meter.record(Entry {
+            key: self.caller.key,
+            project: self.caller.project,
+            endpoint: self.endpoint,
+            error: self.in_band_error || end != End::Complete,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            estimated,
+        });
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.settle(End::Broken);
+    }
+}

@@ -1,0 +1,11 @@
+//! The data plane over real sockets, against a small server that speaks OpenAI.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod bench;
+mod errors;
+mod metering;
+mod models;
+mod routing;
+mod streams;
+mod upstream;

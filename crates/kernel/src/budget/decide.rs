@@ -1,0 +1,45 @@
+//! Validates budget commands.
+
+use units::MicroEuro;
+
+use super::{Command, Event};
+use crate::{Ctx, Reject, State, limits, project};
+
+pub(crate) fn decide(
+    state: &State,
+    command: &Command,
+    ctx: &Ctx,
+) -> Result<Vec<crate::Event>, Reject> {
+    let event = match command {
+        Command::Create { project, name, limit } => {
+            project::get(state, *project)?;
+            check(*limit)?;
+            let count = state.budgets_of(*project).count();
+            Reject::limit("budgets of this project", count, limits::BUDGETS_PER_PROJECT_MAX)?;
+            if state.budgets_of(*project).any(|budget| budget.name == *name) {
+                return Err(Reject::NameTaken { kind: "budget", name: name.to_string() });
+            }
+            Event::Created { id: ctx.id(0), project: *project, name: name.clone(), limit: *limit }
+        }
+        Command::SetLimit { id, limit } => {
+            let budget = state.budgets.get(id).ok_or_else(|| Reject::not_found("budget", id))?;
+            check(*limit)?;
+            if budget.limit == *limit {
+                return Ok(Vec::new());
+            }
+            Event::LimitSet { id: *id, limit: *limit }
+        }
+    };
+    Ok(vec![crate::Event::Budget(event)])
+}
+
+fn check(limit: MicroEuro) -> Result<(), Reject> {
+    if limit.0 > 0 {
+        Ok(())
+    } else {
+        Err(Reject::invalid(
+            "limit",
+            format!("`{limit}` is not above zero: give an amount such as `10 EUR`"),
+        ))
+    }
+}

@@ -1,0 +1,134 @@
+//! The invariants of a state; checked after every accepted command in tests and simulation, and by
+//! an audit.
+
+use std::collections::BTreeMap;
+
+use units::{Id, kinds};
+
+use crate::{
+    State,
+    node::Capacity,
+    workload::{Phase, Workload},
+};
+
+impl State {
+    /// Every invariant that does not hold, in plain words; empty for a sound state.
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        self.check_capacity(&mut broken);
+        self.check_references(&mut broken);
+        self.check_money(&mut broken);
+        self.check_index(&mut broken);
+        for workload in self.workloads.values() {
+            check_workload(workload, &mut broken);
+        }
+        broken
+    }
+
+    /// Allocated capacity is the sum of what placed work takes, and never exceeds what a node had.
+    fn check_capacity(&self, broken: &mut Vec<String>) {
+        let mut taken: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
+        for workload in self.workloads.values().filter(|w| w.holds_nodes()) {
+            for rank in workload.attempt().into_iter().flat_map(|attempt| &attempt.ranks) {
+                let sum = taken.entry(rank.node).or_default();
+                *sum = sum.saturating_add(workload.spec.per_node);
+            }
+        }
+        for (id, node) in &self.nodes {
+            let expected = taken.get(id).copied().unwrap_or_default();
+            if node.allocated != expected {
+                broken.push(format!(
+                    "node {id}: allocated {:?}, but its work takes {expected:?}",
+                    node.allocated
+                ));
+            }
+        }
+    }
+
+    fn check_references(&self, broken: &mut Vec<String>) {
+        for node in self.nodes.values().filter(|node| !self.sites.contains_key(&node.site)) {
+            broken.push(format!("node {} stands in no site", node.id));
+        }
+        for project in self.projects.values() {
+            if !self.organisations.contains_key(&project.organisation) {
+                broken.push(format!("project {} has no organisation", project.id));
+            }
+        }
+        for workload in self.workloads.values() {
+            if !self.projects.contains_key(&workload.project) {
+                broken.push(format!("workload {} has no project", workload.id));
+            }
+        }
+        for endpoint in self.endpoints.values() {
+            let missing = endpoint.workloads.iter().any(|id| !self.workloads.contains_key(id));
+            let model = self.models.get(&endpoint.model);
+            if missing || model.is_none_or(|m| m.version(endpoint.model_version).is_none()) {
+                broken.push(format!("endpoint {} names what does not exist", endpoint.id));
+            }
+        }
+    }
+
+    /// Every line is rated from its whole quantity; no budget is over its limit and still open.
+    fn check_money(&self, broken: &mut Vec<String>) {
+        for (key, line) in &self.usage.lines {
+            let price = units::Price { amount: key.price, per: key.per };
+            if units::rate(price, line.quantity_base).map(|rated| rated.amount) != Some(line.amount)
+            {
+                broken.push(format!("line {key:?} is not its quantity times its price"));
+            }
+        }
+        for budget in self.budgets.values().filter(|b| b.exhausted != (b.spent >= b.limit)) {
+            broken.push(format!(
+                "budget {}: spent {} of {}, exhausted {}",
+                budget.id, budget.spent, budget.limit, budget.exhausted
+            ));
+        }
+    }
+
+    /// The indices are what a rebuild would give.
+    fn check_index(&self, broken: &mut Vec<String>) {
+        let mut rebuilt = self.clone();
+        rebuilt.rebuild_index();
+        let (kept, fresh) = (&self.index, &rebuilt.index);
+        let same = kept.organisation_names == fresh.organisation_names
+            && kept.project_names == fresh.project_names
+            && kept.key_hashes == fresh.key_hashes
+            && kept.dataset_names == fresh.dataset_names
+            && kept.model_names == fresh.model_names
+            && kept.endpoint_names == fresh.endpoint_names
+            && kept.queued == fresh.queued
+            && kept.active == fresh.active
+            && kept.by_node == fresh.by_node
+            && kept.outputs_pending == fresh.outputs_pending;
+        if !same {
+            broken.push("an index differs from its rebuild".to_owned());
+        }
+    }
+}
+
+fn check_workload(workload: &Workload, broken: &mut Vec<String>) {
+    let id = workload.id;
+    let attempt = workload.attempt();
+    if workload.holds_nodes() {
+        let n_ranks = attempt.map_or(0, |attempt| attempt.ranks.len());
+        let range = workload.spec.nodes_min..=workload.spec.nodes_max;
+        if !u32::try_from(n_ranks).is_ok_and(|n| range.contains(&n)) {
+            broken.push(format!("workload {id} runs on {n_ranks} nodes, outside {range:?}"));
+        }
+        if attempt.is_none_or(|attempt| attempt.ended_at.is_some()) {
+            broken.push(format!("workload {id} holds nodes without an open attempt"));
+        }
+        if attempt.is_some_and(|attempt| !attempt.decision.allowed) {
+            broken.push(format!("workload {id} runs where policy does not allow it"));
+        }
+    } else if attempt.is_some_and(|attempt| attempt.ended_at.is_none()) {
+        broken.push(format!("workload {id} has an open attempt but holds no nodes"));
+    }
+    if workload.class < workload.spec.class {
+        broken.push(format!("workload {id} is classed below what was asked"));
+    }
+    if matches!(workload.phase, Phase::Placed { .. }) && workload.n_attempts == 0 {
+        broken.push(format!("workload {id} is placed without an attempt"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Datasets: named, classed, with content-addressed versions that never change.
+
+mod apply;
+mod decide;
+
+pub(crate) use apply::apply;
+pub(crate) use decide::decide;
+
+use serde::{Deserialize, Serialize};
+use units::{Bytes, DataClass, Digest, Id, Name, UnixMicros, kinds};
+
+use crate::{Meta, Reject, State, Subject};
+
+/// One immutable version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// From 1, without gaps.
+    pub number: u32,
+    /// The manifest that lists the files by path, digest and size.
+    pub manifest: Digest,
+    /// Files listed.
+    pub files: u32,
+    /// Bytes of all files.
+    pub size: Bytes,
+    /// Where the data comes from: generator with seed, URL, or a workload; for people and lineage.
+    pub source: String,
+    /// When it was added.
+    pub created_at: UnixMicros,
+}
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Its id.
+    pub id: Id<kinds::Dataset>,
+    /// Its owner.
+    pub project: Id<kinds::Project>,
+    /// Unique among the project's datasets.
+    pub name: Name,
+    /// How sensitive every version is.
+    pub class: DataClass,
+    /// Versions in order.
+    pub versions: Vec<Version>,
+    /// Version (for `If-Match`) and times.
+    pub meta: Meta,
+}
+
+impl Dataset {
+    /// A version by number.
+    #[must_use]
+    pub fn version(&self, number: u32) -> Option<&Version> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+}
+
+/// What can be asked about datasets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Creates one without versions.
+    Create {
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// Unique among the project's datasets.
+        name: Name,
+        /// How sensitive it is.
+        class: DataClass,
+    },
+    /// Adds a version.
+    AddVersion {
+        /// The dataset.
+        id: Id<kinds::Dataset>,
+        /// The manifest, already stored.
+        manifest: Digest,
+        /// Files listed.
+        files: u32,
+        /// Bytes of all files.
+        size: Bytes,
+        /// Where the data comes from.
+        source: String,
+    },
+}
+
+/// What can happen to datasets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// One was created.
+    Created {
+        /// Its id.
+        id: Id<kinds::Dataset>,
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// Its name.
+        name: Name,
+        /// Its class.
+        class: DataClass,
+    },
+    /// A version was added.
+    VersionAdded {
+        /// The dataset.
+        id: Id<kinds::Dataset>,
+        /// The version's number.
+        number: u32,
+        /// The manifest.
+        manifest: Digest,
+        /// Files listed.
+        files: u32,
+        /// Bytes of all files.
+        size: Bytes,
+        /// Where the data comes from.
+        source: String,
+    },
+}
+
+impl Event {
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "dataset.created",
+            Self::VersionAdded { .. } => "dataset.version_added",
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Created { id, .. } | Self::VersionAdded { id, .. } => (*id).into(),
+        }
+    }
+}
+
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Dataset>> {
+    match command {
+        Command::Create { .. } => None,
+        Command::AddVersion { id, .. } => Some(*id),
+    }
+}
+
+/// The dataset, or a refusal.
+pub(crate) fn get(state: &State, id: Id<kinds::Dataset>) -> Result<&Dataset, Reject> {
+    state.datasets.get(&id).ok_or_else(|| Reject::not_found("dataset", id))
+}

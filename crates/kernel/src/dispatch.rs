@@ -1,0 +1,88 @@
+//! The one place where commands and events find their noun: two exhaustive matches without `_`.
+
+use crate::{
+    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
+    node, organisation, policy_set, price, project, site, usage, workload,
+};
+
+/// Decides a command: the events that it would cause, or why not. Only reads.
+///
+/// An empty list is a command that is already true (a repeated report, a stop of what has ended).
+///
+/// # Errors
+/// [`Reject`]; nothing has changed.
+pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<Event>, Reject> {
+    if let Some(expected) = submission.expected_version
+        && let Some(current) = version_of(state, &submission.command)
+        && current != expected
+    {
+        return Err(Reject::VersionConflict { expected, current });
+    }
+    match &submission.command {
+        Command::Organisation(c) => organisation::decide(state, c, ctx),
+        Command::Project(c) => project::decide(state, c, ctx),
+        Command::Key(c) => key::decide(state, c, ctx),
+        Command::PolicySet(c) => policy_set::decide(state, c, ctx),
+        Command::Site(c) => site::decide(state, c, ctx),
+        Command::Node(c) => node::decide(state, c, ctx),
+        Command::Budget(c) => budget::decide(state, c, ctx),
+        Command::Price(c) => price::decide(state, c, ctx),
+        Command::Dataset(c) => dataset::decide(state, c, ctx),
+        Command::Model(c) => model::decide(state, c, ctx),
+        Command::Workload(c) => workload::decide(state, c, ctx),
+        Command::Endpoint(c) => endpoint::decide(state, c, ctx),
+        Command::Usage(c) => usage::decide(state, c, ctx),
+    }
+}
+
+/// The version of the resource that a command changes; `None` for commands that create.
+fn version_of(state: &State, command: &Command) -> Option<u64> {
+    match command {
+        Command::Organisation(_) | Command::Project(_) | Command::Usage(_) => None,
+        Command::Price(_) => state.prices.last().map(|book| book.meta.version),
+        Command::Key(c) => {
+            key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
+        }
+        Command::PolicySet(c) => policy_set::existing(state, c).map(|p| p.meta.version),
+        Command::Site(c) => {
+            site::target(c).and_then(|id| state.sites.get(&id)).map(|s| s.meta.version)
+        }
+        Command::Node(c) => {
+            node::target(c).and_then(|id| state.nodes.get(&id)).map(|n| n.meta.version)
+        }
+        Command::Budget(c) => {
+            budget::target(c).and_then(|id| state.budgets.get(&id)).map(|b| b.meta.version)
+        }
+        Command::Dataset(c) => {
+            dataset::target(c).and_then(|id| state.datasets.get(&id)).map(|d| d.meta.version)
+        }
+        Command::Model(c) => {
+            model::target(c).and_then(|id| state.models.get(&id)).map(|m| m.meta.version)
+        }
+        Command::Workload(c) => {
+            workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
+        }
+        Command::Endpoint(c) => {
+            endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
+        }
+    }
+}
+
+/// Applies an event to its noun.
+pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
+    match event {
+        Event::Organisation(e) => organisation::apply(state, e, stamp),
+        Event::Project(e) => project::apply(state, e, stamp),
+        Event::Key(e) => key::apply(state, e, stamp),
+        Event::PolicySet(e) => policy_set::apply(state, e, stamp),
+        Event::Site(e) => site::apply(state, e, stamp),
+        Event::Node(e) => node::apply(state, e, stamp),
+        Event::Budget(e) => budget::apply(state, e, stamp),
+        Event::Price(e) => price::apply(state, e, stamp),
+        Event::Dataset(e) => dataset::apply(state, e, stamp),
+        Event::Model(e) => model::apply(state, e, stamp),
+        Event::Workload(e) => workload::apply(state, e, stamp),
+        Event::Endpoint(e) => endpoint::apply(state, e, stamp),
+        Event::Usage(e) => usage::apply(state, e, stamp),
+    }
+}

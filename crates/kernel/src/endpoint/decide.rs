@@ -1,0 +1,60 @@
+//! Validates endpoint commands.
+
+use super::{Command, Event};
+use crate::{Ctx, Reject, State, limits, model, model::Artefact, workload};
+
+pub(crate) fn decide(
+    state: &State,
+    command: &Command,
+    ctx: &Ctx,
+) -> Result<Vec<crate::Event>, Reject> {
+    match command {
+        Command::Create { project, name, model, model_version, replicas, service } => {
+            Reject::limit("endpoints", state.endpoints.len(), limits::ENDPOINTS_MAX)?;
+            if state.endpoint_by_name(*project, name).is_some() {
+                return Err(Reject::NameTaken { kind: "endpoint", name: name.to_string() });
+            }
+            if !(1..=limits::REPLICAS_MAX).contains(replicas) {
+                let message =
+                    format!("`{replicas}` is out of range: 1 to {}", limits::REPLICAS_MAX);
+                return Err(Reject::invalid("replicas", message));
+            }
+            let artefact = Artefact::Model { id: *model, version: *model_version };
+            model::resolve(state, artefact)?;
+            let serves = service.inputs.iter().any(|input| input.artefact == artefact);
+            if service.kind != workload::Kind::Service || !serves {
+                let message = "must be of type `service` with the model version as an input";
+                return Err(Reject::invalid("service", message));
+            }
+            let mut workloads = Vec::new();
+            let mut submissions = Vec::new();
+            for number in 1..=*replicas {
+                let id = ctx.id(u16::try_from(number).unwrap_or(u16::MAX));
+                submissions.push(workload::submit(state, *project, service, id)?);
+                workloads.push(id);
+            }
+            let created = Event::Created {
+                id: ctx.id(0),
+                project: *project,
+                name: name.clone(),
+                model: *model,
+                model_version: *model_version,
+                workloads,
+            };
+            let created = crate::Event::Endpoint(created);
+            Ok(std::iter::once(created).chain(submissions).collect())
+        }
+        Command::Delete { id } => {
+            let endpoint =
+                state.endpoints.get(id).ok_or_else(|| Reject::not_found("endpoint", id))?;
+            if endpoint.deleted_at.is_some() {
+                return Ok(Vec::new());
+            }
+            let stops = endpoint.workloads.iter().filter_map(|id| {
+                workload::stop_one(state, *id, workload::StopCause::EndpointDeleted)
+            });
+            let deleted = crate::Event::Endpoint(Event::Deleted { id: *id });
+            Ok(std::iter::once(deleted).chain(stops).collect())
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Endpoints: a public model name with `service` workloads behind it.
+//!
+//! States: active → deleted (its services are stopped; the record stays for the bill).
+
+mod apply;
+mod decide;
+
+pub(crate) use apply::apply;
+pub(crate) use decide::decide;
+
+use serde::{Deserialize, Serialize};
+use units::{Id, Name, UnixMicros, kinds};
+
+use crate::{Meta, State, Subject, workload};
+
+/// A public model name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: Id<kinds::Endpoint>,
+    /// Its owner.
+    pub project: Id<kinds::Project>,
+    /// The model name that clients ask for; unique in the project among endpoints not deleted.
+    pub name: Name,
+    /// The model behind it.
+    pub model: Id<kinds::Model>,
+    /// Its version.
+    pub model_version: u32,
+    /// The services behind it.
+    pub workloads: Vec<Id<kinds::Workload>>,
+    /// Since when it is deleted.
+    pub deleted_at: Option<UnixMicros>,
+    /// Version and times.
+    pub meta: Meta,
+}
+
+impl Endpoint {
+    /// Addresses that answer their health probe now.
+    #[must_use]
+    pub fn ready_addresses(&self, state: &State) -> Vec<String> {
+        let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
+        services.flat_map(workload::Workload::ready_addresses).collect()
+    }
+}
+
+/// What can be asked about endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Creates one with its services.
+    Create {
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The model.
+        model: Id<kinds::Model>,
+        /// Its version.
+        model_version: u32,
+        /// How many services.
+        replicas: u32,
+        /// How each is run; its kind must be `service` and the model version one of its inputs.
+        service: Box<workload::Spec>,
+    },
+    /// Deletes one and stops its services.
+    Delete {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+    },
+}
+
+/// What can happen to endpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// One was created; its services follow as events of their own.
+    Created {
+        /// Its id.
+        id: Id<kinds::Endpoint>,
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The model.
+        model: Id<kinds::Model>,
+        /// Its version.
+        model_version: u32,
+        /// The services.
+        workloads: Vec<Id<kinds::Workload>>,
+    },
+    /// One was deleted.
+    Deleted {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+    },
+}
+
+impl Event {
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "endpoint.created",
+            Self::Deleted { .. } => "endpoint.deleted",
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Created { id, .. } | Self::Deleted { id } => (*id).into(),
+        }
+    }
+}
+
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
+    match command {
+        Command::Create { .. } => None,
+        Command::Delete { id } => Some(*id),
+    }
+}

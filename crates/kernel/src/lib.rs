@@ -1,0 +1,57 @@
+//! The state machine: command → [`decide`] → events → append → [`State::apply`].
+//!
+//! Invariant: state is the fold of the events and nothing else. `decide` only reads; `apply` is the
+//! only mutation, synchronous, and never fails; every accepted command leaves [`State::check`] true.
+//! Time, ids and randomness are inputs ([`Ctx`]), so a replay gives the same state byte for byte.
+//! Nothing here reads a clock, draws a random number, or does I/O.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::wildcard_enum_match_arm
+)]
+
+pub mod access;
+pub mod audit;
+pub mod budget;
+mod check;
+mod command;
+mod ctx;
+pub mod dataset;
+mod desired;
+mod dispatch;
+pub mod endpoint;
+mod event;
+mod idempotency;
+pub mod key;
+pub mod limits;
+pub mod model;
+pub mod node;
+pub mod organisation;
+pub mod policy_set;
+pub mod price;
+pub mod project;
+mod reject;
+mod schedule;
+pub mod site;
+mod state;
+mod subject;
+pub mod usage;
+pub mod workload;
+
+pub use command::{Command, Submission};
+pub use ctx::{Actor, Ctx};
+pub use desired::{DesiredProcess, Goal, desired};
+pub use dispatch::decide;
+pub use event::{Entry, EntryError, Event, Idempotency};
+pub use idempotency::Remembered;
+pub use reject::{Refused, Reject};
+pub use schedule::{Scheduling, explain, proposals, scheduling_problem};
+pub use state::{Meta, Stamp, State};
+pub use subject::Subject;
+
+#[cfg(test)]
+mod tests;

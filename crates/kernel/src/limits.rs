@@ -1,0 +1,70 @@
+//! The largest size of every collection and text; asserted in `decide`, shown in the API.
+
+/// Organisations on one platform.
+pub const ORGANISATIONS_MAX: usize = 10_000;
+/// Projects on one platform.
+pub const PROJECTS_MAX: usize = 100_000;
+/// API keys that are neither revoked nor forgotten.
+pub const KEYS_MAX: usize = 200_000;
+/// Sites.
+pub const SITES_MAX: usize = 1_000;
+/// Nodes.
+pub const NODES_MAX: usize = 100_000;
+/// GPUs of one node.
+pub const GPUS_PER_NODE_MAX: usize = 64;
+/// Cedar policy sources in one scope.
+pub const POLICIES_PER_SCOPE_MAX: usize = 16;
+/// Bytes of one Cedar policy source.
+pub const POLICY_BYTES_MAX: usize = 32 * 1024;
+/// Budgets of one project.
+pub const BUDGETS_PER_PROJECT_MAX: usize = 32;
+/// Datasets on one platform.
+pub const DATASETS_MAX: usize = 100_000;
+/// Models on one platform.
+pub const MODELS_MAX: usize = 100_000;
+/// Versions of one dataset or model.
+pub const VERSIONS_MAX: usize = 10_000;
+/// Evaluations of one model version.
+pub const EVALUATIONS_MAX: usize = 1_000;
+/// Endpoints on one platform.
+pub const ENDPOINTS_MAX: usize = 100_000;
+/// Replicas of one endpoint.
+pub const REPLICAS_MAX: u32 = 64;
+/// Workloads that have not ended.
+pub const ACTIVE_WORKLOADS_MAX: usize = 1_000_000;
+/// Nodes of one gang.
+pub const GANG_NODES_MAX: u32 = 20_000;
+/// Bytes of a workload's script.
+pub const SCRIPT_BYTES_MAX: usize = 16 * 1024;
+/// Variables of a workload's environment.
+pub const ENVIRONMENT_MAX: usize = 256;
+/// Bytes of one environment value.
+pub const ENVIRONMENT_VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Inputs of one workload.
+pub const INPUTS_MAX: usize = 32;
+/// Retries that a job may ask for.
+pub const RETRIES_MAX: u32 = 100;
+/// Attempts whose details are kept; older ones are folded into totals.
+pub const ATTEMPTS_KEPT: usize = 16;
+/// Idempotency keys remembered; the oldest is forgotten first.
+pub const IDEMPOTENCY_KEYS_KEPT: usize = 10_000;
+/// Bytes of an idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Bytes of free text such as an exit reason.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+/// Gateways whose last roll-up number is remembered.
+pub const GATEWAYS_KEPT: usize = 10_000;
+/// Lines of a price list.
+pub const PRICE_LINES_MAX: usize = 32;
+/// Bytes of one log entry: C2SP tlog-tiles 0.1 length-prefixes entries with 16 bits.
+pub const ENTRY_BYTES_MAX: usize = 65_535;
+
+/// Cuts a text to [`TEXT_BYTES_MAX`] bytes at a character boundary.
+#[must_use]
+pub fn cut(text: &str) -> String {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

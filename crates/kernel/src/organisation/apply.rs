@@ -1,0 +1,14 @@
+//! Folds organisation events.
+
+use super::{Event, Organisation};
+use crate::{Meta, Stamp, State};
+
+pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
+    match event {
+        Event::Created { id, name } => {
+            state.index.organisation_names.insert(name.clone(), *id);
+            let organisation = Organisation { id: *id, name: name.clone(), meta: Meta::new(stamp) };
+            state.organisations.insert(*id, organisation);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Folds project events.
+
+use super::{Event, Project};
+use crate::{Meta, Stamp, State};
+
+pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
+    match event {
+        Event::Created { id, organisation, name } => {
+            state.index.project_names.insert((*organisation, name.clone()), *id);
+            let project = Project {
+                id: *id,
+                organisation: *organisation,
+                name: name.clone(),
+                meta: Meta::new(stamp),
+            };
+            state.projects.insert(*id, project);
+        }
+    }
+}

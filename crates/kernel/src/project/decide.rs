@@ -1,0 +1,25 @@
+//! Validates project commands.
+
+use super::{Command, Event};
+use crate::{Ctx, Reject, State, limits};
+
+pub(crate) fn decide(
+    state: &State,
+    command: &Command,
+    ctx: &Ctx,
+) -> Result<Vec<crate::Event>, Reject> {
+    match command {
+        Command::Create { organisation, name } => {
+            Reject::limit("projects", state.projects.len(), limits::PROJECTS_MAX)?;
+            if !state.organisations.contains_key(organisation) {
+                return Err(Reject::not_found("organisation", organisation));
+            }
+            if state.index.project_names.contains_key(&(*organisation, name.clone())) {
+                return Err(Reject::NameTaken { kind: "project", name: name.to_string() });
+            }
+            let event =
+                Event::Created { id: ctx.id(0), organisation: *organisation, name: name.clone() };
+            Ok(vec![crate::Event::Project(event)])
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Why a command was refused: facts, no HTTP. The server maps each variant to a problem document.
+
+use policy::{Decision, Refusal};
+use serde::{Deserialize, Serialize};
+use units::{DataClass, Id, MicroEuro, kinds};
+
+/// A placement or submission that a policy forbids; also recorded in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The project that asked.
+    pub project: Id<kinds::Project>,
+    /// The workload's name as submitted, or the workload's id once it has one.
+    pub workload: String,
+    /// The class of the data in question.
+    pub class: DataClass,
+    /// The decision on the last site asked, with the policies that determined it.
+    pub decision: Decision,
+    /// The reason and the remedy, for people.
+    pub refusal: Refusal,
+}
+
+/// Why a command was not accepted. Nothing has changed, except that a policy refusal is logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// No such resource.
+    #[error("{kind} `{id}` does not exist")]
+    NotFound {
+        /// The noun.
+        kind: &'static str,
+        /// What was asked for.
+        id: String,
+    },
+    /// A name must be unique among its siblings.
+    #[error("{kind} `{name}` exists already: choose another name")]
+    NameTaken {
+        /// The noun.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A field is out of range or contradicts another.
+    #[error("field `{field}`: {message}")]
+    Invalid {
+        /// The field, as a dotted path.
+        field: &'static str,
+        /// Value and remedy.
+        message: String,
+    },
+    /// A collection is full.
+    #[error("the limit of {limit} {what} is reached")]
+    LimitReached {
+        /// The collection.
+        what: &'static str,
+        /// Its maximum.
+        limit: u64,
+    },
+    /// `If-Match` named another version.
+    #[error(
+        "version {expected} was expected, but the resource is at version {current}: read it again"
+    )]
+    VersionConflict {
+        /// What the caller had seen.
+        expected: u64,
+        /// What is.
+        current: u64,
+    },
+    /// An idempotency key was used before for a different command.
+    #[error("idempotency key `{key}` was used for a different command: use a fresh key")]
+    IdempotencyMismatch {
+        /// The key.
+        key: String,
+    },
+    /// A policy forbids it, or no policy permits it.
+    #[error("{}", .0.refusal.reason)]
+    ForbiddenByPolicy(Box<Refused>),
+    /// A budget of the project is used up.
+    #[error("budget `{name}` is used up: {spent} of {limit} spent; raise it or wait for a new one")]
+    BudgetExhausted {
+        /// The budget.
+        budget: Id<kinds::Budget>,
+        /// Its name.
+        name: String,
+        /// Its limit.
+        limit: MicroEuro,
+        /// What was spent.
+        spent: MicroEuro,
+    },
+    /// The resource is in a state that does not allow it.
+    #[error("{kind} `{id}` is {state}: cannot {action}")]
+    WrongState {
+        /// The noun.
+        kind: &'static str,
+        /// The resource.
+        id: String,
+        /// Its state.
+        state: String,
+        /// What was asked.
+        action: &'static str,
+    },
+    /// A report or proposal about an older generation.
+    #[error("generation {given} of workload `{workload}` is stale: the current one is {current}")]
+    Stale {
+        /// The workload.
+        workload: Id<kinds::Workload>,
+        /// The generation given.
+        given: u64,
+        /// The generation in force.
+        current: u64,
+    },
+    /// A proposed placement does not fit.
+    #[error("placement does not fit: {message}")]
+    DoesNotFit {
+        /// Which node lacks what.
+        message: String,
+    },
+    /// The entry would exceed what the log can hold.
+    #[error(
+        "the entry would take {bytes} bytes, the log holds at most {limit}: pass large payloads by digest"
+    )]
+    EntryTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl Reject {
+    /// A resource that does not exist.
+    pub(crate) fn not_found(kind: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
+    }
+
+    /// A field that cannot be accepted.
+    pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field, message: message.into() }
+    }
+
+    /// Fails when a collection of `size` cannot grow.
+    pub(crate) fn limit(what: &'static str, size: usize, max: usize) -> Result<(), Self> {
+        if size < max {
+            Ok(())
+        } else {
+            Err(Self::LimitReached { what, limit: u64::try_from(max).unwrap_or(u64::MAX) })
+        }
+    }
+}

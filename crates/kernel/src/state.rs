@@ -1,0 +1,271 @@
+//! The whole state of the platform, and the fold that makes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use policy::Policies;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use units::{Digest, Id, Name, UnixMicros, kinds};
+
+use crate::{
+    Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, dataset, dispatch,
+    endpoint, idempotency, key, limits, model, node, organisation, policy_set, price, project,
+    site, usage, workload,
+};
+
+/// What every resource carries: its version for `If-Match`, and its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Grows by one with each event about the resource; 1 when created.
+    pub version: u64,
+    /// When it was created.
+    pub created_at: UnixMicros,
+    /// When an event last changed it.
+    pub updated_at: UnixMicros,
+}
+
+impl Meta {
+    /// A resource created by this event.
+    #[must_use]
+    pub const fn new(stamp: &Stamp) -> Self {
+        Self { version: 1, created_at: stamp.at, updated_at: stamp.at }
+    }
+
+    /// The resource was changed by this event.
+    pub(crate) fn touch(&mut self, stamp: &Stamp) {
+        self.version = self.version.saturating_add(1);
+        self.updated_at = stamp.at;
+    }
+}
+
+/// Where and when an event stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Position in the log, from 0.
+    pub seq: u64,
+    /// Time of the entry.
+    pub at: UnixMicros,
+    /// Who caused it.
+    pub actor: Actor,
+}
+
+/// The fold of all events. Fields are public for queries; only `apply` changes them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Entries applied so far; the next entry's sequence number.
+    pub size: u64,
+    /// Time of the last entry.
+    pub last_at: UnixMicros,
+    /// Organisations.
+    pub organisations: BTreeMap<Id<kinds::Organisation>, organisation::Organisation>,
+    /// Projects.
+    pub projects: BTreeMap<Id<kinds::Project>, project::Project>,
+    /// API keys.
+    pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
+    /// Cedar policy sources.
+    pub policy_sets: BTreeMap<Id<kinds::Policy>, policy_set::PolicySet>,
+    /// Sites.
+    pub sites: BTreeMap<Id<kinds::Site>, site::Site>,
+    /// Nodes.
+    pub nodes: BTreeMap<Id<kinds::Node>, node::Node>,
+    /// Budgets.
+    pub budgets: BTreeMap<Id<kinds::Budget>, budget::Budget>,
+    /// Price books in order of their start; the last is in force.
+    pub prices: Vec<price::Book>,
+    /// Datasets.
+    pub datasets: BTreeMap<Id<kinds::Dataset>, dataset::Dataset>,
+    /// Models.
+    pub models: BTreeMap<Id<kinds::Model>, model::Model>,
+    /// Workloads.
+    pub workloads: BTreeMap<Id<kinds::Workload>, workload::Workload>,
+    /// Endpoints.
+    pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Metered use, summed per invoice line.
+    pub usage: usage::Ledger,
+    /// Remembered idempotency keys.
+    pub(crate) memory: idempotency::Memory,
+    /// Indices and compiled policies, derived from the rest; never written.
+    #[serde(skip)]
+    pub(crate) index: Index,
+}
+
+/// What is derived from the state for speed; rebuilt after a snapshot, compared by `check`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    pub(crate) organisation_names: BTreeMap<Name, Id<kinds::Organisation>>,
+    pub(crate) project_names: BTreeMap<(Id<kinds::Organisation>, Name), Id<kinds::Project>>,
+    pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
+    pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
+    pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
+    pub(crate) endpoint_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Endpoint>>,
+    /// Waiting for a placement.
+    pub(crate) queued: BTreeSet<Id<kinds::Workload>>,
+    /// Everything that has not ended.
+    pub(crate) active: BTreeSet<Id<kinds::Workload>>,
+    pub(crate) by_node: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Workload>>>,
+    /// Succeeded, but what they made is not registered yet.
+    pub(crate) outputs_pending: BTreeSet<Id<kinds::Workload>>,
+    /// Budgets by project.
+    pub(crate) budgets: BTreeMap<Id<kinds::Project>, Vec<Id<kinds::Budget>>>,
+    /// Compiled policy layers, by the narrowest scope that has policies of its own.
+    pub(crate) policies: BTreeMap<Scope, Policies>,
+}
+
+impl State {
+    /// Applies one entry: the only mutation there is. It never fails.
+    pub fn apply(&mut self, entry: &Entry) {
+        let stamp = Stamp { seq: self.size, at: entry.at, actor: entry.actor };
+        dispatch::apply(self, &entry.event, &stamp);
+        if let Some(given) = &entry.idempotency {
+            self.memory.remember(given, entry.event.subject(), &stamp);
+        }
+        self.size = self.size.saturating_add(1);
+        self.last_at = entry.at;
+    }
+
+    /// The earlier answer to a repeated command, if its key is remembered.
+    ///
+    /// # Errors
+    /// [`Reject::IdempotencyMismatch`] if the key was used for a different command, and
+    /// [`Reject::Invalid`] if the key is too long.
+    pub fn repeated(
+        &self,
+        actor: Actor,
+        submission: &Submission,
+    ) -> Result<Option<(u64, Remembered)>, Reject> {
+        let Some(key) = &submission.idempotency_key else { return Ok(None) };
+        if key.is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX {
+            let limit = limits::IDEMPOTENCY_KEY_BYTES_MAX;
+            return Err(Reject::invalid("Idempotency-Key", format!("use 1 to {limit} characters")));
+        }
+        let found = self.memory.find(actor, key, submission.command.digest()?)?;
+        Ok(found.map(|(seq, remembered)| (seq, remembered.clone())))
+    }
+
+    /// The state as bytes for a snapshot.
+    ///
+    /// # Errors
+    /// Only if memory is exhausted in a way serde reports.
+    pub fn to_snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads a snapshot and rebuilds what is derived.
+    ///
+    /// # Errors
+    /// If the bytes are not a snapshot of this version; the caller then replays from the start.
+    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut state: Self = serde_json::from_slice(bytes)?;
+        state.rebuild_index();
+        Ok(state)
+    }
+
+    /// SHA-256 of the snapshot: equal states have equal hashes.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        // A state holds only maps with text keys, integers and strings, which JSON always takes.
+        let bytes = self.to_snapshot().unwrap_or_default();
+        Digest(Sha256::digest(&bytes).into())
+    }
+
+    pub(crate) fn rebuild_index(&mut self) {
+        self.memory.rebuild();
+        let mut index = Index::default();
+        for (id, x) in &self.organisations {
+            index.organisation_names.insert(x.name.clone(), *id);
+        }
+        for (id, x) in &self.projects {
+            index.project_names.insert((x.organisation, x.name.clone()), *id);
+        }
+        for (id, x) in &self.keys {
+            index.key_hashes.insert(x.secret_hash, *id);
+        }
+        for (id, x) in &self.datasets {
+            index.dataset_names.insert((x.project, x.name.clone()), *id);
+        }
+        for (id, x) in &self.models {
+            index.model_names.insert((x.project, x.name.clone()), *id);
+        }
+        for (id, x) in &self.endpoints {
+            if x.deleted_at.is_none() {
+                index.endpoint_names.insert((x.project, x.name.clone()), *id);
+            }
+        }
+        for (id, x) in &self.budgets {
+            index.budgets.entry(x.project).or_default().push(*id);
+        }
+        for workload in self.workloads.values() {
+            workload::index_into(&mut index, workload);
+        }
+        self.index = index;
+        policy_set::compile_all(self);
+    }
+
+    /// The project of `organisation/project`.
+    #[must_use]
+    pub fn project_by_path(
+        &self,
+        organisation: &Name,
+        project: &Name,
+    ) -> Option<Id<kinds::Project>> {
+        let organisation = self.index.organisation_names.get(organisation)?;
+        self.index.project_names.get(&(*organisation, project.clone())).copied()
+    }
+
+    /// An organisation by its name.
+    #[must_use]
+    pub fn organisation_by_name(&self, name: &Name) -> Option<Id<kinds::Organisation>> {
+        self.index.organisation_names.get(name).copied()
+    }
+
+    /// A dataset of a project by its name.
+    #[must_use]
+    pub fn dataset_by_name(
+        &self,
+        project: Id<kinds::Project>,
+        name: &Name,
+    ) -> Option<Id<kinds::Dataset>> {
+        self.index.dataset_names.get(&(project, name.clone())).copied()
+    }
+
+    /// A model of a project by its name.
+    #[must_use]
+    pub fn model_by_name(
+        &self,
+        project: Id<kinds::Project>,
+        name: &Name,
+    ) -> Option<Id<kinds::Model>> {
+        self.index.model_names.get(&(project, name.clone())).copied()
+    }
+
+    /// An endpoint of a project by its public name.
+    #[must_use]
+    pub fn endpoint_by_name(
+        &self,
+        project: Id<kinds::Project>,
+        name: &Name,
+    ) -> Option<Id<kinds::Endpoint>> {
+        self.index.endpoint_names.get(&(project, name.clone())).copied()
+    }
+
+    /// The key whose secret has this SHA-256.
+    #[must_use]
+    pub fn key_by_hash(&self, hash: Digest) -> Option<&key::Key> {
+        self.index.key_hashes.get(&hash).and_then(|id| self.keys.get(id))
+    }
+
+    /// Workloads that have not ended, by id.
+    pub fn active_workloads(&self) -> impl Iterator<Item = &workload::Workload> {
+        self.index.active.iter().filter_map(|id| self.workloads.get(id))
+    }
+
+    /// Succeeded workloads whose outputs are to be registered.
+    pub fn outputs_pending(&self) -> impl Iterator<Item = &workload::Workload> {
+        self.index.outputs_pending.iter().filter_map(|id| self.workloads.get(id))
+    }
+
+    /// Budgets of a project.
+    pub fn budgets_of(&self, project: Id<kinds::Project>) -> impl Iterator<Item = &budget::Budget> {
+        self.index.budgets.get(&project).into_iter().flatten().filter_map(|id| self.budgets.get(id))
+    }
+}

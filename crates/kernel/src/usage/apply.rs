@@ -1,0 +1,57 @@
+//! Folds usage events into the ledger, the budgets and the workload's own counters.
+
+use units::{Id, MicroEuro, kinds};
+
+use super::{Energy, Event, Totals, ledger::SOURCES_MAX};
+use crate::{Stamp, State, workload};
+
+pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
+    let project = event.project();
+    let mut added = MicroEuro::ZERO;
+    for charge in event.charges() {
+        added = added.saturating_add(state.usage.add(project, stamp.at, charge));
+    }
+    spend(state, project, added, stamp);
+    match event {
+        Event::Attempt(metered) => {
+            if let Some(energy) = &metered.energy {
+                add_energy(state.usage.totals.entry(project).or_default(), energy);
+            }
+            workload::metered(state, metered, added);
+        }
+        Event::Tokens(metered) => {
+            let totals = state.usage.totals.entry(project).or_default();
+            totals.requests = totals.requests.saturating_add(metered.requests);
+            totals.tokens_in = totals.tokens_in.saturating_add(metered.tokens_in);
+            totals.tokens_out = totals.tokens_out.saturating_add(metered.tokens_out);
+            state.usage.gateways.insert(metered.gateway, metered.sequence);
+        }
+    }
+}
+
+fn spend(state: &mut State, project: Id<kinds::Project>, added: MicroEuro, stamp: &Stamp) {
+    let ids = state.index.budgets.get(&project).cloned().unwrap_or_default();
+    for id in ids {
+        if let Some(budget) = state.budgets.get_mut(&id) {
+            budget.spent = budget.spent.saturating_add(added);
+            budget.meta.updated_at = stamp.at;
+        }
+    }
+}
+
+fn add_energy(totals: &mut Totals, energy: &Energy) {
+    if energy.measured {
+        totals.energy_measured = totals.energy_measured.saturating_add(energy.energy);
+    } else {
+        totals.energy_modelled = totals.energy_modelled.saturating_add(energy.energy);
+    }
+    totals.carbon = totals.carbon.saturating_add(energy.carbon);
+    note(&mut totals.energy_sources, &energy.source);
+    note(&mut totals.carbon_sources, &energy.carbon_source);
+}
+
+fn note(sources: &mut Vec<String>, source: &str) {
+    if sources.len() < SOURCES_MAX && !sources.iter().any(|known| known == source) {
+        sources.push(source.to_owned());
+    }
+}

@@ -1,0 +1,97 @@
+//! Rates use at the price in force and lets budgets block.
+
+use units::{Id, MicroEuro, PriceUnit, kinds};
+
+use super::{Charge, Command, Event, TokensMetered};
+use crate::{Ctx, Reject, State, budget, limits, price, workload};
+
+pub(crate) fn decide(
+    state: &State,
+    command: &Command,
+    ctx: &Ctx,
+) -> Result<Vec<crate::Event>, Reject> {
+    let Command::RecordTokens {
+        gateway,
+        sequence,
+        key,
+        endpoint,
+        minute,
+        requests,
+        errors,
+        tokens_in,
+        tokens_out,
+        estimated,
+    } = command;
+    let last = state.usage.gateways.get(gateway).copied();
+    if last.is_some_and(|last| *sequence <= last) {
+        return Ok(Vec::new());
+    }
+    if *sequence != last.unwrap_or(0).saturating_add(1) {
+        let message = format!(
+            "roll-up {sequence} of gateway `{gateway}` leaves a gap after {}: send each in order",
+            last.unwrap_or(0)
+        );
+        return Err(Reject::invalid("sequence", message));
+    }
+    Reject::limit("gateways", state.usage.gateways.len(), limits::GATEWAYS_KEPT)?;
+    if !state.keys.contains_key(key) {
+        return Err(Reject::not_found("key", key));
+    }
+    let found =
+        state.endpoints.get(endpoint).ok_or_else(|| Reject::not_found("endpoint", endpoint))?;
+    let charges = [(PriceUnit::MTokensIn, tokens_in.0), (PriceUnit::MTokensOut, tokens_out.0)]
+        .into_iter()
+        .filter_map(|(per, quantity)| charge(state, per, quantity))
+        .collect();
+    let event = Event::Tokens(TokensMetered {
+        gateway: *gateway,
+        sequence: *sequence,
+        key: *key,
+        project: found.project,
+        endpoint: *endpoint,
+        minute: *minute,
+        requests: *requests,
+        errors: *errors,
+        tokens_in: *tokens_in,
+        tokens_out: *tokens_out,
+        estimated: *estimated,
+        charges,
+    });
+    Ok(metered(state, event, ctx))
+}
+
+/// A quantity at the price in force; nothing for a quantity of zero.
+pub(crate) fn charge(state: &State, per: PriceUnit, quantity_base: u64) -> Option<Charge> {
+    let price = price::current(state, per).amount;
+    (quantity_base > 0).then_some(Charge { per, price, quantity_base })
+}
+
+/// The events of a metered use: the use itself, then each budget that it uses up, then the stop of
+/// what that project runs.
+pub(crate) fn metered(state: &State, event: Event, ctx: &Ctx) -> Vec<crate::Event> {
+    let project = event.project();
+    let added = state.usage.preview(project, ctx.now, event.charges());
+    let exhausted = newly_exhausted(state, project, added);
+    let mut events = vec![crate::Event::Usage(event)];
+    if !exhausted.is_empty() {
+        events.extend(exhausted);
+        events.extend(workload::stop_all_of(state, project, workload::StopCause::Budget));
+    }
+    events
+}
+
+fn newly_exhausted(
+    state: &State,
+    project: Id<kinds::Project>,
+    added: MicroEuro,
+) -> Vec<crate::Event> {
+    state
+        .budgets_of(project)
+        .filter(|budget| !budget.exhausted)
+        .filter_map(|budget| {
+            let spent = budget.spent.saturating_add(added);
+            (spent >= budget.limit)
+                .then_some(crate::Event::Budget(budget::Event::Exhausted { id: budget.id, spent }))
+        })
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Metered use, rated: every figure says whether it was measured or modelled, and by what.
+//!
+//! A line of the ledger is one (project, month, unit, price, origin); its amount is rated once from
+//! its whole quantity, so rounding never accumulates and an invoice adds up to the cent.
+
+mod apply;
+mod decide;
+mod ledger;
+
+pub(crate) use apply::apply;
+pub(crate) use decide::{charge, decide, metered};
+pub use ledger::{Ledger, Line, LineKey, Totals};
+
+use serde::{Deserialize, Serialize};
+use units::{Id, MicroEuro, MilliGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds};
+
+use crate::Subject;
+
+/// A quantity at the price in force when it was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// Per what.
+    pub per: PriceUnit,
+    /// Price of one unit.
+    pub price: MicroEuro,
+    /// Quantity in base units of `per`.
+    pub quantity_base: u64,
+}
+
+impl Charge {
+    /// The price as a ratio.
+    #[must_use]
+    pub const fn price(&self) -> Price {
+        Price { amount: self.price, per: self.per }
+    }
+}
+
+/// Energy with how it is known, and what it emitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Energy {
+    /// Energy at the node.
+    pub energy: MilliJoule,
+    /// Emissions at the site's intensity, facility overhead (PUE) included.
+    pub carbon: MilliGram,
+    /// True if a meter was read, false for a model.
+    pub measured: bool,
+    /// The meter or the model with its constants.
+    pub source: String,
+    /// Where the carbon intensity comes from.
+    pub carbon_source: String,
+}
+
+/// Cumulative counters of one rank of one attempt; never decrease.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Processor time in core-microseconds.
+    pub cpu_micros: u64,
+    /// GPU time in GPU-microseconds.
+    pub gpu_micros: u64,
+    /// Energy.
+    pub energy: MilliJoule,
+}
+
+/// Use by one rank of an attempt since the last such event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptMetered {
+    /// The workload.
+    pub workload: Id<kinds::Workload>,
+    /// Who pays.
+    pub project: Id<kinds::Project>,
+    /// The attempt.
+    pub attempt: u32,
+    /// The rank.
+    pub rank: u32,
+    /// Counters after this event.
+    pub total: Counters,
+    /// What was used since the last event, priced.
+    pub charges: Vec<Charge>,
+    /// Energy since the last event.
+    pub energy: Option<Energy>,
+}
+
+/// A gateway's count of one key, endpoint and minute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokensMetered {
+    /// The gateway.
+    pub gateway: Id<kinds::Gateway>,
+    /// Number of the roll-up within the gateway, from 1 without gaps.
+    pub sequence: u64,
+    /// The key that called.
+    pub key: Id<kinds::Key>,
+    /// Who pays.
+    pub project: Id<kinds::Project>,
+    /// What was called.
+    pub endpoint: Id<kinds::Endpoint>,
+    /// Start of the minute.
+    pub minute: UnixMicros,
+    /// Requests answered.
+    pub requests: u64,
+    /// Requests that failed.
+    pub errors: u64,
+    /// Prompt tokens.
+    pub tokens_in: Tokens,
+    /// Generated tokens.
+    pub tokens_out: Tokens,
+    /// True if some streams broke and their tokens were counted by chunk.
+    pub estimated: bool,
+    /// Tokens, priced.
+    pub charges: Vec<Charge>,
+}
+
+/// What can be asked about usage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Records a gateway's roll-up; prices are filled in here.
+    RecordTokens {
+        /// The gateway.
+        gateway: Id<kinds::Gateway>,
+        /// Number of the roll-up within the gateway.
+        sequence: u64,
+        /// The key.
+        key: Id<kinds::Key>,
+        /// The endpoint.
+        endpoint: Id<kinds::Endpoint>,
+        /// Start of the minute.
+        minute: UnixMicros,
+        /// Requests answered.
+        requests: u64,
+        /// Requests that failed.
+        errors: u64,
+        /// Prompt tokens.
+        tokens_in: Tokens,
+        /// Generated tokens.
+        tokens_out: Tokens,
+        /// True if some tokens were counted by chunk.
+        estimated: bool,
+    },
+}
+
+/// What can happen to usage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Use by a workload.
+    Attempt(AttemptMetered),
+    /// Use through the gateway.
+    Tokens(TokensMetered),
+}
+
+impl Event {
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Attempt(_) => "usage.attempt",
+            Self::Tokens(_) => "usage.tokens",
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::Attempt(m) => m.workload.into(),
+            Self::Tokens(m) => m.gateway.into(),
+        }
+    }
+
+    pub(crate) const fn project(&self) -> Id<kinds::Project> {
+        match self {
+            Self::Attempt(m) => m.project,
+            Self::Tokens(m) => m.project,
+        }
+    }
+
+    pub(crate) fn charges(&self) -> &[Charge] {
+        match self {
+            Self::Attempt(m) => &m.charges,
+            Self::Tokens(m) => &m.charges,
+        }
+    }
+}

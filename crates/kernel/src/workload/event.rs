@@ -1,0 +1,174 @@
+//! Commands and events of workloads.
+
+use policy::Decision;
+use serde::{Deserialize, Serialize};
+use units::{DataClass, Id, UnixMicros, kinds};
+
+use super::{Outcome, RankStatus, Spec, StopCause};
+use crate::{Subject, usage::Counters};
+
+/// A proposed placement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The workload.
+    pub workload: Id<kinds::Workload>,
+    /// The generation that the proposal was made for.
+    pub generation: u64,
+    /// One node per rank, all of one site.
+    pub nodes: Vec<Id<kinds::Node>>,
+}
+
+/// What an engine saw of one rank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The workload.
+    pub workload: Id<kinds::Workload>,
+    /// The attempt.
+    pub attempt: u32,
+    /// The rank.
+    pub rank: u32,
+    /// Where it stands.
+    pub status: RankStatus,
+    /// What it has used since the attempt began.
+    pub used: Counters,
+    /// True if the energy counter was measured.
+    pub energy_measured: bool,
+    /// Where the energy counter comes from.
+    pub energy_source: String,
+}
+
+/// What can be asked about workloads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Puts one into the queue.
+    Submit {
+        /// Who pays.
+        project: Id<kinds::Project>,
+        /// What it asks for.
+        spec: Box<Spec>,
+    },
+    /// Gives one its nodes; what the scheduler proposes.
+    Place(Place),
+    /// Says what an engine saw.
+    Report(Report),
+    /// Stops one.
+    Stop {
+        /// The workload.
+        id: Id<kinds::Workload>,
+    },
+    /// Says that what one made could not be registered.
+    FailOutputs {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// Why, with the remedy.
+        message: String,
+    },
+}
+
+/// What can happen to workloads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// One was put into the queue.
+    Submitted {
+        /// Its id.
+        id: Id<kinds::Workload>,
+        /// Who pays.
+        project: Id<kinds::Project>,
+        /// What it asks for.
+        spec: Box<Spec>,
+        /// Class of its data as decided.
+        class: DataClass,
+    },
+    /// One was given its nodes.
+    Placed {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// The attempt that this begins.
+        attempt: u32,
+        /// The generation that this begins.
+        generation: u64,
+        /// Where.
+        site: Id<kinds::Site>,
+        /// One node per rank.
+        nodes: Vec<Id<kinds::Node>>,
+        /// Why the policy allowed it.
+        decision: Decision,
+    },
+    /// A rank changed.
+    RankChanged {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// The attempt.
+        attempt: u32,
+        /// The rank.
+        rank: u32,
+        /// Where it stands now.
+        status: RankStatus,
+    },
+    /// One is to be stopped.
+    StopRequested {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// The generation that this begins.
+        generation: u64,
+        /// Why.
+        cause: StopCause,
+    },
+    /// An attempt is over and the workload waits again.
+    Requeued {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// Why.
+        reason: String,
+        /// True if it counts as a failure.
+        failure: bool,
+        /// Not to be placed before this time.
+        not_before: Option<UnixMicros>,
+    },
+    /// It is over.
+    Ended {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// How.
+        outcome: Outcome,
+    },
+    /// What it made could not be registered.
+    OutputsFailed {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// Why.
+        message: String,
+    },
+}
+
+impl Event {
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Submitted { .. } => "workload.submitted",
+            Self::Placed { .. } => "workload.placed",
+            Self::RankChanged { .. } => "workload.rank_changed",
+            Self::StopRequested { .. } => "workload.stop_requested",
+            Self::Requeued { .. } => "workload.requeued",
+            Self::Ended { .. } => "workload.ended",
+            Self::OutputsFailed { .. } => "workload.outputs_failed",
+        }
+    }
+
+    pub(crate) fn id(&self) -> Id<kinds::Workload> {
+        match self {
+            Self::Submitted { id, .. }
+            | Self::Placed { id, .. }
+            | Self::RankChanged { id, .. }
+            | Self::StopRequested { id, .. }
+            | Self::Requeued { id, .. }
+            | Self::Ended { id, .. }
+            | Self::OutputsFailed { id, .. } => *id,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        self.id().into()
+    }
+}

@@ -1,0 +1,301 @@
+//! Workloads: what people run, and what became of it.
+//!
+//! ```text
+//! submit ─► queued ─► placed ─► running ─► ended: succeeded | failed | stopped
+//!             ▲          │         │  └──► stopping ─► ended
+//!             └──────────┴─────────┴───── requeued (retry, drained node, a service that ended)
+//! ```
+//! An attempt is one placement of the whole gang; each rank of it reports for itself.
+
+mod apply;
+mod decide;
+mod event;
+mod report;
+mod spec;
+mod stop;
+mod submit;
+
+pub(crate) use apply::{apply, index_into, metered, outputs_registered};
+pub(crate) use decide::decide;
+pub use event::{Command, Event, Place, Report};
+pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
+pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
+pub use submit::question;
+pub(crate) use submit::submit;
+
+use policy::Decision;
+use serde::{Deserialize, Serialize};
+use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
+
+use crate::{Meta, Reject, State, usage::Counters};
+
+/// Where a workload stands. Every state says since when and, where there is one, why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Waits for a placement.
+    Queued {
+        /// Since when.
+        since: UnixMicros,
+        /// Not to be placed before this time (back-off), if any.
+        not_before: Option<UnixMicros>,
+        /// Why it is (again) in the queue.
+        reason: String,
+    },
+    /// Has nodes; its engine has not reported yet.
+    Placed {
+        /// Since when.
+        since: UnixMicros,
+    },
+    /// At least one rank runs.
+    Running {
+        /// Since when.
+        since: UnixMicros,
+    },
+    /// Is being stopped.
+    Stopping {
+        /// Since when.
+        since: UnixMicros,
+        /// Why.
+        cause: StopCause,
+    },
+    /// Final.
+    Ended {
+        /// Since when.
+        at: UnixMicros,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// How a workload ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every rank returned 0.
+    Succeeded,
+    /// It failed and no retry was left.
+    Failed {
+        /// What went wrong, for its owner.
+        message: String,
+    },
+    /// It was stopped.
+    Stopped {
+        /// Why.
+        cause: StopCause,
+    },
+}
+
+/// Why something is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    /// Somebody asked.
+    User,
+    /// A budget of the project, or the workload's own, is used up.
+    Budget,
+    /// Its time limit passed.
+    TimeLimit,
+    /// Its endpoint was deleted.
+    EndpointDeleted,
+    /// Its node is being drained; it goes back to the queue.
+    NodeDrained,
+    /// Another rank failed; the gang ends together.
+    GangMemberFailed,
+}
+
+impl StopCause {
+    /// True if the workload ends for good.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::User | Self::Budget | Self::TimeLimit | Self::EndpointDeleted => true,
+            Self::NodeDrained | Self::GangMemberFailed => false,
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "on request",
+            Self::Budget => "budget used up",
+            Self::TimeLimit => "time limit reached",
+            Self::EndpointDeleted => "endpoint deleted",
+            Self::NodeDrained => "node drained",
+            Self::GangMemberFailed => "another rank failed",
+        }
+    }
+}
+
+/// Where one rank of an attempt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RankStatus {
+    /// The engine has not reported yet.
+    Assigned,
+    /// It runs.
+    Running,
+    /// A service that answers at this address.
+    Ready {
+        /// `host:port`.
+        address: String,
+    },
+    /// A service that does not answer.
+    Unready,
+    /// It is over.
+    Exited {
+        /// Exit code, if it returned one.
+        code: Option<i32>,
+        /// Signal, if one ended it.
+        signal: Option<i32>,
+        /// Why, when the engine knows more.
+        reason: Option<String>,
+    },
+}
+
+/// One rank of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rank {
+    /// Where it runs.
+    pub node: Id<kinds::Node>,
+    /// Where it stands.
+    pub status: RankStatus,
+    /// What it has used, as metered so far.
+    pub used: Counters,
+}
+
+/// One placement of the whole gang.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// Where it runs.
+    pub site: Id<kinds::Site>,
+    /// The policy decision that allowed it.
+    pub decision: Decision,
+    /// When it was placed.
+    pub placed_at: UnixMicros,
+    /// When it was over.
+    pub ended_at: Option<UnixMicros>,
+    /// Its ranks in order.
+    pub ranks: Vec<Rank>,
+}
+
+/// Whether what a workload made is registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputStatus {
+    /// It makes nothing that is to be registered, or has not succeeded yet.
+    None,
+    /// It succeeded; the importer has work.
+    Pending,
+    /// It is registered.
+    Registered,
+    /// It could not be registered.
+    Failed {
+        /// Why, with the remedy.
+        message: String,
+    },
+}
+
+/// A workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Its id.
+    pub id: Id<kinds::Workload>,
+    /// Who pays.
+    pub project: Id<kinds::Project>,
+    /// What was asked, with every default filled in.
+    pub spec: Spec,
+    /// Class of its data: the highest of what was asked and of its inputs.
+    pub class: DataClass,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Grows with every change of what engines must do.
+    pub generation: u64,
+    /// The last attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Attempts so far.
+    pub n_attempts: u32,
+    /// Attempts that failed.
+    pub n_failures: u32,
+    /// What all attempts used.
+    pub used: Counters,
+    /// What it cost so far: its share of the project's lines.
+    pub cost: MicroEuro,
+    /// What became of its outputs.
+    pub outputs: OutputStatus,
+    /// Position of its first entry in the log.
+    pub submitted_seq: u64,
+    /// Position of its last entry, once it has ended and its outputs are settled.
+    pub last_seq: u64,
+    /// Version and times.
+    pub meta: Meta,
+}
+
+impl Workload {
+    /// The attempt in progress, or the last one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// True once it is final.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// True while it holds capacity.
+    #[must_use]
+    pub const fn holds_nodes(&self) -> bool {
+        match self.phase {
+            Phase::Placed { .. } | Phase::Running { .. } | Phase::Stopping { .. } => true,
+            Phase::Queued { .. } | Phase::Ended { .. } => false,
+        }
+    }
+
+    /// One word for people and filters.
+    #[must_use]
+    pub const fn state_name(&self) -> &'static str {
+        match &self.phase {
+            Phase::Queued { .. } => "queued",
+            Phase::Placed { .. } => "placed",
+            Phase::Running { .. } => "running",
+            Phase::Stopping { .. } => "stopping",
+            Phase::Ended { outcome, .. } => match outcome {
+                Outcome::Succeeded => "succeeded",
+                Outcome::Failed { .. } => "failed",
+                Outcome::Stopped { .. } => "stopped",
+            },
+        }
+    }
+
+    /// Addresses of its ranks that answer their health probe; none unless it runs.
+    pub fn ready_addresses(&self) -> impl Iterator<Item = String> + '_ {
+        let running = matches!(self.phase, Phase::Running { .. });
+        let ranks = self.attempts.last().filter(|_| running).into_iter().flat_map(|a| &a.ranks);
+        ranks.filter_map(|rank| match &rank.status {
+            RankStatus::Ready { address } => Some(address.clone()),
+            RankStatus::Assigned
+            | RankStatus::Running
+            | RankStatus::Unready
+            | RankStatus::Exited { .. } => None,
+        })
+    }
+}
+
+/// The workload, or a refusal.
+pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&Workload, Reject> {
+    state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
+}
+
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
+    match command {
+        Command::Submit { .. } => None,
+        Command::Place(place) => Some(place.workload),
+        Command::Report(report) => Some(report.workload),
+        Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
+    }
+}

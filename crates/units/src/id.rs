@@ -1,0 +1,199 @@
+//! Typed identifiers: sixteen UUIDv7 bytes in memory, `job_01j…` in text.
+//!
+//! The kind is part of the type, so a project id cannot be passed where a workload id is meant.
+//! Minting needs a clock and randomness and therefore never happens here: shells hand in both.
+
+use std::{fmt, marker::PhantomData, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Crockford's base 32 in lower case, as TypeID uses it: no i, l, o, u.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 128 bits in groups of five, the first group holding three bits.
+const SUFFIX_LEN: usize = 26;
+
+/// What an id names; implemented by the markers in [`kinds`] only.
+pub trait IdKind: Copy + Ord + fmt::Debug + 'static {
+    /// Text before the underscore, unique in the registry.
+    const PREFIX: &'static str;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {
+        /// The one registry of id kinds.
+        pub mod kinds {
+            $($(#[$doc])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+            pub struct $name;
+            impl super::IdKind for $name { const PREFIX: &'static str = $prefix; })*
+            /// Every prefix, for documentation and for the test that they differ.
+            pub const PREFIXES: &[&str] = &[$($prefix),*];
+        }
+    };
+}
+
+kinds! {
+    /// A site: one place with a country, an operator and a power cap.
+    Site = "site";
+    /// A machine of a site.
+    Node = "node";
+    /// A tenant.
+    Organisation = "org";
+    /// A project of an organisation: the unit of access, budget and billing.
+    Project = "prj";
+    /// An API key.
+    Key = "key";
+    /// A set of Cedar policies in force for a scope.
+    Policy = "pol";
+    /// A budget that blocks.
+    Budget = "bud";
+    /// A price list.
+    Price = "prc";
+    /// A workload: train, batch, eval, finetune, dev or service.
+    Workload = "job";
+    /// A dataset with its versions.
+    Dataset = "ds";
+    /// A model with its versions.
+    Model = "mdl";
+    /// A public model name with services behind it.
+    Endpoint = "ep";
+    /// An invoice.
+    Invoice = "inv";
+    /// One running gateway process; usage roll-ups are numbered within it.
+    Gateway = "gw";
+    /// One HTTP request, for logs and problem documents.
+    Request = "req";
+}
+
+/// A typed identifier; ordered by creation time (UUIDv7), then randomness.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id<K: IdKind>([u8; 16], PhantomData<K>);
+
+impl<K: IdKind> Id<K> {
+    /// Makes an id from a time and ten random bytes (RFC 9562 §5.7: version 7, variant 10).
+    #[must_use]
+    pub fn from_parts(unix_ms: u64, random: [u8; 10]) -> Self {
+        let [.., t0, t1, t2, t3, t4, t5] = unix_ms.to_be_bytes();
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9] = random;
+        let bytes = [
+            t0,
+            t1,
+            t2,
+            t3,
+            t4,
+            t5,
+            0x70 | (r0 & 0x0f),
+            r1,
+            0x80 | (r2 & 0x3f),
+            r3,
+            r4,
+            r5,
+            r6,
+            r7,
+            r8,
+            r9,
+        ];
+        Self(bytes, PhantomData)
+    }
+
+    /// Takes sixteen bytes as they are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes, PhantomData)
+    }
+
+    /// The sixteen bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl<K: IdKind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = u128::from_be_bytes(self.0);
+        let mut text = [b'0'; SUFFIX_LEN];
+        let mut rest = value;
+        for slot in text.iter_mut().rev() {
+            let digit = usize::try_from(rest & 31).unwrap_or(0);
+            *slot = ALPHABET.get(digit).copied().unwrap_or(b'0');
+            rest >>= 5;
+        }
+        f.write_str(K::PREFIX)?;
+        f.write_str("_")?;
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl<K: IdKind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseIdError {
+    /// The prefix that was expected, without the underscore.
+    pub expected_prefix: &'static str,
+    /// The text given, cut to 80 characters.
+    pub text: String,
+}
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not an id of this kind: expected `{}_` and {SUFFIX_LEN} characters",
+            self.text, self.expected_prefix
+        )
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+impl<K: IdKind> FromStr for Id<K> {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let refuse =
+            || ParseIdError { expected_prefix: K::PREFIX, text: text.chars().take(80).collect() };
+        let suffix = text
+            .strip_prefix(K::PREFIX)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .filter(|s| s.len() == SUFFIX_LEN)
+            .ok_or_else(refuse)?;
+        let mut value: u128 = 0;
+        for (position, character) in suffix.bytes().enumerate() {
+            let digit = ALPHABET.iter().position(|&a| a == character).ok_or_else(refuse)?;
+            // The first character holds three bits only: anything larger would overflow 128 bits.
+            if position == 0 && digit > 7 {
+                return Err(refuse());
+            }
+            value = (value << 5) | u128::try_from(digit).unwrap_or(0);
+        }
+        Ok(Self(value.to_be_bytes(), PhantomData))
+    }
+}
+
+impl<K: IdKind> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, K: IdKind> Deserialize<'de> for Id<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<K>(PhantomData<K>);
+        impl<K: IdKind> de::Visitor<'_> for Visitor<K> {
+            type Value = Id<K>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an id starting with `{}_`", K::PREFIX)
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id<K>, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor(PhantomData))
+    }
+}
