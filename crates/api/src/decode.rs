@@ -12,7 +12,7 @@ const QUOTED_CHARS_MAX: usize = 200;
 ///
 /// # Errors
 /// A problem with code `unknown-field` or `invalid-body` that points at the field.
-pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<Problem>> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = with_path(&mut reader).map_err(|failure| {
         let line = failure.inner.line();
@@ -22,10 +22,13 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             format!(" (line {line}, column {})", failure.inner.column())
         };
         let detail = format!("{}{position}", failure.field.message);
-        Problem::new(failure.code, detail).with_errors(vec![failure.field])
+        Box::new(Problem::new(failure.code, detail).with_errors(vec![failure.field]))
     })?;
     reader.end().map_err(|error| {
-        Problem::new(Code::InvalidBody, format!("the body goes on after its JSON value: {error}"))
+        Box::new(Problem::new(
+            Code::InvalidBody,
+            format!("the body goes on after its JSON value: {error}"),
+        ))
     })?;
     Ok(value)
 }
@@ -46,8 +49,12 @@ where
 {
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let parent = pointer(error.path());
+        let path = error.path().to_string();
         let inner = error.into_inner();
-        let (code, field) = explain(&parent, &inner.to_string());
+        let message = inner.to_string();
+        // The YAML reader starts its message with the path, which is reported apart.
+        let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
+        let (code, field) = explain(&parent, message);
         Failure { code, field, inner }
     })
 }
@@ -83,11 +90,18 @@ fn explain(parent: &str, message: &str) -> (Code, FieldError) {
         let message = format!("`{name}` is not a known value: {}", suggestion(&name, &known));
         return (Code::InvalidBody, FieldError::new(parent, message));
     }
+    if let Some((_, rest)) = text.split_once("duplicate field `") {
+        let name = rest.trim_end_matches('`');
+        let message = format!("`{name}` is given twice: keep one");
+        return (Code::InvalidBody, FieldError::new(format!("{parent}/{name}"), message));
+    }
     if let Some((_, rest)) = text.split_once("missing field `") {
         let name = rest.trim_end_matches('`');
         let message = format!("the field `{name}` is missing: add it");
         return (Code::InvalidBody, FieldError::new(format!("{parent}/{name}"), message));
     }
+    // The YAML reader offers a tag where an enum is wanted; people write a word.
+    let text = text.replace("a YAML tag starting with '!'", "one word");
     (Code::InvalidBody, FieldError::new(parent, text.chars().take(400).collect::<String>()))
 }
 

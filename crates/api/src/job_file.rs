@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use parse::{DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
+pub use parse::{BRACKETS_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
 pub use resolved::{
     Checkpoint, Outputs, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Topology,
     TopologyLevel, WorkloadKind,
@@ -23,7 +23,7 @@ pub use scalar::Scalar;
 
 /// A job file as written. Defaults are those of [`JobFile::resolve`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a job: a map with at least `type`, `name` and `run`")]
 pub struct JobFile {
     /// What kind of work it is.
     #[serde(rename = "type")]
@@ -90,7 +90,10 @@ pub struct JobFile {
 
 /// What each node must have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map such as `{ gpu: GB200:4, cpu: 64.., memory: 400GB }`"
+)]
 #[schemars(rename = "JobResources")]
 pub struct ResourcesText {
     /// `4` of any model or `GB200:4`; none if absent.
@@ -106,7 +109,7 @@ pub struct ResourcesText {
 
 /// How close nodes must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ within: nvlink, else: spine }`")]
 #[schemars(rename = "JobTopology")]
 pub struct TopologyText {
     /// The wanted level; the site if absent.
@@ -122,7 +125,7 @@ pub struct TopologyText {
 
 /// How a job is stopped so that it can go on later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ path: /ckpt, grace: 300s }`")]
 #[schemars(rename = "JobCheckpoint")]
 pub struct CheckpointText {
     /// Where checkpoints are; none are kept if absent.
@@ -138,7 +141,7 @@ pub struct CheckpointText {
 
 /// What a job may use at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ time: 24h, budget: 100 EUR }`")]
 #[schemars(rename = "JobLimits")]
 pub struct LimitsText {
     /// Longest run of an attempt, such as `24h`; 24h if absent, none for a service.
@@ -151,7 +154,7 @@ pub struct LimitsText {
 
 /// When a job is tried again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ on: [node-failure], max: 5 }`")]
 #[schemars(rename = "JobRetry")]
 pub struct RetryText {
     /// After what; node-failure and preempted if absent, for a service also failure.
@@ -164,7 +167,7 @@ pub struct RetryText {
 
 /// Where a job may run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ countries: [FR], class: restricted }`")]
 #[schemars(rename = "JobResidency")]
 pub struct ResidencyText {
     /// Two-letter codes; wherever policy allows if absent.
@@ -177,7 +180,7 @@ pub struct ResidencyText {
 
 /// What a job makes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ model: \"registry://nlp/words\" }`")]
 #[schemars(rename = "JobOutputs")]
 pub struct OutputsText {
     /// Where the model goes as a new version: `registry://project/name`.

@@ -4,6 +4,7 @@
 //! outside. The routes that are no endpoints of ours (`/v1`, as OpenAI defines it) are in `by_hand`.
 
 mod by_hand;
+mod refusals;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::{
     endpoint::{Content, Permission},
     nouns,
     operation::Operation,
-    problem::{self, Code, Problem},
+    problem::Problem,
 };
 
 /// The whole document.
@@ -48,7 +49,7 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(&mut generator),
-            "responses": responses(),
+            "responses": refusals::responses(),
             "parameters": parameters(),
             "securitySchemes": { "bearer": {
                 "type": "http", "scheme": "bearer", "description": "An API key.",
@@ -105,7 +106,7 @@ fn field_parameters(schema: &Value, place: &str) -> Vec<Value> {
     let required = schema.get("required").and_then(Value::as_array);
     let properties = schema.get("properties").and_then(Value::as_object);
     let parameter = |(name, property): (&String, &Value)| {
-        let mut property = property.clone();
+        let mut property = without_null(property.clone());
         let description = property.as_object_mut().and_then(|p| p.remove("description"));
         let needed = required.is_some_and(|r| r.iter().any(|n| n == name.as_str()));
         let mut value = json!({
@@ -117,6 +118,25 @@ fn field_parameters(schema: &Value, place: &str) -> Vec<Value> {
         value
     };
     properties.into_iter().flatten().map(parameter).collect()
+}
+
+/// A parameter is absent, never null.
+fn without_null(mut schema: Value) -> Value {
+    if let Some([Value::String(only), Value::String(null)]) =
+        schema["type"].as_array().map(Vec::as_slice)
+        && null == "null"
+    {
+        schema["type"] = only.clone().into();
+    }
+    if let Some([only, _null]) = schema["anyOf"].as_array().map(Vec::as_slice) {
+        let only = only.clone();
+        schema["allOf"] = json!([only]);
+        schema.as_object_mut().map(|map| map.remove("anyOf"));
+    }
+    if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        values.retain(|value| !value.is_null());
+    }
+    schema
 }
 
 /// Media types with the DTO's schema, or with what a raw body is.
@@ -143,32 +163,11 @@ fn answers(operation: &Operation, schema: Option<Value>) -> Value {
         success["content"] = body(content, &schema);
     }
     answers.insert(operation.status.to_string(), success);
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in &operation.codes {
-        by_status.entry(code.status()).or_default().push(*code);
-    }
-    for (status, codes) in by_status {
-        let answer = match codes.as_slice() {
-            [code] => json!({ "$ref": format!("#/components/responses/{}", code.slug()) }),
-            several => refusal(several),
-        };
-        answers.insert(status.to_string(), answer);
+    for (status, codes) in refusals::by_status(&operation.codes) {
+        let reference = format!("#/components/responses/{}", refusals::refusal_name(&codes));
+        answers.insert(status.to_string(), json!({ "$ref": reference }));
     }
     Value::Object(answers)
-}
-
-fn refusal(codes: &[Code]) -> Value {
-    let texts = codes.iter().map(|code| format!("`{}`: {}", code.slug(), code.info().title));
-    json!({
-        "description": texts.collect::<Vec<_>>().join("; "),
-        "content": { problem::MEDIA_TYPE: {
-            "schema": { "$ref": "#/components/schemas/Problem" },
-        } },
-    })
-}
-
-fn responses() -> Map<String, Value> {
-    Code::ALL.iter().map(|code| (code.slug().to_owned(), refusal(&[*code]))).collect()
 }
 
 fn parameters() -> Value {

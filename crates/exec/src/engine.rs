@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, DurationMicros, Id, kinds};
 
 /// Names one rank of one attempt of a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AttemptKey {
     /// The workload.
     pub workload: Id<kinds::Workload>,

@@ -130,14 +130,12 @@ fn translate(status: StatusCode, told: &Value) -> Option<ApiError> {
     let message = ["message", "detail", "error"]
         .iter()
         .find_map(|name| inner.get(name).and_then(Value::as_str))?;
-    let scalar = |name: &str| {
-        inner.get(name).filter(|v| v.is_string() || v.is_number()).cloned().unwrap_or(Value::Null)
-    };
     let kind = inner.get("type").and_then(Value::as_str).unwrap_or_else(|| kind_of(status));
     let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
     let mut error = ApiError::new(status, kind, "", message);
-    error.code = scalar("code");
-    error.param = scalar("param");
+    let code = inner.get("code").filter(|code| code.is_string() || code.is_number());
+    error.code = code.cloned().unwrap_or(Value::Null);
+    error.param = inner.get("param").and_then(Value::as_str).map(Box::from);
     Some(error)
 }
 

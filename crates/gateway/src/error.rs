@@ -18,7 +18,7 @@ pub(crate) struct ApiError {
     /// The machine-readable code, when there is one.
     pub(crate) code: Value,
     /// The request field at fault, when there is one.
-    pub(crate) param: Value,
+    pub(crate) param: Option<Box<str>>,
     /// For people.
     pub(crate) message: String,
     /// Seconds for `Retry-After`.
@@ -29,7 +29,7 @@ impl ApiError {
     /// An error with a type and a code.
     pub(crate) fn new(status: StatusCode, kind: &str, code: &str, message: String) -> Self {
         let code = Value::from(code);
-        Self { status, kind: kind.into(), code, param: Value::Null, message, retry_after_s: None }
+        Self { status, kind: kind.into(), code, param: None, message, retry_after_s: None }
     }
 
     /// 400 about one field of the request, or about the body as a whole.
@@ -40,7 +40,7 @@ impl ApiError {
             "invalid_request_error",
             message,
         );
-        error.param = param.map_or(Value::Null, Value::from);
+        error.param = param.map(Box::from);
         error
     }
 
@@ -109,7 +109,7 @@ impl ApiError {
         let mut error = Self::new(status, kind, code, message);
         match refusal {
             Refusal::NoReplica | Refusal::RateLimited => error.retry_after_s = Some(retry_after_s),
-            Refusal::ModelNotFound => error.param = Value::from("model"),
+            Refusal::ModelNotFound => error.param = Some("model".into()),
             Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted => {}
         }
         error

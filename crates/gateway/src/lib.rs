@@ -1,7 +1,8 @@
 //! The OpenAI-compatible data plane: routing, streaming, limits and metering.
 //!
 //! INVARIANT: a stream is never buffered as a whole, and the usage of a finished request is written
-//! exactly once or is visibly missing (a counter, a warning or a gap in the roll-up sequence says so).
+//! exactly once or is visibly missing (a counter, a warning or a hole in the sequence says so).
+//! Requests in flight when the process is killed leave no record; their clients saw them break.
 //! This crate knows neither the kernel nor the store: the application wires it through
 //! [`Directory`] (who may call what, and where it runs) and [`UsageSink`] (where roll-ups go).
 //!

@@ -48,7 +48,7 @@ pub enum MeterError {
         path: PathBuf,
     },
     /// The state file does not hold what this program writes.
-    #[error("the spool state `{}` is damaged: restore it, or move the folder away to start a new gateway id", path.display())]
+    #[error("the spool state `{}` is damaged: restore it, or move the folder away", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

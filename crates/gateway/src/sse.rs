@@ -1,4 +1,4 @@
-//! An incremental reader of server-sent events (WHATWG HTML, §9.2.6 "Interpreting an event stream").
+//! An incremental reader of server-sent events (WHATWG HTML, §9.2.6).
 //!
 //! Bytes go in as they arrive and complete events come out; how the bytes were cut never changes
 //! the events. At most one unfinished event is held, and its size is limited. Unlike a browser,

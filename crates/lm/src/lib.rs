@@ -19,7 +19,7 @@ mod kernel;
 mod model;
 mod parallel;
 mod rng;
-//SERVE
+pub mod serve;
 pub mod tokenizer;
 pub mod train;
 

@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The server: the platform around the state machine, its HTTP handlers and its console.
+//!
+//! Invariant: every handler authorises through one function. Effects are level-triggered loops over
+//! the state; nothing here changes it but through the sequencer.
+
+mod console;
+mod http;
+mod platform;
+
+pub use http::router;
+pub use kernel::site::Config as SiteConfig;
+pub use platform::{
+    CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner, OpenError, Platform,
+    PlatformConfig, SubmitFailure, TokenUsage, importer, model_public_key, planner,
+};

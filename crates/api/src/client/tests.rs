@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     nouns::{
         common::IdPath,
-        node::NodeUncordon,
+        node_action::NodeUncordon,
         organisation::{Currency, Organisation, OrganisationCreate, OrganisationNew},
         platform::Healthz,
         workload::WorkloadList,
@@ -34,9 +34,11 @@ fn answer(response: String) -> (Client, JoinHandle<(String, Vec<u8>)>) {
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(reader.read_line(&mut head).unwrap(), 0);
         }
-        let length = head.to_lowercase().split("content-length: ").nth(1).map_or(0, |rest| {
-            rest.split("\r\n").next().unwrap().parse::<usize>().unwrap()
-        });
+        let length = head
+            .to_lowercase()
+            .split("content-length: ")
+            .nth(1)
+            .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse::<usize>().unwrap());
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
         (&socket).write_all(response.as_bytes()).unwrap();
@@ -46,7 +48,10 @@ fn answer(response: String) -> (Client, JoinHandle<(String, Vec<u8>)>) {
 }
 
 fn http(status: u16, body: &str) -> String {
-    format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 const ORGANISATION: &str = r#"{"id":"org_00000000000000000000000000","name":"orange",
@@ -56,11 +61,9 @@ const ORGANISATION: &str = r#"{"id":"org_00000000000000000000000000","name":"ora
 fn a_call_sends_and_reads_json() {
     let (client, server) = answer(http(201, ORGANISATION));
     let body = OrganisationNew { name: "orange".parse().unwrap(), currency: Currency::Eur };
-    let options =
-        Options { idempotency_key: Some("k1".into()), if_match: Some(3), timeout: None };
-    let made: Organisation = client
-        .call::<OrganisationCreate>(&Nothing {}, &Nothing {}, &body, &options)
-        .unwrap();
+    let options = Options { idempotency_key: Some("k1".into()), if_match: Some(3), timeout: None };
+    let made: Organisation =
+        client.call::<OrganisationCreate>(&Nothing {}, &Nothing {}, &body, &options).unwrap();
     assert_eq!((made.name.as_str(), made.seq), ("orange", 7));
     let (head, sent) = server.join().unwrap();
     assert!(head.starts_with("post /api/v1/organisations http/1.1\r\n"), "{head}");
@@ -101,7 +104,8 @@ fn a_post_without_a_body_says_so() {
 
 #[test]
 fn a_problem_document_becomes_an_error_with_its_remedy() {
-    let problem = Problem::new(Code::NameTaken, "the name `a` is taken").with_remedy("take another");
+    let problem =
+        Problem::new(Code::NameTaken, "the name `a` is taken").with_remedy("take another");
     let (client, server) = answer(http(409, &serde_json::to_string(&problem).unwrap()));
     let error = client.get::<Healthz>(&Nothing {}, &Nothing {}).unwrap_err();
     assert_eq!(error.code(), Some(Code::NameTaken));
@@ -155,7 +159,8 @@ fn logs_are_streamed() {
 #[test]
 fn events_are_followed() {
     let event = r#"{"seq":3,"at":"2026-03-01T08:00:00Z","kind":"k","data":{"a":1}}"#;
-    let body = format!(": alive\n\nid: 3\nevent: k\ndata: {event}\n\ndata:{event}\r\n\r\ndata: cut");
+    let body =
+        format!(": alive\n\nid: 3\nevent: k\ndata: {event}\n\ndata:{event}\r\n\r\ndata: cut");
     let (client, server) = answer(http(200, &body));
     let events = client.follow_events(&EventQuery::default()).unwrap();
     let events: Vec<_> = events.collect::<Result<_, _>>().unwrap();

@@ -10,6 +10,9 @@ use crate::{
 
 /// Most bytes in a file.
 pub const FILE_BYTES_MAX: usize = 256 << 10;
+/// Most opening brackets in a document, also within its texts: the YAML scanner's work grows with
+/// the square of the nesting, and only a parser could tell which of them nest.
+pub const BRACKETS_MAX: usize = 2_000;
 /// Most documents in a file.
 pub const DOCUMENTS_MAX: usize = 64;
 
@@ -37,7 +40,8 @@ fn position(document: usize, line: Option<usize>) -> String {
 }
 
 fn field_text(pointer: &str) -> String {
-    let name = pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/");
+    let name =
+        pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
     if name.is_empty() { String::new() } else { format!("`{name}`: ") }
 }
 
@@ -108,6 +112,12 @@ fn parse_document(
     document: usize,
     line_before: usize,
 ) -> Result<JobFile, JobFileError> {
+    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > BRACKETS_MAX {
+        let message =
+            format!("more than {BRACKETS_MAX} opening brackets: move long texts into a file");
+        let field = FieldError::new("", message);
+        return Err(JobFileError { document, line: None, code: Code::InvalidBody, field });
+    }
     let reader = serde_norway::Deserializer::from_str(text);
     decode::with_path(reader).map_err(|failure| {
         let line = failure.inner.location().map(|at| at.line().saturating_add(line_before));

@@ -35,8 +35,9 @@ fn resolved(text: &str) -> ResolvedJob {
     JobFile::parse(text.as_bytes()).unwrap().resolve().unwrap()
 }
 
-fn check_unreadable(text: &str, expected: Expect) {
-    expected.assert_eq(&JobFile::parse_all(text.as_bytes()).unwrap_err().to_string());
+fn check_unreadable(texts: &[&str], expected: Expect) {
+    let error = |text: &&str| JobFile::parse_all(text.as_bytes()).unwrap_err().to_string();
+    expected.assert_eq(&texts.iter().map(error).collect::<Vec<_>>().join("\n"));
 }
 
 fn check_unresolved(change: &str, expected: Expect) {
@@ -115,16 +116,17 @@ fn a_resolved_job_writes_a_file_of_the_same_job() {
 #[test]
 fn an_unknown_field_names_the_nearest_and_its_line() {
     check_unreadable(
-        &format!("{SMALL}resorces: {{}}\n"),
-        expect!["line 5: `resorces`: unknown field `resorces`: did you mean `resources`?"],
-    );
-    check_unreadable(
-        &format!("{SMALL}resources:\n  cpu: 1\n  memry: 1GB\n"),
-        expect!["line 7: `resources.memry`: unknown field `memry`: did you mean `memory`?"],
-    );
-    check_unreadable(
-        &format!("{SMALL}---\n{SMALL}colour: red\n"),
-        expect![""],
+        &[
+            &format!("{SMALL}resorces: {{}}\n"),
+            &format!("{SMALL}resources:\n  cpu: 1\n  memry: 1GB\n"),
+            &format!("{SMALL}retry: {{ on: [preemption] }}\n"),
+            &format!("{SMALL}---\n{SMALL}topology: {{ colour: red }}\n"),
+        ],
+        expect![[r#"
+        line 5: `resorces`: unknown field `resorces`: did you mean `resources`?
+        line 7: `resources.memry`: unknown field `memry`: did you mean `memory`?
+        line 5: `retry.on.0`: `preemption` is not a known value: did you mean `preempted`?
+        document 2, line 10: `topology.colour`: unknown field `colour`: use one of `within`, `segment`, `else`"#]],
     );
     let error = JobFile::parse(format!("{SMALL}resorces: 1\n").as_bytes()).unwrap_err();
     assert_eq!((error.code, error.field.pointer.as_str()), (Code::UnknownField, "/resorces"));
@@ -132,28 +134,79 @@ fn an_unknown_field_names_the_nearest_and_its_line() {
 
 #[test]
 fn a_wrong_shape_names_the_field() {
-    check_unreadable(&SMALL.replace("batch", "trian"), expect![""]);
-    check_unreadable(&format!("{SMALL}resources: {{ cpu: true }}\n"), expect![""]);
-    check_unreadable(&format!("{SMALL}env: {{ VERSION: 1.10 }}\n"), expect![""]);
-    check_unreadable(&format!("{SMALL}env:\n  A: 1\n  A: 2\n"), expect![""]);
-    check_unreadable(&format!("{SMALL}name: b\n"), expect![""]);
-    check_unreadable("type: batch\nname: a\n", expect![""]);
-    check_unreadable("a: [", expect![""]);
-    check_unreadable("- a\n", expect![""]);
-    check_unreadable("# nothing\n---\n", expect![""]);
+    check_unreadable(
+        &[
+            &SMALL.replace("batch", "trian"),
+            &format!("{SMALL}resources: {{ cpu: true }}\n"),
+            &format!("{SMALL}resources: 4\n"),
+            &format!("{SMALL}env: {{ VERSION: 1.10 }}\n"),
+            &format!("{SMALL}env:\n  A: 1\n  A: 2\n"),
+            &format!("{SMALL}name: b\n"),
+            "type: batch\nname: a\n",
+            "type: [",
+            "- a\n",
+            "# nothing\n---\n",
+        ],
+        expect![[r#"
+        line 1: `type`: `trian` is not a known value: did you mean `train`?
+        line 5: `resources.cpu`: invalid type: boolean `true`, expected a whole number or a text; put other values in quotes
+        line 5: `resources`: invalid type: integer `4`, expected a map such as `{ gpu: GB200:4, cpu: 64.., memory: 400GB }`
+        line 5: `env.VERSION`: invalid type: floating point `1.1`, expected a whole number or a text; put other values in quotes
+        line 6: `env`: `A` is given twice: keep one
+        line 1: `name`: `name` is given twice: keep one
+        line 1: `run`: the field `run` is missing: add it
+        line 1: `type`: invalid type: sequence, expected one word
+        line 1: invalid type: sequence, expected a job: a map with at least `type`, `name` and `run`
+        the file holds no job: write at least `type`, `name` and `run`"#]],
+    );
 }
 
 #[test]
 fn a_wrong_value_names_field_value_and_remedy() {
-    check_unresolved("resources: { cpu: many, memory: 400, gpu: 'GB200:x' }", expect![""]);
-    check_unresolved("nodes: 0\nport: 80\npriority: high\nretry: { max: 5000 }", expect![""]);
-    check_unresolved("data: { data: 'x', /a/../b: 'dataset://a/b@v0' }", expect![""]);
-    check_unresolved("env: { 1A: x, PORT: 1 }\nlimits: { time: 5, budget: -3 }", expect![""]);
+    check_unresolved(
+        "resources: { cpu: many, memory: 400, gpu: 'GB200:x' }",
+        expect![[r#"
+        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4` or `GB200:4`
+        /resources/cpu: `many` is not a number of cores from 0.001 to 100000: write for example `4`, `0.5`, `500m` or `64..`
+        /resources/memory: `400` is not a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`"#]],
+    );
+    check_unresolved(
+        "nodes: 0\nport: 80\npriority: high\nretry: { max: 5000 }",
+        expect![[r#"
+        /nodes: `0` is not a number of nodes from 1 to 100000: write for example `16` or `8..16`
+        /retry/max: `5000` is not a whole number from 0 to 1000
+        /port: only `type: service` has a port: remove it
+        /priority: `high` is not a whole number from -1000 to 1000"#]],
+    );
+    check_unresolved(
+        "data: { data: 'x', /a/../b: 'dataset://a/b@v0' }",
+        expect![[r#"
+        /data/~1a~1..~1b: `/a/../b` is not a mount path: write for example `/data`, without `..`
+        /data/~1a~1..~1b: `a/b@v0` is not an artefact: write `project/name@v1`, or no `@v1` for the newest
+        /data/data: `data` is not a mount path: write for example `/data`, without `..`
+        /data/data: `x` is not an input: write `dataset://project/name@v1` or `model://project/name@v1`"#]],
+    );
+    check_unresolved(
+        "env: { 1A: x, PORT: 1 }\nlimits: { time: 5, budget: -3 }",
+        expect![[r#"
+        /environment/1A: `1A`: a variable's name has letters, digits and `_`, and starts with no digit
+        /environment/PORT: `PORT` is set by the platform: remove it
+        /limits/time: `5` is not a duration: write for example `90s`, `30m`, `24h` or `7d`
+        /limits/budget: `-3` is not an amount: write for example `12.50 EUR`"#]],
+    );
     check_unresolved(
         "residency: { countries: [FRA], class: secret }\noutputs: { model: nlp/a }",
-        expect![""],
+        expect![[r#"
+            /residency/countries/0: `FRA` is not a country: use the two capital letters of ISO 3166-1, such as `FR`
+            /residency/class: `secret` is not a data class: use `public`, `internal`, `confidential` or `restricted`
+            /outputs/model: `nlp/a` is not an output: write `registry://project/name`, without a version"#]],
     );
-    check_unresolved("topology: { within: spine, else: node }\nimage: 'a b'", expect![""]);
+    check_unresolved(
+        "topology: { within: spine, else: node }\nimage: 'a b'",
+        expect![[r#"
+        /image: `a b` is not an image: write for example `ghcr.io/acme/train:1.4`
+        /topology/else: `node` is closer than `spine`: swap them or remove `else`"#]],
+    );
     let job = JobFile::parse(b"type: batch\nname: ../a\nrun: ' '\n").unwrap();
     let errors = job.resolve().unwrap_err();
     let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
@@ -175,6 +228,14 @@ fn limits_of_size_and_depth_hold() {
     assert_eq!(JobFile::parse(large.as_bytes()).unwrap_err().code, Code::PayloadTooLarge);
     let deep = format!("{SMALL}data: {}", "[".repeat(100_000));
     assert!(JobFile::parse(deep.as_bytes()).is_err());
+    // Shapes that make a careless scanner's work grow with the square of the size.
+    for part in
+        ["[", "- ", "? ", "a: ", "&a ", "! ", "{a: ", "[a, ", "[']', ", "'", "\"", "#", "%", "*a, "]
+    {
+        let text = format!("{SMALL}data: {}", part.repeat(FILE_BYTES_MAX / part.len() - 40));
+        assert!(JobFile::parse(text.as_bytes()).is_err(), "{part}");
+        assert!(JobFile::parse(&text.as_bytes()[SMALL.len() + 6..]).is_err(), "{part}");
+    }
     let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n";
     assert!(JobFile::parse(bomb.as_bytes()).is_err());
     assert!(JobFile::parse(b"\xff\xfe").is_err());

@@ -12,7 +12,9 @@ pub mod event;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
+pub mod model_version;
 pub mod node;
+pub mod node_action;
 pub mod organisation;
 pub mod platform;
 pub mod policy;
@@ -48,9 +50,9 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<node::NodeCreate>(),
         Operation::of::<node::NodeList>(),
         Operation::of::<node::NodeGet>(),
-        Operation::of::<node::NodeCordon>(),
-        Operation::of::<node::NodeUncordon>(),
-        Operation::of::<node::NodeDrain>(),
+        Operation::of::<node_action::NodeCordon>(),
+        Operation::of::<node_action::NodeUncordon>(),
+        Operation::of::<node_action::NodeDrain>(),
         Operation::of::<budget::BudgetCreate>(),
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
@@ -68,10 +70,10 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<model::ModelCreate>(),
         Operation::of::<model::ModelList>(),
         Operation::of::<model::ModelGet>(),
-        Operation::of::<model::ModelVersionCreate>(),
-        Operation::of::<model::ModelVersionList>(),
-        Operation::of::<model::ModelVersionGet>(),
-        Operation::of::<model::EvaluationCreate>(),
+        Operation::of::<model_version::ModelVersionCreate>(),
+        Operation::of::<model_version::ModelVersionList>(),
+        Operation::of::<model_version::ModelVersionGet>(),
+        Operation::of::<model_version::EvaluationCreate>(),
         Operation::of::<workload::WorkloadCreate>(),
         Operation::of::<workload::WorkloadList>(),
         Operation::of::<workload::WorkloadGet>(),

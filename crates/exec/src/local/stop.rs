@@ -27,20 +27,21 @@ pub(super) fn stop(inner: &Inner, key: AttemptKey, order: StopOrder) -> Result<(
         Some(Tracked { stage: Stage::Ended(_), .. }) => Ok(()),
         None => {
             // Never started: recorded as ended, so that it never will be.
-            let end = ExitRecord {
-                reason: Some("stopped".to_owned()),
-                ended_at: shim::now(),
-                ..ExitRecord::default()
-            };
+            let end = stopped();
             start::record_end(&dir, &end);
             index.attempts.insert(key, Tracked::new(Stage::Ended(end), Vec::new()));
             Ok(())
         }
         Some(Tracked { stage: Stage::Preparing, .. }) => write_order(&dir, order.grace).map(|_| ()),
         Some(Tracked { stage: Stage::Started { .. }, .. }) => {
-            drop(index);
             let request = write_order(&dir, order.grace)?;
-            wake(&dir, request)
+            if wake(&dir, request)? == Shim::NeverCame {
+                // Should it still come, it finds the end and does nothing.
+                let end = stopped();
+                start::record_end(&dir, &end);
+                index.attempts.insert(key, Tracked::new(Stage::Ended(end), Vec::new()));
+            }
+            Ok(())
         }
     }
 }
@@ -60,15 +61,34 @@ fn write_order(dir: &AttemptDir, grace: DurationMicros) -> Result<StopRequest, E
     Ok(request)
 }
 
+fn stopped() -> ExitRecord {
+    ExitRecord {
+        reason: Some("stopped".to_owned()),
+        ended_at: shim::now(),
+        ..ExitRecord::default()
+    }
+}
+
+/// What a wake-up found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shim {
+    /// It runs, or is still coming up.
+    Told,
+    /// It has left no sign of life for too long.
+    NeverCame,
+}
+
 /// Tells the shim to look at the order; kills a shim that has not obeyed for long.
-fn wake(dir: &AttemptDir, request: StopRequest) -> Result<(), EngineError> {
+fn wake(dir: &AttemptDir, request: StopRequest) -> Result<Shim, EngineError> {
     let path = dir.shim();
     let record: Option<ShimRecord> =
         files::read_json(&path).map_err(|error| EngineError::io("read", &path, error))?;
-    // A shim that has not written its record yet looks for the order by itself after that.
-    let Some(record) = record else { return Ok(()) };
-    let due = request.asked_at.plus(request.grace).plus(SHIM_ENDS_MAX);
-    let signal = if shim::now() > due { Signal::KILL } else { Signal::TERM };
-    procfs::signal(&record.shim, signal);
-    Ok(())
+    let overdue =
+        shim::now() > request.asked_at.plus(request.grace).plus(SHIM_ENDS_MAX);
+    let Some(record) = record else {
+        // One that has not written its record yet looks for the order by itself after that.
+        return Ok(if overdue { Shim::NeverCame } else { Shim::Told });
+    };
+    procfs::signal(&record.shim, if overdue { Signal::KILL } else { Signal::TERM });
+    Ok(Shim::Told)
 }

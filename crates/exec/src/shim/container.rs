@@ -12,7 +12,7 @@ use bollard::{
     },
 };
 use futures_util::StreamExt as _;
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use units::Bytes;
 
 use super::{

@@ -12,7 +12,7 @@ fn upstream(body: &str) -> Value {
 
 fn refused(body: &str) -> (u16, Value) {
     let error = Completion::parse(body.as_bytes(), Some(100)).unwrap_err();
-    (error.status.as_u16(), error.param)
+    (error.status.as_u16(), error.envelope()["error"]["param"].clone())
 }
 
 #[test]

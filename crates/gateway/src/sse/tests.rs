@@ -84,7 +84,10 @@ proptest! {
     }
 
     #[test]
-    fn limits_hold_for_any_cut(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
+    fn limits_hold_for_any_cut(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        cut in 0usize..200,
+    ) {
         let cut = cut.min(bytes.len());
         let run = |pieces: &[&[u8]]| {
             let (mut parser, mut items) = (Parser::new(16), Vec::new());

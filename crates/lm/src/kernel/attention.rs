@@ -5,9 +5,11 @@
 
 use std::ops::Range;
 
+use pulp::NullaryFnOnce;
+
 use crate::kernel::{
-    lanes::{self, add_scaled, dot},
-    loss::softmax_inline,
+    lanes::{add_scaled, dot},
+    loss::softmax,
 };
 
 /// The sizes attention needs. A fused row holds all queries, then all keys, then all values.
@@ -74,7 +76,7 @@ fn attend(heads: Heads, at: usize, query: &[f32], memory: Memory<'_>, sink: (&mu
             let start = (first + index) * memory.stride + offset;
             *weight = dot(query, &memory.keys[start..start + width]) * scale;
         }
-        softmax_inline(weights);
+        softmax(weights);
         let out = &mut out[head * width..(head + 1) * width];
         out.fill(0.0);
         for (index, weight) in weights.iter().enumerate() {
@@ -85,17 +87,24 @@ fn attend(heads: Heads, at: usize, query: &[f32], memory: Memory<'_>, sink: (&mu
 }
 
 /// One row against a cache; `weights` is scratch of at least `queries · (at + 1)`.
-pub(crate) fn cached(
-    heads: Heads,
-    at: usize,
-    query: &[f32],
-    memory: Memory<'_>,
-    sink: (&mut [f32], &mut [f32]),
-) {
-    lanes::run(
-        #[inline(always)]
-        || attend(heads, at, query, memory, sink),
-    );
+#[derive(Debug)]
+pub(crate) struct Cached<'a> {
+    pub(crate) heads: Heads,
+    pub(crate) at: usize,
+    pub(crate) query: &'a [f32],
+    pub(crate) memory: Memory<'a>,
+    pub(crate) weights: &'a mut [f32],
+    pub(crate) out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Cached<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { heads, at, query, memory, weights, out } = self;
+        attend(heads, at, query, memory, (weights, out));
+    }
 }
 
 /// Probabilities kept for the gradient of a document of `rows` rows: a triangle for every head.
@@ -104,66 +113,73 @@ pub(crate) fn weights_len(heads: Heads, rows: usize) -> usize {
 }
 
 /// Attention over packed documents; writes probabilities and outputs.
-pub(crate) fn forward(
-    heads: Heads,
-    documents: &[Range<usize>],
-    fused: &[f32],
-    weights: &mut [f32],
-    out: &mut [f32],
-) {
-    lanes::run(
-        #[inline(always)]
-        || {
-            let (stride, row_out) = (heads.fused(), heads.query_row());
-            let mut weights = weights;
-            for document in documents {
-                let rows = &fused[document.start * stride..document.end * stride];
-                let memory = Memory {
-                    keys: &rows[row_out..],
-                    values: &rows[row_out + heads.key_row()..],
-                    stride,
-                };
-                for at in 0..document.len() {
-                    let (mine, rest) = weights.split_at_mut(heads.queries * (at + 1));
-                    weights = rest;
-                    let row = document.start + at;
-                    let out = &mut out[row * row_out..(row + 1) * row_out];
-                    attend(heads, at, &rows[at * stride..at * stride + row_out], memory, (mine, out));
-                }
-            }
-        },
-    );
+#[derive(Debug)]
+pub(crate) struct Forward<'a> {
+    pub(crate) heads: Heads,
+    pub(crate) documents: &'a [Range<usize>],
+    pub(crate) fused: &'a [f32],
+    pub(crate) weights: &'a mut [f32],
+    pub(crate) out: &'a mut [f32],
 }
 
-/// The gradient of [`forward`] by the fused rows.
-pub(crate) fn backward(
-    heads: Heads,
-    documents: &[Range<usize>],
-    fused: &[f32],
-    weights: &[f32],
-    gradients: (&[f32], &mut [f32]),
-) {
-    let (out_gradient, fused_gradient) = gradients;
-    lanes::run(
-        #[inline(always)]
-        || {
-            let (stride, row_out) = (heads.fused(), heads.query_row());
-            let mut weights = weights;
-            for document in documents {
-                let span = document.start * stride..document.end * stride;
-                let rows = &fused[span.clone()];
-                let gradient = &mut fused_gradient[span];
-                gradient.fill(0.0);
-                for at in 0..document.len() {
-                    let (mine, rest) = weights.split_at(heads.queries * (at + 1));
-                    weights = rest;
-                    let row = document.start + at;
-                    let dy = &out_gradient[row * row_out..(row + 1) * row_out];
-                    row_backward(heads, at, rows, mine, (dy, gradient));
-                }
+impl NullaryFnOnce for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { heads, documents, fused, weights, out } = self;
+        let (stride, row_out) = (heads.fused(), heads.query_row());
+        let mut weights = weights;
+        for document in documents {
+            let rows = &fused[document.start * stride..document.end * stride];
+            let memory = Memory {
+                keys: &rows[row_out..],
+                values: &rows[row_out + heads.key_row()..],
+                stride,
+            };
+            for at in 0..document.len() {
+                let (mine, rest) = weights.split_at_mut(heads.queries * (at + 1));
+                weights = rest;
+                let row = document.start + at;
+                let out = &mut out[row * row_out..(row + 1) * row_out];
+                attend(heads, at, &rows[at * stride..at * stride + row_out], memory, (mine, out));
             }
-        },
-    );
+        }
+    }
+}
+
+/// The gradient of [`Forward`] by the fused rows.
+#[derive(Debug)]
+pub(crate) struct Backward<'a> {
+    pub(crate) heads: Heads,
+    pub(crate) documents: &'a [Range<usize>],
+    pub(crate) fused: &'a [f32],
+    pub(crate) weights: &'a [f32],
+    pub(crate) out_gradient: &'a [f32],
+    pub(crate) fused_gradient: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { heads, documents, fused, mut weights, out_gradient, fused_gradient } = self;
+        let (stride, row_out) = (heads.fused(), heads.query_row());
+        for document in documents {
+            let span = document.start * stride..document.end * stride;
+            let rows = &fused[span.clone()];
+            let gradient = &mut fused_gradient[span];
+            gradient.fill(0.0);
+            for at in 0..document.len() {
+                let (mine, rest) = weights.split_at(heads.queries * (at + 1));
+                weights = rest;
+                let row = document.start + at;
+                let dy = &out_gradient[row * row_out..(row + 1) * row_out];
+                row_backward(heads, at, rows, mine, (dy, gradient));
+            }
+        }
+    }
 }
 
 #[inline(always)]

@@ -1,5 +1,7 @@
 //! Rotary positions, the SwiGLU gate and the AdamW update: one output per input, no sums.
 
+use pulp::NullaryFnOnce;
+
 use crate::kernel::lanes::{self, exp};
 
 /// Cosines and sines of rotary positions (Su et al. 2021), in the half-rotation layout of Hugging Face:
@@ -39,75 +41,139 @@ impl Rotary {
     }
 
     fn apply(&self, rows: &mut [f32], shape: (usize, usize), positions: &[u32], direction: f32) {
-        lanes::run(
-            #[inline(always)]
-            || {
-                let (row, heads) = shape;
-                for (values, position) in rows.chunks_exact_mut(row).zip(positions) {
-                    let start = *position as usize * self.half;
-                    let cosines = &self.cosines[start..start + self.half];
-                    let sines = &self.sines[start..start + self.half];
-                    for head in values.chunks_exact_mut(2 * self.half).take(heads) {
-                        let (first, second) = head.split_at_mut(self.half);
-                        let pairs = first.iter_mut().zip(second.iter_mut());
-                        for (((a, b), cosine), sine) in pairs.zip(cosines).zip(sines) {
-                            let sine = direction * sine;
-                            let turned = *a * cosine - *b * sine;
-                            *b = *b * cosine + *a * sine;
-                            *a = turned;
-                        }
-                    }
+        let (row, heads) = shape;
+        lanes::run(Turn { tables: self, rows, row, heads, positions, direction });
+    }
+}
+
+struct Turn<'a> {
+    tables: &'a Rotary,
+    rows: &'a mut [f32],
+    row: usize,
+    heads: usize,
+    positions: &'a [u32],
+    direction: f32,
+}
+
+impl NullaryFnOnce for Turn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { tables, rows, row, heads, positions, direction } = self;
+        let half = tables.half;
+        for (values, position) in rows.chunks_exact_mut(row).zip(positions) {
+            let start = *position as usize * half;
+            let cosines = &tables.cosines[start..start + half];
+            let sines = &tables.sines[start..start + half];
+            for head in values.chunks_exact_mut(2 * half).take(heads) {
+                let (first, second) = head.split_at_mut(half);
+                let pairs = first.iter_mut().zip(second.iter_mut());
+                for (((a, b), cosine), sine) in pairs.zip(cosines).zip(sines) {
+                    let sine = direction * sine;
+                    let turned = *a * cosine - *b * sine;
+                    *b = *b * cosine + *a * sine;
+                    *a = turned;
                 }
-            },
-        );
+            }
+        }
     }
 }
 
 /// out = silu(gate) · up, where a row of `gate_up` holds all gates and then all ups (Shazeer 2020).
 pub(crate) fn swiglu(width: usize, gate_up: &[f32], out: &mut [f32]) {
-    lanes::run(
-        #[inline(always)]
-        || {
-            for (both, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
-                let (gate, up) = both.split_at(width);
-                for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                    *out = gate / (1.0 + exp(-gate)) * up;
-                }
+    lanes::run(Swiglu { width, gate_up, out });
+}
+
+struct Swiglu<'a> {
+    width: usize,
+    gate_up: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Swiglu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { width, gate_up, out } = self;
+        for (both, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
+            let (gate, up) = both.split_at(width);
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = gate / (1.0 + exp(-gate)) * up;
             }
-        },
-    );
+        }
+    }
 }
 
 /// The gradient of [`swiglu`] by gates and ups, written over `gate_up` itself.
 pub(crate) fn swiglu_backward(width: usize, out_gradient: &[f32], gate_up: &mut [f32]) {
-    lanes::run(
-        #[inline(always)]
-        || {
-            let rows = gate_up.chunks_exact_mut(2 * width);
-            for (both, dy) in rows.zip(out_gradient.chunks_exact(width)) {
-                let (gate, up) = both.split_at_mut(width);
-                for ((gate, up), dy) in gate.iter_mut().zip(up.iter_mut()).zip(dy) {
-                    let sigmoid = 1.0 / (1.0 + exp(-*gate));
-                    let silu = *gate * sigmoid;
-                    let slope = sigmoid * (1.0 + *gate * (1.0 - sigmoid));
-                    *gate = dy * *up * slope;
-                    *up = dy * silu;
-                }
+    lanes::run(SwigluBackward { width, out_gradient, gate_up });
+}
+
+struct SwigluBackward<'a> {
+    width: usize,
+    out_gradient: &'a [f32],
+    gate_up: &'a mut [f32],
+}
+
+impl NullaryFnOnce for SwigluBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { width, out_gradient, gate_up } = self;
+        let rows = gate_up.chunks_exact_mut(2 * width);
+        for (both, dy) in rows.zip(out_gradient.chunks_exact(width)) {
+            let (gate, up) = both.split_at_mut(width);
+            for ((gate, up), dy) in gate.iter_mut().zip(up.iter_mut()).zip(dy) {
+                let sigmoid = 1.0 / (1.0 + exp(-*gate));
+                let silu = *gate * sigmoid;
+                let slope = sigmoid * (1.0 + *gate * (1.0 - sigmoid));
+                *gate = dy * *up * slope;
+                *up = dy * silu;
             }
-        },
-    );
+        }
+    }
 }
 
 /// target += source.
 pub(crate) fn add(target: &mut [f32], source: &[f32]) {
-    lanes::run(
-        #[inline(always)]
-        || {
-            for (target, source) in target.iter_mut().zip(source) {
-                *target += source;
-            }
-        },
-    );
+    lanes::run(Add { target, source });
+}
+
+struct Add<'a> {
+    target: &'a mut [f32],
+    source: &'a [f32],
+}
+
+impl NullaryFnOnce for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (target, source) in self.target.iter_mut().zip(self.source) {
+            *target += source;
+        }
+    }
+}
+
+/// Σ x².
+pub(crate) fn sum_of_squares(values: &[f32]) -> f32 {
+    lanes::run(SumOfSquares { values })
+}
+
+struct SumOfSquares<'a> {
+    values: &'a [f32],
+}
+
+impl NullaryFnOnce for SumOfSquares<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        lanes::dot(self.values, self.values)
+    }
 }
 
 /// The constants of one AdamW step (Loshchilov and Hutter 2019), bias corrections already worked in.
@@ -126,32 +192,30 @@ pub(crate) struct AdamStep {
     pub(crate) gradient_scale: f32,
 }
 
-/// The slices one AdamW step works on, all of one length.
+/// One AdamW step over slices of one length.
 #[derive(Debug)]
-pub(crate) struct AdamSlices<'a> {
+pub(crate) struct Adam<'a> {
+    pub(crate) step: AdamStep,
     pub(crate) weights: &'a mut [f32],
     pub(crate) first: &'a mut [f32],
     pub(crate) second: &'a mut [f32],
     pub(crate) gradient: &'a [f32],
 }
 
-/// One AdamW step over a slice.
-pub(crate) fn adam(step: AdamStep, slices: AdamSlices<'_>) {
-    lanes::run(
-        #[inline(always)]
-        || {
-            let AdamSlices { weights, first, second, gradient } = slices;
-            let moments = first.iter_mut().zip(second);
-            for ((weight, (first, second)), gradient) in weights.iter_mut().zip(moments).zip(gradient)
-            {
-                let gradient = gradient * step.gradient_scale;
-                *first = step.beta_first * *first + (1.0 - step.beta_first) * gradient;
-                *second =
-                    step.beta_second * *second + (1.0 - step.beta_second) * gradient * gradient;
-                let root = (*second * step.correct_second).sqrt() + step.epsilon;
-                let change = *first * step.correct_first / root + step.decay * *weight;
-                *weight -= step.rate * change;
-            }
-        },
-    );
+impl NullaryFnOnce for Adam<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { step, weights, first, second, gradient } = self;
+        let moments = first.iter_mut().zip(second);
+        for ((weight, (first, second)), gradient) in weights.iter_mut().zip(moments).zip(gradient) {
+            let gradient = gradient * step.gradient_scale;
+            *first = step.beta_first * *first + (1.0 - step.beta_first) * gradient;
+            *second = step.beta_second * *second + (1.0 - step.beta_second) * gradient * gradient;
+            let root = (*second * step.correct_second).sqrt() + step.epsilon;
+            let change = *first * step.correct_first / root + step.decay * *weight;
+            *weight -= step.rate * change;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Kernels against their definitions in double precision, and bit equality across tilings and units.
 
-use pulp::{Scalar, Simd, WithSimd};
+use pulp::{NullaryFnOnce, Scalar, Simd};
 
 use super::{
     elementwise,
@@ -54,6 +54,17 @@ fn products_are_the_same_chain_in_every_tile_and_order() {
     }
 }
 
+struct Sums<'a>(&'a [f32]);
+
+impl NullaryFnOnce for Sums<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        lanes::dot(self.0, self.0) + lanes::sum(self.0) + exp(0.3) + lanes::maximum(self.0)
+    }
+}
+
 #[test]
 fn plain_code_and_the_widest_unit_agree_to_the_bit() {
     let shape = Shape { rows: 9, columns: 70, depth: 21 };
@@ -70,12 +81,7 @@ fn plain_code_and_the_widest_unit_agree_to_the_bit() {
     lanes::run(product(&mut wide));
     Scalar::new().vectorize(product(&mut plain));
     assert_eq!(wide, plain);
-    let run = |simd_sum: fn(&[f32]) -> f32| simd_sum(&left);
-    let wide = lanes::run(
-        #[inline(always)]
-        || lanes::dot(&left, &left) + lanes::sum(&left) + exp(0.3),
-    );
-    assert_eq!(wide, run(|left| lanes::dot(left, left) + lanes::sum(left) + exp(0.3)));
+    assert_eq!(lanes::run(Sums(&left)), Scalar::new().vectorize(Sums(&left)));
 }
 
 #[test]
@@ -93,7 +99,8 @@ fn exponential_is_close_over_its_whole_range() {
 fn normalisation_and_softmax_follow_their_definitions() {
     let (x, gain) = (random(24, "x"), random(12, "gain"));
     let (mut out, mut roots) = (vec![0.0; 24], vec![0.0; 2]);
-    norm::forward(1e-5, &gain, &x, &mut out, &mut roots);
+    let (into, reciprocal) = (&mut out, &mut roots);
+    lanes::run(norm::Forward { epsilon: 1e-5, gain: &gain, x: &x, out: into, reciprocal });
     for row in 0..2 {
         let row = row * 12..row * 12 + 12;
         let mean: f64 = x[row.clone()].iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / 12.0;
@@ -103,10 +110,7 @@ fn normalisation_and_softmax_follow_their_definitions() {
         }
     }
     let mut row = vec![1_000.0, 1_001.0, -1e30];
-    lanes::run(
-        #[inline(always)]
-        || loss::softmax_inline(&mut row),
-    );
+    loss::softmax(&mut row);
     assert!((row[1] - 0.731_058_6).abs() < 1e-6 && row[2] == 0.0_f32.max(row[2]), "{row:?}");
 }
 

@@ -13,14 +13,14 @@ fn timing() {
     let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::elementwise::swiglu(320,&g,&mut o); best=best.min(t0.elapsed().as_secs_f64());} println!("swiglu {:.2} ns/el", best*1e9/96000.0);
     let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::elementwise::swiglu_backward(320,&o,&mut g); best=best.min(t0.elapsed().as_secs_f64());} println!("swiglu_b {:.2} ns/el", best*1e9/96000.0);
     let gain=vec![1f32;128]; let x=vec![0.1f32;300*128]; let mut y=x.clone(); let mut r=vec![0f32;300];
-    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::norm::forward(1e-5,&gain,&x,&mut y,&mut r); best=best.min(t0.elapsed().as_secs_f64());} println!("norm {:.2} ns/el", best*1e9/38400.0);
+    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::lanes::run(super::norm::Forward{epsilon:1e-5,gain:&gain,x:&x,out:&mut y,reciprocal:&mut r}); best=best.min(t0.elapsed().as_secs_f64());} println!("norm {:.2} ns/el", best*1e9/38400.0);
     let mut gg=vec![0f32;128]; let mut dx=x.clone();
-    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::norm::backward(super::norm::Saved{gain:&gain,x:&x,reciprocal:&r},&y,&mut dx,&mut gg); best=best.min(t0.elapsed().as_secs_f64());} println!("norm_b {:.2} ns/el", best*1e9/38400.0);
+    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::lanes::run(super::norm::Backward{gain:&gain,x:&x,reciprocal:&r,out_gradient:&y,x_gradient:&mut dx,gain_gradient:&mut gg}); best=best.min(t0.elapsed().as_secs_f64());} println!("norm_b {:.2} ns/el", best*1e9/38400.0);
     let h=super::attention::Heads{queries:4,keys:2,width:32,window:128};
     let docs: Vec<_> = (0..25).map(|i| i*12..(i+1)*12).collect();
     let f=vec![0.1f32;300*256]; let mut w=vec![0f32; 25*super::attention::weights_len(h,12)]; let mut out=vec![0f32;300*128]; let mut df=f.clone();
-    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::attention::forward(h,&docs,&f,&mut w,&mut out); best=best.min(t0.elapsed().as_secs_f64());} println!("att f {:.1} us/token", best*1e6/300.0);
-    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::attention::backward(h,&docs,&f,&w,(&out,&mut df)); best=best.min(t0.elapsed().as_secs_f64());} println!("att b {:.1} us/token", best*1e6/300.0);
+    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::lanes::run(super::attention::Forward{heads:h,documents:&docs,fused:&f,weights:&mut w,out:&mut out}); best=best.min(t0.elapsed().as_secs_f64());} println!("att f {:.1} us/token", best*1e6/300.0);
+    let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::lanes::run(super::attention::Backward{heads:h,documents:&docs,fused:&f,weights:&w,out_gradient:&out,fused_gradient:&mut df}); best=best.min(t0.elapsed().as_secs_f64());} println!("att b {:.1} us/token", best*1e6/300.0);
     let mut lg=vec![0.1f32;120*448]; let tg=vec![3u32;120]; let mut ls=vec![0f32;120];
     let mut best=f64::MAX; for _ in 0..30 {let t0=std::time::Instant::now(); super::loss::cross_entropy(&mut lg,&tg,1.0,&mut ls); best=best.min(t0.elapsed().as_secs_f64());} println!("xent {:.2} ns/el", best*1e9/(120.0*448.0));
     let w=vec![0.1f32;640*128]; let mut wt=w.clone();

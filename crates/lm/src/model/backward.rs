@@ -4,7 +4,7 @@
 
 use crate::{
     kernel::{
-        attention, elementwise,
+        attention, elementwise, lanes,
         matmul::{self, Shape},
         norm,
     },
@@ -48,12 +48,14 @@ pub(crate) fn run(
     scratch.stream.clear();
     scratch.stream.resize(rows * hidden, 0.0);
     let place = model.layout.final_norm.clone();
-    let saved = norm::Saved {
+    lanes::run(norm::Backward {
         gain: &model.weights[place.clone()],
         x: &workspace.stream,
         reciprocal: &workspace.final_root,
-    };
-    norm::backward(saved, &scratch.narrow, &mut scratch.stream, &mut gradient[place]);
+        out_gradient: &scratch.narrow,
+        x_gradient: &mut scratch.stream,
+        gain_gradient: &mut gradient[place],
+    });
     for (index, saved) in workspace.layers.iter_mut().enumerate().rev() {
         layer(model, index, batch, (saved, &mut scratch), gradient);
     }
@@ -95,32 +97,40 @@ fn layer(
     add_outer(&place.gate_up, &saved.gate_up, &saved.feed_in, (rows, gradient));
     let shape = Shape { rows, columns: hidden, depth: 2 * wide };
     matmul::multiply(shape, &saved.gate_up, model.matrix(&place.gate_up), &mut scratch.narrow);
-    let kept = norm::Saved {
+    lanes::run(norm::Backward {
         gain: &model.weights[place.feed_norm.clone()],
         x: &saved.middle,
         reciprocal: &saved.feed_root,
-    };
-    let gains = &mut gradient[place.feed_norm.clone()];
-    norm::backward(kept, &scratch.narrow, &mut scratch.stream, gains);
+        out_gradient: &scratch.narrow,
+        x_gradient: &mut scratch.stream,
+        gain_gradient: &mut gradient[place.feed_norm.clone()],
+    });
 
     add_outer(&place.output, &scratch.stream, &saved.attended, (rows, gradient));
     let shape = Shape { rows, columns: heads.query_row(), depth: hidden };
     // The attention output has served its purpose: its buffer takes its own gradient.
     matmul::multiply(shape, &scratch.stream, model.matrix(&place.output), &mut saved.attended);
     scratch.fused.resize(rows * heads.fused(), 0.0);
-    let gradients = (saved.attended.as_slice(), scratch.fused.as_mut_slice());
-    attention::backward(heads, &batch.documents, &saved.fused, &saved.weights, gradients);
+    lanes::run(attention::Backward {
+        heads,
+        documents: &batch.documents,
+        fused: &saved.fused,
+        weights: &saved.weights,
+        out_gradient: &saved.attended,
+        fused_gradient: &mut scratch.fused,
+    });
     let turned = heads.queries + heads.keys;
     model.rotary.turn_back(&mut scratch.fused, heads.fused(), turned, &batch.positions);
     let matrix = &place.query_key_value;
     add_outer(matrix, &scratch.fused, &saved.attention_in, (rows, gradient));
     let shape = Shape { rows, columns: hidden, depth: heads.fused() };
     matmul::multiply(shape, &scratch.fused, model.matrix(matrix), &mut scratch.narrow);
-    let kept = norm::Saved {
+    lanes::run(norm::Backward {
         gain: &model.weights[place.attention_norm.clone()],
         x: &saved.input,
         reciprocal: &saved.attention_root,
-    };
-    let gains = &mut gradient[place.attention_norm.clone()];
-    norm::backward(kept, &scratch.narrow, &mut scratch.stream, gains);
+        out_gradient: &scratch.narrow,
+        x_gradient: &mut scratch.stream,
+        gain_gradient: &mut gradient[place.attention_norm.clone()],
+    });
 }

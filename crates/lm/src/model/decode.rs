@@ -5,8 +5,8 @@
 
 use crate::{
     kernel::{
-        attention::{self, Memory},
-        elementwise,
+        attention::{Cached, Memory},
+        elementwise, lanes,
         matmul::{self, Shape},
         norm,
     },
@@ -105,7 +105,8 @@ impl Decoder {
                 let needed = heads.queries * (at + 1);
                 self.weights.resize(needed.max(self.weights.len()), 0.0);
                 let memory = Memory { keys, values, stride: heads.key_row() };
-                attention::cached(heads, at, query, memory, (&mut self.weights, out));
+                let weights = &mut self.weights;
+                lanes::run(Cached { heads, at, query, memory, weights, out });
             }
         }
         let shape = Shape { rows, columns: hidden, depth: heads.query_row() };
@@ -133,7 +134,8 @@ impl Decoder {
         self.normed.resize(self.stream.len(), 0.0);
         self.roots.resize(self.stream.len() / gain.len(), 0.0);
         let epsilon = model.config.rms_norm_eps as f32;
-        norm::forward(epsilon, gain, &self.stream, &mut self.normed, &mut self.roots);
+        let (out, reciprocal) = (&mut self.normed, &mut self.roots);
+        lanes::run(norm::Forward { epsilon, gain, x: &self.stream, out, reciprocal });
     }
 
     fn logits(&mut self, model: &Model, feeds: &[Feed<'_>]) -> &[f32] {

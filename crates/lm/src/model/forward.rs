@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     kernel::{
-        attention, elementwise, loss,
+        attention, elementwise, lanes, loss,
         matmul::{self, Shape},
         norm,
     },
@@ -92,13 +92,13 @@ pub(crate) fn run(model: &Model, batch: &Packed, scale: f32, workspace: &mut Wor
     let rows = batch.tokens.len();
     workspace.final_in.resize(rows * hidden, 0.0);
     workspace.final_root.resize(rows, 0.0);
-    norm::forward(
-        model.config.rms_norm_eps as f32,
-        &model.weights[model.layout.final_norm.clone()],
-        &workspace.stream,
-        &mut workspace.final_in,
-        &mut workspace.final_root,
-    );
+    lanes::run(norm::Forward {
+        epsilon: model.config.rms_norm_eps as f32,
+        gain: &model.weights[model.layout.final_norm.clone()],
+        x: &workspace.stream,
+        out: &mut workspace.final_in,
+        reciprocal: &mut workspace.final_root,
+    });
     workspace.gathered.clear();
     for row in &batch.loss_rows {
         workspace.gathered.extend_from_slice(&workspace.final_in[row * hidden..(row + 1) * hidden]);
@@ -134,8 +134,13 @@ fn layer(model: &Model, index: usize, batch: &Packed, saved: &mut Saved, stream:
     saved.input.extend_from_slice(stream);
     saved.attention_in.resize(rows * hidden, 0.0);
     saved.attention_root.resize(rows, 0.0);
-    let gain = &model.weights[place.attention_norm.clone()];
-    norm::forward(epsilon, gain, stream, &mut saved.attention_in, &mut saved.attention_root);
+    lanes::run(norm::Forward {
+        epsilon,
+        gain: &model.weights[place.attention_norm.clone()],
+        x: stream,
+        out: &mut saved.attention_in,
+        reciprocal: &mut saved.attention_root,
+    });
     saved.fused.resize(rows * heads.fused(), 0.0);
     let shape = Shape { rows, columns: heads.fused(), depth: hidden };
     let right = model.matrix_transposed(&place.query_key_value);
@@ -145,8 +150,13 @@ fn layer(model: &Model, index: usize, batch: &Packed, saved: &mut Saved, stream:
     let kept = batch.documents.iter().map(|rows| attention::weights_len(heads, rows.len())).sum();
     saved.weights.resize(kept, 0.0);
     saved.attended.resize(rows * heads.query_row(), 0.0);
-    let documents = &batch.documents;
-    attention::forward(heads, documents, &saved.fused, &mut saved.weights, &mut saved.attended);
+    lanes::run(attention::Forward {
+        heads,
+        documents: &batch.documents,
+        fused: &saved.fused,
+        weights: &mut saved.weights,
+        out: &mut saved.attended,
+    });
     let shape = Shape { rows, columns: hidden, depth: heads.query_row() };
     let right = model.matrix_transposed(&place.output);
     matmul::multiply_add(shape, &saved.attended, right, stream);
@@ -155,8 +165,13 @@ fn layer(model: &Model, index: usize, batch: &Packed, saved: &mut Saved, stream:
     saved.middle.extend_from_slice(stream);
     saved.feed_in.resize(rows * hidden, 0.0);
     saved.feed_root.resize(rows, 0.0);
-    let gain = &model.weights[place.feed_norm.clone()];
-    norm::forward(epsilon, gain, stream, &mut saved.feed_in, &mut saved.feed_root);
+    lanes::run(norm::Forward {
+        epsilon,
+        gain: &model.weights[place.feed_norm.clone()],
+        x: stream,
+        out: &mut saved.feed_in,
+        reciprocal: &mut saved.feed_root,
+    });
     saved.gate_up.resize(rows * 2 * wide, 0.0);
     let shape = Shape { rows, columns: 2 * wide, depth: hidden };
     let right = model.matrix_transposed(&place.gate_up);

@@ -10,7 +10,7 @@ use std::sync::{
 
 use crate::{
     kernel::{
-        elementwise::{AdamSlices, AdamStep, adam, add},
+        elementwise::{Adam, AdamStep, add, sum_of_squares},
         lanes,
     },
     model::{
@@ -101,10 +101,7 @@ pub(crate) fn apply(
             for other in &others {
                 add(total, &other[index * CHUNK..index * CHUNK + total.len()]);
             }
-            *square = f64::from(lanes::run(
-                #[inline(always)]
-                || lanes::dot(total, total),
-            ));
+            *square = f64::from(sum_of_squares(total));
         }
     });
     let length = squares.iter().sum::<f64>().sqrt() as f32;
@@ -128,13 +125,13 @@ pub(crate) fn apply(
             let (second, rest_second) = rest.2.split_at_mut(len);
             rest = (rest_weights, rest_first, rest_second);
             let gradient = &total[start..start + len];
-            jobs.push((step, AdamSlices { weights, first, second, gradient }));
+            jobs.push(Adam { step, weights, first, second, gradient });
             start += len;
         }
     }
-    parallel::split(threads, jobs, |jobs: Vec<(AdamStep, AdamSlices<'_>)>| {
-        for (step, slices) in jobs {
-            adam(step, slices);
+    parallel::split(threads, jobs, |jobs: Vec<Adam<'_>>| {
+        for job in jobs {
+            lanes::run(job);
         }
     });
     model.refresh(threads);

@@ -1,0 +1,183 @@
+//! `key`: API keys. A secret is shown once, when it is made, and never again.
+
+use api::{
+    endpoint::Nothing,
+    nouns::{
+        common::{IdPath, ProjectNamedQuery},
+        key::{Key, KeyCreate, KeyList, KeyNew, KeyRevoke, Role, Whoami},
+    },
+    reference::Ref,
+};
+use units::{DurationMicros, Id, Name, kinds};
+
+use super::{
+    failure::Failure,
+    session::{Guard, Once, Session, id_of},
+};
+use crate::output::{
+    human::{age, now, or_dash, time, word},
+    say,
+    table::{Table, left, right},
+};
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Call models, nothing else
+    Inference,
+    /// Read
+    Viewer,
+    /// Also run workloads and make artefacts
+    Member,
+    /// Also manage the organisation
+    Administrator,
+    /// The whole platform
+    Operator,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Inference => Self::Inference,
+            RoleArg::Viewer => Self::Viewer,
+            RoleArg::Member => Self::Member,
+            RoleArg::Administrator => Self::Administrator,
+            RoleArg::Operator => Self::Operator,
+        }
+    }
+}
+
+/// API keys
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:
+  cocarde key create ci --role member --project orange/nlp --expires 30d
+  cocarde key create app --role inference --project orange/nlp
+  cocarde key revoke ci
+  cocarde key whoami")]
+pub(crate) enum Verb {
+    /// List keys without their secrets
+    List {
+        /// Most items to show
+        #[arg(long, default_value_t = 200)]
+        limit: u32,
+    },
+    /// Create a key and show its secret, this once
+    Create(CreateArgs),
+    /// Revoke a key at once
+    Revoke {
+        /// Its name or id
+        key: Ref<kinds::Key>,
+        #[command(flatten)]
+        once: Once,
+    },
+    /// Say who the key in use is
+    Whoami,
+}
+
+/// What a key is made from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateArgs {
+    /// For people; unique in its scope
+    name: Name,
+    /// What it may do
+    #[arg(long, value_enum)]
+    role: RoleArg,
+    /// Bind it to an organisation instead of a project
+    #[arg(long, value_name = "NAME|ID")]
+    organisation: Option<Ref<kinds::Organisation>>,
+    /// Make it a key of the whole platform, whatever project is chosen
+    #[arg(long, conflicts_with = "organisation")]
+    platform: bool,
+    /// When it stops working, such as `12h` or `30d`; never if absent
+    #[arg(long, value_name = "DURATION")]
+    expires: Option<DurationMicros>,
+    #[command(flatten)]
+    once: Once,
+}
+
+/// Runs the verb.
+pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::List { limit } => list(session, limit),
+        Verb::Create(args) => create(args, session),
+        Verb::Revoke { key, once } => {
+            let path = IdPath { id: find(session, &key)? };
+            let key = session.change::<KeyRevoke>(&path, &Nothing {}, &Guard::once(once))?;
+            session.output.show(&key, || fields(&key))
+        }
+        Verb::Whoami => {
+            let who = session.read::<Whoami>(&Nothing {})?;
+            session.output.show(&who, || {
+                Table::fields()
+                    .field("key", who.key)
+                    .field("name", &who.name)
+                    .field("role", word(&who.role))
+                    .field_if("organisation", who.organisation)
+                    .field_if("project", who.project)
+                    .field_if("expires", who.expires_at.map(time))
+            })
+        }
+    }
+}
+
+fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
+    let scoped = !args.platform && args.organisation.is_none();
+    let body = KeyNew {
+        name: args.name,
+        role: args.role.into(),
+        project: if scoped { session.project()? } else { None },
+        organisation: args.organisation,
+        expires_in_seconds: args.expires.map(DurationMicros::as_secs),
+    };
+    let created = session.change::<KeyCreate>(&Nothing {}, &body, &Guard::once(args.once))?;
+    session.output.show(&created, || fields(&created.key).field("secret", &created.secret))?;
+    say("keep the secret now: it cannot be shown again");
+    Ok(())
+}
+
+fn list(session: &Session, limit: u32) -> Result<(), Failure> {
+    let project = session.project()?;
+    let page = session.pages::<KeyList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
+        project: project.clone(),
+        name: None,
+        limit: Some(n),
+        page_token: token,
+    })?;
+    session.output.show(&page, || {
+        let columns = [left("ID"), left("NAME"), left("ROLE"), left("EXPIRES"), left("REVOKED")];
+        let mut table = Table::new(&[&columns[..], &[right("AGE")]].concat());
+        for key in &page.items {
+            table.row([
+                key.id.to_string(),
+                key.name.to_string(),
+                word(&key.role),
+                or_dash(key.expires_at.map(time)),
+                or_dash(key.revoked_at.map(time)),
+                age(key.created_at, now()),
+            ]);
+        }
+        table
+    })
+}
+
+fn find(session: &Session, key: &Ref<kinds::Key>) -> Result<Id<kinds::Key>, Failure> {
+    let project = session.project()?;
+    id_of(key, "key", |name| {
+        let query =
+            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
+        let page = session.client()?.get::<KeyList>(&Nothing {}, &query)?;
+        let live = page.items.iter().filter(|key| key.revoked_at.is_none());
+        Ok(live.map(|key| key.id).collect())
+    })
+}
+
+fn fields(key: &Key) -> Table {
+    Table::fields()
+        .field("id", key.id)
+        .field("name", &key.name)
+        .field("role", word(&key.role))
+        .field_if("organisation", key.organisation)
+        .field_if("project", key.project)
+        .field_if("expires", key.expires_at.map(time))
+        .field_if("revoked", key.revoked_at.map(time))
+}

@@ -1,0 +1,48 @@
+//! Step 9: the bill, each figure with how it is known.
+
+use anyhow::ensure;
+use api::{
+    endpoint::Nothing,
+    nouns::cost::{CostGet, CostQuery},
+};
+use units::MicroEuro;
+
+use super::{Stage, project};
+
+impl Stage {
+    /// Shows what the project used and what it costs.
+    pub(super) fn show_bill(&mut self) -> anyhow::Result<()> {
+        self.voice.step("the bill");
+        let query = CostQuery { project: project().parse()?, by: None };
+        let costs = self.client.get::<CostGet>(&Nothing {}, &query)?;
+        let mut sum = MicroEuro::ZERO;
+        for line in &costs.lines {
+            sum = sum.saturating_add(line.amount_microeuro);
+            self.voice.line(&format!(
+                "{:<12} {:>14} {:<10} {:>18}  {}: {}",
+                line.sku,
+                line.quantity,
+                line.unit,
+                line.amount_microeuro,
+                line.basis.as_str(),
+                line.source
+            ));
+        }
+        ensure!(sum == costs.total_microeuro, "the lines do not add up to the total");
+        self.voice.line(&format!(
+            "energy {}, {}: {}",
+            costs.energy_mj.kwh_text(),
+            costs.energy_basis.as_str(),
+            costs.energy_source
+        ));
+        self.voice.line(&format!(
+            "carbon {}.{:03} gCO2e, modelled: {}",
+            costs.carbon_mg.0 / 1_000,
+            costs.carbon_mg.0 % 1_000,
+            costs.carbon_source
+        ));
+        self.voice.line(&format!("total  {}", costs.total_microeuro));
+        ensure!(costs.energy_mj.0 > 0 && costs.total_microeuro.0 > 0, "nothing was metered");
+        Ok(())
+    }
+}

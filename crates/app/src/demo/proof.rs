@@ -1,0 +1,143 @@
+//! Step 11: the proof. Everything here is checked from files, without the platform's word.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail, ensure};
+use api::{
+    endpoint::Nothing,
+    nouns::{
+        artefact::{BlobGet, DigestPath, ManifestGet},
+        common::IdPath,
+        proof::{LogKeyGet, ReceiptGet},
+    },
+};
+use serde_json::json;
+use units::Digest;
+
+use super::{MODEL, Stage, Training};
+
+/// Prompts that the independent check of the model asks.
+const N_PROMPTS: usize = 50;
+
+impl Stage {
+    /// Audits the log, proves the training with a receipt, and shows that a flipped byte is found.
+    pub(super) fn prove(&mut self, training: &Training, key: &str) -> anyhow::Result<()> {
+        self.voice.step("the proof: audit, receipt, and a flipped byte");
+        let data = self.process.data().to_owned();
+        let report = store::audit::verify(&data, &store::audit::Options::default())
+            .context("the audit could not run")?;
+        ensure!(report.is_sound(), "the audit found: {:?}", report.findings);
+        self.voice.line(&format!(
+            "{} entries, Merkle root {}, {} signed checkpoints, {} placements against the policy then in force: sound",
+            report.entries, report.root, report.checkpoints, report.placements
+        ));
+        let verifier = self.text_of::<LogKeyGet>(&Nothing {})?;
+        let receipt_path = self.folder.join("receipt.json");
+        let receipt = self.text_of::<ReceiptGet>(&IdPath { id: training.workload })?;
+        std::fs::write(&receipt_path, &receipt)?;
+        let proven = store::audit::verify_receipt(receipt.as_bytes(), &verifier)
+            .context("the receipt does not hold")?;
+        self.voice.line(&format!(
+            "receipt of {}: {} entries proven offline against the checkpoint at size {}",
+            training.workload,
+            proven.entries.len(),
+            proven.checkpoint.size()
+        ));
+        self.flip_a_byte(&data, &receipt, &verifier)?;
+        self.write_interop(training, key, &verifier, &receipt_path)
+    }
+
+    /// Flips one byte in a copy of the database and one in a copy of the receipt.
+    fn flip_a_byte(&self, data: &Path, receipt: &str, verifier: &str) -> anyhow::Result<()> {
+        let copy = tempfile::Builder::new().prefix("cocarde-demo-copy-").tempdir()?;
+        for name in store::audit::FILES {
+            let from = data.join(name);
+            if from.exists() {
+                std::fs::copy(&from, copy.path().join(name))
+                    .with_context(|| format!("cannot copy `{}`", from.display()))?;
+            }
+        }
+        let at = store::audit::flip_leaf_byte(copy.path(), 7)?;
+        let report = store::audit::verify(copy.path(), &store::audit::Options::default())?;
+        ensure!(!report.is_sound(), "a flipped byte in entry {at} was not found");
+        let found = report.findings.first().map_or_else(String::new, ToString::to_string);
+        self.voice.line(&format!("one byte of entry {at} flipped in a copy: found ({found})"));
+        let mut broken = receipt.as_bytes().to_vec();
+        let position = receipt.find("\"leaf\"").context("the receipt holds no leaf")? + 12;
+        let byte = broken.get_mut(position).context("the receipt is too short")?;
+        *byte = if *byte == b'A' { b'B' } else { b'A' };
+        if store::audit::verify_receipt(&broken, verifier).is_ok() {
+            bail!("a flipped byte in the receipt was not found");
+        }
+        self.voice.line("one byte of the receipt flipped in a copy: found");
+        Ok(())
+    }
+
+    /// Leaves what independent tools need to check all this again.
+    fn write_interop(
+        &self,
+        training: &Training,
+        key: &str,
+        verifier: &str,
+        receipt: &Path,
+    ) -> anyhow::Result<()> {
+        let version = self.model_version(training)?;
+        let model_dir = self.folder.join("model");
+        self.download(version.manifest, &model_dir)?;
+        let signature = self.folder.join("model.sig");
+        std::fs::write(&signature, version.signature.unwrap_or_default())?;
+        let public_key = self.folder.join("model-key.pem");
+        let public = server::model_public_key(self.process.data())?;
+        std::fs::write(&public_key, public)?;
+        let prompts = self.folder.join("prompts.json");
+        std::fs::write(&prompts, serde_json::to_vec(&self.prompts(training)?)?)?;
+        let verifier_file = self.folder.join("log.vkey");
+        std::fs::write(&verifier_file, verifier)?;
+        let text = json!({
+            "model_dir": model_dir,
+            "signature": signature,
+            "public_key": public_key,
+            "prompts": prompts,
+            "receipt": receipt,
+            "log_vkey": verifier.trim(),
+            "api_key": key,
+            "model": MODEL,
+            "admin_token": self.process.token(),
+        });
+        std::fs::write(self.folder.join("interop.json"), serde_json::to_vec_pretty(&text)?)?;
+        self.voice.line(&format!("files for independent checks: {}", self.folder.display()));
+        Ok(())
+    }
+
+    fn prompts(&self, training: &Training) -> anyhow::Result<Vec<String>> {
+        let samples = lm::dataset::read(&training.heldout)?;
+        Ok(samples.into_iter().take(N_PROMPTS).map(|sample| sample.prompt).collect())
+    }
+
+    /// Fetches every file of a manifest over the API.
+    fn download(&self, manifest: Digest, into: &Path) -> anyhow::Result<PathBuf> {
+        let listed = self.client.get::<ManifestGet>(&DigestPath { digest: manifest }, &Nothing {})?;
+        for file in listed.files {
+            let target = into.join(&file.path);
+            if let Some(parent) = target.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let path = DigestPath { digest: file.digest };
+            let mut stream = self.client.stream::<BlobGet>(&path, &Nothing {})?;
+            std::io::copy(&mut stream, &mut std::fs::File::create(&target)?)?;
+        }
+        Ok(into.to_owned())
+    }
+
+    fn text_of<E>(&self, path: &E::Path) -> anyhow::Result<String>
+    where
+        E: api::endpoint::Endpoint<Body = Nothing, Query = Nothing>,
+    {
+        let mut text = String::new();
+        self.client.stream::<E>(path, &Nothing {})?.take(64 << 20).read_to_string(&mut text)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,150 @@
+//! Steps 1 to 3: the machine, the tenants with their money and policy, the dataset.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use api::{
+    client::Options,
+    endpoint::Nothing,
+    nouns::{
+        artefact::{DigestPath, Manifest, ManifestCreate, ManifestFile},
+        budget::{BudgetCreate, BudgetNew},
+        common::IdPath,
+        dataset::{DatasetCreate, DatasetNew, DatasetVersionCreate, DatasetVersionNew},
+        node::{NodeList, NodeQuery},
+        organisation::{OrganisationCreate, OrganisationNew},
+        policy::{PolicyNew, PolicySet},
+        project::{ProjectCreate, ProjectNew},
+    },
+};
+use sha2::{Digest as _, Sha256};
+use units::{Bytes, DataClass, Digest};
+
+use super::{Dataset, ORGANISATION, PROJECT, SANDBOX, Stage, project};
+
+/// Restricted data stays in France: a permit there, and a forbid everywhere else.
+const POLICY: &str = include_str!("policy.cedar");
+
+impl Stage {
+    /// Shows the address and the machine as a node.
+    pub(super) fn show_machine(&self) -> anyhow::Result<()> {
+        let ready = self.process.ready_after().as_millis();
+        self.voice.line(&format!("console at {} (ready in {ready} ms)", self.process.url()));
+        let nodes = self.client.get::<NodeList>(&Nothing {}, &NodeQuery::default())?;
+        let node = nodes.items.first().context("this machine is not a node")?;
+        let gpus = match (node.gpus.0, &node.gpu_model) {
+            (0, _) => "no GPU".to_owned(),
+            (n, model) => format!("{n} × {}", model.as_deref().unwrap_or("GPU")),
+        };
+        let facts = node.facts.as_ref();
+        self.voice.line(&format!(
+            "node {}: {} cores ({}), {:.1} GiB memory, {gpus}",
+            node.name,
+            node.cpu_milli.0 / 1_000,
+            facts.map_or("unknown", |facts| facts.cpu_model.as_str()),
+            crate::up::gib(node.memory_bytes.0),
+        ));
+        if let Some(facts) = facts {
+            self.voice.line(&format!(
+                "limits by {}; sandbox {}; energy {}",
+                facts.limits, facts.sandbox, facts.power_source
+            ));
+        }
+        Ok(())
+    }
+
+    /// Creates the organisation, its projects, budgets and policy.
+    pub(super) fn make_tenants(&mut self) -> anyhow::Result<()> {
+        self.voice.step("an organisation, two projects, budgets, a policy");
+        let options = Options::default();
+        let organisation =
+            OrganisationNew { name: ORGANISATION.parse()?, currency: Default::default() };
+        self.client.call::<OrganisationCreate>(&Nothing {}, &Nothing {}, &organisation, &options)?;
+        for name in [PROJECT, SANDBOX] {
+            let new = ProjectNew { organisation: ORGANISATION.parse()?, name: name.parse()? };
+            self.client.call::<ProjectCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
+        }
+        let budgets = [(PROJECT, "5 EUR"), (SANDBOX, "0.00003 EUR")];
+        for (name, limit) in budgets {
+            let new = BudgetNew {
+                project: format!("{ORGANISATION}/{name}").parse()?,
+                name: "novembre".parse()?,
+                limit: limit.parse()?,
+            };
+            self.client.call::<BudgetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
+        }
+        let policy = PolicyNew {
+            scope: format!("organisation:{ORGANISATION}").parse()?,
+            name: "residence".parse()?,
+            text: POLICY.to_owned(),
+        };
+        self.client.call::<PolicySet>(&Nothing {}, &Nothing {}, &policy, &options)?;
+        self.voice.line(&format!(
+            "{ORGANISATION}/{PROJECT} with 5 EUR, {ORGANISATION}/{SANDBOX} with 0.00003 EUR"
+        ));
+        self.voice.line("policy `residence`: data of class restricted stays in FR");
+        Ok(())
+    }
+
+    /// Generates the dataset and registers it.
+    pub(super) fn make_dataset(&mut self) -> anyhow::Result<Dataset> {
+        self.voice.step("a dataset: French number words, digits and small sums");
+        let folder = self.folder.join("dataset");
+        let report = lm::dataset::write(&folder, self.seed)?;
+        let manifest = self.push_folder(&folder)?;
+        let new = DatasetNew {
+            project: project().parse()?,
+            name: "nombres".parse()?,
+            class: DataClass::Restricted,
+        };
+        let options = Options::default();
+        let dataset = self.client.call::<DatasetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
+        let version = self.client.call::<DatasetVersionCreate>(
+            &IdPath { id: dataset.id },
+            &Nothing {},
+            &DatasetVersionNew { manifest },
+            &options,
+        )?;
+        self.voice.line(&format!(
+            "{} examples to train on, {} held out that share none; class restricted",
+            report.n_train, report.n_heldout
+        ));
+        self.voice.line(&format!(
+            "dataset://{} = {} files, {} bytes, manifest {}",
+            version.reference,
+            version.n_files,
+            version.size_bytes.0,
+            version.manifest.short()
+        ));
+        Ok(Dataset {
+            reference: format!("dataset://{}", version.reference),
+            heldout: folder.join("heldout.jsonl"),
+        })
+    }
+
+    /// Uploads a flat folder's files and its manifest.
+    fn push_folder(&self, folder: &Path) -> anyhow::Result<Digest> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let bytes = std::fs::read(entry.path())?;
+            let digest = Digest(Sha256::digest(&bytes).into());
+            let file = std::fs::File::open(entry.path())?;
+            self.client.put_blob(&DigestPath { digest }, file)?;
+            files.push(ManifestFile {
+                path: entry.file_name().to_string_lossy().into_owned(),
+                digest,
+                size_bytes: Bytes(u64::try_from(bytes.len())?),
+            });
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let stored = self.client.call::<ManifestCreate>(
+            &Nothing {},
+            &Nothing {},
+            &Manifest { files },
+            &Options::default(),
+        )?;
+        Ok(stored.digest)
+    }
+}
+

@@ -1,0 +1,114 @@
+//! The gateway's view of the platform: keys, models, replicas, and where usage goes.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use gateway::{
+    BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
+    Rollup, Route, SinkError, UsageSink,
+};
+use server::{CallRefused, Platform};
+use units::{Id, kinds};
+
+/// What is told of the context when the model does not say.
+const CONTEXT_TOKENS_MAX: u64 = 4_096;
+
+/// The platform as directory and sink.
+#[derive(Debug, Clone)]
+struct Wire(Arc<Platform>);
+
+/// Opens the spool and prepares what the log misses of it.
+pub(super) async fn open(platform: &Arc<Platform>, data: &Path) -> anyhow::Result<Meter> {
+    let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?);
+    let wire = Wire(Arc::clone(platform));
+    let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
+    let metrics = Arc::new(Metrics::default());
+    let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
+        .await?
+        .context("cannot open the gateway's usage spool")?;
+    let flusher = meter.clone();
+    platform.set_usage_flush(Box::new(move || {
+        let meter = flusher.clone();
+        Box::pin(async move {
+            if let Err(error) = meter.flush().await {
+                tracing::warn!(%error, "usage could not be delivered now");
+            }
+        })
+    }));
+    let metrics = Arc::clone(meter.metrics());
+    platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    Ok(meter)
+}
+
+/// The OpenAI-compatible routes.
+pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
+    let config = GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
+    gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
+}
+
+const fn to_refusal(refused: CallRefused) -> Refusal {
+    match refused {
+        CallRefused::InvalidKey => Refusal::InvalidKey,
+        CallRefused::Forbidden => Refusal::Forbidden,
+        CallRefused::ModelNotFound => Refusal::ModelNotFound,
+        CallRefused::BudgetExhausted => Refusal::BudgetExhausted,
+        CallRefused::NoReplica => Refusal::NoReplica,
+    }
+}
+
+impl Directory for Wire {
+    fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
+        let (key, project) = self.0.caller(bearer).map_err(to_refusal)?;
+        // The endpoint's project pays; a key of wider scope belongs to no project of its own.
+        Ok(Caller { key, project: project.unwrap_or(Id::from_bytes([0; 16])) })
+    }
+
+    fn models(&self, caller: &Caller) -> Vec<ModelCard> {
+        let models = self.0.callable_models(caller.key).into_iter();
+        models
+            .map(|model| ModelCard {
+                id: model.name,
+                created_unix_s: model.created_unix_s,
+                owned_by: model.owner,
+                context_tokens_max: CONTEXT_TOKENS_MAX,
+                fine_tuned: model.fine_tuned,
+            })
+            .collect()
+    }
+
+    fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
+        let route = self.0.call_route(caller.key, model).map_err(to_refusal)?;
+        Ok(Route {
+            endpoint: route.endpoint,
+            upstream_model: model.to_owned(),
+            replicas: route.replicas,
+        })
+    }
+
+    fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {
+        self.0.recorded_rollups(gateway)
+    }
+}
+
+impl UsageSink for Wire {
+    fn record(&self, rollup: Rollup) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            let usage = server::TokenUsage {
+                gateway: rollup.gateway,
+                sequence: rollup.sequence,
+                key: rollup.key,
+                endpoint: rollup.endpoint,
+                minute_unix_s: rollup.minute_unix,
+                requests: rollup.requests,
+                errors: rollup.errors,
+                prompt_tokens: rollup.prompt_tokens,
+                completion_tokens: rollup.completion_tokens,
+                estimated: rollup.estimated,
+            };
+            self.0
+                .record_tokens(&usage)
+                .await
+                .map_err(|error| SinkError { detail: error.to_string() })
+        })
+    }
+}

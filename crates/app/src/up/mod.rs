@@ -1,0 +1,243 @@
+//! `cocarde up`: wires store, server, engine and gateway into one process.
+//!
+//! Any task's panic ends the process, which replays at its next start. Workloads are left running
+//! when the platform stops: the next start adopts them.
+
+mod banner;
+mod control;
+mod gateway;
+mod site;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use api::engine::NodeFacts;
+use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
+use server::{Platform, PlatformConfig};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use units::{Id, kinds};
+
+pub(crate) use site::SiteArgs;
+
+/// How long requests in flight may take when the platform is asked to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What `up` needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct UpConfig {
+    /// The data folder; made if missing.
+    pub(crate) data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
+    /// What this machine's site is.
+    pub(crate) site: SiteArgs,
+    /// A file that receives the base URL once requests are answered.
+    pub(crate) ready_file: Option<PathBuf>,
+    /// A file that receives the first operator's token instead of standard output; mode 0600.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// Runs the platform until it is asked to stop.
+///
+/// # Errors
+/// If it cannot start, with what to do about it.
+pub(crate) fn run(config: &UpConfig) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let code = runtime.block_on(serve(config));
+    // Blocking work (a log being followed, an audit) must not hold the end up.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
+async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
+    // The port comes first: nothing is written by a start that cannot succeed.
+    let listener = bind(config.listen).await?;
+    let address = listener.local_addr().context("cannot read the address listened on")?;
+    let declaration = config.site.declaration()?;
+    let platform = open(&config.data).await?;
+    let engine = Arc::new(engine(&config.data, &platform)?);
+    let facts = engine.facts().await;
+    let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
+    if let Some(token) = &operator {
+        banner::keep_token(token, config.token_file.as_deref())?;
+    }
+    platform.ensure_prices().await.context("cannot set the prices")?;
+    let site = platform
+        .ensure_site(config.site.name.clone(), declaration)
+        .await
+        .context("cannot register the site")?;
+    let node_name = site::node_name(&facts.hostname);
+    let node = platform
+        .register_node(site, node_name, &facts)
+        .await
+        .context("cannot register this machine")?;
+
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let meter = gateway::open(&platform, &config.data).await?;
+    spawn_loops(&mut tasks, &platform, &engine, node, &stopped);
+    {
+        let meter = meter.clone();
+        tasks.spawn(async move { meter.run().await });
+    }
+    let router = server::router(Arc::clone(&platform)).merge(gateway::router(&platform, &meter));
+    let server = tokio::spawn(listen(listener, router, stopped.clone()));
+    banner::print(&banner::Start {
+        address,
+        data: &config.data,
+        token: operator.as_deref().filter(|_| config.token_file.is_none()),
+        facts: &facts,
+        log_size: platform.watch().borrow().to_owned(),
+    });
+    if let Some(path) = &config.ready_file {
+        banner::write_ready(path, address)?;
+    }
+
+    let end = wait_for_end(&mut tasks).await;
+    let _ = stop.send(true);
+    // A client that never finishes must not hold the end up for ever.
+    let _ = tokio::time::timeout(DRAIN, server).await;
+    tasks.shutdown().await;
+    if let Err(error) = meter.flush().await {
+        tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+    }
+    platform.close().await;
+    banner::goodbye(&platform);
+    end
+}
+
+/// Listens with a clear error for a port in use.
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(listen).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "port {} is in use: stop the other program, or choose another with `--listen {}:0`",
+            listen.port(),
+            listen.ip()
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on `{listen}`")),
+    }
+}
+
+async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
+    let config = PlatformConfig { data_dir: data.to_owned(), program: program_version()? };
+    let opened = tokio::task::spawn_blocking(move || Platform::open(config)).await?;
+    Ok(Arc::new(opened?))
+}
+
+/// `cocarde 0.1.0 sha256:…`: what made a model, pinned to the bytes of this program.
+fn program_version() -> anyhow::Result<String> {
+    use sha2::{Digest as _, Sha256};
+    let path = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut file = std::fs::File::open(&path).context("cannot read this program's own file")?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut HashWriter(&mut hash))?;
+    let digest = units::Digest(hash.finalize().into());
+    Ok(format!("cocarde {} {digest}", env!("CARGO_PKG_VERSION")))
+}
+
+/// Lets a hash be written to.
+struct HashWriter<'a>(&'a mut sha2::Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        sha2::Digest::update(self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn engine(data: &Path, platform: &Arc<Platform>) -> anyhow::Result<LocalEngine> {
+    let run = data.join("run");
+    std::fs::create_dir_all(&run).with_context(|| format!("cannot make `{}`", run.display()))?;
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let artefacts = Arc::new(control::BlobArtefacts::new(Arc::clone(platform)));
+    LocalEngine::new(LocalConfig::new(run, program, artefacts)).context("cannot start the engine")
+}
+
+fn spawn_loops(
+    tasks: &mut JoinSet<()>,
+    platform: &Arc<Platform>,
+    engine: &Arc<LocalEngine>,
+    node: Id<kinds::Node>,
+    stopped: &watch::Receiver<bool>,
+) {
+    tasks.spawn(server::planner::run(Arc::clone(platform)));
+    tasks.spawn(server::importer::run(Arc::clone(platform)));
+    let control = Arc::new(control::Control::new(Arc::clone(platform), node));
+    let reconciler = Reconciler::new(ReconcilerConfig::default());
+    let mut stopped = stopped.clone();
+    let engine = Arc::clone(engine);
+    tasks.spawn(async move {
+        let stop = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        reconciler.run(control, engine, stop).await;
+    });
+}
+
+/// Serves until asked to stop, then lets requests in flight finish.
+async fn listen(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    use axum::serve::ListenerExt as _;
+    // Without this the first token of a stream waits for the next one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+    });
+    let stop = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// Ends on a signal; a loop that ends or panics before is a bug and ends the process as well.
+async fn wait_for_end(tasks: &mut JoinSet<()>) -> anyhow::Result<ExitCode> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+        ended = tasks.join_next() => match ended {
+            Some(Err(error)) => Err(anyhow::anyhow!("a task of the platform failed: {error}")),
+            _ => Err(anyhow::anyhow!("a task of the platform ended by itself")),
+        },
+    }
+}
+
+/// What the machine offers, without starting anything; for `doctor` and the demo.
+#[must_use]
+pub(crate) fn describe(facts: &NodeFacts) -> String {
+    let gpus = match facts.gpus.as_slice() {
+        [] => "no GPU".to_owned(),
+        [first, ..] => format!("{} × {}", facts.gpus.len(), first.model),
+    };
+    format!(
+        "{} cores ({}), {:.1} GiB memory, {gpus}",
+        facts.cpu.0 / 1_000,
+        facts.cpu_model,
+        gib(facts.memory.0)
+    )
+}
+
+/// Bytes in GiB with enough precision for people.
+#[expect(clippy::cast_precision_loss, reason = "shown to people with one decimal")]
+pub(crate) fn gib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1_u32 << 30)
+}

@@ -1,0 +1,129 @@
+//! Who is asking: a bearer token, or the console's cookie that holds the same token.
+//!
+//! A cookie proves who the browser's user is, not that the user wanted the request: what a cookie
+//! asks to change must come from this very origin.
+
+use api::problem::Code;
+use http::{HeaderMap, Method, header};
+use kernel::{Actor, State, key::Key};
+use units::UnixMicros;
+
+use super::fail::Fail;
+use crate::platform::token;
+
+/// Name of the console's cookie.
+pub(crate) const COOKIE: &str = "cocarde_session";
+
+/// Longest token that is looked at.
+const TOKEN_BYTES_MAX: usize = 128;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Nobody in particular; only public endpoints answer.
+    Anonymous,
+    /// The holder of a valid key.
+    Key(Box<Key>),
+}
+
+impl Caller {
+    /// The key.
+    ///
+    /// # Errors
+    /// 401 for somebody without one.
+    pub(crate) fn key(&self) -> Result<&Key, Fail> {
+        match self {
+            Self::Anonymous => Err(unauthenticated("no key was sent")),
+            Self::Key(key) => Ok(key),
+        }
+    }
+
+    /// Who the log says it was.
+    ///
+    /// # Errors
+    /// 401 for somebody without a key.
+    pub(crate) fn actor(&self) -> Result<Actor, Fail> {
+        self.key().map(|key| Actor::Key(key.id))
+    }
+}
+
+/// A token and how it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential<'a> {
+    /// `Authorization: Bearer`.
+    Bearer(&'a str),
+    /// The console's cookie.
+    Cookie(&'a str),
+}
+
+/// Reads the token of a request; the header wins over the cookie.
+pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| Credential::Bearer(token.trim()));
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, token)| Credential::Cookie(token))
+}
+
+/// The caller of a request that needs one.
+///
+/// # Errors
+/// 401 without a valid key; 403 for a change asked by a page of another origin.
+pub(crate) fn identify(
+    state: &State,
+    now: UnixMicros,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, Fail> {
+    let token = match credential(headers) {
+        None => return Err(unauthenticated("no key was sent")),
+        Some(Credential::Bearer(token)) => token,
+        Some(Credential::Cookie(token)) => {
+            if !method.is_safe() {
+                require_same_origin(headers)?;
+            }
+            token
+        }
+    };
+    key_of(state, now, token).map(|key| Caller::Key(Box::new(key)))
+}
+
+/// The key of a token, if it is valid now.
+///
+/// # Errors
+/// 401 for an unknown, expired or revoked one; the answer does not tell which.
+pub(crate) fn key_of(state: &State, now: UnixMicros, token: &str) -> Result<Key, Fail> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(unauthenticated("the key is unknown, expired or revoked"));
+    }
+    let key = state.key_by_hash(token::hash(token)).filter(|key| key.is_valid_at(now));
+    key.cloned().ok_or_else(|| unauthenticated("the key is unknown, expired or revoked"))
+}
+
+/// Refuses a change that a page of another origin asks for.
+///
+/// # Errors
+/// 403 unless `Origin` is this host.
+pub(crate) fn require_same_origin(headers: &HeaderMap) -> Result<(), Fail> {
+    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    let host = text(header::HOST);
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, h)| h);
+    if origin.is_some() && origin == host {
+        return Ok(());
+    }
+    Err(Fail::new(Code::Forbidden, "the request does not come from a page of this console")
+        .remedy("open the console at its own address, or send the key as a bearer token"))
+}
+
+fn unauthenticated(detail: &str) -> Fail {
+    Fail::new(Code::Unauthenticated, detail)
+        .remedy("send `Authorization: Bearer cck_…` with a valid key")
+}
+
+#[cfg(test)]
+mod tests;

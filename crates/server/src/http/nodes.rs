@@ -1,0 +1,170 @@
+//! Nodes: declare, list, get, cordon, uncordon, drain.
+
+use api::{
+    endpoint::Endpoint,
+    nouns::{
+        common::{IdPath, Page},
+        node::{
+            Node, NodeCordon, NodeCreate, NodeDrain, NodeFacts, NodeGet, NodeList, NodeNew,
+            NodeState, NodeUncordon,
+        },
+    },
+    text::Timestamp,
+};
+use kernel::{
+    Command, Subject,
+    node::{self, Capacity, Facts, Gpu, Status},
+};
+use units::{Bytes, Id, kinds};
+
+use super::{
+    fail::Fail,
+    mount::{Call, as_of},
+    page, require_operator, resolve, unexpected,
+};
+
+/// What stands in the facts of a node that no engine registered.
+const DECLARED: &str = "declared";
+
+/// `POST /api/v1/nodes`
+pub(crate) async fn create(call: Call<NodeCreate>) -> Result<Node, Fail> {
+    require_operator(&call)?;
+    let new = &call.body;
+    let site = call.read(|state| resolve::site(state, &new.site))?;
+    let taken = call.read(|s| s.nodes.values().any(|n| n.site == site && n.name == new.name));
+    if taken {
+        let name = new.name.to_string();
+        return Err(kernel::Reject::NameTaken { kind: "node", name }.into());
+    }
+    let facts = declared_facts(new)?;
+    let command = Command::Node(node::Command::Register { site, name: new.name.clone(), facts });
+    let accepted = call.submit(command).await?;
+    let Some(Subject::Node(id)) = accepted.subject else { return Err(unexpected()) };
+    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
+}
+
+fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
+    let n_gpus_max = u32::try_from(kernel::limits::GPUS_PER_NODE_MAX).unwrap_or(u32::MAX);
+    if new.gpus.0 > n_gpus_max {
+        return Err(Fail::field("/gpus", format!("`{}` is more than {n_gpus_max}", new.gpus.0)));
+    }
+    if new.gpus.0 > 0 && new.gpu_model.is_none() {
+        return Err(Fail::field("/gpu_model", "the GPUs' model is missing: write for example `GB200`"));
+    }
+    let model = new.gpu_model.clone().unwrap_or_default();
+    let gpu = |number: u32| Gpu {
+        model: model.clone(),
+        uuid: format!("{DECLARED}-{number}"),
+        memory: Bytes(0),
+    };
+    let declared = || DECLARED.to_owned();
+    Ok(Facts {
+        hostname: new.name.to_string(),
+        system: declared(),
+        cpu_model: declared(),
+        capacity: Capacity { cpu: new.cpu_milli, memory: new.memory_bytes, gpus: new.gpus },
+        gpus: (0..new.gpus.0).map(gpu).collect(),
+        limits: declared(),
+        sandbox: declared(),
+        power: declared(),
+    })
+}
+
+/// `GET /api/v1/nodes`
+pub(crate) async fn list(call: Call<NodeList>) -> Result<Page<Node>, Fail> {
+    let query = &call.query;
+    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    call.read(|state| {
+        let only = query.site.as_ref().map(|site| resolve::site(state, site)).transpose()?;
+        let wished = |node: &node::Node| {
+            query.name.as_ref().is_none_or(|name| *name == node.name)
+                && only.is_none_or(|site| site == node.site)
+        };
+        let all = state.nodes.range(page::after(&wanted)).filter(|(_, node)| wished(node));
+        let items = all.map(|(id, node)| (*id, dto(node, as_of(state))));
+        Ok(page::cut(items, wanted.limit, as_of(state)))
+    })
+}
+
+/// `GET /api/v1/nodes/{id}`
+pub(crate) async fn get(call: Call<NodeGet>) -> Result<Node, Fail> {
+    let id = call.path.id;
+    call.read(|state| {
+        let found = state.nodes.get(&id).map(|node| dto(node, as_of(state)));
+        found.ok_or_else(|| Fail::not_found("node", id))
+    })
+}
+
+/// `POST /api/v1/nodes/{id}/cordon`
+pub(crate) async fn cordon(call: Call<NodeCordon>) -> Result<Node, Fail> {
+    let reason = call.body.reason.clone();
+    set_status(&call, Status::Cordoned, reason.unwrap_or_else(|| "cordoned".to_owned())).await
+}
+
+/// `POST /api/v1/nodes/{id}/uncordon`
+pub(crate) async fn uncordon(call: Call<NodeUncordon>) -> Result<Node, Fail> {
+    let id = call.path.id;
+    if call.read(|s| s.nodes.get(&id).is_some_and(|node| node.status == Status::Down)) {
+        let (kind, action) = ("node", "uncordon it: its engine must report first");
+        let state = "down".to_owned();
+        return Err(kernel::Reject::WrongState { kind, id: id.to_string(), state, action }.into());
+    }
+    set_status(&call, Status::Ready, "uncordoned".to_owned()).await
+}
+
+/// `POST /api/v1/nodes/{id}/drain`
+pub(crate) async fn drain(call: Call<NodeDrain>) -> Result<Node, Fail> {
+    let reason = call.body.reason.clone();
+    set_status(&call, Status::Draining, reason.unwrap_or_else(|| "drained".to_owned())).await
+}
+
+async fn set_status<E>(call: &Call<E>, status: Status, reason: String) -> Result<Node, Fail>
+where
+    E: Endpoint<Path = IdPath<kinds::Node>>,
+{
+    require_operator(call)?;
+    let id: Id<kinds::Node> = call.path.id;
+    let command = Command::Node(node::Command::SetStatus { id, status, reason });
+    let accepted = call.submit(command).await?;
+    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
+}
+
+/// A node as the API shows it.
+pub(crate) fn dto(node: &node::Node, seq: u64) -> Node {
+    let (total, free) = (node.facts.capacity, node.free());
+    let facts = &node.facts;
+    let declared = facts.system == DECLARED;
+    Node {
+        id: node.id,
+        site: node.site,
+        name: node.name.clone(),
+        state: match node.status {
+            Status::Ready => NodeState::Ready,
+            Status::Cordoned => NodeState::Cordoned,
+            Status::Draining => NodeState::Draining,
+            Status::Down => NodeState::Lost,
+        },
+        state_reason: (node.status != Status::Ready).then(|| node.reason.clone()),
+        cpu_milli: total.cpu,
+        cpu_free_milli: free.cpu,
+        memory_bytes: total.memory,
+        memory_free_bytes: free.memory,
+        gpus: total.gpus,
+        gpus_free: free.gpus,
+        gpu_model: facts.gpus.first().map(|gpu| gpu.model.clone()),
+        declared,
+        facts: (!declared).then(|| NodeFacts {
+            hostname: facts.hostname.clone(),
+            system: facts.system.clone(),
+            cpu_model: facts.cpu_model.clone(),
+            limits: facts.limits.clone(),
+            sandbox: facts.sandbox.clone(),
+            power_source: facts.power.clone(),
+            // The log does not hold it: a container runtime comes and goes without an event.
+            container_runtime: None,
+        }),
+        version: node.meta.version,
+        seq,
+        created_at: Timestamp(node.meta.created_at),
+    }
+}

@@ -1,0 +1,72 @@
+//! The one exhaustive match from what the state machine refuses to a problem document.
+//!
+//! Status policy: 401 who are you, 403 known but forbidden, 404 when existence is secret, 409 state
+//! or version, 422 valid JSON that a rule refuses, 402 budget, 507 no room. Nothing else in this
+//! crate chooses a code for a [`Reject`].
+
+use api::problem::{Code, FieldError};
+use kernel::Reject;
+
+use super::fail::Fail;
+use crate::platform::SubmitFailure;
+
+impl From<Reject> for Fail {
+    fn from(reject: Reject) -> Self {
+        let text = reject.to_string();
+        match reject {
+            Reject::NotFound { .. } => Self::new(Code::NotFound, text),
+            Reject::NameTaken { .. } => {
+                Self::new(Code::NameTaken, text).remedy("choose another name, or use what exists")
+            }
+            Reject::Invalid { field, message } => invalid(field, message),
+            Reject::LimitReached { limit, .. } => {
+                let mut fail = Self::new(Code::LimitReached, text);
+                fail.0.limit = Some(limit);
+                fail.remedy("remove what is no longer needed, or ask the operator")
+            }
+            Reject::VersionConflict { current, .. } => Self::new(Code::VersionConflict, text)
+                .remedy(format!("read it again; its version is `\"{current}\"` now")),
+            Reject::IdempotencyMismatch { .. } => {
+                Self::new(Code::IdempotencyMismatch, text).remedy("send a fresh Idempotency-Key")
+            }
+            Reject::ForbiddenByPolicy(refused) => {
+                Self::new(Code::ForbiddenByPolicy, text).remedy(refused.refusal.remedy)
+            }
+            Reject::BudgetExhausted { name, .. } => Self::new(Code::BudgetExhausted, text)
+                .remedy(format!("ask an administrator to raise budget `{name}`")),
+            Reject::WrongState { .. } => Self::new(Code::StateConflict, text),
+            Reject::Stale { .. } => {
+                Self::new(Code::StateConflict, text).remedy("read it again, then decide")
+            }
+            Reject::DoesNotFit { .. } => Self::new(Code::NoCapacity, text),
+            Reject::EntryTooLarge { limit, .. } => {
+                let mut fail = Self::new(Code::PayloadTooLarge, text);
+                fail.0.limit = u64::try_from(limit).ok();
+                fail.remedy("shorten texts, or store the content as a blob and name its digest")
+            }
+        }
+    }
+}
+
+fn invalid(field: &'static str, message: String) -> Fail {
+    let pointer = format!("/{}", field.replace('.', "/"));
+    Fail::fields(vec![FieldError::new(pointer, message)])
+}
+
+impl From<SubmitFailure> for Fail {
+    fn from(failure: SubmitFailure) -> Self {
+        match failure {
+            SubmitFailure::Rejected(reject) => reject.into(),
+            SubmitFailure::Full => Self::new(Code::StorageFull, "the disk is full; nothing was written")
+                .remedy("ask the operator to free space; then send the same request again"),
+            SubmitFailure::Unavailable(reason) => {
+                tracing::warn!(%reason, "a command could not be taken");
+                Self::new(Code::Unavailable, "the platform cannot take commands now; nothing is lost")
+                    .remedy("send the same request again with the same Idempotency-Key")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

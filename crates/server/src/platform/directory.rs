@@ -1,0 +1,124 @@
+//! Who may call which model, and where it runs: what a gateway asks of the state.
+
+use kernel::{
+    State,
+    access::{self, Denied, Role, Scope},
+    budget,
+    endpoint::Endpoint,
+    key::Key,
+};
+use units::{Id, UnixMicros, kinds};
+
+use super::token;
+
+/// Why a call is refused; a gateway renders it in its own envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallRefused {
+    /// No such key, or it is expired or revoked.
+    InvalidKey,
+    /// The key may not call models.
+    Forbidden,
+    /// No such model for this key.
+    ModelNotFound,
+    /// A budget of the endpoint's project is used up.
+    BudgetExhausted,
+    /// Nothing behind the model answers now.
+    NoReplica,
+}
+
+/// A model as a caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallableModel {
+    /// The public name.
+    pub name: String,
+    /// Seconds since the epoch.
+    pub created_unix_s: i64,
+    /// The project that offers it.
+    pub owner: String,
+    /// True if the model was made here from another.
+    pub fine_tuned: bool,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRoute {
+    /// The endpoint, for the bill.
+    pub endpoint: Id<kinds::Endpoint>,
+    /// Addresses that answer their probe.
+    pub replicas: Vec<String>,
+}
+
+/// The key behind a secret, if it is valid now.
+///
+/// # Errors
+/// [`CallRefused::InvalidKey`].
+pub fn authenticate<'a>(
+    state: &'a State,
+    secret: &str,
+    now: UnixMicros,
+) -> Result<&'a Key, CallRefused> {
+    let key = state.key_by_hash(token::hash(secret)).filter(|key| key.is_valid_at(now));
+    key.ok_or(CallRefused::InvalidKey)
+}
+
+/// The models that a key may call, by name.
+#[must_use]
+pub fn models(state: &State, key: Id<kinds::Key>) -> Vec<CallableModel> {
+    let Some(key) = state.keys.get(&key) else { return Vec::new() };
+    let mut models: Vec<CallableModel> = state
+        .endpoints
+        .values()
+        .filter(|endpoint| may_call(state, key, endpoint).is_ok())
+        .map(|endpoint| describe(state, endpoint))
+        .collect();
+    models.sort_by(|a, b| a.name.cmp(&b.name));
+    models
+}
+
+/// Where a call to a model goes; with several of that name, the oldest that the key may call.
+///
+/// # Errors
+/// [`CallRefused`] says why it goes nowhere.
+pub fn route(state: &State, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
+    let key = state.keys.get(&key).ok_or(CallRefused::InvalidKey)?;
+    let mut refused = CallRefused::ModelNotFound;
+    for endpoint in state.endpoints.values().filter(|e| e.name.as_str() == model) {
+        match may_call(state, key, endpoint) {
+            Ok(()) => {}
+            Err(Denied::NeedsRole(_)) => {
+                refused = CallRefused::Forbidden;
+                continue;
+            }
+            Err(Denied::Hidden) => continue,
+        }
+        budget::require_open(state, endpoint.project).map_err(|_| CallRefused::BudgetExhausted)?;
+        let replicas = endpoint.ready_addresses(state);
+        if replicas.is_empty() {
+            return Err(CallRefused::NoReplica);
+        }
+        return Ok(CallRoute { endpoint: endpoint.id, replicas });
+    }
+    Err(refused)
+}
+
+fn may_call(state: &State, key: &Key, endpoint: &Endpoint) -> Result<(), Denied> {
+    if endpoint.deleted_at.is_some() {
+        return Err(Denied::Hidden);
+    }
+    access::authorize(state, key, Role::Inference, Scope::Project(endpoint.project))
+}
+
+fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {
+    let project = state.projects.get(&endpoint.project);
+    let version = state.models.get(&endpoint.model).and_then(|m| m.version(endpoint.model_version));
+    let from_model = |artefact: &kernel::model::Artefact| match artefact {
+        kernel::model::Artefact::Model { .. } => true,
+        kernel::model::Artefact::Dataset { .. } => false,
+    };
+    CallableModel {
+        name: endpoint.name.to_string(),
+        created_unix_s: endpoint.meta.created_at.secs(),
+        owner: project.map_or_else(String::new, |project| project.name.to_string()),
+        fine_tuned: version.is_some_and(|v| v.lineage.inputs.iter().any(from_model)),
+    }
+}

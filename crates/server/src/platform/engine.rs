@@ -1,0 +1,91 @@
+//! The bridge between the state machine and an execution engine: desired state out, reports in.
+
+use api::engine::{AttemptReport, DesiredNode, DesiredProcess, Goal, Input, Launch, Phase};
+use kernel::{
+    Command, State, Submission,
+    usage::Counters,
+    workload::{self, Kind, RankStatus, Report},
+};
+use units::{Id, MilliJoule, kinds};
+
+/// Everything that must be true on a node now.
+#[must_use]
+pub fn desired_node(state: &State, node: Id<kinds::Node>) -> DesiredNode {
+    let processes = kernel::desired(state, node).iter().map(to_process).collect();
+    DesiredNode { node, processes }
+}
+
+fn to_process(desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {
+    let workload = desired.workload;
+    let goal = match desired.goal {
+        kernel::Goal::Run => Goal::Run,
+        kernel::Goal::Stop(grace) => Goal::Stop { grace },
+    };
+    DesiredProcess {
+        workload: workload.id,
+        attempt: desired.attempt,
+        rank: desired.rank,
+        generation: workload.generation,
+        goal,
+        launch: to_launch(workload),
+    }
+}
+
+fn to_launch(workload: &workload::Workload) -> Launch {
+    let spec = &workload.spec;
+    let n_ranks = workload.attempt().map_or(1, |attempt| attempt.ranks.len());
+    Launch {
+        name: spec.name.to_string(),
+        script: spec.script.clone(),
+        image: spec.image.clone(),
+        environment: spec.environment.clone(),
+        n_ranks: u32::try_from(n_ranks).unwrap_or(u32::MAX),
+        cpu: spec.per_node.cpu,
+        memory: spec.per_node.memory,
+        gpus: spec.per_node.gpus,
+        inputs: spec
+            .inputs
+            .iter()
+            .map(|input| Input { mount: input.mount.clone(), manifest: input.manifest })
+            .collect(),
+        stop_signal: spec.stop_signal.clone(),
+        time_limit: spec.time_limit,
+        service: spec.kind == Kind::Service,
+    }
+}
+
+/// The command that records a report.
+#[must_use]
+pub fn to_submission(report: &AttemptReport) -> Submission {
+    let energy = report.usage.energy.as_ref();
+    let report = Report {
+        workload: report.workload,
+        attempt: report.attempt,
+        rank: report.rank,
+        status: to_status(&report.phase),
+        used: Counters {
+            cpu_micros: report.usage.cpu_micros,
+            gpu_micros: report.usage.gpu_micros,
+            energy: energy.map_or(MilliJoule::ZERO, |energy| energy.energy),
+        },
+        energy_measured: energy.is_some_and(|energy| energy.measured),
+        energy_source: energy.map_or_else(String::new, |energy| energy.source.clone()),
+    };
+    Submission::new(Command::Workload(workload::Command::Report(report)))
+}
+
+fn to_status(phase: &Phase) -> RankStatus {
+    match phase {
+        Phase::Running => RankStatus::Running,
+        Phase::Ready { address } => RankStatus::Ready { address: address.clone() },
+        Phase::Unready => RankStatus::Unready,
+        Phase::Exited { code, signal, reason } => {
+            RankStatus::Exited { code: *code, signal: *signal, reason: reason.clone() }
+        }
+        Phase::LaunchFailed { message } => RankStatus::Exited {
+            code: None,
+            signal: None,
+            reason: Some(format!("could not start: {message}")),
+        },
+    }
+}

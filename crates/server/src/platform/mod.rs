@@ -1,0 +1,284 @@
+//! The platform: the log with its sequencer, the blobs, the keys, and what runs around them.
+//!
+//! It holds no state of its own beside the state machine's: everything it answers is a query, and
+//! everything it changes is a command.
+
+mod bootstrap;
+mod directory;
+mod engine;
+pub mod importer;
+mod open;
+pub mod planner;
+pub(crate) mod signature;
+pub(crate) mod token;
+mod usage;
+
+use std::{
+    fmt,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
+
+use api::engine::{AttemptReport, DesiredNode};
+use kernel::{Actor, Reject, State, Submission};
+use store::{Blobs, LogView, Outcome, Store, SubmitError};
+use tokio::sync::watch;
+use units::{Digest, Id, IdKind, UnixMicros, kinds};
+
+pub use directory::{CallRefused, CallRoute, CallableModel};
+pub use open::{OpenError, PlatformConfig, model_public_key};
+pub use signature::ModelSigner;
+pub use usage::TokenUsage;
+
+/// Delivers what a gateway has counted and not yet handed over.
+type UsageFlush = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Renders a gateway's counters.
+type MetricsText = Box<dyn Fn() -> String + Send + Sync>;
+
+/// Everything that one running platform shares.
+pub struct Platform {
+    store: Store,
+    log: LogView,
+    blobs: Blobs,
+    data_dir: PathBuf,
+    program: String,
+    signer: ModelSigner,
+    size: watch::Receiver<u64>,
+    usage_flush: OnceLock<UsageFlush>,
+    gateway_metrics: OnceLock<MetricsText>,
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Platform").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+/// Why a command was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitFailure {
+    /// The state does not allow it; nothing has changed.
+    #[error(transparent)]
+    Reject(Box<Reject>),
+    /// It could not be taken now; nothing has changed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Nobody knows whether it was stored: send it again with the same idempotency key.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl From<SubmitError> for SubmitFailure {
+    fn from(error: SubmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            SubmitError::Reject(reject) => Self::Reject(Box::new(reject)),
+            SubmitError::Overloaded { .. } | SubmitError::NotStored { .. } => {
+                Self::Unavailable(text)
+            }
+            SubmitError::Unknown { .. } | SubmitError::Stopped { .. } => Self::Unknown(text),
+        }
+    }
+}
+
+/// Why inputs could not be brought to the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialiseError {
+    /// The store does not have the manifest or a file of it.
+    #[error("it is not stored")]
+    Missing,
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(std::io::Error),
+    /// The content does not match its digest.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Platform {
+    /// Looks at the durable state; keep it short, the sequencer waits for lookers.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.store.handle().read(look)
+    }
+
+    /// Submits a command and waits until it is durable or refused.
+    ///
+    /// # Errors
+    /// [`SubmitFailure`].
+    pub async fn submit(
+        &self,
+        actor: Actor,
+        submission: Submission,
+    ) -> Result<Outcome, SubmitFailure> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.store.handle().submit_with(actor, submission, move |verdict| {
+            // A caller that has gone does not want to know.
+            let _ = tell.send(verdict);
+        });
+        match told.await {
+            Ok(verdict) => verdict.map_err(SubmitFailure::from),
+            Err(_) => Err(SubmitFailure::Unknown("the log has stopped: restart".to_owned())),
+        }
+    }
+
+    /// The size of the durable log, for whoever waits for changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.size.clone()
+    }
+
+    /// The wall clock; commands are stamped by the sequencer, this is for queries.
+    #[must_use]
+    pub fn now(&self) -> UnixMicros {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// A fresh id.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn fresh_id<K: IdKind>(&self) -> Result<Id<K>, getrandom::Error> {
+        let mut random = [0_u8; 10];
+        getrandom::fill(&mut random)?;
+        Ok(Id::from_parts(self.now().millis(), random))
+    }
+
+    /// The log as auditors see it.
+    #[must_use]
+    pub const fn log(&self) -> &LogView {
+        &self.log
+    }
+
+    /// The artefacts.
+    #[must_use]
+    pub const fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Where the local engine keeps a workload: `attempt-N/log`, `work/out`.
+    #[must_use]
+    pub fn workload_dir(&self, id: Id<kinds::Workload>) -> PathBuf {
+        self.data_dir.join("run").join(id.to_string())
+    }
+
+    /// The key for model signatures.
+    #[must_use]
+    pub const fn signer(&self) -> &ModelSigner {
+        &self.signer
+    }
+
+    /// Name, version and digest of this program.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Everything that must be true on a node now.
+    #[must_use]
+    pub fn desired_node(&self, node: Id<kinds::Node>) -> DesiredNode {
+        self.read(|state| engine::desired_node(state, node))
+    }
+
+    /// Records what an engine saw.
+    ///
+    /// # Errors
+    /// [`SubmitFailure`]; a stale report is a reject.
+    pub async fn report(&self, report: &AttemptReport) -> Result<(), SubmitFailure> {
+        self.submit(Actor::Engine, engine::to_submission(report)).await.map(|_| ())
+    }
+
+    /// Writes the files of a manifest below an empty folder, read-only.
+    ///
+    /// # Errors
+    /// [`MaterialiseError`].
+    pub fn materialise(&self, manifest: Digest, into: &Path) -> Result<(), MaterialiseError> {
+        use store::BlobError;
+        // Copies, not links: a workload that changes its input must not change the store.
+        match self.blobs.materialise(manifest, into, store::Placing::Copy) {
+            Ok(_) => Ok(()),
+            Err(BlobError::Missing { .. }) => Err(MaterialiseError::Missing),
+            Err(BlobError::Io { source, .. }) => Err(MaterialiseError::Io(source)),
+            Err(other) => Err(MaterialiseError::Damaged(other.to_string())),
+        }
+    }
+
+    /// Workloads that hold nodes now.
+    #[must_use]
+    pub fn n_running(&self) -> usize {
+        self.read(|state| state.active_workloads().filter(|w| w.holds_nodes()).count())
+    }
+
+    /// Who holds a secret, and the project of a project's key.
+    ///
+    /// # Errors
+    /// [`CallRefused::InvalidKey`].
+    pub fn caller(
+        &self,
+        secret: &str,
+    ) -> Result<(Id<kinds::Key>, Option<Id<kinds::Project>>), CallRefused> {
+        let now = self.now();
+        self.read(|state| {
+            let key = directory::authenticate(state, secret, now)?;
+            let project = match key.scope {
+                kernel::access::Scope::Project(id) => Some(id),
+                kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
+            };
+            Ok((key.id, project))
+        })
+    }
+
+    /// The models that a key may call.
+    #[must_use]
+    pub fn callable_models(&self, key: Id<kinds::Key>) -> Vec<CallableModel> {
+        self.read(|state| directory::models(state, key))
+    }
+
+    /// Where a call to a model goes.
+    ///
+    /// # Errors
+    /// [`CallRefused`].
+    pub fn call_route(&self, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
+        self.read(|state| directory::route(state, key, model))
+    }
+
+    /// Sets how waiting usage is delivered; once, at start.
+    pub fn set_usage_flush(&self, flush: UsageFlush) {
+        let _ = self.usage_flush.set(flush);
+    }
+
+    /// Delivers waiting usage, so that a bill is of now and not of the last minute.
+    pub async fn flush_usage(&self) {
+        if let Some(flush) = self.usage_flush.get() {
+            flush().await;
+        }
+    }
+
+    /// Sets how the gateway's counters are rendered; once, at start.
+    pub fn set_gateway_metrics(&self, render: MetricsText) {
+        let _ = self.gateway_metrics.set(render);
+    }
+
+    /// The gateway's counters in Prometheus text; empty without a gateway.
+    #[must_use]
+    pub fn gateway_metrics(&self) -> String {
+        self.gateway_metrics.get().map_or_else(String::new, |render| render())
+    }
+
+    /// Finishes what is queued and saves a snapshot.
+    pub async fn close(self: &Arc<Self>) {
+        let here = Arc::clone(self);
+        let closed = tokio::task::spawn_blocking(move || here.store.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "the log did not close cleanly; the next start replays it");
+        }
+    }
+}

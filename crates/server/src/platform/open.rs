@@ -1,0 +1,135 @@
+//! Opening a platform's data folder: the log, the blobs, and the key for model signatures.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use store::{Config, LogView, Store};
+use tokio::sync::watch;
+
+use super::{Platform, signature::{ModelSigner, SignatureError}};
+
+/// The private key for model signatures, PKCS#8 PEM, mode 0600.
+pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
+
+/// What a platform needs to open.
+#[derive(Debug, Clone)]
+pub struct PlatformConfig {
+    /// The data folder; made if missing.
+    pub data_dir: PathBuf,
+    /// Name, version and digest of this program, for lineage.
+    pub program: String,
+}
+
+/// Why a platform cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log or its folder.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The model signing key.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// A file operation failed.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The system has no randomness to give.
+    #[error("no randomness for a key: {0}")]
+    Randomness(#[from] getrandom::Error),
+}
+
+impl Platform {
+    /// Opens a data folder and replays its log.
+    ///
+    /// # Errors
+    /// [`OpenError`], saying what to do.
+    pub fn open(config: PlatformConfig) -> Result<Self, OpenError> {
+        let PlatformConfig { data_dir, program } = config;
+        let store = Store::open(&data_dir, Config::default())?;
+        let signer = signer(&data_dir)?;
+        let log = LogView::new(store.handle());
+        let (tell, size) = watch::channel(store.handle().size());
+        store.handle().on_commit(Box::new(move |size| {
+            // Without listeners there is nobody to tell.
+            let _ = tell.send(size);
+        }));
+        store.handle().on_end(Box::new(|failure| {
+            if let Some(reason) = failure {
+                // A dead process replays; a platform without its log would only pretend.
+                tracing::error!(reason, "the log has stopped: this process ends");
+                std::process::abort();
+            }
+        }));
+        let blobs = store.blobs().clone();
+        Ok(Self {
+            store,
+            log,
+            blobs,
+            data_dir,
+            program,
+            signer,
+            size,
+            usage_flush: OnceLock::new(),
+            gateway_metrics: OnceLock::new(),
+        })
+    }
+}
+
+/// The public key of a data folder's model signatures, in PEM.
+///
+/// # Errors
+/// [`OpenError`] if the folder has no key.
+pub fn model_public_key(data_dir: &Path) -> Result<String, OpenError> {
+    let path = data_dir.join(SIGNING_KEY_FILE);
+    let pem = fs::read_to_string(&path).map_err(io_error("read", &path))?;
+    Ok(ModelSigner::from_pem(&pem)?.public_pem()?)
+}
+
+fn signer(data_dir: &Path) -> Result<ModelSigner, OpenError> {
+    let path = data_dir.join(SIGNING_KEY_FILE);
+    match fs::read_to_string(&path) {
+        Ok(pem) => Ok(ModelSigner::from_pem(&pem)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_signer(&path),
+        Err(source) => Err(OpenError::Io { action: "read", path, source }),
+    }
+}
+
+/// Makes a key; the file appears whole or not at all.
+fn make_signer(path: &Path) -> Result<ModelSigner, OpenError> {
+    let signer = loop {
+        let mut bytes = [0_u8; 32];
+        getrandom::fill(&mut bytes)?;
+        // All but one in 2^32 byte strings are scalars of the curve.
+        if let Some(signer) = ModelSigner::from_random(&bytes) {
+            break signer;
+        }
+    };
+    let part = path.with_extension("part");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)
+        .map_err(io_error("write", &part))?;
+    file.write_all(signer.to_pem()?.as_bytes()).map_err(io_error("write", &part))?;
+    file.sync_all().map_err(io_error("write", &part))?;
+    fs::rename(&part, path).map_err(io_error("rename", path))?;
+    Ok(signer)
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { action, path, source }
+}

@@ -1,0 +1,188 @@
+//! Plausible parts of commands: specifications, sites, machines. Mostly valid, sometimes not, so
+//! that refusals are exercised too. Everything here is invented and labelled as simulated.
+
+use std::collections::BTreeMap;
+
+use kernel::{
+    State,
+    model::Artefact,
+    node::{Capacity, Facts, Gpu},
+    site,
+    workload::{Input, Kind, Outputs, RetryOn, Spec},
+};
+use units::{
+    Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
+    kinds,
+};
+
+use crate::rng::Rng;
+
+/// Countries in which simulated sites stand.
+const COUNTRIES: [&str; 3] = ["FR", "DE", "SE"];
+/// Models of simulated GPUs; one name is part of the other on purpose.
+const GPU_MODELS: [&str; 2] = ["NVIDIA H200", "NVIDIA GB200"];
+/// What a job may ask for; the last is built nowhere.
+const GPU_WISHES: [&str; 4] = ["H200", "GB200", "B200", "TPU"];
+const GIB: u64 = 1 << 30;
+
+/// A name such as `p3` from a small pool, so that collisions happen.
+pub(crate) fn name(rng: &mut Rng, prefix: &str, pool: u64) -> Result<Name, String> {
+    let text = format!("{prefix}{}", rng.below(pool));
+    text.parse().map_err(|error: units::ParseNameError| error.to_string())
+}
+
+/// A random key of a map.
+pub(crate) fn any<K: Copy, V>(rng: &mut Rng, map: &BTreeMap<K, V>) -> Option<K> {
+    let position = rng.below(u64::try_from(map.len()).unwrap_or(0));
+    map.keys().nth(usize::try_from(position).unwrap_or(usize::MAX)).copied()
+}
+
+/// An id that names nothing.
+pub(crate) const fn nobody<K: units::IdKind>() -> Id<K> {
+    Id::from_bytes([0xee; 16])
+}
+
+/// One of the countries.
+pub(crate) fn country(rng: &mut Rng) -> Result<Country, String> {
+    let text = rng.pick(&COUNTRIES).copied().unwrap_or("FR");
+    text.parse().map_err(|error: units::ParsePlaceError| error.to_string())
+}
+
+/// One of the classes, seldom restricted.
+pub(crate) fn class(rng: &mut Rng) -> DataClass {
+    match rng.below(10) {
+        0..=2 => DataClass::Public,
+        3..=6 => DataClass::Internal,
+        7..=8 => DataClass::Confidential,
+        _ => DataClass::Restricted,
+    }
+}
+
+/// A site's declaration.
+pub(crate) fn site_config(rng: &mut Rng) -> Result<site::Config, String> {
+    Ok(site::Config {
+        country: country(rng)?,
+        operator: "Simulated SA".to_owned(),
+        operator_country: country(rng)?,
+        certifications: Vec::new(),
+        pue_milli: rng.between_u32(980, 1_500),
+        carbon_g_per_kwh: rng.between_u32(10, 400),
+        carbon_source: "simulated".to_owned(),
+        power_cap_w: None,
+    })
+}
+
+/// What a machine says of itself.
+pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
+    let gpus = if rng.chance(50) { 0 } else { rng.between_u32(1, 4) };
+    let model = rng.pick(&GPU_MODELS).copied().unwrap_or_default();
+    let gpu = |number: u32| Gpu {
+        model: model.to_owned(),
+        uuid: format!("GPU-simulated-{hostname}-{number}"),
+        memory: Bytes(141 * GIB),
+    };
+    Facts {
+        hostname: hostname.to_owned(),
+        system: "Linux (simulated)".to_owned(),
+        cpu_model: "simulated".to_owned(),
+        capacity: Capacity {
+            cpu: MilliCpu(rng.between(2, 16).saturating_mul(1_000)),
+            memory: Bytes(rng.between(4, 64).saturating_mul(GIB)),
+            gpus: GpuCount(gpus),
+        },
+        gpus: (0..gpus).map(gpu).collect(),
+        limits: "simulated".to_owned(),
+        sandbox: "simulated".to_owned(),
+        power: "simulated".to_owned(),
+    }
+}
+
+/// A version of a dataset or model with its manifest.
+pub(crate) fn artefact(rng: &mut Rng, state: &State) -> Option<(Artefact, Digest)> {
+    if rng.chance(50) {
+        let id = any(rng, &state.datasets)?;
+        let version = rng.pick(&state.datasets.get(&id)?.versions)?;
+        Some((Artefact::Dataset { id, version: version.number }, version.manifest))
+    } else {
+        let id = any(rng, &state.models)?;
+        let version = rng.pick(&state.models.get(&id)?.versions)?;
+        Some((Artefact::Model { id, version: version.number }, version.manifest))
+    }
+}
+
+fn kind(rng: &mut Rng) -> Kind {
+    match rng.below(20) {
+        0..=2 => Kind::Train,
+        3..=12 => Kind::Batch,
+        13..=14 => Kind::Eval,
+        15..=16 => Kind::Finetune,
+        17 => Kind::Dev,
+        _ => Kind::Service,
+    }
+}
+
+/// A specification; one in twenty is refused for its size.
+pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
+    let nodes_min = if rng.chance(75) { 1 } else { rng.between_u32(2, 3) };
+    let gpus = if rng.chance(70) { 0 } else { rng.between_u32(1, 2) };
+    let mut spec = Spec {
+        name: name(rng, "job", 1_000)?,
+        kind: kind(rng),
+        script: "true".to_owned(),
+        image: rng.chance(20).then(|| "registry.example/simulated:1".to_owned()),
+        environment: BTreeMap::new(),
+        nodes_min,
+        nodes_max: nodes_min.saturating_add(rng.between_u32(0, 2)),
+        per_node: Capacity {
+            cpu: MilliCpu(rng.between(1, 8).saturating_mul(500)),
+            memory: Bytes(rng.between(1, 8).saturating_mul(GIB)),
+            gpus: GpuCount(gpus),
+        },
+        gpu_model: None,
+        inputs: Vec::new(),
+        stop_signal: "TERM".to_owned(),
+        grace: DurationMicros::from_secs(rng.between(1, 30)),
+        time_limit: rng.chance(20).then(|| DurationMicros::from_secs(60)),
+        budget: rng.chance(15).then(|| MicroEuro(20_000)),
+        retries_max: rng.between_u32(0, 3),
+        retry_on: RetryOn { failure: rng.chance(60), node_failure: rng.chance(50) },
+        residency_countries: None,
+        class: class(rng),
+        outputs: Outputs::default(),
+        priority: i32::try_from(rng.below(3)).unwrap_or(0),
+    };
+    // A wish for a model of GPU may come without a wish for GPUs.
+    if rng.chance(if gpus > 0 { 50 } else { 8 }) {
+        spec.gpu_model = rng.pick(&GPU_WISHES).map(|wish| (*wish).to_owned());
+    }
+    if rng.chance(15) {
+        spec.residency_countries = Some(vec![country(rng)?]);
+    }
+    decorate(rng, state, &mut spec);
+    Ok(spec)
+}
+
+/// Adds inputs, outputs and, seldom, something too large.
+fn decorate(rng: &mut Rng, state: &State, spec: &mut Spec) {
+    if rng.chance(30)
+        && let Some((artefact, manifest)) = artefact(rng, state)
+    {
+        let manifest = if rng.chance(5) { rng.digest() } else { manifest };
+        spec.inputs.push(Input { mount: "/data".to_owned(), artefact, manifest });
+        if spec.kind == Kind::Eval && matches!(artefact, Artefact::Model { .. }) {
+            spec.outputs.evaluates = Some(artefact);
+        }
+    }
+    if matches!(spec.kind, Kind::Train | Kind::Finetune) && rng.chance(60) {
+        spec.outputs.model = any(rng, &state.models);
+    }
+    match rng.below(40) {
+        0 => spec.script = "x".repeat(20_000),
+        1 => {
+            let value = || "v".repeat(4_000);
+            spec.environment = (0..20).map(|n| (format!("V{n}"), value())).collect();
+        }
+        2 => spec.nodes_max = 0,
+        _ => {}
+    }
+}

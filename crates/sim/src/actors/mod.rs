@@ -1,0 +1,18 @@
+//! Who acts on a simulated platform: clients, engines, a gateway, an importer, the planner, and the
+//! network between them and the sequencer. All of them only read the durable state and send commands.
+
+pub(crate) mod catalogue;
+mod client;
+mod engine;
+mod gateway;
+mod importer;
+mod network;
+mod planner;
+
+pub use client::Clients;
+pub(crate) use client::prices;
+pub use engine::{ENERGY_SOURCE, Engine};
+pub use gateway::Gateway;
+pub use importer::round as importer_round;
+pub use network::Network;
+pub use planner::round as planner_round;
