@@ -117,13 +117,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/config.json");
         assert_eq!(Config::load(&path).unwrap(), Config::default());
-        let context = Context {
-            server: "http://127.0.0.1:1".into(),
-            token: Some("t".into()),
-            project: None,
-        };
-        let config =
-            Config { current: Some("x".into()), contexts: [("x".into(), context)].into() };
+        let context =
+            Context { server: "http://127.0.0.1:1".into(), token: Some("t".into()), project: None };
+        let config = Config { current: Some("x".into()), contexts: [("x".into(), context)].into() };
         config.save(&path).unwrap();
         config.save(&path).unwrap();
         assert_eq!(Config::load(&path).unwrap(), config);

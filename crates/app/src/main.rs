@@ -4,9 +4,11 @@
 
 mod cli;
 mod config;
+mod demo;
 mod lm_command;
 mod messages;
 mod output;
+mod up;
 
 use std::{io::Write as _, process::ExitCode};
 

@@ -24,9 +24,7 @@ const CPU_PERIOD_MICROS: u64 = 100_000;
 const CPU_QUOTA_MICROS_MIN: u64 = 1_000;
 
 /// A controller that we use.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Controller {
     /// Processor quota.
@@ -104,7 +102,8 @@ impl Group {
     }
 
     fn settings(&self, controller: Controller, limits: GroupLimits) -> Vec<(&'static str, String)> {
-        let quota = limits.cpu.0.saturating_mul(CPU_PERIOD_MICROS / 1_000).max(CPU_QUOTA_MICROS_MIN);
+        let quota =
+            limits.cpu.0.saturating_mul(CPU_PERIOD_MICROS / 1_000).max(CPU_QUOTA_MICROS_MIN);
         match (controller, self.unified) {
             (Controller::Cpu, true) => vec![("cpu.max", format!("{quota} {CPU_PERIOD_MICROS}"))],
             (Controller::Cpu, false) => vec![

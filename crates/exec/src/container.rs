@@ -207,14 +207,16 @@ fn mounts(spec: &LaunchSpec, script: &std::path::Path) -> Vec<Mount> {
 ///
 /// # Errors
 /// See [`ContainerError`].
-pub async fn remove_leftover(plan: &ContainerPlan, key: AttemptKey) -> Result<usize, ContainerError> {
+pub async fn remove_leftover(
+    plan: &ContainerPlan,
+    key: AttemptKey,
+) -> Result<usize, ContainerError> {
     let (docker, _) = connect(plan).await?;
     let wanted: Vec<String> =
         labels(key).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let filters = HashMap::from([("label".to_owned(), wanted)]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-    let found =
-        docker.list_containers(Some(options)).await.map_err(refused("list containers"))?;
+    let found = docker.list_containers(Some(options)).await.map_err(refused("list containers"))?;
     let ids: Vec<String> = found.into_iter().filter_map(|container| container.id).collect();
     for id in &ids {
         let force = RemoveContainerOptionsBuilder::new().force(true).v(true).build();

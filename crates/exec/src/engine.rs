@@ -5,9 +5,7 @@
 
 use std::{future::Future, io, path::Path};
 
-use api::engine::{
-    AttemptReport, AttemptUsage, DesiredNode, DesiredProcess, NodeFacts, Phase,
-};
+use api::engine::{AttemptReport, AttemptUsage, DesiredNode, DesiredProcess, NodeFacts, Phase};
 use serde::{Deserialize, Serialize};
 use units::{Digest, DurationMicros, Id, kinds};
 

@@ -108,9 +108,7 @@ pub(crate) fn parse_quota(text: &str) -> Option<MilliCpu> {
 }
 
 /// Asks a question of our own group and all above it, in each version; keeps the answers.
-fn own_groups(
-    ask: impl Fn(Option<&Path>, Option<&Path>) -> Option<u64>,
-) -> Vec<u64> {
+fn own_groups(ask: impl Fn(Option<&Path>, Option<&Path>) -> Option<u64>) -> Vec<u64> {
     let mountinfo = read(Path::new("/proc/self/mountinfo"));
     let (unified, separate) =
         crate::cgroup::locate(&mountinfo, &read(Path::new("/proc/self/cgroup")));

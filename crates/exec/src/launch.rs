@@ -47,8 +47,7 @@ fn become_workload(dir: &AttemptDir) -> Result<std::convert::Infallible, String>
     if let Some(group) = &spec.group {
         group.join().map_err(|error| format!("cannot join the control group: {error}"))?;
     }
-    let memory_by_group =
-        spec.group.as_ref().is_some_and(|group| group.has(Controller::Memory));
+    let memory_by_group = spec.group.as_ref().is_some_and(|group| group.has(Controller::Memory));
     limits::restrict((!memory_by_group).then_some(spec.launch.memory), spec.n_processes_max)
         .map_err(|error| format!("cannot set resource limits: {error}"))?;
     let enforced = sandbox::restrict(&grants(dir, &spec))

@@ -36,7 +36,11 @@ impl PowerModel {
     /// The model in words.
     #[must_use]
     pub fn describe(&self) -> String {
-        format!("model: {}.{} W per busy core (assumed)", self.per_busy_core.0 / 1_000, self.per_busy_core.0 % 1_000 / 100)
+        format!(
+            "model: {}.{} W per busy core (assumed)",
+            self.per_busy_core.0 / 1_000,
+            self.per_busy_core.0 % 1_000 / 100
+        )
     }
 
     /// Energy of processor time in core-microseconds.

@@ -126,9 +126,9 @@ pub(crate) fn has_environment(pid: i32, markers: &[String]) -> bool {
     let Ok(bytes) = fs::read(Path::new("/proc").join(pid.to_string()).join("environ")) else {
         return false;
     };
-    markers.iter().all(|marker| {
-        bytes.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
-    })
+    markers
+        .iter()
+        .all(|marker| bytes.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes()))
 }
 
 #[cfg(test)]

@@ -22,9 +22,8 @@ use landlock::{
 const NEWEST: ABI = ABI::V6;
 
 /// Read and execute: the operating system and what administrators install beside it.
-const SYSTEM: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/gnu/store",
-];
+const SYSTEM: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/gnu/store"];
 /// Read only: what the kernel tells, and the resolver's file where `/etc/resolv.conf` is a link.
 const KERNEL: &[&str] = &[
     "/proc",

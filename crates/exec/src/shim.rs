@@ -68,7 +68,8 @@ async fn supervise(dir: &AttemptDir) -> io::Result<()> {
             ExitRecord { reason: Some(stop::STOPPED.to_owned()), ..ExitRecord::default() }
         }
         Some(spec) => {
-            let stopper = Stopper::new(Instant::now(), spec.launch.time_limit, spec.time_limit_grace);
+            let stopper =
+                Stopper::new(Instant::now(), spec.launch.time_limit, spec.time_limit_grace);
             let attempt = Attempt { dir, spec: &spec, record };
             if spec.launch.image.is_some() {
                 Box::pin(container::supervise(attempt, stopper, signals)).await
@@ -112,9 +113,8 @@ impl Signals {
 
 /// The order to end, if one was given; an unreadable one counts as given without grace.
 fn stop_request(dir: &AttemptDir) -> Option<StopRequest> {
-    files::read_json(&dir.stop()).unwrap_or_else(|_| {
-        Some(StopRequest { grace: units::DurationMicros::ZERO, asked_at: UnixMicros(0) })
-    })
+    let at_once = StopRequest { grace: units::DurationMicros::ZERO, asked_at: UnixMicros(0) };
+    files::read_json(&dir.stop()).unwrap_or(Some(at_once))
 }
 
 /// Takes the attempt's lock; `None` if another shim holds it.
@@ -131,6 +131,11 @@ async fn lock(dir: &AttemptDir) -> io::Result<Option<File>> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// True if the attempt's folder was removed: nobody could ever adopt or stop the workload then.
+fn is_abandoned(dir: &AttemptDir) -> bool {
+    dir.shim().try_exists().is_ok_and(|exists| !exists)
 }
 
 fn failed(message: &str) -> ExitRecord {

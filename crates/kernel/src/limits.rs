@@ -54,6 +54,8 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 pub const TEXT_BYTES_MAX: usize = 1_024;
 /// Gateways whose last roll-up number is remembered.
 pub const GATEWAYS_KEPT: usize = 10_000;
+/// Price books kept in the state; older ones are in the log.
+pub const PRICE_BOOKS_KEPT: usize = 1_000;
 /// Lines of a price list.
 pub const PRICE_LINES_MAX: usize = 32;
 /// Bytes of one log entry: C2SP tlog-tiles 0.1 length-prefixes entries with 16 bits.

@@ -48,7 +48,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dataset: folder.join("data/heldout.jsonl"),
         ..EvalConfig::default()
     })?;
-    println!("{}/{} = {:.4} in {} ms", report.correct, report.total, report.exact_match(), report.elapsed_ms);
+    println!(
+        "{}/{} = {:.4} in {} ms",
+        report.correct,
+        report.total,
+        report.exact_match(),
+        report.elapsed_ms
+    );
     for failure in &report.failures {
         println!("  {} -> {} (expected {})", failure.prompt, failure.answered, failure.expected);
     }

@@ -138,6 +138,9 @@ pub fn eval(config: &EvalConfig) -> Result<EvalReport> {
     Ok(report)
 }
 
+/// Prompts and the places for their answers.
+type Group<'a> = (&'a [Vec<u32>], &'a mut [Vec<u32>]);
+
 /// Greedy answers in the order of the samples, end tokens left out.
 fn answer_all(
     model: &Model,
@@ -158,7 +161,7 @@ fn answer_all(
     }
     let mut answers: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
     let jobs = prompts.chunks(GROUP).zip(answers.chunks_mut(GROUP)).collect();
-    parallel::split(config.threads, jobs, |jobs: Vec<(&[Vec<u32>], &mut [Vec<u32>])>| {
+    parallel::split(config.threads, jobs, |jobs: Vec<Group<'_>>| {
         let mut decoder = Decoder::default();
         for (prompts, answers) in jobs {
             answer_group(model, &mut decoder, (prompts, answers), config, tokenizer.len());
@@ -170,7 +173,7 @@ fn answer_all(
 fn answer_group(
     model: &Model,
     decoder: &mut Decoder,
-    group: (&[Vec<u32>], &mut [Vec<u32>]),
+    group: Group<'_>,
     config: &EvalConfig,
     vocabulary: usize,
 ) {

@@ -30,16 +30,8 @@ const UNKNOWN: &str = "<unk>";
 const BEGIN: &str = "<s>";
 const END: &str = "</s>";
 const PAD: &str = "<pad>";
-const CONTROL: [&str; 8] = [
-    UNKNOWN,
-    BEGIN,
-    END,
-    PAD,
-    "[INST]",
-    "[/INST]",
-    "[SYSTEM_PROMPT]",
-    "[/SYSTEM_PROMPT]",
-];
+const CONTROL: [&str; 8] =
+    [UNKNOWN, BEGIN, END, PAD, "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"];
 /// The vocabulary is filled up to a multiple of this with reserved control tokens: whole vectors.
 const VOCABULARY_MULTIPLE: usize = 16;
 const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
@@ -75,7 +67,8 @@ impl TextTokenizer {
     pub fn learn(samples: &[Sample], vocab_size_max: usize) -> Result<Self> {
         let least = CONTROL.len() + 256;
         if vocab_size_max < least.next_multiple_of(VOCABULARY_MULTIPLE) || vocab_size_max > 65_536 {
-            let detail = format!("{vocab_size_max} is not in {}..=65536", least.next_multiple_of(16));
+            let detail =
+                format!("{vocab_size_max} is not in {}..=65536", least.next_multiple_of(16));
             return Err(LmError::setting("vocab_size_max", detail));
         }
         let special = |text: &&str| AddedToken::from(*text, true);

@@ -1,1 +1,190 @@
-//! Golden.
+//! The public views of a stored log: what an old log must still say after any change of the code.
+//!
+//! It compares counts, names, phases, costs and the Merkle root, never a hash of the state, which may
+//! change its shape. Only the leaves are read, exactly as they were stored.
+
+use std::collections::BTreeMap;
+
+use kernel::{Entry, EntryError, State, audit::Auditor};
+use ledger::{Tree, leaf_hash};
+use serde::{Deserialize, Serialize};
+
+/// Every kind of event that this version can write; a test compares it with the golden log, and
+/// another with the kernel, so that a new kind cannot be forgotten here.
+pub const KINDS: [&str; 31] = [
+    "budget.created",
+    "budget.exhausted",
+    "budget.limit_set",
+    "dataset.created",
+    "dataset.version_added",
+    "endpoint.created",
+    "endpoint.deleted",
+    "key.created",
+    "key.revoked",
+    "model.created",
+    "model.evaluated",
+    "model.version_added",
+    "node.facts_changed",
+    "node.registered",
+    "node.status_changed",
+    "organisation.created",
+    "policy.refused",
+    "policy.set",
+    "price.set",
+    "project.created",
+    "site.created",
+    "site.updated",
+    "usage.attempt",
+    "usage.tokens",
+    "workload.ended",
+    "workload.outputs_failed",
+    "workload.placed",
+    "workload.rank_changed",
+    "workload.requeued",
+    "workload.stop_requested",
+    "workload.submitted",
+];
+
+/// What a log says, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Views {
+    /// Leaves.
+    pub entries: u64,
+    /// Root of their Merkle tree.
+    pub root: String,
+    /// Entries by kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// Names by noun, in order of their creation.
+    pub names: BTreeMap<String, Vec<String>>,
+    /// Phase, attempts and cost of each workload, in order of submission.
+    pub workloads: Vec<String>,
+    /// Invoice lines and totals by `organisation/project`.
+    pub costs: BTreeMap<String, Vec<String>>,
+    /// Placements that an audit checked, and what it found.
+    pub placements: u64,
+    /// Findings of the audit.
+    pub findings: Vec<String>,
+}
+
+/// Reads a log and says what it says.
+///
+/// # Errors
+/// [`EntryError`] for a leaf that this version cannot read.
+pub fn views(leaves: &[Vec<u8>]) -> Result<Views, EntryError> {
+    let mut state = State::default();
+    let mut kinds = BTreeMap::new();
+    let mut auditor = Auditor::new();
+    for leaf in leaves {
+        let entry = Entry::from_leaf(leaf)?;
+        let count: &mut u64 = kinds.entry(entry.event.kind().to_owned()).or_default();
+        *count = count.saturating_add(1);
+        state.apply(&entry);
+        auditor.feed(leaf);
+    }
+    let audit = auditor.finish();
+    let tree: Tree = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let costs = state.projects.values().map(|project| {
+        let organisation = state.organisations.get(&project.organisation);
+        let organisation = organisation.map(|o| o.name.to_string()).unwrap_or_default();
+        (format!("{organisation}/{}", project.name), costs(&state, project.id))
+    });
+    Ok(Views {
+        entries: state.size,
+        root: tree.root().to_string(),
+        kinds,
+        names: names(&state),
+        workloads: workloads(&state),
+        costs: costs.collect(),
+        placements: audit.placements,
+        findings: audit.findings.into_iter().map(|f| format!("{}: {}", f.seq, f.message)).collect(),
+    })
+}
+
+fn names(state: &State) -> BTreeMap<String, Vec<String>> {
+    BTreeMap::from([
+        (
+            "organisations".to_owned(),
+            state.organisations.values().map(|x| x.name.to_string()).collect(),
+        ),
+        ("sites".to_owned(), state.sites.values().map(|x| x.name.to_string()).collect()),
+        (
+            "nodes".to_owned(),
+            state
+                .nodes
+                .values()
+                .map(|x| format!("{} {}", x.name, format!("{:?}", x.status).to_lowercase()))
+                .collect(),
+        ),
+        (
+            "keys".to_owned(),
+            state
+                .keys
+                .values()
+                .map(|x| format!("{}{}", x.name, revoked(x.revoked_at.is_some())))
+                .collect(),
+        ),
+        (
+            "budgets".to_owned(),
+            state
+                .budgets
+                .values()
+                .map(|x| format!("{}: {} of {}", x.name, x.spent, x.limit))
+                .collect(),
+        ),
+        (
+            "datasets".to_owned(),
+            state
+                .datasets
+                .values()
+                .map(|x| format!("{} {} v{}", x.name, x.class, x.versions.len()))
+                .collect(),
+        ),
+        (
+            "models".to_owned(),
+            state.models.values().map(|x| format!("{} v{}", x.name, x.versions.len())).collect(),
+        ),
+        (
+            "endpoints".to_owned(),
+            state
+                .endpoints
+                .values()
+                .map(|x| format!("{} of {}", x.name, x.workloads.len()))
+                .collect(),
+        ),
+        (
+            "policies".to_owned(),
+            state.policy_sets.values().map(|x| x.name.to_string()).collect(),
+        ),
+    ])
+}
+
+const fn revoked(is: bool) -> &'static str {
+    if is { " revoked" } else { "" }
+}
+
+fn workloads(state: &State) -> Vec<String> {
+    let mut all: Vec<_> = state.workloads.values().collect();
+    all.sort_by_key(|w| (w.submitted_seq, w.id));
+    let line = |w: &kernel::workload::Workload| {
+        let (kind, state, n) = (w.spec.kind.as_str(), w.state_name(), w.n_attempts);
+        format!("{} {kind} {} {state}, {n} attempts, {}", w.spec.name, w.class, w.cost)
+    };
+    all.into_iter().map(line).collect()
+}
+
+fn costs(state: &State, project: units::Id<units::kinds::Project>) -> Vec<String> {
+    let lines = state.usage.lines_of(project).map(|(key, line)| {
+        format!("{} {} {} at {} = {}", key.month, key.per, line.quantity_base, key.price, line.amount)
+    });
+    let totals = state.usage.totals.get(&project).map(|t| {
+        format!(
+            "{} modelled, {}, {} requests, {} in, {} out",
+            t.energy_modelled.kwh_text(),
+            t.carbon,
+            t.requests,
+            t.tokens_in,
+            t.tokens_out
+        )
+    });
+    lines.chain(totals).collect()
+}

@@ -87,6 +87,7 @@ impl World {
         while self.step < self.config.steps {
             self.step = self.step.saturating_add(1);
             self.busy_step()?;
+            self.checkers.compare(&self.platform)?;
             if self.step.is_multiple_of(self.config.deep_check_every) {
                 self.checkers.deep(&self.platform)?;
             }
@@ -101,7 +102,7 @@ impl World {
         self.pass_time();
         self.break_things()?;
         let now = self.platform.now();
-        if self.rng.chance(60) {
+        if self.rng.chance(25) {
             let proposals = planner_round(self.platform.state(), now)?;
             // A copy that arrives late is stale and must be refused.
             if self.rng.chance(10) {
@@ -147,9 +148,9 @@ impl World {
     }
 
     fn break_things(&mut self) -> Result<(), String> {
-        if self.rng.chance(10) {
+        if self.rng.chance(4) {
             self.platform.save_snapshot()?;
-            if self.config.commit_faults_percent > 0 && self.faults.chance(25) {
+            if self.config.commit_faults_percent > 0 && self.faults.chance(20) {
                 self.platform.tear_snapshot(self.faults.below(100));
                 self.trace.line("the snapshot is torn");
             }
@@ -242,7 +243,7 @@ impl World {
         let bound = u64::try_from(n_checkpoints).unwrap_or(u64::MAX);
         let older = usize::try_from(self.rng.below(bound)).unwrap_or(0);
         consistent(log, newest.saturating_sub(1), newest)?;
-        consistent(log, older, newest)
+        if self.rng.chance(20) { consistent(log, older, newest) } else { Ok(()) }
     }
 
     /// The faults stop: clocks are right, machines are back, services are stopped, nothing new
@@ -258,11 +259,12 @@ impl World {
             let clock = self.platform.clock().plus(DurationMicros::from_secs(30));
             self.platform.set_clock(clock);
             self.calm_round()?;
+            self.checkers.compare(&self.platform)?;
             let state = self.platform.state();
             let idle = self.clients.n_open() == 0
                 && state.outputs_pending().next().is_none()
-                && !state.active_workloads().any(|w| w.holds_nodes() || feasible(state, w));
-            if idle {
+                && !state.active_workloads().any(kernel::workload::Workload::holds_nodes);
+            if idle && !state.active_workloads().any(|w| feasible(state, w)) {
                 return Ok(());
             }
         }

@@ -48,6 +48,8 @@ fn places(state: &State, rng: &mut Rng) -> Result<Vec<Request>, String> {
         let create =
             project::Command::Create { organisation: *organisation, name: parse("main")? };
         requests.push(system(Command::Project(create)));
+    }
+    if let Some(organisation) = state.organisations.keys().next() {
         let text =
             policy::residency_policy(DataClass::Restricted, &[parse("FR")?, parse("SE")?]);
         let scope = Scope::Organisation(*organisation);

@@ -154,10 +154,8 @@ struct Fold {
 
 impl Fold {
     fn new(snapshot: Option<(Seal, State)>) -> Self {
-        let (seal, state) = snapshot.map_or_else(
-            || (None, State::default()),
-            |(seal, state)| (Some(seal), state),
-        );
+        let (seal, state) =
+            snapshot.map_or_else(|| (None, State::default()), |(seal, state)| (Some(seal), state));
         Self { state, tree: Tree::new(), seal, seal_mismatch: None, n_folded: 0 }
     }
 
@@ -255,9 +253,7 @@ fn parse(row: &Row, first_folded: u64) -> Result<(Hash, Option<Entry>), BootErro
     if row.seq < first_folded {
         return Ok((hash, None));
     }
-    let entry = Entry::from_leaf(&row.leaf).map_err(|error| BootError::LogCorrupt {
-        seq: row.seq,
-        reason: error.to_string(),
-    })?;
+    let entry = Entry::from_leaf(&row.leaf)
+        .map_err(|error| BootError::LogCorrupt { seq: row.seq, reason: error.to_string() })?;
     Ok((hash, Some(entry)))
 }

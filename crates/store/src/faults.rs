@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use units::{DurationMicros, UnixMicros};
 
-use crate::log_store::{
-    AppendError, Batch, Head, Lease, LogStore, Row, Snapshot, StoreError,
-};
+use crate::log_store::{AppendError, Batch, Head, Lease, LogStore, Row, Snapshot, StoreError};
 
 /// What happens to one append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

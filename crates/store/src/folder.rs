@@ -160,7 +160,8 @@ pub(crate) fn read_format(path: &Path) -> Result<Format, FolderError> {
 pub(crate) fn read_verifier(path: &Path, format: &Format) -> Result<VerifierKey, FolderError> {
     let file = path.join(VERIFIER_FILE);
     let wrong = |reason: String| FolderError::Key { path: file.clone(), reason };
-    let text = String::from_utf8(read_small(&file)?).map_err(|_| wrong("is not text".to_owned()))?;
+    let text =
+        String::from_utf8(read_small(&file)?).map_err(|_| wrong("is not text".to_owned()))?;
     let key: VerifierKey = text.trim().parse().map_err(|_| wrong("is damaged".to_owned()))?;
     if key.name() != format.origin {
         return Err(wrong(format!("is that of `{}`, not of `{}`", key.name(), format.origin)));

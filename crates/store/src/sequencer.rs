@@ -9,9 +9,9 @@ mod recover;
 mod working;
 
 pub use answer::{Outcome, SubmitError};
-pub use handle::{Committed, Handle};
+pub use handle::Handle;
 
-pub(crate) use handle::Shared;
+pub(crate) use handle::{Committed, Shared};
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -270,7 +270,7 @@ impl Worker {
         }
         self.last_snapshot = seq;
         let started = Instant::now();
-        let save = || -> Result<usize, String> {
+        let mut save = || -> Result<usize, String> {
             let state = self.working.state.to_snapshot().map_err(|error| error.to_string())?;
             let root = self.working.frontier.root();
             let bytes = seal::seal(&self.key, &Seal { seq, root }, &state)

@@ -104,11 +104,9 @@ impl LogStore for SqliteStore {
         }
         let not_stored = |error: rusqlite::Error| before_commit(&error);
         // Dropping the transaction on an early return rolls it back.
-        let transaction = Transaction::new_unchecked(
-            &self.connection,
-            rusqlite::TransactionBehavior::Immediate,
-        )
-        .map_err(not_stored)?;
+        let transaction =
+            Transaction::new_unchecked(&self.connection, rusqlite::TransactionBehavior::Immediate)
+                .map_err(not_stored)?;
         let found = size_of_log(&transaction).map_err(not_stored)?;
         if found != expected.size {
             return Err(AppendError::Conflict { expected: expected.size, found });
@@ -254,3 +252,6 @@ pub(crate) fn failed(action: &'static str, error: &rusqlite::Error) -> StoreErro
         _ => StoreError::Failed { action, reason: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,9 +98,8 @@ impl LogView {
         let tile: Tile = path.parse()?;
         match tile.kind() {
             TileKind::Hashes { .. } => {
-                let found = self
-                    .shared
-                    .read(|committed| committed.tree.tile(&tile).map(encode_hashes));
+                let found =
+                    self.shared.read(|committed| committed.tree.tile(&tile).map(encode_hashes));
                 found.ok_or_else(|| self.no_such(path))
             }
             TileKind::Entries => self.bundle(&tile, path),

@@ -68,12 +68,13 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
     let project = session.project()?;
-    let page = session.pages::<BudgetList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-        project: project.clone(),
-        name: None,
-        limit: Some(n),
-        page_token: token,
-    })?;
+    let page =
+        session.pages::<BudgetList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
+            project: project.clone(),
+            name: None,
+            limit: Some(n),
+            page_token: token,
+        })?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), right("LIMIT"), right("SPENT"), right("LEFT")];
         let mut table = Table::new(&[&columns[..], &[state("OPEN"), right("AGE")]].concat());

@@ -4,10 +4,8 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
-        node::{
-            Node, NodeCordon, NodeCreate, NodeDrain, NodeGet, NodeList, NodeNew, NodeQuery,
-            NodeReason, NodeUncordon,
-        },
+        node::{Node, NodeCreate, NodeGet, NodeList, NodeNew, NodeQuery},
+        node_action::{NodeCordon, NodeDrain, NodeReason, NodeUncordon},
     },
     quantity_text::{parse_cpu, parse_gpus, parse_memory},
     reference::Ref,

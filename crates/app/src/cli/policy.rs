@@ -61,10 +61,8 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List { limit } => {
-            let page = session.pages::<PolicyList, _>(&Nothing {}, limit, |n, token| NamedQuery {
-                name: None,
-                limit: Some(n),
-                page_token: token,
+            let page = session.pages::<PolicyList, _>(&Nothing {}, limit, |n, token| {
+                NamedQuery { name: None, limit: Some(n), page_token: token }
             })?;
             session.output.show(&page, || {
                 let columns = [left("ID"), left("SCOPE"), left("NAME"), left("SHA-256")];

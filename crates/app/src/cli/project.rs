@@ -91,10 +91,7 @@ fn list(
 }
 
 /// The id of a project.
-pub(crate) fn find(
-    session: &Session,
-    project: &ProjectRef,
-) -> Result<Id<kinds::Project>, Failure> {
+pub(crate) fn find(session: &Session, project: &ProjectRef) -> Result<Id<kinds::Project>, Failure> {
     let (organisation, name) = match project {
         ProjectRef::Id(id) => return Ok(*id),
         ProjectRef::Path { organisation, project } => (organisation, project),

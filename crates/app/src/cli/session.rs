@@ -154,9 +154,9 @@ impl Session {
     /// The project that a command is about, if one is chosen.
     pub(crate) fn project(&self) -> Result<Option<ProjectRef>, Failure> {
         let project = self.connection()?.project.map(|text| text.parse());
-        project.transpose().map_err(|error: api::reference::ParseReferenceError| {
-            Failure::usage(error.to_string())
-        })
+        project
+            .transpose()
+            .map_err(|error: api::reference::ParseReferenceError| Failure::usage(error.to_string()))
     }
 
     /// The project that a command is about.
@@ -295,10 +295,13 @@ mod tests {
         Config { current: Some("a".into()), contexts: contexts.into() }
     }
 
-    fn choose(server: Option<&str>, environment: &str, config: &Config) -> (String, Option<String>) {
+    fn choose(
+        server: Option<&str>,
+        environment: &str,
+        config: &Config,
+    ) -> (String, Option<String>) {
         let flags = Global { server: server.map(str::to_owned), ..Global::default() };
-        let environment =
-            Connection { server: environment.into(), token: None, project: None };
+        let environment = Connection { server: environment.into(), token: None, project: None };
         let chosen = Connection::choose(&flags, &environment, config);
         (chosen.server, chosen.token)
     }

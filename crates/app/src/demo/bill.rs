@@ -3,7 +3,10 @@
 use anyhow::ensure;
 use api::{
     endpoint::Nothing,
-    nouns::cost::{CostGet, CostQuery},
+    nouns::{
+        common::Basis,
+        cost::{CostGet, CostQuery},
+    },
 };
 use units::MicroEuro;
 
@@ -24,7 +27,7 @@ impl Stage {
                 line.quantity,
                 line.unit,
                 line.amount_microeuro,
-                line.basis.as_str(),
+                basis(line.basis),
                 line.source
             ));
         }
@@ -32,7 +35,7 @@ impl Stage {
         self.voice.line(&format!(
             "energy {}, {}: {}",
             costs.energy_mj.kwh_text(),
-            costs.energy_basis.as_str(),
+            basis(costs.energy_basis),
             costs.energy_source
         ));
         self.voice.line(&format!(
@@ -44,5 +47,13 @@ impl Stage {
         self.voice.line(&format!("total  {}", costs.total_microeuro));
         ensure!(costs.energy_mj.0 > 0 && costs.total_microeuro.0 > 0, "nothing was metered");
         Ok(())
+    }
+}
+
+/// How a figure is known, in a word.
+const fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Measured => "measured",
+        Basis::Modelled => "modelled",
     }
 }

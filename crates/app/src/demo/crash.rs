@@ -47,7 +47,10 @@ impl Stage {
         self.process.restart()?;
         self.client = self.process.client()?;
         let ready = self.process.ready_after().as_millis();
-        self.voice.line(&format!("killed; started again as pid {pid} → {}, ready in {ready} ms", self.process.pid()));
+        self.voice.line(&format!(
+            "killed; started again as pid {pid} → {}, ready in {ready} ms",
+            self.process.pid()
+        ));
         for id in &acknowledged {
             self.client
                 .get::<DatasetGet>(&IdPath { id: *id }, &Nothing {})
@@ -63,7 +66,11 @@ impl Stage {
             Ok(wait::is_final(workload.state).then_some(workload))
         })?;
         let log = wait::last_lines(&self.client, workload.id);
-        ensure!(ended.state == WorkloadState::Succeeded, "the job ended as {:?}\n{log}", ended.state);
+        ensure!(
+            ended.state == WorkloadState::Succeeded,
+            "the job ended as {:?}\n{log}",
+            ended.state
+        );
         ensure!(ended.attempt == 1, "the job was started {} times", ended.attempt);
         let n_starts = log.matches("started as").count();
         ensure!(n_starts == 1 && log.contains("second 8"), "the job's log is not whole:\n{log}");

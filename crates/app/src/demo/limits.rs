@@ -41,7 +41,10 @@ impl Stage {
         let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() else {
             return Err(error);
         };
-        ensure!(problem.code() == Some(Code::ForbiddenByPolicy), "refused for another reason: {problem:?}");
+        ensure!(
+            problem.code() == Some(Code::ForbiddenByPolicy),
+            "refused for another reason: {problem:?}"
+        );
         self.voice.line(&format!("refused: {}", problem.detail));
         if let Some(remedy) = &problem.remedy {
             self.voice.line(&format!("remedy:  {remedy}"));
@@ -77,7 +80,10 @@ impl Stage {
         let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() else {
             return Err(error);
         };
-        ensure!(problem.code() == Some(Code::BudgetExhausted), "refused for another reason: {problem:?}");
+        ensure!(
+            problem.code() == Some(Code::BudgetExhausted),
+            "refused for another reason: {problem:?}"
+        );
         self.voice.line(&format!("the next one is refused: {}", problem.detail));
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Stage {
         let receipt_path = self.folder.join("receipt.json");
         let receipt = self.text_of::<ReceiptGet>(&IdPath { id: training.workload })?;
         std::fs::write(&receipt_path, &receipt)?;
-        let proven = store::audit::verify_receipt(receipt.as_bytes(), &verifier)
+        let proven = store::audit::verify_receipt(receipt.as_bytes(), &verifier.trim().parse()?)
             .context("the receipt does not hold")?;
         self.voice.line(&format!(
             "receipt of {}: {} entries proven offline against the checkpoint at size {}",
@@ -53,23 +53,21 @@ impl Stage {
     /// Flips one byte in a copy of the database and one in a copy of the receipt.
     fn flip_a_byte(&self, data: &Path, receipt: &str, verifier: &str) -> anyhow::Result<()> {
         let copy = tempfile::Builder::new().prefix("cocarde-demo-copy-").tempdir()?;
-        for name in store::audit::FILES {
-            let from = data.join(name);
-            if from.exists() {
-                std::fs::copy(&from, copy.path().join(name))
-                    .with_context(|| format!("cannot copy `{}`", from.display()))?;
-            }
-        }
-        let at = store::audit::flip_leaf_byte(copy.path(), 7)?;
-        let report = store::audit::verify(copy.path(), &store::audit::Options::default())?;
-        ensure!(!report.is_sound(), "a flipped byte in entry {at} was not found");
-        let found = report.findings.first().map_or_else(String::new, ToString::to_string);
-        self.voice.line(&format!("one byte of entry {at} flipped in a copy: found ({found})"));
+        let copied = copy.path().join("data");
+        store::backup::backup(data, &copied).context("the copy could not be made")?;
+        flip_in_file(&copied.join("log.db"), b"cocarde lm train")?;
+        let report = store::audit::verify(&copied, &store::audit::Options::default())?;
+        let found = report.findings.first().context("a flipped byte in the log was not found")?;
+        let at = found.seq.map_or_else(|| "?".to_owned(), |seq| seq.to_string());
+        self.voice.line(&format!(
+            "one byte of the job's script flipped in a copy: found at entry {at} ({})",
+            found.message
+        ));
         let mut broken = receipt.as_bytes().to_vec();
         let position = receipt.find("\"leaf\"").context("the receipt holds no leaf")? + 12;
         let byte = broken.get_mut(position).context("the receipt is too short")?;
         *byte = if *byte == b'A' { b'B' } else { b'A' };
-        if store::audit::verify_receipt(&broken, verifier).is_ok() {
+        if store::audit::verify_receipt(&broken, &verifier.trim().parse()?).is_ok() {
             bail!("a flipped byte in the receipt was not found");
         }
         self.voice.line("one byte of the receipt flipped in a copy: found");
@@ -119,7 +117,8 @@ impl Stage {
 
     /// Fetches every file of a manifest over the API.
     fn download(&self, manifest: Digest, into: &Path) -> anyhow::Result<PathBuf> {
-        let listed = self.client.get::<ManifestGet>(&DigestPath { digest: manifest }, &Nothing {})?;
+        let listed =
+            self.client.get::<ManifestGet>(&DigestPath { digest: manifest }, &Nothing {})?;
         for file in listed.files {
             let target = into.join(&file.path);
             if let Some(parent) = target.parent() {
@@ -140,4 +139,14 @@ impl Stage {
         self.client.stream::<E>(path, &Nothing {})?.take(64 << 20).read_to_string(&mut text)?;
         Ok(text)
     }
+}
+
+/// Flips one bit of the first place where a file holds `text`.
+fn flip_in_file(path: &Path, text: &[u8]) -> anyhow::Result<()> {
+    let mut bytes = std::fs::read(path)?;
+    let at = bytes.windows(text.len()).position(|window| window == text);
+    let at = at.with_context(|| format!("`{}` does not hold the job's script", path.display()))?;
+    let byte = bytes.get_mut(at).context("a position that was just found")?;
+    *byte ^= 1;
+    std::fs::write(path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -16,6 +16,7 @@ use api::{
         policy::{PolicyNew, PolicySet},
         project::{ProjectCreate, ProjectNew},
     },
+    text::EuroText,
 };
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, DataClass, Digest};
@@ -59,7 +60,12 @@ impl Stage {
         let options = Options::default();
         let organisation =
             OrganisationNew { name: ORGANISATION.parse()?, currency: Default::default() };
-        self.client.call::<OrganisationCreate>(&Nothing {}, &Nothing {}, &organisation, &options)?;
+        self.client.call::<OrganisationCreate>(
+            &Nothing {},
+            &Nothing {},
+            &organisation,
+            &options,
+        )?;
         for name in [PROJECT, SANDBOX] {
             let new = ProjectNew { organisation: ORGANISATION.parse()?, name: name.parse()? };
             self.client.call::<ProjectCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
@@ -69,12 +75,12 @@ impl Stage {
             let new = BudgetNew {
                 project: format!("{ORGANISATION}/{name}").parse()?,
                 name: "novembre".parse()?,
-                limit: limit.parse()?,
+                limit: EuroText(limit.parse().map_err(anyhow::Error::msg)?),
             };
             self.client.call::<BudgetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
         }
         let policy = PolicyNew {
-            scope: format!("organisation:{ORGANISATION}").parse()?,
+            scope: ORGANISATION.parse()?,
             name: "residence".parse()?,
             text: POLICY.to_owned(),
         };
@@ -90,7 +96,8 @@ impl Stage {
     pub(super) fn make_dataset(&mut self) -> anyhow::Result<Dataset> {
         self.voice.step("a dataset: French number words, digits and small sums");
         let folder = self.folder.join("dataset");
-        let report = lm::dataset::write(&folder, self.seed)?;
+        let settings = lm::dataset::Settings { seed: self.seed, ..Default::default() };
+        let report = lm::dataset::write(&settings, &folder)?;
         let manifest = self.push_folder(&folder)?;
         let new = DatasetNew {
             project: project().parse()?,
@@ -98,7 +105,8 @@ impl Stage {
             class: DataClass::Restricted,
         };
         let options = Options::default();
-        let dataset = self.client.call::<DatasetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
+        let dataset =
+            self.client.call::<DatasetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
         let version = self.client.call::<DatasetVersionCreate>(
             &IdPath { id: dataset.id },
             &Nothing {},
@@ -107,7 +115,7 @@ impl Stage {
         )?;
         self.voice.line(&format!(
             "{} examples to train on, {} held out that share none; class restricted",
-            report.n_train, report.n_heldout
+            report.train_samples, report.heldout_samples
         ));
         self.voice.line(&format!(
             "dataset://{} = {} files, {} bytes, manifest {}",
@@ -147,4 +155,3 @@ impl Stage {
         Ok(stored.digest)
     }
 }
-

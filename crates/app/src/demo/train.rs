@@ -48,12 +48,7 @@ impl Stage {
         let ended = self.follow_training(workload.id)?;
         wait::require_success(&self.client, &ended)?;
         let (model, version) = self.registered(workload.id)?;
-        Ok(Training {
-            workload: workload.id,
-            model,
-            version,
-            heldout: dataset.heldout.clone(),
-        })
+        Ok(Training { workload: workload.id, model, version, heldout: dataset.heldout.clone() })
     }
 
     fn follow_training(&self, id: Id<kinds::Workload>) -> anyhow::Result<Workload> {
@@ -176,7 +171,8 @@ impl Stage {
             replicas: 1,
         };
         let options = Options::default();
-        let created = self.client.call::<EndpointCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
+        let created =
+            self.client.call::<EndpointCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
         let path = IdPath { id: created.id };
         let ready = wait::until("the service's first healthy probe", 60, || {
             let endpoint = self.client.get::<EndpointGet>(&path, &Nothing {})?;

@@ -92,14 +92,21 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_never_lose_money() {
-        for (amount, text) in
-            [(12_500_000, "12.50 EUR"), (13, "0.000013 EUR"), (0, "0.00 EUR"), (-1_000_000, "-1.00 EUR")]
-        {
+        for (amount, text) in [
+            (12_500_000, "12.50 EUR"),
+            (13, "0.000013 EUR"),
+            (0, "0.00 EUR"),
+            (-1_000_000, "-1.00 EUR"),
+        ] {
             assert_eq!(euro(MicroEuro(amount)), text);
         }
-        for (bytes, text) in
-            [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (16 << 30, "16.0 GiB"), (u64::MAX, "16777215.9 TiB")]
-        {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_536, "1.5 KiB"),
+            (16 << 30, "16.0 GiB"),
+            (u64::MAX, "16777215.9 TiB"),
+        ] {
             assert_eq!(size(Bytes(bytes)), text);
         }
         assert_eq!((cores(MilliCpu(4_000)), cores(MilliCpu(500))), ("4".into(), "0.5".into()));
@@ -111,7 +118,9 @@ mod tests {
     #[test]
     fn ages_grow_in_their_units() {
         let at = |seconds: i64| Timestamp(UnixMicros(-seconds * 1_000_000));
-        for (seconds, text) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
+        for (seconds, text) in
+            [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")]
+        {
             assert_eq!(age(at(seconds), UnixMicros(0)), text);
         }
         assert_eq!(age(at(-5), UnixMicros(0)), "0s", "a clock that runs behind is no panic");

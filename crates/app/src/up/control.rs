@@ -71,7 +71,9 @@ impl Artefacts for BlobArtefacts {
         self.platform.materialise(manifest, into).map_err(|error| match error {
             server::MaterialiseError::Missing => ArtefactError::Missing { manifest },
             server::MaterialiseError::Io(source) => ArtefactError::Io { manifest, source },
-            server::MaterialiseError::Damaged(detail) => ArtefactError::Damaged { manifest, detail },
+            server::MaterialiseError::Damaged(detail) => {
+                ArtefactError::Damaged { manifest, detail }
+            }
         })
     }
 }

@@ -42,7 +42,8 @@ pub(super) async fn open(platform: &Arc<Platform>, data: &Path) -> anyhow::Resul
 
 /// The OpenAI-compatible routes.
 pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
-    let config = GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
+    let config =
+        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
     gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
 }
 

@@ -79,7 +79,9 @@ mod tests {
 
     #[test]
     fn any_host_name_gives_a_node_name() {
-        for (host, name) in [("Paris-1.example.org", "paris-1-example-org"), ("", "node"), ("--", "node")] {
+        for (host, name) in
+            [("Paris-1.example.org", "paris-1-example-org"), ("", "node"), ("--", "node")]
+        {
             assert_eq!(node_name(host).as_str(), name);
         }
     }

@@ -200,8 +200,7 @@ fn leave_alone(own: &Path) -> Result<(), String> {
 fn probe(mechanism: &Mechanism) -> Result<(), String> {
     let name = format!("probe-{}", std::process::id());
     let Some(group) = mechanism.group(&name) else { return Err("no group".to_owned()) };
-    let limits =
-        GroupLimits { cpu: MilliCpu(1_000), memory: Bytes(64 << 20), n_processes_max: 64 };
+    let limits = GroupLimits { cpu: MilliCpu(1_000), memory: Bytes(64 << 20), n_processes_max: 64 };
     let made = group.create(limits).map_err(|error| error.to_string());
     let removed = group.remove();
     made.and(if removed { Ok(()) } else { Err("a probe group could not be removed".to_owned()) })

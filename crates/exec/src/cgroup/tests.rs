@@ -66,13 +66,15 @@ fn in_folder(unified: bool) -> (tempfile::TempDir, Group) {
 
 #[test]
 fn limits_are_written_in_the_words_of_each_version() {
-    let limits =
-        GroupLimits { cpu: MilliCpu(1_500), memory: Bytes(1 << 30), n_processes_max: 99 };
+    let limits = GroupLimits { cpu: MilliCpu(1_500), memory: Bytes(1 << 30), n_processes_max: 99 };
     for (unified, files) in [
         (true, [("all", "cpu.max", "150000 100000"), ("all", "memory.max", "1073741824")]),
         (
             false,
-            [("cpu", "cpu.cfs_quota_us", "150000"), ("memory", "memory.limit_in_bytes", "1073741824")],
+            [
+                ("cpu", "cpu.cfs_quota_us", "150000"),
+                ("memory", "memory.limit_in_bytes", "1073741824"),
+            ],
         ),
     ] {
         let (root, group) = in_folder(unified);

@@ -69,9 +69,7 @@ impl LocalConfig {
     /// Makes paths absolute and real, because shims and sandboxes use them from elsewhere.
     pub(super) fn absolute(mut self) -> Result<Self, EngineError> {
         for path in [&mut self.state_dir, &mut self.program] {
-            *path = path
-                .canonicalize()
-                .map_err(|error| EngineError::io("find", path, error))?;
+            *path = path.canonicalize().map_err(|error| EngineError::io("find", path, error))?;
         }
         Ok(self)
     }

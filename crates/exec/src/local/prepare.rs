@@ -43,7 +43,8 @@ pub(super) fn prepare(
     let home = AttemptDir::workload_dir(&config.state_dir, key);
     let work = work_dir(&config.state_dir, key);
     let inputs = home.join("inputs");
-    for folder in [&dir.0, &inputs, &work.join("out"), &work.join("tmp"), &work.join("checkpoint")] {
+    for folder in [&dir.0, &inputs, &work.join("out"), &work.join("tmp"), &work.join("checkpoint")]
+    {
         make_folder(folder)?;
     }
     let places = Places { home: &home, inputs: &inputs, work: &work };
@@ -58,9 +59,7 @@ pub(super) fn prepare(
         Some(_) => {
             Choices { work: Path::new(container::WORK), program_dir: None, port, gpus: &uuids }
         }
-        None => {
-            Choices { work: &work, program_dir: config.program.parent(), port, gpus: &uuids }
-        }
+        None => Choices { work: &work, program_dir: config.program.parent(), port, gpus: &uuids },
     };
     let group = match process.launch.image {
         // The runtime makes its own.
@@ -127,12 +126,8 @@ fn make_folder(folder: &PathBuf) -> Result<(), String> {
 /// A loopback port that is free now and that no other attempt here was given. It is not held until
 /// the workload binds it; a collision shows as a failure of the workload and is retried above.
 fn free_port(inner: &Inner) -> Result<u16, String> {
-    let given: Vec<u16> = inner
-        .index()
-        .attempts
-        .values()
-        .filter_map(|tracked| tracked.spec.as_ref()?.port)
-        .collect();
+    let given: Vec<u16> =
+        inner.index().attempts.values().filter_map(|tracked| tracked.spec.as_ref()?.port).collect();
     for _ in 0..PORT_TRIES_MAX {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .map_err(|error| format!("no loopback port is free: {error}"))?;

@@ -83,8 +83,7 @@ fn wake(dir: &AttemptDir, request: StopRequest) -> Result<Shim, EngineError> {
     let path = dir.shim();
     let record: Option<ShimRecord> =
         files::read_json(&path).map_err(|error| EngineError::io("read", &path, error))?;
-    let overdue =
-        shim::now() > request.asked_at.plus(request.grace).plus(SHIM_ENDS_MAX);
+    let overdue = shim::now() > request.asked_at.plus(request.grace).plus(SHIM_ENDS_MAX);
     let Some(record) = record else {
         // One that has not written its record yet looks for the order by itself after that.
         return Ok(if overdue { Shim::NeverCame } else { Shim::Told });

@@ -30,8 +30,20 @@ fn mounts_stay_below_the_working_folder() {
         assert!(below(good).is_ok(), "{good}");
     }
     for bad in [
-        "", "/", "//", "data", "../x", "/..", "/a/../..", "/a/../b", "/./a", "/\0", "/out", "/tmp/x",
-        "/checkpoint", "//etc",
+        "",
+        "/",
+        "//",
+        "data",
+        "../x",
+        "/..",
+        "/a/../..",
+        "/a/../b",
+        "/./a",
+        "/\0",
+        "/out",
+        "/tmp/x",
+        "/checkpoint",
+        "//etc",
     ] {
         let message = below(bad).unwrap_err();
         assert!(message.contains("mount path"), "{bad:?}: {message}");
@@ -202,5 +214,8 @@ fn no_grant_contains_the_run_folder() {
         gpus: false,
         state_dir: "/srv/run".into(),
     };
-    assert_eq!(readable(&grants), ["/srv/run/a/inputs", "/srv/program"].map(std::path::PathBuf::from));
+    assert_eq!(
+        readable(&grants),
+        ["/srv/run/a/inputs", "/srv/program"].map(std::path::PathBuf::from)
+    );
 }

@@ -63,7 +63,11 @@ fn tails() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("log"), text).unwrap();
-        assert_eq!(tail(folder.path(), n_lines).unwrap(), expected.as_bytes(), "{text:?} {n_lines}");
+        assert_eq!(
+            tail(folder.path(), n_lines).unwrap(),
+            expected.as_bytes(),
+            "{text:?} {n_lines}"
+        );
     }
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(tail(&folder.path().join("none"), 3).unwrap(), b"");

@@ -73,8 +73,7 @@ impl Rapl {
     /// `RAPL package-0, shared by processor time`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let names: Vec<&str> =
-            self.packages.iter().map(|package| package.name.as_str()).collect();
+        let names: Vec<&str> = self.packages.iter().map(|package| package.name.as_str()).collect();
         format!("RAPL {}, shared by processor time", names.join(" + "))
     }
 }

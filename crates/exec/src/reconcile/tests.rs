@@ -63,7 +63,8 @@ impl Engine for Fake {
         }
         *known = process.generation;
         let key = AttemptKey::from(process);
-        if !self.ended.lock().unwrap().contains_key(&key) && self.alive.lock().unwrap().insert(key) {
+        if !self.ended.lock().unwrap().contains_key(&key) && self.alive.lock().unwrap().insert(key)
+        {
             *self.n_starts.lock().unwrap() += 1;
         }
         Ok(())

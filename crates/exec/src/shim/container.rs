@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 use units::Bytes;
 
 use super::{
-    Attempt, Signals, failed,
+    Attempt, Signals, failed, is_abandoned,
     stop::{Action, OUT_OF_MEMORY, STOPPED, Stopper},
     stop_request,
 };
@@ -63,7 +63,7 @@ pub(super) async fn supervise(
                 let record = sampler.sample(&docker, &name).await;
                 // Only a figure is lost if this fails; the total is in exit.json.
                 let _ = files::write_json(&attempt.dir.usage(), &record, Durability::Atomic);
-                None
+                is_abandoned(attempt.dir).then(|| stopper.kill(STOPPED))
             }
         };
         if let Some(action) = action {
@@ -100,10 +100,7 @@ async fn start(attempt: &Attempt<'_>) -> Result<(Docker, String), ContainerError
     let _ = remove(&docker, &name).await;
     let options = CreateContainerOptionsBuilder::new().name(&name).build();
     let body = container::create_body(spec, &attempt.dir.script());
-    docker
-        .create_container(Some(options), body)
-        .await
-        .map_err(refused("create the container"))?;
+    docker.create_container(Some(options), body).await.map_err(refused("create the container"))?;
     if let Err(error) = docker.start_container(&name, None).await {
         let _ = remove(&docker, &name).await;
         return Err(refused("start the container")(error));
@@ -138,9 +135,7 @@ async fn remove(docker: &Docker, name: &str) -> Result<(), ContainerError> {
 }
 
 /// The exit code that a wait answered; `None` if the runtime went away.
-fn exit_code(
-    answer: Option<Result<bollard::models::ContainerWaitResponse, Error>>,
-) -> Option<i64> {
+fn exit_code(answer: Option<Result<bollard::models::ContainerWaitResponse, Error>>) -> Option<i64> {
     match answer {
         Some(Ok(response)) => Some(response.status_code),
         // The library turns codes other than zero into errors.

@@ -15,7 +15,7 @@ use tokio::{io::AsyncReadExt as _, net::unix::pipe, task::JoinHandle, time::Miss
 use units::Bytes;
 
 use super::{
-    Attempt, Signals, failed,
+    Attempt, Signals, failed, is_abandoned,
     stop::{Action, OUT_OF_MEMORY, STOPPED, Stopper},
     stop_request,
 };
@@ -50,7 +50,8 @@ pub(super) async fn supervise(
         Err(message) => return failed(&message),
     };
     let mut sampler = Sampler::start(attempt.spec);
-    let mut ticks = tokio::time::interval(Duration::from_millis(attempt.spec.sample_interval_ms.max(50)));
+    let mut ticks =
+        tokio::time::interval(Duration::from_millis(attempt.spec.sample_interval_ms.max(50)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let status = loop {
         let wake = stopper.next_wake().unwrap_or_else(|| Instant::now() + NEVER);
@@ -67,12 +68,17 @@ pub(super) async fn supervise(
                 // Only a figure is lost if this fails; the total is in exit.json.
                 let _ = files::write_json(&attempt.dir.usage(), &record, Durability::Atomic);
                 // Without a group, RLIMIT_DATA bounds each process but not their sum.
-                (sampler.watches_memory() && record.memory_now > attempt.spec.launch.memory)
-                    .then(|| stopper.kill(OUT_OF_MEMORY))
+                if sampler.watches_memory() && record.memory_now > attempt.spec.launch.memory {
+                    Some(stopper.kill(OUT_OF_MEMORY))
+                } else {
+                    is_abandoned(attempt.dir).then(|| stopper.kill(STOPPED))
+                }
             }
         };
         match action {
-            Some(Action::Signal) => signal_group(main, named_signal(&attempt.spec.launch.stop_signal)),
+            Some(Action::Signal) => {
+                signal_group(main, named_signal(&attempt.spec.launch.stop_signal))
+            }
             Some(Action::Kill) => kill_everything(attempt.spec),
             None => {}
         }
@@ -89,10 +95,7 @@ pub(super) async fn supervise(
     ExitRecord {
         code: status.exit_status(),
         signal: status.terminating_signal(),
-        reason: stopper
-            .reason()
-            .or(out_of_memory.then_some(OUT_OF_MEMORY))
-            .map(str::to_owned),
+        reason: stopper.reason().or(out_of_memory.then_some(OUT_OF_MEMORY)).map(str::to_owned),
         launch_error: launch_error(&attempt, &status),
         usage,
         log_lost_bytes,

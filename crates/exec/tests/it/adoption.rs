@@ -51,21 +51,18 @@ async fn an_adopted_workload_can_be_stopped() {
 
 #[tokio::test]
 async fn a_time_limit_holds_while_no_platform_runs() {
-    let mut node = Node::with(|config| config.time_limit_grace = DurationMicros::ZERO);
+    let mut node = Node::with(|config| config.time_limit_grace = DurationMicros::from_secs(30));
     let mut asked = process("echo $$ > pid; exec sleep 1000");
     asked.launch.time_limit = Some(DurationMicros(1_500_000));
     node.run(&asked).await.unwrap();
     let pid = node.file(&asked, "pid").await;
-    let config = node.config.clone();
     let dir = node.attempt_dir(&asked);
-    let waited = tokio::spawn(async move {
-        eventually(|| dir.join("exit.json").exists().then_some(())).await;
-    });
-    // The engine is gone for the whole time that the limit takes to pass.
-    drop(std::mem::replace(&mut node, Node::new()).config);
-    waited.await.unwrap();
+    node.die();
+    eventually(|| dir.join("exit.json").exists().then_some(())).await;
     assert!(!is_alive(&pid));
-    drop(config);
+    node.restart();
+    let seen = node.see(&asked).await.unwrap();
+    assert_eq!(seen.phase, Some(exited(None, Some(15), Some("time limit"))));
 }
 
 #[tokio::test]
@@ -93,9 +90,21 @@ async fn a_killed_supervisor_is_a_lost_attempt_and_leaves_no_orphan() {
 }
 
 #[tokio::test]
+async fn a_workload_whose_run_folder_was_removed_does_not_live_on() {
+    let node = Node::new();
+    let asked = process("echo $$ > pid; exec sleep 1000");
+    node.run(&asked).await.unwrap();
+    let pid = node.file(&asked, "pid").await;
+    // Renamed, not deleted file by file, because the shim writes into it meanwhile.
+    fs::rename(node.attempt_dir(&asked), node.folder.path().join("removed")).unwrap();
+    eventually(|| (!is_alive(&pid)).then_some(())).await;
+}
+
+#[tokio::test]
 async fn a_second_supervisor_of_the_same_attempt_does_nothing() {
     let node = Node::new();
-    let asked = process("echo run >> out/runs; echo up > up; while [ ! -e go ]; do sleep 0.02; done");
+    let asked =
+        process("echo run >> out/runs; echo up > up; while [ ! -e go ]; do sleep 0.02; done");
     node.run(&asked).await.unwrap();
     node.file(&asked, "up").await;
     let before = shim(&node, &asked);
@@ -141,13 +150,13 @@ impl ControlPlane for Platform {
 
 #[tokio::test]
 async fn the_loop_runs_what_is_listed_and_ends_what_is_not() {
-    let node = Node::new();
+    let mut node = Node::new();
     let config = node.config.clone();
     let unlisted = process("echo $$ > pid; exec sleep 1000");
     node.run(&unlisted).await.unwrap();
     let pid = node.file(&unlisted, "pid").await;
     let attempt_dir = node.attempt_dir(&unlisted);
-    let Node { folder, .. } = node;
+    node.die();
     let engine = Arc::new(LocalEngine::new(config).unwrap());
     let listed = process("exit 5");
     let desired = DesiredNode { node: Id::from_bytes([1; 16]), processes: vec![listed.clone()] };
@@ -173,5 +182,4 @@ async fn the_loop_runs_what_is_listed_and_ends_what_is_not() {
     running.await.unwrap();
     let reports = platform.reports.lock().unwrap();
     assert!(reports.iter().all(|report| report.workload == listed.workload));
-    drop(folder);
 }

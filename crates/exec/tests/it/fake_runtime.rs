@@ -101,7 +101,9 @@ impl Fake {
         } else if is("GET", "/json") {
             json(r#"{"Id":"c1","State":{"OOMKilled":false}}"#)
         } else if is("GET", "/stats") {
-            json(r#"{"cpu_stats":{"cpu_usage":{"total_usage":5000000}},"memory_stats":{"usage":4096}}"#)
+            json(
+                r#"{"cpu_stats":{"cpu_usage":{"total_usage":5000000}},"memory_stats":{"usage":4096}}"#,
+            )
         } else {
             ("204 No Content", Vec::new())
         }

@@ -63,8 +63,13 @@ impl Node {
 
     /// The platform dies and another one starts on the same folder.
     pub(crate) fn restart(&mut self) {
-        self.engine = None;
+        self.die();
         self.engine = Some(LocalEngine::new(self.config.clone()).unwrap());
+    }
+
+    /// The platform dies; the folder stays.
+    pub(crate) fn die(&mut self) {
+        self.engine = None;
     }
 
     pub(crate) async fn run(&self, process: &DesiredProcess) -> Result<(), EngineError> {
@@ -138,6 +143,29 @@ impl Node {
             .await
             .trim()
             .to_owned()
+    }
+}
+
+impl Drop for Node {
+    /// A failed test must not leave workloads behind.
+    fn drop(&mut self) {
+        let run = self.folder.path().join("run");
+        let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+        for attempt in folders(&run).flat_map(|home| folders(&home.path())) {
+            let dir = attempt.path();
+            let Ok(text) = fs::read_to_string(dir.join("shim.json")) else { continue };
+            if dir.join("exit.json").exists() {
+                continue;
+            }
+            let record: exec::spec::ShimRecord = serde_json::from_str(&text).unwrap();
+            let _ = fs::write(dir.join("stop.json"), r#"{"grace":0,"asked_at":0}"#);
+            let pid = rustix::process::Pid::from_raw(record.shim.pid).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let until = Instant::now() + Duration::from_secs(5);
+            while !dir.join("exit.json").exists() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
     }
 }
 

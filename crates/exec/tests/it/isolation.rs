@@ -4,11 +4,12 @@ use std::fs;
 
 use api::engine::{NodeFacts, Phase};
 use exec::{Engine as _, cgroup::Mechanism};
-use units::{Bytes, DurationMicros, MilliCpu};
+use units::{Bytes, DurationMicros, GpuCount, MilliCpu};
 
 use crate::harness::{Node, exited, process, python_exists};
 
-const EAT: &str = "exec python3 -c 'x = bytearray(400 << 20); print(len(x)); import time; time.sleep(1000)'";
+const EAT: &str =
+    "exec python3 -c 'x = bytearray(400 << 20); print(len(x)); import time; time.sleep(1000)'";
 
 /// Asserts that a workload which takes too much does not get it.
 async fn eats_too_much(node: &Node) -> (Option<i32>, Option<i32>, Option<String>) {
@@ -167,9 +168,22 @@ async fn nothing_of_the_platform_s_environment_is_passed_on() {
         log.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     names.sort_unstable();
     let expected = [
-        "COCARDE_ATTEMPT", "COCARDE_CHECKPOINT", "COCARDE_OUT", "COCARDE_WORKLOAD",
-        "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT",
-        "NNODES", "NODE_RANK", "PATH", "PWD", "TMPDIR", "WORLD_SIZE",
+        "COCARDE_ATTEMPT",
+        "COCARDE_CHECKPOINT",
+        "COCARDE_OUT",
+        "COCARDE_WORKLOAD",
+        "CUDA_VISIBLE_DEVICES",
+        "HOME",
+        "LANG",
+        "LOCAL_RANK",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+        "NNODES",
+        "NODE_RANK",
+        "PATH",
+        "PWD",
+        "TMPDIR",
+        "WORLD_SIZE",
     ];
     names.retain(|name| !["OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(names, expected, "{log}");
@@ -178,9 +192,49 @@ async fn nothing_of_the_platform_s_environment_is_passed_on() {
 }
 
 #[tokio::test]
+async fn gpus_are_open_and_metered_for_those_who_asked_only() {
+    let node = Node::new();
+    let facts = node.engine().facts().await;
+    if facts.gpus.is_empty() {
+        eprintln!("SKIPPED: no GPU here");
+        assert!(!facts.power.contains("NVML"), "{}", facts.power);
+        return;
+    }
+    let script =
+        "echo \"visible=$CUDA_VISIBLE_DEVICES\"; cat /dev/nvidiactl >/dev/null 2>err || true
+                  nvidia-smi -L || true; cat err";
+    let mut with = process(script);
+    with.launch.gpus = GpuCount(1);
+    let seen = node.to_end(&with).await;
+    let log = node.log(&with);
+    assert!(log.contains(&format!("visible={}", facts.gpus[0].uuid)), "{log}");
+    assert!(!log.contains("ermission denied"), "{log}");
+    assert!(seen.usage.gpu_micros > 0 && seen.usage.gpu_micros <= seen.usage.wall_micros);
+    let energy = seen.usage.energy.unwrap();
+    assert!(energy.source.starts_with("NVML (measured); "), "{energy:?}");
+    let without = process(script);
+    node.to_end(&without).await;
+    let log = node.log(&without);
+    assert!(log.contains("visible=\n"), "{log}");
+    if facts.sandbox.starts_with("Landlock") {
+        assert!(log.contains("ermission denied"), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn facts_are_complete() {
-    let NodeFacts { hostname, system, cpu_model, cpu, memory, power, limits, sandbox, container, .. } =
-        Node::new().engine().facts().await;
+    let NodeFacts {
+        hostname,
+        system,
+        cpu_model,
+        cpu,
+        memory,
+        power,
+        limits,
+        sandbox,
+        container,
+        ..
+    } = Node::new().engine().facts().await;
     assert!([hostname, system, cpu_model, sandbox].iter().all(|text| !text.is_empty()));
     assert!(cpu >= MilliCpu(1) && memory > Bytes(1 << 20));
     assert!(power.contains("RAPL") || power.contains("model: 12.0 W per busy core"), "{power}");

@@ -84,7 +84,9 @@ async fn a_deaf_workload_is_killed_after_the_grace_with_all_it_started() {
 #[tokio::test]
 async fn what_a_finished_script_leaves_running_is_killed() {
     let node = Node::new();
-    let asked = process("setsid sh -c 'echo $$ > left; exec sleep 1000' & while [ ! -s left ]; do sleep 0.02; done");
+    let asked = process(
+        "setsid sh -c 'echo $$ > left; exec sleep 1000' & while [ ! -s left ]; do sleep 0.02; done",
+    );
     let seen = node.to_end(&asked).await;
     assert_eq!(seen.phase, Some(exited(Some(0), None, None)));
     assert!(!is_alive(&node.file(&asked, "left").await));
@@ -129,8 +131,9 @@ async fn the_log_is_rotated_and_capped() {
     node.to_end(&asked).await;
     let dir = node.attempt_dir(&asked);
     // A chunk of the pipe is never split, so a file may be larger than its limit by one chunk.
-    let sizes: Vec<u64> =
-        ["log", "log.1", "log.2"].map(|name| fs::metadata(dir.join(name)).map_or(0, |m| m.len())).into();
+    let sizes: Vec<u64> = ["log", "log.1", "log.2"]
+        .map(|name| fs::metadata(dir.join(name)).map_or(0, |m| m.len()))
+        .into();
     assert!(sizes.iter().all(|size| *size <= 10_000 + (64 << 10)), "{sizes:?}");
     assert!(!dir.join("log.3").exists());
     assert!(node.log(&asked).ends_with("line 5999\n"));

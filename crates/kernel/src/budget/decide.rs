@@ -3,7 +3,7 @@
 use units::MicroEuro;
 
 use super::{Command, Event};
-use crate::{Ctx, Reject, State, limits, project};
+use crate::{Ctx, Reject, State, limits, project, workload};
 
 pub(crate) fn decide(
     state: &State,
@@ -27,7 +27,14 @@ pub(crate) fn decide(
             if budget.limit == *limit {
                 return Ok(Vec::new());
             }
-            Event::LimitSet { id: *id, limit: *limit }
+            let event = crate::Event::Budget(Event::LimitSet { id: *id, limit: *limit });
+            // A limit set below what was spent uses the budget up, so it also stops the work.
+            let stops = if budget.spent >= *limit {
+                workload::stop_all_of(state, budget.project, workload::StopCause::Budget)
+            } else {
+                Vec::new()
+            };
+            return Ok(std::iter::once(event).chain(stops).collect());
         }
     };
     Ok(vec![crate::Event::Budget(event)])

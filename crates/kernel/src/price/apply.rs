@@ -1,7 +1,7 @@
 //! Folds price events.
 
 use super::{Book, Event};
-use crate::{Meta, Stamp, State};
+use crate::{Meta, Stamp, State, limits};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     match event {
@@ -10,6 +10,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             let mut meta = Meta::new(stamp);
             meta.version = number;
             state.prices.push(Book { id: *id, lines: lines.clone(), meta });
+            if state.prices.len() > limits::PRICE_BOOKS_KEPT {
+                state.prices.remove(0);
+            }
         }
     }
 }

@@ -58,16 +58,12 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
         // Handled by the caller: there is no workload yet.
         Event::Submitted { .. } => {}
         Event::Placed { attempt, generation, site, nodes, decision, .. } => {
-            for node in nodes {
-                if let Some(node) = state.nodes.get_mut(node) {
-                    node.allocated = node.allocated.saturating_add(workload.spec.per_node);
-                }
-            }
-            let rank = |node: &Id<kinds::Node>| Rank {
+            take(state, workload, nodes);
+            let ranks = nodes.iter().map(|node| Rank {
                 node: *node,
                 status: RankStatus::Assigned,
                 used: Counters::default(),
-            };
+            });
             if workload.attempts.len() >= limits::ATTEMPTS_KEPT {
                 workload.attempts.remove(0);
             }
@@ -77,7 +73,7 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
                 decision: decision.clone(),
                 placed_at: stamp.at,
                 ended_at: None,
-                ranks: nodes.iter().map(rank).collect(),
+                ranks: ranks.collect(),
             });
             workload.n_attempts = *attempt;
             workload.generation = *generation;
@@ -87,7 +83,7 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
             let position = usize::try_from(*rank).unwrap_or(usize::MAX);
             let attempt = workload.attempts.last_mut();
             if let Some(rank) = attempt.and_then(|attempt| attempt.ranks.get_mut(position)) {
-                rank.status = status.clone();
+                rank.status.clone_from(status);
             }
             if matches!(workload.phase, Phase::Placed { .. }) {
                 workload.phase = Phase::Running { since: stamp.at };
@@ -116,6 +112,15 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
         }
         Event::OutputsFailed { message, .. } => {
             workload.outputs = OutputStatus::Failed { message: message.clone() };
+        }
+    }
+}
+
+/// Takes the capacity of a gang from its nodes.
+fn take(state: &mut State, workload: &Workload, nodes: &[Id<kinds::Node>]) {
+    for node in nodes {
+        if let Some(node) = state.nodes.get_mut(node) {
+            node.allocated = node.allocated.saturating_add(workload.spec.per_node);
         }
     }
 }

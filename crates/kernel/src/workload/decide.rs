@@ -99,6 +99,8 @@ fn require_room(
 ) -> Result<Id<kinds::Site>, Reject> {
     let mut site = None;
     let mut free: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
+    // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
+    let gpu_model = gpu_model.filter(|_| !need.gpus.is_zero());
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
         if node.status != Status::Ready {

@@ -1,10 +1,12 @@
 //! What follows from an engine's report: the rank's state, the bill, and the end of the attempt.
 
+use std::borrow::Cow;
+
 use units::{DurationMicros, MilliJoule, PriceUnit, UnixMicros};
 
 use super::{
     Attempt, Event, Kind, Outcome, Phase, Rank, RankStatus, Report, StopCause, Workload, get,
-    stop_one,
+    stop::stop, stop_one,
 };
 use crate::{
     Ctx, Reject, State, limits, site,
@@ -48,9 +50,29 @@ pub(super) fn decide(
         }));
     }
     if let RankStatus::Exited { .. } = status {
-        events.extend(after_exit(state, workload, report.rank, &status, ctx.now));
+        let workload = as_metered(workload, &events, ctx.now);
+        events.extend(after_exit(&workload, report.rank, &status, ctx.now));
     }
     Ok(events)
+}
+
+/// The workload as the bill leaves it: the same report that ends a rank may use a budget up, and
+/// that stop is final whatever the exit would have led to.
+fn as_metered<'a>(
+    workload: &'a Workload,
+    events: &[crate::Event],
+    now: UnixMicros,
+) -> Cow<'a, Workload> {
+    let stop = events.iter().find_map(|event| {
+        let crate::Event::Workload(Event::StopRequested { id, cause, .. }) = event else {
+            return None;
+        };
+        (*id == workload.id).then_some(*cause)
+    });
+    let Some(cause) = stop else { return Cow::Borrowed(workload) };
+    let mut stopping = workload.clone();
+    stopping.phase = Phase::Stopping { since: now, cause };
+    Cow::Owned(stopping)
 }
 
 fn cut(status: &RankStatus) -> RankStatus {
@@ -108,7 +130,8 @@ fn meter(
     let added = state.usage.preview(workload.project, ctx.now, &charges);
     let mut events = usage::metered(state, metered, ctx);
     let over = workload.spec.budget.is_some_and(|b| workload.cost.saturating_add(added) >= b);
-    if over {
+    // The project's budget may have stopped it already, in the same breath.
+    if over && matches!(as_metered(workload, &events, ctx.now), Cow::Borrowed(_)) {
         events.extend(stop_one(state, workload.id, StopCause::Budget));
     }
     events
@@ -128,7 +151,6 @@ fn describe(site: &site::Site, energy: MilliJoule, report: &Report) -> Energy {
 
 /// The consequences of a rank's end: stop the others, or conclude the attempt with the last one.
 fn after_exit(
-    state: &State,
     workload: &Workload,
     rank_index: u32,
     status: &RankStatus,
@@ -141,9 +163,8 @@ fn after_exit(
     let all_over = others().all(|rank| matches!(rank.status, RankStatus::Exited { .. }));
     if !all_over {
         let failed = !succeeded(status);
-        let stop =
-            failed.then(|| stop_one(state, workload.id, StopCause::GangMemberFailed)).flatten();
-        return stop.into_iter().collect();
+        let stop = failed.then(|| stop(workload, StopCause::GangMemberFailed)).flatten();
+        return stop.into_iter().map(crate::Event::Workload).collect();
     }
     let first_failure = others().map(|rank| &rank.status).chain([status]).find(|s| !succeeded(s));
     vec![crate::Event::Workload(conclude(workload, attempt, first_failure, now))]
@@ -161,8 +182,11 @@ fn conclude(
     now: UnixMicros,
 ) -> Event {
     let id = workload.id;
-    if let Phase::Stopping { cause, .. } = &workload.phase {
-        if cause.is_final() {
+    let service = workload.spec.kind == Kind::Service;
+    if let Phase::Stopping { cause, since } = &workload.phase {
+        // Stopped by the very report that says it succeeded: what is done is done.
+        let done = *since == now && failure.is_none() && !service;
+        if cause.is_final() && !done {
             return Event::Ended { id, outcome: Outcome::Stopped { cause: *cause } };
         }
         if *cause == StopCause::NodeDrained {
@@ -176,7 +200,6 @@ fn conclude(
     if timed_out {
         return Event::Ended { id, outcome: Outcome::Stopped { cause: StopCause::TimeLimit } };
     }
-    let service = workload.spec.kind == Kind::Service;
     let ran = now.since(attempt.placed_at);
     let retry = if service {
         workload.n_failures < SERVICE_FAILURES_MAX

@@ -34,7 +34,8 @@ pub(crate) fn stop_all_on(
     ids.filter_map(|id| stop_one(state, *id, cause)).collect()
 }
 
-fn stop(workload: &Workload, cause: StopCause) -> Option<Event> {
+/// The event that stops this workload, if anything is left to stop.
+pub(super) fn stop(workload: &Workload, cause: StopCause) -> Option<Event> {
     let request = || Event::StopRequested {
         id: workload.id,
         generation: workload.generation.saturating_add(1),

@@ -30,7 +30,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 1, number_max: 9_999, summand_max: 99, heldout_per_mille: 50 }
+        Self { seed: 1, number_max: 1_999, summand_max: 99, heldout_per_mille: 50 }
     }
 }
 

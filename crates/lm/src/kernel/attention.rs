@@ -63,7 +63,13 @@ pub(crate) struct Memory<'a> {
 ///
 /// `weights` takes the probabilities, `at + 1` for each query head; those outside the window are zero.
 #[inline(always)]
-fn attend(heads: Heads, at: usize, query: &[f32], memory: Memory<'_>, sink: (&mut [f32], &mut [f32])) {
+fn attend(
+    heads: Heads,
+    at: usize,
+    query: &[f32],
+    memory: Memory<'_>,
+    sink: (&mut [f32], &mut [f32]),
+) {
     let (weights, out) = sink;
     let (width, scale, first) = (heads.width, heads.scale(), heads.first_visible(at));
     for head in 0..heads.queries {

@@ -13,4 +13,3 @@ pub(crate) mod norm;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)] mod timing;

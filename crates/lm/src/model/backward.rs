@@ -25,12 +25,7 @@ pub(crate) struct Scratch {
 }
 
 /// Adds the gradient of the batch's loss to `gradient`, which has the layout of the weights.
-pub(crate) fn run(
-    model: &Model,
-    batch: &Packed,
-    workspace: &mut Workspace,
-    gradient: &mut [f32],
-) {
+pub(crate) fn run(model: &Model, batch: &Packed, workspace: &mut Workspace, gradient: &mut [f32]) {
     let hidden = model.config.hidden_size;
     let rows = batch.tokens.len();
     let mut scratch = std::mem::take(&mut workspace.scratch);

@@ -132,16 +132,19 @@ impl Active {
     fn take(&mut self, model: &Model, tokenizer: &TextTokenizer, token: u32) -> bool {
         self.tokens += 1;
         let ended = model.config().eos_token_ids.contains(&token);
-        let full = self.tokens >= self.job.answer_tokens_max || self.sequence.len() > model.context();
+        let full =
+            self.tokens >= self.job.answer_tokens_max || self.sequence.len() > model.context();
         let piece = if ended {
             self.text.finish(tokenizer)
         } else {
             let piece = self.text.push(tokenizer, token);
             match piece {
-                Ok(piece) if full && !piece.stopped => self.text.finish(tokenizer).map(|mut last| {
-                    last.text.insert_str(0, &piece.text);
-                    last
-                }),
+                Ok(piece) if full && !piece.stopped => {
+                    self.text.finish(tokenizer).map(|mut last| {
+                        last.text.insert_str(0, &piece.text);
+                        last
+                    })
+                }
                 other => other,
             }
         };

@@ -57,7 +57,10 @@ pub(super) async fn model(
 }
 
 pub(super) async fn unknown_path(uri: Uri) -> ApiError {
-    let text = format!("no route `{}`; this server has /v1/models, /v1/chat/completions and /v1/completions", uri.path());
+    let text = format!(
+        "no route `{}`; this server has /v1/models, /v1/chat/completions and /v1/completions",
+        uri.path()
+    );
     ApiError::new(404, "unknown_url", text)
 }
 
@@ -145,7 +148,8 @@ async fn answer(
     for prompt in &prompts {
         let len = prompt.len();
         if len == 0 || len >= context {
-            let text = format!("the prompt has {len} tokens, this model takes 1 to {}", context - 1);
+            let text =
+                format!("the prompt has {len} tokens, this model takes 1 to {}", context - 1);
             let code = Some("context_length_exceeded");
             return Err(ApiError { code, ..ApiError::field(param, text) });
         }
@@ -230,7 +234,8 @@ struct Stream {
 
 impl Stream {
     fn new(envelope: Envelope, events: mpsc::Receiver<(usize, Event)>, count: usize) -> Self {
-        let ready = (0..count).rev().filter_map(|i| envelope.opening(i)).map(|c| frame(&c)).collect();
+        let ready =
+            (0..count).rev().filter_map(|i| envelope.opening(i)).map(|c| frame(&c)).collect();
         Self { envelope, events, open: count, generated: 0, ready, over: false }
     }
 
@@ -251,7 +256,9 @@ impl Stream {
     /// Turns an event into chunks, last one first, because they are popped.
     fn take(&mut self, event: Option<(usize, Event)>) {
         match event {
-            Some((index, Event::Text(text))) => self.ready.push(frame(&self.envelope.text(index, &text))),
+            Some((index, Event::Text(text))) => {
+                self.ready.push(frame(&self.envelope.text(index, &text)))
+            }
             Some((index, Event::Done(done))) => {
                 self.open = self.open.saturating_sub(1);
                 self.generated += done.tokens;

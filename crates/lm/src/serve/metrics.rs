@@ -41,8 +41,18 @@ impl Metrics {
         let mut text = String::new();
         for (name, kind, help, value) in [
             ("lm_requests_total", "counter", "Requests accepted.", self.requests.load(Relaxed)),
-            ("lm_requests_refused_total", "counter", "Requests refused.", self.refused.load(Relaxed)),
-            ("lm_prompt_tokens_total", "counter", "Prompt tokens.", self.prompt_tokens.load(Relaxed)),
+            (
+                "lm_requests_refused_total",
+                "counter",
+                "Requests refused.",
+                self.refused.load(Relaxed),
+            ),
+            (
+                "lm_prompt_tokens_total",
+                "counter",
+                "Prompt tokens.",
+                self.prompt_tokens.load(Relaxed),
+            ),
             (
                 "lm_generated_tokens_total",
                 "counter",

@@ -177,7 +177,8 @@ fn fingerprint(model: &Model) -> String {
         let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
         digest.update(&bytes);
     }
-    let text = digest.finalize().iter().take(6).fold(String::new(), |text, b| format!("{text}{b:02x}"));
+    let text =
+        digest.finalize().iter().take(6).fold(String::new(), |text, b| format!("{text}{b:02x}"));
     format!("fp_{text}")
 }
 

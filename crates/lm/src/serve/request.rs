@@ -59,12 +59,15 @@ pub(super) fn chat(body: &[u8], limits: &Limits) -> Result<(Common, Vec<Message>
     let common = common(&fields, limits)?;
     let listed = match fields.get("messages") {
         Some(Value::Array(listed)) if !listed.is_empty() => listed,
-        Some(Value::Array(_)) => return Err(ApiError::field("messages", "messages must not be empty")),
+        Some(Value::Array(_)) => {
+            return Err(ApiError::field("messages", "messages must not be empty"));
+        }
         Some(_) => return Err(ApiError::field("messages", "messages must be an array")),
         None => return Err(ApiError::field("messages", "messages is required")),
     };
     if listed.len() > MESSAGES_MAX {
-        let text = format!("messages has {} entries, at most {MESSAGES_MAX} are read", listed.len());
+        let text =
+            format!("messages has {} entries, at most {MESSAGES_MAX} are read", listed.len());
         return Err(ApiError::field("messages", text));
     }
     let messages = listed.iter().enumerate().map(|(index, value)| message(index, value));
@@ -129,7 +132,9 @@ fn common(fields: &Map<String, Value>, limits: &Limits) -> Result<Common, ApiErr
     let options = match fields.get("stream_options") {
         None | Some(Value::Null) => &Map::new(),
         Some(Value::Object(options)) => options,
-        Some(_) => return Err(ApiError::field("stream_options", "stream_options must be an object")),
+        Some(_) => {
+            return Err(ApiError::field("stream_options", "stream_options must be an object"));
+        }
     };
     let temperature = number(fields, "temperature", (0.0, 2.0))?;
     let top_p = number(fields, "top_p", (0.0, 1.0))?;
@@ -165,7 +170,9 @@ fn refuse_what_we_lack(fields: &Map<String, Value>) -> Result<(), ApiError> {
     match fields.get("response_format").map(|format| &format["type"]) {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(kind)) if kind == "text" => Ok(()),
-        Some(_) => Err(ApiError::field("response_format", "only response_format `text` is supported")),
+        Some(_) => {
+            Err(ApiError::field("response_format", "only response_format `text` is supported"))
+        }
     }
 }
 
@@ -191,7 +198,9 @@ fn message(index: usize, value: &Value) -> Result<Message, ApiError> {
             let joined: Option<Vec<String>> = parts.iter().map(text).collect();
             joined.ok_or_else(|| wrong(".content", "may only have parts of type text"))?.concat()
         }
-        Some(_) | None => return Err(wrong(".content", "must be a string or an array of text parts")),
+        Some(_) | None => {
+            return Err(wrong(".content", "must be a string or an array of text parts"));
+        }
     };
     Ok(Message { role, content })
 }
@@ -208,7 +217,9 @@ fn stops(fields: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
     let stops: Option<Vec<String>> = match fields.get("stop") {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(Value::String(stop)) => Some(vec![stop.clone()]),
-        Some(Value::Array(stops)) => stops.iter().map(|stop| stop.as_str().map(str::to_owned)).collect(),
+        Some(Value::Array(stops)) => {
+            stops.iter().map(|stop| stop.as_str().map(str::to_owned)).collect()
+        }
         Some(_) => None,
     };
     let fits = |stop: &String| !stop.is_empty() && stop.len() <= STOP_BYTES_MAX;

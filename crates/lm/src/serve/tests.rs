@@ -39,9 +39,7 @@ fn a_full_chat_request_is_read() {
 
 #[test]
 fn wrong_types_and_missing_features_name_their_field() {
-    let chat = |extra: &str| {
-        format!(r#"{{"messages":[{{"role":"user","content":"a"}}]{extra}}}"#)
-    };
+    let chat = |extra: &str| format!(r#"{{"messages":[{{"role":"user","content":"a"}}]{extra}}}"#);
     assert!(request::chat(chat("").as_bytes(), &LIMITS).is_ok());
     for (extra, param) in [
         (r#","n":2"#, "n"),
@@ -67,7 +65,10 @@ fn wrong_types_and_missing_features_name_their_field() {
         (r#"{"messages":[]}"#, Some("messages")),
         (r#"{"messages":[{"role":"robot","content":"a"}]}"#, Some("messages[0].role")),
         (r#"{"messages":[{"role":"user","content":7}]}"#, Some("messages[0].content")),
-        (r#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#, Some("messages[0].content")),
+        (
+            r#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#,
+            Some("messages[0].content"),
+        ),
         ("[]", None),
         ("{", None),
         ("", None),
@@ -80,14 +81,17 @@ fn wrong_types_and_missing_features_name_their_field() {
 #[test]
 fn prompts_come_as_text_texts_or_tokens() {
     let read = |prompt: &str| {
-        request::completion(format!("{{\"prompt\":{prompt}}}").as_bytes(), &LIMITS).map(|both| both.1)
+        request::completion(format!("{{\"prompt\":{prompt}}}").as_bytes(), &LIMITS)
+            .map(|both| both.1)
     };
     let text = |text: &str| Prompt::Text(text.to_owned());
     assert_eq!(read("\"a\"").unwrap(), [text("a")]);
     assert_eq!(read("[\"a\",\"b\"]").unwrap(), [text("a"), text("b")]);
     assert_eq!(read("[1,2]").unwrap(), [Prompt::Tokens(vec![1, 2])]);
     assert_eq!(read("[[1],[2,3]]").unwrap(), [Prompt::Tokens(vec![1]), Prompt::Tokens(vec![2, 3])]);
-    for wrong in ["7", "[]", "[300]", "[-1]", "[1,\"a\"]", "[null]", "[1.5]", "[\"\",\"\",\"\",\"\",\"\"]"] {
+    for wrong in
+        ["7", "[]", "[300]", "[-1]", "[1,\"a\"]", "[null]", "[1.5]", "[\"\",\"\",\"\",\"\",\"\"]"]
+    {
         assert_eq!(read(wrong).unwrap_err().param.as_deref(), Some("prompt"), "{wrong}");
     }
 }

@@ -43,8 +43,12 @@ fn saved_and_loaded_tokenizers_render_alike_and_as_the_template_says() {
     tokenizer.save(folder.path(), 64).unwrap();
     let loaded = TextTokenizer::load(folder.path()).unwrap();
     let say = |role, content: &str| Message { role, content: content.to_owned() };
-    let messages =
-        [say(Role::System, "court"), say(Role::User, "97"), say(Role::Assistant, "dix"), say(Role::User, "1+1=")];
+    let messages = [
+        say(Role::System, "court"),
+        say(Role::User, "97"),
+        say(Role::Assistant, "dix"),
+        say(Role::User, "1+1="),
+    ];
     let tokens = render(&tokenizer, &messages).unwrap();
     assert_eq!(tokens, render(&loaded, &messages).unwrap());
     let text = "[SYSTEM_PROMPT]court[/SYSTEM_PROMPT][INST]97[/INST]dix</s>[INST]1+1=[/INST]";
@@ -55,9 +59,11 @@ fn saved_and_loaded_tokenizers_render_alike_and_as_the_template_says() {
 fn a_folder_with_another_template_falls_back_to_plain_lines() {
     let folder = tempfile::tempdir().unwrap();
     learnt().save(folder.path(), 64).unwrap();
-    std::fs::write(folder.path().join("tokenizer_config.json"), "{\"chat_template\":\"x\"}").unwrap();
+    std::fs::write(folder.path().join("tokenizer_config.json"), "{\"chat_template\":\"x\"}")
+        .unwrap();
     let loaded = TextTokenizer::load(folder.path()).unwrap();
     assert_eq!(loaded.template(), Template::Plain);
-    let tokens = render(&loaded, &[Message { role: Role::User, content: "un".to_owned() }]).unwrap();
+    let tokens =
+        render(&loaded, &[Message { role: Role::User, content: "un".to_owned() }]).unwrap();
     assert_eq!(loaded.decode(&tokens).unwrap(), "user: un\nassistant:");
 }

@@ -46,7 +46,8 @@ impl Samples {
             answer.push(control.end);
             let len = 1 + question.len() + answer.len();
             if len > context {
-                let detail = format!("sample {} needs {len} tokens, more than {context}", index + 1);
+                let detail =
+                    format!("sample {} needs {len} tokens, more than {context}", index + 1);
                 return Err(LmError::setting("context", detail));
             }
             turns.push(Turn { question, answer });
@@ -134,7 +135,8 @@ impl Order {
         let epoch = number / len;
         if self.epoch != Some(epoch) {
             self.permutation = (0..samples.len() as u32).collect();
-            Rng::for_stream(self.seed ^ epoch.rotate_left(32), "order").shuffle(&mut self.permutation);
+            Rng::for_stream(self.seed ^ epoch.rotate_left(32), "order")
+                .shuffle(&mut self.permutation);
             self.epoch = Some(epoch);
         }
         self.permutation[(number % len) as usize] as usize

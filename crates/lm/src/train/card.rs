@@ -7,7 +7,8 @@ pub(super) fn render(config: &TrainConfig, report: &TrainReport) -> String {
     let TrainReport { parameters, steps, tokens, flop, flop_method, loss_train, .. } = report;
     let TrainReport { model_sha256, dataset_sha256, vector_unit, threads, .. } = report;
     let seconds = report.elapsed_ms as f64 / 1_000.0;
-    let heldout = report.loss_heldout.map_or("not measured".to_owned(), |loss| format!("{loss:.4}"));
+    let heldout =
+        report.loss_heldout.map_or("not measured".to_owned(), |loss| format!("{loss:.4}"));
     let energy = report.energy_mj.map_or("not measured (RAPL not readable)".to_owned(), |energy| {
         format!("{:.1} Wh, measured by RAPL over the whole processor", energy as f64 / 3.6e6)
     });

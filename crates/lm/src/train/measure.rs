@@ -50,8 +50,9 @@ impl Meter {
             if let Some(now) = number(&zone.file) {
                 let forward = now.checked_sub(zone.last_uj);
                 // A counter that went backwards wrapped once at its range.
-                let used = forward
-                    .unwrap_or_else(|| zone.range_uj.saturating_sub(zone.last_uj).saturating_add(now));
+                let used = forward.unwrap_or_else(|| {
+                    zone.range_uj.saturating_sub(zone.last_uj).saturating_add(now)
+                });
                 self.energy_uj = self.energy_uj.saturating_add(used);
                 zone.last_uj = now;
             }

@@ -85,7 +85,7 @@ pub struct TrainReport {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The model is in the output folder.
-    Finished(TrainReport),
+    Finished(Box<TrainReport>),
     /// The stop flag was seen; a checkpoint was written after this many steps.
     Stopped {
         /// Steps done.

@@ -48,12 +48,12 @@ pub(super) fn train(
 ) -> Result<Outcome> {
     let mut run = Run::open(config)?;
     if let Some(report) = run.already_finished() {
-        return Ok(Outcome::Finished(report));
+        return Ok(Outcome::Finished(Box::new(report)));
     }
     if !run.steps(stop, progress)? {
         return Ok(Outcome::Stopped { step: run.header.step });
     }
-    run.finish().map(Outcome::Finished)
+    run.finish().map(Box::new).map(Outcome::Finished)
 }
 
 impl<'a> Run<'a> {
@@ -187,8 +187,10 @@ impl<'a> Run<'a> {
     fn step(&mut self, order: &mut Order, shards: &[Mutex<Shard>]) -> Result<step::Outcome> {
         let config = self.config;
         {
-            let mut guards: Vec<_> =
-                shards.iter().map(|shard| shard.lock().unwrap_or_else(|e| e.into_inner())).collect();
+            let mut guards: Vec<_> = shards
+                .iter()
+                .map(|shard| shard.lock().unwrap_or_else(|e| e.into_inner()))
+                .collect();
             let mut batches: Vec<_> = guards.iter_mut().map(|shard| &mut shard.batch).collect();
             order.fill(&self.samples, self.header.step, &mut batches);
         }

@@ -74,11 +74,8 @@ pub(crate) fn gradients(model: &Model, shards: &[Mutex<Shard>], threads: usize) 
         }
     };
     parallel::split(threads, vec![(); threads], work);
-    let loss_sum = shards
-        .iter()
-        .flat_map(|shard| lock(shard).workspace.losses.clone())
-        .map(f64::from)
-        .sum();
+    let loss_sum =
+        shards.iter().flat_map(|shard| lock(shard).workspace.losses.clone()).map(f64::from).sum();
     Outcome { loss_sum, targets, tokens }
 }
 
@@ -108,11 +105,8 @@ pub(crate) fn apply(
     let gradient_scale = if length > update.clip { update.clip / length } else { 1.0 };
     let total = &*total;
     let mut jobs = Vec::new();
-    let mut rest = (
-        model.weights.as_mut_slice(),
-        moments.first.as_mut_slice(),
-        moments.second.as_mut_slice(),
-    );
+    let mut rest =
+        (model.weights.as_mut_slice(), moments.first.as_mut_slice(), moments.second.as_mut_slice());
     for tensor in &model.layout.tensors {
         // Gains are not pulled towards zero, matrices are.
         let decay = if tensor.shape.len() == 1 { 0.0 } else { update.adam.decay };

@@ -45,7 +45,7 @@ fn config(folder: &Path, output: &str) -> TrainConfig {
 
 fn finish(config: &TrainConfig) -> TrainReport {
     match train(config, &AtomicBool::new(false), &mut |_| {}).unwrap() {
-        Outcome::Finished(report) => report,
+        Outcome::Finished(report) => *report,
         Outcome::Stopped { step } => panic!("stopped at {step}"),
     }
 }
@@ -126,10 +126,8 @@ fn stopped_and_resumed_equals_uninterrupted_also_from_an_older_checkpoint() {
     assert_eq!(report.tokens, whole.tokens);
     assert!(!checkpoints.exists(), "checkpoints are removed once the model is complete");
     let metrics = std::fs::read_to_string(broken.output.join("metrics.jsonl")).unwrap();
-    let steps: Vec<u64> = metrics
-        .lines()
-        .map(|line| serde_json::from_str::<Progress>(line).unwrap().step)
-        .collect();
+    let steps: Vec<u64> =
+        metrics.lines().map(|line| serde_json::from_str::<Progress>(line).unwrap().step).collect();
     assert_eq!(steps, [4, 8, 12, 16, 20, 24]);
     let mut reports = 0;
     let again = train(&broken, &AtomicBool::new(false), &mut |_| reports += 1).unwrap();

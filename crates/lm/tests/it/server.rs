@@ -127,7 +127,8 @@ fn chat_answers_alone_and_among_others_with_the_same_text() {
         assert_eq!(answer["object"], "chat.completion");
         assert_eq!(answer["choices"][0]["finish_reason"], "stop");
         let usage = &answer["usage"];
-        let sum = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
+        let sum =
+            usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
         assert_eq!(usage["total_tokens"], sum);
         assert!(answer["system_fingerprint"].as_str().unwrap().starts_with("fp_"));
     }
@@ -135,7 +136,9 @@ fn chat_answers_alone_and_among_others_with_the_same_text() {
     let calls: Vec<_> = known()
         .into_iter()
         .map(|sample| {
-            std::thread::spawn(move || post(address, "/v1/chat/completions", &ask(&sample.prompt)).json())
+            std::thread::spawn(move || {
+                post(address, "/v1/chat/completions", &ask(&sample.prompt)).json()
+            })
         })
         .collect();
     for (call, alone) in calls.into_iter().zip(&alone) {
@@ -233,7 +236,13 @@ fn models_health_metrics_and_refusals() {
         ("POST", chat, "{".to_owned(), 400, "invalid_json"),
         ("POST", chat, ask("1").to_string(), 404, "model_not_found"),
         ("POST", chat, json!({ "messages": "x" }).to_string(), 400, "invalid_value"),
-        ("POST", "/v1/completions", json!({ "prompt": "1 ".repeat(80) }).to_string(), 400, "context_length_exceeded"),
+        (
+            "POST",
+            "/v1/completions",
+            json!({ "prompt": "1 ".repeat(80) }).to_string(),
+            400,
+            "context_length_exceeded",
+        ),
         ("POST", chat, "x".repeat(3_000), 413, "body_too_large"),
     ] {
         assert_eq!(refuse(method, path, &body), (status, code.to_owned()), "{path} {body}");

@@ -1,11 +1,11 @@
 //! Content by digest: blobs and manifests. Streamed both ways, never whole in memory.
 //!
-//! Whoever knows a digest has had the content or a manifest that names it: a digest of 256 bits is
-//! not guessed, so it stands for the permission to read.
+//! Who may read what is decided in [`super::possession`]: a digest alone opens nothing.
 
-use std::{fs::File, io::Read as _};
+use std::{collections::BTreeSet, fs::File, io::Read as _, sync::PoisonError};
 
 use api::{
+    endpoint::Endpoint,
     nouns::artefact::{
         BlobGet, BlobPut, BlobStored, Manifest, ManifestCreate, ManifestFile, ManifestGet,
         ManifestStored,
@@ -16,10 +16,10 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, header};
-use store::{BlobError, BlobWriter, ManifestError};
+use store::blob::{self, BlobError, BlobWriter, ManifestError};
 use units::Digest;
 
-use super::{fail::Fail, mount::Call, serve};
+use super::{fail::Fail, mount::Call, possession, serve};
 
 /// Bytes of one piece of a blob on its way out.
 const PIECE_BYTES: usize = 128 * 1024;
@@ -31,7 +31,8 @@ pub(crate) async fn put(call: Call<BlobPut>) -> Result<BlobStored, Fail> {
     announced(&call.headers, call.app.options.blob_bytes_max)?;
     let mut writer = call.platform().blobs().writer(call.app.options.blob_bytes_max)?;
     let timeout = call.app.options.body_timeout;
-    let mut pieces = call.stream.into_data_stream();
+    let stream = call.stream.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut pieces = stream.into_data_stream();
     while let Some(piece) = tokio::time::timeout(timeout, pieces.next())
         .await
         .map_err(|_elapsed| serve::too_slow(timeout))?
@@ -41,6 +42,7 @@ pub(crate) async fn put(call: Call<BlobPut>) -> Result<BlobStored, Fail> {
     }
     let expected = call.path.digest;
     let stored = blocking(move || writer.finish(Some(expected))).await?;
+    call.app.possession.note(&call.caller, stored.digest)?;
     Ok(BlobStored { digest: stored.digest, size_bytes: units::Bytes(stored.size) })
 }
 
@@ -60,8 +62,10 @@ fn announced(headers: &HeaderMap, limit: u64) -> Result<(), Fail> {
 /// `GET /api/v1/blobs/{digest}`
 pub(crate) async fn get(call: Call<BlobGet>) -> Result<Response, Fail> {
     let digest = call.path.digest;
+    require_readable(&call, digest, "blob").await?;
     let blobs = call.platform().blobs().clone();
-    let (file, size) = blocking(move || Ok((blobs.open_blob(digest)?, blobs.size(digest)?))).await?;
+    let (file, size) =
+        blocking(move || Ok((blobs.open_blob(digest)?, blobs.size(digest)?))).await?;
     let mut response = Response::new(Body::from_stream(pieces(file)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -69,6 +73,17 @@ pub(crate) async fn get(call: Call<BlobGet>) -> Result<Response, Fail> {
     let forever = HeaderValue::from_static("private, max-age=31536000, immutable");
     headers.insert(header::CACHE_CONTROL, forever);
     Ok(response)
+}
+
+/// Content that the caller may not read looks as if it were not stored.
+async fn require_readable<E: Endpoint>(
+    call: &Call<E>,
+    digest: Digest,
+    kind: &str,
+) -> Result<(), Fail> {
+    let wanted = BTreeSet::from([digest]);
+    let withheld = possession::withheld(&call.app, &call.caller, wanted).await?;
+    if withheld.is_empty() { Ok(()) } else { Err(Fail::not_found(kind, digest)) }
 }
 
 /// A file as a stream; each piece is read on a thread that may block.
@@ -92,34 +107,42 @@ pub(crate) fn pieces(file: File) -> impl futures_util::Stream<Item = std::io::Re
 /// `POST /api/v1/manifests`
 pub(crate) async fn create_manifest(call: Call<ManifestCreate>) -> Result<ManifestStored, Fail> {
     let blobs = call.platform().blobs().clone();
-    let files = call.body.files.into_iter().map(|file| store::File {
+    let files = call.body.files.into_iter().map(|file| blob::File {
         path: file.path,
         digest: file.digest,
         size: file.size_bytes.0,
     });
-    let files: Vec<store::File> = files.collect();
-    blocking_fail(move || {
-        require_stored(&blobs, &files)?;
-        let manifest = store::Manifest::new(files).map_err(BlobError::from)?;
+    let files: Vec<blob::File> = files.collect();
+    let named = files.iter().map(|file| file.digest).collect();
+    let withheld = possession::withheld(&call.app, &call.caller, named).await?;
+    let stored = blocking_fail(move || {
+        require_stored(&blobs, &files, &withheld)?;
+        let manifest = blob::Manifest::new(files).map_err(BlobError::from)?;
         let (n_files, size) = (manifest.files.len(), manifest.size());
         let digest = blobs.put_manifest(manifest)?.digest;
         let n_files = u64::try_from(n_files).unwrap_or(u64::MAX);
         Ok(ManifestStored { digest, n_files, size_bytes: units::Bytes(size) })
     })
-    .await
+    .await?;
+    call.app.possession.note(&call.caller, stored.digest)?;
+    Ok(stored)
 }
 
-/// Every blob named must be stored, with the size that is said.
-fn require_stored(blobs: &store::Blobs, files: &[store::File]) -> Result<(), Fail> {
+/// Every blob named must be stored, with the size that is said, and be the caller's to name.
+fn require_stored(
+    blobs: &store::Blobs,
+    files: &[blob::File],
+    withheld: &BTreeSet<Digest>,
+) -> Result<(), Fail> {
     let wrong = files.iter().enumerate().find_map(|(at, file)| {
         let pointer = format!("/files/{at}");
-        match blobs.size(file.digest) {
-            Ok(size) if size == file.size => None,
-            Ok(size) => {
+        match blobs.size(file.digest).ok().filter(|_| !withheld.contains(&file.digest)) {
+            Some(size) if size == file.size => None,
+            Some(size) => {
                 let message = format!("`{}` has {size} bytes, not {}", file.path, file.size);
                 Some(FieldError::new(format!("{pointer}/size_bytes"), message))
             }
-            Err(_missing) => {
+            None => {
                 let message = format!("blob `{}` is not stored: put it first", file.digest);
                 Some(FieldError::new(format!("{pointer}/digest"), message))
             }
@@ -136,6 +159,7 @@ fn require_stored(blobs: &store::Blobs, files: &[store::File]) -> Result<(), Fai
 /// `GET /api/v1/manifests/{digest}`
 pub(crate) async fn get_manifest(call: Call<ManifestGet>) -> Result<Manifest, Fail> {
     let digest = call.path.digest;
+    require_readable(&call, digest, "manifest").await?;
     load(&call.app, digest, "manifest").await.map(|manifest| Manifest {
         files: manifest
             .files
@@ -157,7 +181,7 @@ pub(crate) async fn load(
     app: &super::App,
     digest: Digest,
     kind: &str,
-) -> Result<store::Manifest, Fail> {
+) -> Result<blob::Manifest, Fail> {
     let blobs = app.platform.blobs().clone();
     let found = blocking_fail(move || Ok(blobs.manifest(digest))).await?;
     found.map_err(|error| match error {
@@ -169,12 +193,16 @@ pub(crate) async fn load(
 /// A manifest that a new version names.
 ///
 /// # Errors
-/// 422 if it is not stored.
-pub(crate) async fn of_version(
-    app: &super::App,
+/// 422 if it is not stored, or not the caller's to name.
+pub(crate) async fn of_version<E: Endpoint>(
+    call: &Call<E>,
     digest: Digest,
 ) -> Result<(u32, units::Bytes), Fail> {
-    let manifest = load(app, digest, "manifest").await.map_err(|fail| match fail.code() {
+    let found = match require_readable(call, digest, "manifest").await {
+        Ok(()) => load(&call.app, digest, "manifest").await,
+        Err(fail) => Err(fail),
+    };
+    let manifest = found.map_err(|fail| match fail.code() {
         Code::NotFound => {
             let message = format!("manifest `{digest}` is not stored: store it first");
             let mut fail = Fail::new(Code::BlobMissing, message.clone());

@@ -25,9 +25,8 @@ use super::{
 /// `POST /api/v1/budgets`
 pub(crate) async fn create(call: Call<BudgetCreate>) -> Result<Budget, Fail> {
     let new = &call.body;
-    let project = call.read(|state| {
-        resolve::project(state, &call.caller, Role::Administrator, &new.project)
-    })?;
+    let project = call
+        .read(|state| resolve::project(state, &call.caller, Role::Administrator, &new.project))?;
     let (name, limit) = (new.name.clone(), new.limit.0);
     let command = Command::Budget(budget::Command::Create { project, name, limit });
     let accepted = call.submit(command).await?;

@@ -6,7 +6,7 @@
 use api::problem::Code;
 use http::{HeaderMap, Method, header};
 use kernel::{Actor, State, key::Key};
-use units::UnixMicros;
+use units::{Id, UnixMicros, kinds};
 
 use super::fail::Fail;
 use crate::platform::token;
@@ -103,6 +103,15 @@ pub(crate) fn key_of(state: &State, now: UnixMicros, token: &str) -> Result<Key,
     }
     let key = state.key_by_hash(token::hash(token)).filter(|key| key.is_valid_at(now));
     key.cloned().ok_or_else(|| unauthenticated("the key is unknown, expired or revoked"))
+}
+
+/// Refuses a key that was revoked or has expired since it was looked up.
+///
+/// # Errors
+/// 401.
+pub(crate) fn still_valid(state: &State, now: UnixMicros, id: Id<kinds::Key>) -> Result<(), Fail> {
+    let valid = state.keys.get(&id).is_some_and(|key| key.is_valid_at(now));
+    if valid { Ok(()) } else { Err(unauthenticated("the key is unknown, expired or revoked")) }
 }
 
 /// Refuses a change that a page of another origin asks for.

@@ -26,14 +26,12 @@ impl Conditions {
                 wrong("the header Idempotency-Key needs 1 to 128 visible ASCII characters")
             })
         });
-        let expected_version = headers
-            .get(header::IF_MATCH)
-            .map(|value| {
-                let version = value.to_str().ok().and_then(version_of);
-                version.ok_or_else(|| {
-                    wrong("the header If-Match needs one version in quotes, such as `\"3\"`")
-                })
-            });
+        let expected_version = headers.get(header::IF_MATCH).map(|value| {
+            let version = value.to_str().ok().and_then(version_of);
+            version.ok_or_else(|| {
+                wrong("the header If-Match needs one version in quotes, such as `\"3\"`")
+            })
+        });
         Ok(Self {
             idempotency_key: idempotency_key.transpose()?,
             expected_version: expected_version.transpose()?,

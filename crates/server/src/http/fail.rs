@@ -73,7 +73,8 @@ impl From<Box<Problem>> for Fail {
 
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // A problem holds text and integers only, which JSON always takes.
         let body = serde_json::to_vec(&*self.0).unwrap_or_default();
         let mut response = Response::new(Body::from(body));

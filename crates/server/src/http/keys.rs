@@ -3,7 +3,9 @@
 use api::{
     nouns::{
         common::Page,
-        key::{Key, KeyCreate, KeyCreated, KeyList, KeyNew, KeyRevoke, Role as RoleDto, WhoAmI, Whoami},
+        key::{
+            Key, KeyCreate, KeyCreated, KeyList, KeyNew, KeyRevoke, Role as RoleDto, WhoAmI, Whoami,
+        },
     },
     text::Timestamp,
 };
@@ -61,7 +63,7 @@ fn scope_of(state: &State, caller: &Caller, new: &KeyNew) -> Result<Scope, Fail>
 /// `GET /api/v1/keys`
 pub(crate) async fn list(call: Call<KeyList>) -> Result<Page<Key>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted = page::Wanted::<Id<kinds::Key>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let only = query.project.as_ref();
         let only = only

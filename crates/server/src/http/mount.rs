@@ -3,12 +3,14 @@
 //! The generic part is thin: it reads path, query and body into the endpoint's own types and calls
 //! the handler. Everything else, in [`super::serve`], is compiled once.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+};
 
 use api::{
     decode,
     endpoint::{Content, Endpoint, Method, has_body},
-    nouns::common::Page,
     problem::Code,
 };
 use axum::{
@@ -44,8 +46,8 @@ pub(crate) struct Call<E: Endpoint> {
     pub(crate) query: E::Query,
     /// The body; nothing if it is streamed.
     pub(crate) body: E::Body,
-    /// The body as a stream, if the endpoint takes one.
-    pub(crate) stream: Body,
+    /// The body as a stream, if the endpoint takes one; locked only so that a call can be shared.
+    pub(crate) stream: Mutex<Body>,
     /// `Idempotency-Key` and `If-Match`.
     pub(crate) conditions: Conditions,
     /// All headers.
@@ -72,7 +74,8 @@ impl<E: Endpoint> Call<E> {
     ) -> Self {
         let (app, caller) = (Arc::clone(app), caller.clone());
         let (conditions, headers) = (Conditions::default(), HeaderMap::new());
-        Self { app, caller, path, query, body, stream: Body::empty(), conditions, headers }
+        let stream = Mutex::new(Body::empty());
+        Self { app, caller, path, query, body, stream, conditions, headers }
     }
 
     /// The platform.
@@ -202,7 +205,7 @@ async fn read<E: Endpoint>(admitted: Admitted) -> Result<Call<E>, Fail> {
         _ => decode::json(b"{}")?,
     };
     let conditions = Conditions::of(&parts.headers)?;
-    let headers = parts.headers;
+    let (headers, stream) = (parts.headers, Mutex::new(stream));
     Ok(Call { app, caller, path, query: query.0, body, stream, conditions, headers })
 }
 
@@ -218,7 +221,8 @@ async fn read_path<E: Endpoint>(parts: &mut Parts) -> Result<E::Path, Fail> {
     let path = Path::<E::Path>::from_request_parts(parts, &()).await;
     // An id of the wrong form names nothing.
     path.map(|Path(path)| path).map_err(|rejection| {
-        Fail::new(Code::InvalidQuery, cut(&rejection.body_text()))
+        let text = rejection.body_text();
+        Fail::new(Code::InvalidQuery, cut(text.strip_prefix("Invalid URL: ").unwrap_or(&text)))
             .remedy("use an id or digest as the platform wrote it")
     })
 }
@@ -254,9 +258,4 @@ pub(crate) fn json(status: u16, dto: &impl Serialize) -> Result<Response, Fail> 
     let no_store = http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(response)
-}
-
-/// A page of nothing, for callers that may see nothing of a kind.
-pub(crate) fn no_items<T>(as_of: u64) -> Page<T> {
-    Page { items: Vec::new(), next_page_token: None, as_of }
 }

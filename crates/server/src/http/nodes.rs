@@ -4,10 +4,8 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         common::{IdPath, Page},
-        node::{
-            Node, NodeCordon, NodeCreate, NodeDrain, NodeFacts, NodeGet, NodeList, NodeNew,
-            NodeState, NodeUncordon,
-        },
+        node::{Node, NodeCreate, NodeFacts, NodeGet, NodeList, NodeNew, NodeState},
+        node_action::{NodeCordon, NodeDrain, NodeUncordon},
     },
     text::Timestamp,
 };
@@ -49,7 +47,10 @@ fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
         return Err(Fail::field("/gpus", format!("`{}` is more than {n_gpus_max}", new.gpus.0)));
     }
     if new.gpus.0 > 0 && new.gpu_model.is_none() {
-        return Err(Fail::field("/gpu_model", "the GPUs' model is missing: write for example `GB200`"));
+        return Err(Fail::field(
+            "/gpu_model",
+            "the GPUs' model is missing: write for example `GB200`",
+        ));
     }
     let model = new.gpu_model.clone().unwrap_or_default();
     let gpu = |number: u32| Gpu {
@@ -73,7 +74,7 @@ fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
 /// `GET /api/v1/nodes`
 pub(crate) async fn list(call: Call<NodeList>) -> Result<Page<Node>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted = page::Wanted::<Id<kinds::Node>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let only = query.site.as_ref().map(|site| resolve::site(state, site)).transpose()?;
         let wished = |node: &node::Node| {

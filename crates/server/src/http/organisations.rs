@@ -14,6 +14,7 @@ use kernel::{
     access::{Role, Scope},
     organisation,
 };
+use units::{Id, kinds};
 
 use super::{
     access,
@@ -39,14 +40,17 @@ pub(crate) async fn create(call: Call<OrganisationCreate>) -> Result<Organisatio
 /// `GET /api/v1/organisations`
 pub(crate) async fn list(call: Call<OrganisationList>) -> Result<Page<Organisation>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted =
+        page::Wanted::<Id<kinds::Organisation>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let seq = as_of(state);
-        let named = |o: &organisation::Organisation| query.name.as_ref().is_none_or(|n| *n == o.name);
+        let named =
+            |o: &organisation::Organisation| query.name.as_ref().is_none_or(|n| *n == o.name);
         let visible =
             |id| access::allows(state, &call.caller, Role::Viewer, Scope::Organisation(id));
         let all = state.organisations.range(page::after(&wanted));
-        let items = all.filter(|(id, o)| named(o) && visible(**id)).map(|(id, o)| (*id, dto(o, seq)));
+        let items =
+            all.filter(|(id, o)| named(o) && visible(**id)).map(|(id, o)| (*id, dto(o, seq)));
         Ok(page::cut(items, wanted.limit, seq))
     })
 }

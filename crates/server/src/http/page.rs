@@ -33,7 +33,8 @@ impl<K: FromStr> Wanted<K> {
         }
         let after = token.map(|text| {
             text.parse().map_err(|_| {
-                let detail = "`page_token` is not one that a page gave: pass `next_page_token` as it is";
+                let detail =
+                    "`page_token` is not one that a page gave: pass `next_page_token` as it is";
                 Fail::new(Code::InvalidQuery, detail)
             })
         });
@@ -61,9 +62,7 @@ pub(crate) fn cut<K: Display, T>(
 }
 
 /// The range of keys after the token, ascending.
-pub(crate) fn after<K: Ord + Copy>(
-    wanted: &Wanted<K>,
-) -> (std::ops::Bound<K>, std::ops::Bound<K>) {
+pub(crate) fn after<K: Ord + Copy>(wanted: &Wanted<K>) -> (std::ops::Bound<K>, std::ops::Bound<K>) {
     use std::ops::Bound::{Excluded, Unbounded};
     (wanted.after.map_or(Unbounded, Excluded), Unbounded)
 }
@@ -86,7 +85,7 @@ mod tests {
         let mut token: Option<String> = None;
         let mut seen = Vec::new();
         loop {
-            let wanted = Wanted::of(Some(3), token.as_deref()).unwrap();
+            let wanted = Wanted::<u32>::of(Some(3), token.as_deref()).unwrap();
             let items = all.range(after(&wanted)).map(|(k, v)| (*k, *v));
             let page = cut(items, wanted.limit, 9);
             seen.extend(page.items);

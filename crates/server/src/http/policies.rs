@@ -14,7 +14,7 @@ use kernel::{
     policy_set,
 };
 use sha2::{Digest as _, Sha256};
-use units::Digest;
+use units::{Digest, Id, kinds};
 
 use super::{
     caller::Caller,
@@ -39,7 +39,7 @@ pub(crate) async fn set(call: Call<PolicySet>) -> Result<Policy, Fail> {
 /// `GET /api/v1/policies`
 pub(crate) async fn list(call: Call<PolicyList>) -> Result<Page<Policy>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted = page::Wanted::<Id<kinds::Policy>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let named = |p: &policy_set::PolicySet| query.name.as_ref().is_none_or(|n| *n == p.name);
         let all = state.policy_sets.range(page::after(&wanted));
@@ -63,8 +63,7 @@ pub(crate) async fn get(call: Call<PolicyGet>) -> Result<Policy, Fail> {
 /// is bound by a policy may read it, and who administers it as well.
 fn binds(state: &State, caller: &Caller, scope: Scope) -> bool {
     let Ok(key) = caller.key() else { return false };
-    kernel_access::covers(state, key.scope, scope)
-        || kernel_access::covers(state, scope, key.scope)
+    kernel_access::covers(state, key.scope, scope) || kernel_access::covers(state, scope, key.scope)
 }
 
 fn dto(policy: &policy_set::PolicySet, seq: u64) -> Policy {

@@ -12,6 +12,7 @@ use kernel::{
     access::{Role, Scope},
     project,
 };
+use units::{Id, kinds};
 
 use super::{
     access,
@@ -36,7 +37,7 @@ pub(crate) async fn create(call: Call<ProjectCreate>) -> Result<Project, Fail> {
 /// `GET /api/v1/projects`
 pub(crate) async fn list(call: Call<ProjectList>) -> Result<Page<Project>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted = page::Wanted::<Id<kinds::Project>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let only = query.organisation.as_ref();
         let only = only

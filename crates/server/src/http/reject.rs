@@ -56,12 +56,23 @@ fn invalid(field: &'static str, message: String) -> Fail {
 impl From<SubmitFailure> for Fail {
     fn from(failure: SubmitFailure) -> Self {
         match failure {
-            SubmitFailure::Rejected(reject) => reject.into(),
-            SubmitFailure::Full => Self::new(Code::StorageFull, "the disk is full; nothing was written")
-                .remedy("ask the operator to free space; then send the same request again"),
+            SubmitFailure::Reject(reject) => (*reject).into(),
+            SubmitFailure::Unavailable(reason) if reason.contains("disk is full") => {
+                tracing::error!(%reason, "the log's disk is full");
+                Self::new(Code::StorageFull, "the disk is full; nothing was written")
+                    .remedy("ask the operator to free space; then send the same request again")
+            }
             SubmitFailure::Unavailable(reason) => {
                 tracing::warn!(%reason, "a command could not be taken");
-                Self::new(Code::Unavailable, "the platform cannot take commands now; nothing is lost")
+                Self::new(
+                    Code::Unavailable,
+                    "the platform cannot take commands now; nothing changed",
+                )
+                .remedy("send the same request again in a moment")
+            }
+            SubmitFailure::Unknown(reason) => {
+                tracing::error!(%reason, "the outcome of a command is not known");
+                Self::new(Code::Unavailable, "it is not known whether the command was stored")
                     .remedy("send the same request again with the same Idempotency-Key")
             }
         }

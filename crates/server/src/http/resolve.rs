@@ -118,9 +118,8 @@ pub(crate) fn input(
         InputRef::Dataset(wanted) => (wanted, dataset_version(state, project, wanted)),
         InputRef::Model(wanted) => (wanted, model_version(state, project, wanted)),
     };
-    let found = found.filter(|(owner, found)| {
-        *owner == project || found.class <= DataClass::Internal
-    });
+    let found =
+        found.filter(|(owner, found)| *owner == project || found.class <= DataClass::Internal);
     let kind = match reference {
         InputRef::Dataset(_) => "dataset version",
         InputRef::Model(_) => "model version",
@@ -132,11 +131,7 @@ pub(crate) fn input(
 }
 
 /// The project of that name in the organisation of another project.
-fn sibling(
-    state: &State,
-    project: Id<kinds::Project>,
-    name: &Name,
-) -> Option<Id<kinds::Project>> {
+fn sibling(state: &State, project: Id<kinds::Project>, name: &Name) -> Option<Id<kinds::Project>> {
     let organisation = state.projects.get(&project)?.organisation;
     let organisation = &state.organisations.get(&organisation)?.name;
     state.project_by_path(organisation, name)
@@ -219,7 +214,7 @@ impl Listing<'_> {
         dto: impl Fn(&T) -> D,
     ) -> Result<Page<D>, Fail> {
         let (state, caller, query) = (self.state, self.caller, self.query);
-        let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+        let wanted = page::Wanted::<Id<K>>::of(query.limit, query.page_token.as_deref())?;
         let only = query.project.as_ref();
         let only = only.map(|p| project(state, caller, Role::Viewer, p)).transpose()?;
         let visible = |owner| access::allows(state, caller, Role::Viewer, Scope::Project(owner));

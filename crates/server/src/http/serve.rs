@@ -69,12 +69,7 @@ impl Shape {
 }
 
 /// Answers one request; never fails and never panics.
-pub(crate) async fn serve(
-    app: Arc<App>,
-    shape: Shape,
-    inner: Inner,
-    request: Request,
-) -> Response {
+pub(crate) async fn serve(app: Arc<App>, shape: Shape, inner: Inner, request: Request) -> Response {
     let started = Instant::now();
     let id = request_id(&app);
     let answer = AssertUnwindSafe(answer(Arc::clone(&app), shape, inner, request));
@@ -112,10 +107,10 @@ async fn answer(
     request: Request,
 ) -> Result<Response, Fail> {
     let (parts, body) = request.into_parts();
+    let now = app.platform.now();
     let caller = match shape.permission {
         Permission::Public => Caller::Anonymous,
         permission => app.platform.read(|state| {
-            let now = app.platform.now();
             let caller = caller::identify(state, now, &parts.method, &parts.headers)?;
             access::require_permission(state, &caller, permission)?;
             Ok::<_, Fail>(caller)
@@ -174,7 +169,8 @@ fn require_json(headers: &HeaderMap) -> Result<(), Fail> {
 }
 
 fn too_large(limit: usize) -> Fail {
-    let mut fail = Fail::new(Code::PayloadTooLarge, format!("the body has more than {limit} bytes"));
+    let mut fail =
+        Fail::new(Code::PayloadTooLarge, format!("the body has more than {limit} bytes"));
     fail.0.limit = u64::try_from(limit).ok();
     fail
 }

@@ -8,6 +8,7 @@ use api::{
     text::Timestamp,
 };
 use kernel::{Command, State, Subject, site};
+use units::{Id, kinds};
 
 use super::{
     fail::Fail,
@@ -38,7 +39,7 @@ pub(crate) async fn create(call: Call<SiteCreate>) -> Result<Site, Fail> {
 /// `GET /api/v1/sites`
 pub(crate) async fn list(call: Call<SiteList>) -> Result<Page<Site>, Fail> {
     let query = &call.query;
-    let wanted = page::Wanted::of(query.limit, query.page_token.as_deref())?;
+    let wanted = page::Wanted::<Id<kinds::Site>>::of(query.limit, query.page_token.as_deref())?;
     call.read(|state| {
         let named = |site: &site::Site| query.name.as_ref().is_none_or(|n| *n == site.name);
         let all = state.sites.range(page::after(&wanted)).filter(|(_, site)| named(site));

@@ -33,7 +33,8 @@ impl Platform {
         if exists {
             return Ok(None);
         }
-        let secret = token::fresh().map_err(|error| SubmitFailure::Unavailable(error.to_string()))?;
+        let secret =
+            token::fresh().map_err(|error| SubmitFailure::Unavailable(error.to_string()))?;
         let command = key::Command::Create {
             name: name("operator")?,
             scope: Scope::Platform,
@@ -107,7 +108,8 @@ impl Platform {
 }
 
 fn name(text: &str) -> Result<Name, SubmitFailure> {
-    text.parse().map_err(|error: units::ParseNameError| SubmitFailure::Unavailable(error.to_string()))
+    text.parse()
+        .map_err(|error: units::ParseNameError| SubmitFailure::Unavailable(error.to_string()))
 }
 
 fn to_facts(facts: &NodeFacts) -> node::Facts {

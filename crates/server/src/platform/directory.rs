@@ -52,7 +52,7 @@ pub struct CallRoute {
 ///
 /// # Errors
 /// [`CallRefused::InvalidKey`].
-pub fn authenticate<'a>(
+pub(crate) fn authenticate<'a>(
     state: &'a State,
     secret: &str,
     now: UnixMicros,
@@ -63,7 +63,7 @@ pub fn authenticate<'a>(
 
 /// The models that a key may call, by name.
 #[must_use]
-pub fn models(state: &State, key: Id<kinds::Key>) -> Vec<CallableModel> {
+pub(crate) fn models(state: &State, key: Id<kinds::Key>) -> Vec<CallableModel> {
     let Some(key) = state.keys.get(&key) else { return Vec::new() };
     let mut models: Vec<CallableModel> = state
         .endpoints
@@ -79,7 +79,11 @@ pub fn models(state: &State, key: Id<kinds::Key>) -> Vec<CallableModel> {
 ///
 /// # Errors
 /// [`CallRefused`] says why it goes nowhere.
-pub fn route(state: &State, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
+pub(crate) fn route(
+    state: &State,
+    key: Id<kinds::Key>,
+    model: &str,
+) -> Result<CallRoute, CallRefused> {
     let key = state.keys.get(&key).ok_or(CallRefused::InvalidKey)?;
     let mut refused = CallRefused::ModelNotFound;
     for endpoint in state.endpoints.values().filter(|e| e.name.as_str() == model) {

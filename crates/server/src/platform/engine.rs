@@ -10,7 +10,7 @@ use units::{Id, MilliJoule, kinds};
 
 /// Everything that must be true on a node now.
 #[must_use]
-pub fn desired_node(state: &State, node: Id<kinds::Node>) -> DesiredNode {
+pub(crate) fn desired_node(state: &State, node: Id<kinds::Node>) -> DesiredNode {
     let processes = kernel::desired(state, node).iter().map(to_process).collect();
     DesiredNode { node, processes }
 }
@@ -56,7 +56,7 @@ fn to_launch(workload: &workload::Workload) -> Launch {
 
 /// The command that records a report.
 #[must_use]
-pub fn to_submission(report: &AttemptReport) -> Submission {
+pub(crate) fn to_submission(report: &AttemptReport) -> Submission {
     let energy = report.usage.energy.as_ref();
     let report = Report {
         workload: report.workload,

@@ -117,7 +117,8 @@ fn evaluation(
     let Artefact::Model { id, version } = artefact else {
         return Err("only a model version can be evaluated".to_owned());
     };
-    let missing = |field| format!("`out/report.json` has no `{field}`: write metric, correct and total");
+    let missing =
+        |field| format!("`out/report.json` has no `{field}`: write metric, correct and total");
     let dataset = workload.spec.inputs.iter().map(|input| input.artefact).find(|a| match a {
         Artefact::Dataset { .. } => true,
         Artefact::Model { .. } => false,

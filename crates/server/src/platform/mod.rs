@@ -18,12 +18,12 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
-use store::{Blobs, LogView, Outcome, Store, SubmitError};
+use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError};
 use tokio::sync::watch;
 use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
@@ -39,11 +39,14 @@ type MetricsText = Box<dyn Fn() -> String + Send + Sync>;
 
 /// Everything that one running platform shares.
 pub struct Platform {
-    store: Store,
+    /// Taken when the platform closes.
+    folder: Mutex<Option<DataFolder>>,
+    handle: Handle,
     log: LogView,
     blobs: Blobs,
     data_dir: PathBuf,
-    program: String,
+    version: String,
+    program: OnceLock<String>,
     signer: ModelSigner,
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
@@ -100,7 +103,7 @@ pub enum MaterialiseError {
 impl Platform {
     /// Looks at the durable state; keep it short, the sequencer waits for lookers.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        self.store.handle().read(look)
+        self.handle.read(look)
     }
 
     /// Submits a command and waits until it is durable or refused.
@@ -113,7 +116,7 @@ impl Platform {
         submission: Submission,
     ) -> Result<Outcome, SubmitFailure> {
         let (tell, told) = tokio::sync::oneshot::channel();
-        self.store.handle().submit_with(actor, submission, move |verdict| {
+        self.handle.submit_with(actor, submission, move |verdict| {
             // A caller that has gone does not want to know.
             let _ = tell.send(verdict);
         });
@@ -176,10 +179,17 @@ impl Platform {
         &self.signer
     }
 
-    /// Name, version and digest of this program.
+    /// Name, version and digest of this program, as lineage names it. The first call reads the
+    /// whole program file, so it blocks; a start does not wait for it.
     #[must_use]
     pub fn program(&self) -> &str {
-        &self.program
+        self.program.get_or_init(|| match open::program_digest() {
+            Ok(digest) => format!("{} {digest}", self.version),
+            Err(error) => {
+                tracing::warn!(%error, "lineage will not name this program's digest");
+                self.version.clone()
+            }
+        })
     }
 
     /// Everything that must be true on a node now.
@@ -201,9 +211,9 @@ impl Platform {
     /// # Errors
     /// [`MaterialiseError`].
     pub fn materialise(&self, manifest: Digest, into: &Path) -> Result<(), MaterialiseError> {
-        use store::BlobError;
+        use store::blob::BlobError;
         // Copies, not links: a workload that changes its input must not change the store.
-        match self.blobs.materialise(manifest, into, store::Placing::Copy) {
+        match self.blobs.materialise(manifest, into, store::blob::Placing::Copy) {
             Ok(_) => Ok(()),
             Err(BlobError::Missing { .. }) => Err(MaterialiseError::Missing),
             Err(BlobError::Io { source, .. }) => Err(MaterialiseError::Io(source)),
@@ -274,9 +284,10 @@ impl Platform {
     }
 
     /// Finishes what is queued and saves a snapshot.
-    pub async fn close(self: &Arc<Self>) {
-        let here = Arc::clone(self);
-        let closed = tokio::task::spawn_blocking(move || here.store.close()).await;
+    pub async fn close(&self) {
+        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(folder) = folder else { return };
+        let closed = tokio::task::spawn_blocking(move || folder.close()).await;
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the log did not close cleanly; the next start replays it");
         }

@@ -2,16 +2,21 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
-use store::{Config, LogView, Store};
+use sha2::{Digest as _, Sha256};
+use store::{Config, DataFolder};
 use tokio::sync::watch;
+use units::Digest;
 
-use super::{Platform, signature::{ModelSigner, SignatureError}};
+use super::{
+    Platform,
+    signature::{ModelSigner, SignatureError},
+};
 
 /// The private key for model signatures, PKCS#8 PEM, mode 0600.
 pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
@@ -21,8 +26,8 @@ pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
 pub struct PlatformConfig {
     /// The data folder; made if missing.
     pub data_dir: PathBuf,
-    /// Name, version and digest of this program, for lineage.
-    pub program: String,
+    /// Name and version of this program, for lineage.
+    pub version: String,
 }
 
 /// Why a platform cannot open.
@@ -55,34 +60,49 @@ impl Platform {
     /// # Errors
     /// [`OpenError`], saying what to do.
     pub fn open(config: PlatformConfig) -> Result<Self, OpenError> {
-        let PlatformConfig { data_dir, program } = config;
-        let store = Store::open(&data_dir, Config::default())?;
+        let PlatformConfig { data_dir, version } = config;
+        let folder = DataFolder::open(&data_dir, Config::default())?;
+        let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
-        let log = LogView::new(store.handle());
-        let (tell, size) = watch::channel(store.handle().size());
-        store.handle().on_commit(Box::new(move |size| {
+        let (tell, size) = watch::channel(handle.size());
+        handle.on_commit(Box::new(move |size| {
             // Without listeners there is nobody to tell.
             let _ = tell.send(size);
         }));
-        store.handle().on_end(Box::new(|failure| {
+        handle.on_end(Box::new(|failure| {
             if let Some(reason) = failure {
                 // A dead process replays; a platform without its log would only pretend.
                 tracing::error!(reason, "the log has stopped: this process ends");
                 std::process::abort();
             }
         }));
-        let blobs = store.blobs().clone();
         Ok(Self {
-            store,
-            log,
-            blobs,
+            log: folder.view(),
+            blobs: folder.blobs().clone(),
+            folder: Mutex::new(Some(folder)),
+            handle,
             data_dir,
-            program,
+            version,
+            program: OnceLock::new(),
             signer,
             size,
             usage_flush: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
         })
+    }
+}
+
+/// SHA-256 of the running program's own file.
+pub(super) fn program_digest() -> std::io::Result<Digest> {
+    let mut file = fs::File::open(std::env::current_exe()?)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0_u8; 1 << 20];
+    loop {
+        let n = file.read(&mut buffer)?;
+        match buffer.get(..n) {
+            Some(bytes) if !bytes.is_empty() => hash.update(bytes),
+            _ => return Ok(Digest(hash.finalize().into())),
+        }
     }
 }
 

@@ -6,8 +6,14 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use p256::{
-    ecdsa::{Signature, SigningKey, VerifyingKey, signature::{Signer as _, Verifier as _}},
-    pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding},
+    ecdsa::{
+        Signature, SigningKey, VerifyingKey,
+        signature::{Signer as _, Verifier as _},
+    },
+    pkcs8::{
+        DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+        LineEnding,
+    },
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -24,7 +30,9 @@ const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
     /// The key file is not a P-256 key in PKCS#8 PEM.
-    #[error("the model signing key is not a P-256 key in PKCS#8 PEM: restore `model-signing.key` from a backup")]
+    #[error(
+        "the model signing key is not a P-256 key in PKCS#8 PEM: restore `model-signing.key` from a backup"
+    )]
     Key,
     /// The bundle is not of the expected shape.
     #[error("the signature bundle is malformed: {0}")]
@@ -119,7 +127,8 @@ impl ModelSigner {
 /// # Errors
 /// [`SignatureError`] saying what does not hold.
 pub fn verify(bundle: &str, public_pem: &str, files: &[SignedFile]) -> Result<(), SignatureError> {
-    let public = p256::PublicKey::from_public_key_pem(public_pem).map_err(|_| SignatureError::Key)?;
+    let public =
+        p256::PublicKey::from_public_key_pem(public_pem).map_err(|_| SignatureError::Key)?;
     let bundle: Value =
         serde_json::from_str(bundle).map_err(|_| SignatureError::Malformed("not JSON"))?;
     let text = |pointer: &str| {
@@ -192,7 +201,8 @@ mod tests {
     fn a_signature_holds_for_its_files_only() {
         let signer = ModelSigner::from_random(&[7; 32]).unwrap();
         let signer = ModelSigner::from_pem(&signer.to_pem().unwrap()).unwrap();
-        let file = |path: &str, byte| SignedFile { path: path.to_owned(), digest: Digest([byte; 32]) };
+        let file =
+            |path: &str, byte| SignedFile { path: path.to_owned(), digest: Digest([byte; 32]) };
         let files = vec![file("config.json", 1), file("model.safetensors", 2)];
         let bundle = signer.sign("m", &files).unwrap();
         let public = signer.public_pem().unwrap();

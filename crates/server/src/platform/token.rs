@@ -5,13 +5,13 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 /// What every secret starts with, so that scanners and people recognise it.
-pub const PREFIX: &str = "cck_";
+pub(crate) const PREFIX: &str = "cck_";
 
 /// A fresh secret from the system's randomness.
 ///
 /// # Errors
 /// If the system has no randomness to give.
-pub fn fresh() -> Result<String, getrandom::Error> {
+pub(crate) fn fresh() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
@@ -19,7 +19,7 @@ pub fn fresh() -> Result<String, getrandom::Error> {
 
 /// What the log keeps of a secret.
 #[must_use]
-pub fn hash(secret: &str) -> Digest {
+pub(crate) fn hash(secret: &str) -> Digest {
     Digest(Sha256::digest(secret.as_bytes()).into())
 }
 

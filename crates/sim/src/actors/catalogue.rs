@@ -12,7 +12,6 @@ use kernel::{
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
-    kinds,
 };
 
 use crate::rng::Rng;
@@ -21,7 +20,8 @@ use crate::rng::Rng;
 const COUNTRIES: [&str; 3] = ["FR", "DE", "SE"];
 /// Models of simulated GPUs; one name is part of the other on purpose.
 const GPU_MODELS: [&str; 2] = ["NVIDIA H200", "NVIDIA GB200"];
-/// What a job may ask for; the last is built nowhere.
+/// What a job may ask for; the last is built nowhere. A wish that fits two models at once is left
+/// out: the scheduler knows one class per job and takes the first, so such a job may wait in vain.
 const GPU_WISHES: [&str; 4] = ["H200", "GB200", "B200", "TPU"];
 const GIB: u64 = 1 << 30;
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Policies in one run: each costs a compilation at every replay.
-const POLICIES_MAX: u64 = 6;
+const POLICIES_MAX: u64 = 2;
 
 /// All clients together.
 #[derive(Debug)]
@@ -99,11 +99,11 @@ impl Clients {
         let rng = &mut self.rng;
         Ok(match rng.below(100) {
             0..=1 => Command::Organisation(organisation::Command::Create {
-                name: name(rng, "org", 6)?,
+                name: name(rng, "org", 2)?,
             }),
             2..=4 => Command::Project(project::Command::Create {
                 organisation: any(rng, &state.organisations).unwrap_or(nobody()),
-                name: name(rng, "project", 4)?,
+                name: name(rng, "project", 2)?,
             }),
             5..=8 => key_command(rng, state, now)?,
             9 if self.n_policies < POLICIES_MAX => {
@@ -196,7 +196,7 @@ fn policy_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 fn site_command(rng: &mut Rng, state: &State) -> Result<site::Command, String> {
     let config = site_config(rng)?;
     Ok(if rng.chance(50) {
-        site::Command::Create { name: name(rng, "site", 4)?, config }
+        site::Command::Create { name: name(rng, "site", 1)?, config }
     } else {
         site::Command::Update { id: any(rng, &state.sites).unwrap_or(nobody()), config }
     })
@@ -236,14 +236,13 @@ fn budget_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 
 /// A price list; one in a few prices something twice.
 pub(crate) fn prices(rng: &mut Rng) -> Command {
-    let mut lines: Vec<price::Line> = PriceUnit::ALL
-        .into_iter()
-        .filter(|_| rng.clone().chance(90))
-        .map(|per| price::Line {
-            per,
-            amount: MicroEuro(i64::try_from(rng.below(4_000_000)).unwrap_or(0)),
-        })
-        .collect();
+    let mut lines = Vec::new();
+    for per in PriceUnit::ALL {
+        let amount = MicroEuro(i64::try_from(rng.below(4_000_000)).unwrap_or(0));
+        if rng.chance(90) {
+            lines.push(price::Line { per, amount });
+        }
+    }
     if rng.chance(10) {
         lines.extend(lines.first().copied());
     }

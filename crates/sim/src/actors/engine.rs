@@ -93,7 +93,7 @@ impl Engine {
             let Some(running) = self.processes.get_mut(&slot) else { continue };
             advance(running, process.workload, process.goal, now);
             let over = matches!(running.status, RankStatus::Exited { .. });
-            if over || running.status != rank.status || self.rng.chance(30) {
+            if over || running.status != rank.status || self.rng.chance(15) {
                 reports.push(report(slot, running));
             }
         }

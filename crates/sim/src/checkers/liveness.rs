@@ -20,7 +20,7 @@ pub fn feasible(state: &State, workload: &Workload) -> bool {
         let has_model = |model: &String| node.facts.gpus.iter().all(|g| g.model.contains(model));
         node.status == Status::Ready
             && node.facts.capacity.checked_sub(spec.per_node).is_some()
-            && spec.gpu_model.as_ref().is_none_or(has_model)
+            && (spec.per_node.gpus.is_zero() || spec.gpu_model.as_ref().is_none_or(has_model))
     };
     state.sites.values().any(|site| {
         let own = state.nodes.values().filter(|node| node.site == site.id);

@@ -15,7 +15,7 @@ use units::UnixMicros;
 use crate::rng::Rng;
 
 /// Batches between two comparisons of the state decided on with the state read back.
-const COMPARE_EVERY: u64 = 16;
+const COMPARE_EVERY: u64 = 64;
 
 /// What a platform has been through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +32,10 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Platform {
     log: Log,
+    /// Durable: what readers see.
     committed: State,
+    /// What the next command is decided on; equal to `committed` between batches.
+    working: State,
     clock: UnixMicros,
     ids: Rng,
     counts: Counts,
@@ -40,7 +43,6 @@ pub struct Platform {
 
 /// A batch that was decided and not yet appended.
 struct Decided {
-    working: State,
     leaves: Vec<Vec<u8>>,
     answered: Vec<Answered>,
 }
@@ -52,7 +54,8 @@ impl Platform {
     /// Only if the fixed test key could not be made.
     pub fn new(ids: Rng, clock: UnixMicros) -> Result<Self, String> {
         let counts = Counts::default();
-        Ok(Self { log: Log::new()?, committed: State::default(), clock, ids, counts })
+        let (committed, working) = (State::default(), State::default());
+        Ok(Self { log: Log::new()?, committed, working, clock, ids, counts })
     }
 
     /// The durable state, as readers see it.
@@ -128,7 +131,7 @@ impl Platform {
             return Ok(lost(decided.answered));
         }
         if fault == Fault::CrashAfterAppend {
-            self.boot(Some(decided.working.hash()))?;
+            self.boot(Some(self.working.hash()))?;
             return Ok(lost(decided.answered));
         }
         for leaf in &leaves {
@@ -137,18 +140,18 @@ impl Platform {
         self.log.sign()?;
         self.counts.batches = self.counts.batches.saturating_add(1);
         let compare = self.counts.batches.is_multiple_of(COMPARE_EVERY);
-        if compare && self.committed.hash() != decided.working.hash() {
+        if compare && self.committed.hash() != self.working.hash() {
             return Err("the state decided on differs from the state read back".to_owned());
         }
         Ok(decided.answered)
     }
 
     fn decide_all(&mut self, batch: Vec<Request>) -> Result<Decided, String> {
-        let mut decided =
-            Decided { working: self.committed.clone(), leaves: Vec::new(), answered: Vec::new() };
+        let mut decided = Decided { leaves: Vec::new(), answered: Vec::new() };
         for request in batch {
             let random = self.ids.ten_bytes();
-            let answer = decide_one(&mut decided, &request, self.clock, random)?;
+            let answer =
+                decide_one(&mut self.working, &mut decided.leaves, &request, (self.clock, random))?;
             decided.answered.push(Answered { request, answer });
         }
         Ok(decided)
@@ -160,6 +163,7 @@ impl Platform {
         if expected.is_some_and(|hash| hash != state.hash()) {
             return Err(format!("replay ({path:?}) does not give the live state"));
         }
+        self.working = state.clone();
         self.committed = state;
         self.log.sign()?;
         self.counts.crashes = self.counts.crashes.saturating_add(1);
@@ -174,9 +178,11 @@ impl Platform {
         let name = format!("foreign-{}", self.log.leaves().len());
         let name = name.parse().map_err(|error: units::ParseNameError| error.to_string())?;
         let command = Command::Organisation(kernel::organisation::Command::Create { name });
-        let decided = self.decide_all(vec![Request::new(Actor::System, command)])?;
+        let request = Request::new(Actor::System, command);
+        let (mut state, mut leaves) = (self.committed.clone(), Vec::new());
+        decide_one(&mut state, &mut leaves, &request, (self.clock, self.ids.ten_bytes()))?;
         let head = self.log.leaves().len();
-        let appended = self.log.append(head, decided.leaves);
+        let appended = self.log.append(head, leaves);
         appended.map_err(|Conflict| "the other leader lost its own race".to_owned())
     }
 }
@@ -187,12 +193,11 @@ fn next_time(state: &State, clock: UnixMicros) -> UnixMicros {
 }
 
 fn decide_one(
-    decided: &mut Decided,
+    state: &mut State,
+    leaves: &mut Vec<Vec<u8>>,
     request: &Request,
-    clock: UnixMicros,
-    random: [u8; 10],
+    (clock, random): (UnixMicros, [u8; 10]),
 ) -> Result<Answer, String> {
-    let state = &decided.working;
     match state.repeated(request.actor, &request.submission) {
         Err(reject) => return Ok(Answer::Rejected(Box::new(reject))),
         Ok(Some((seq, earlier))) => {
@@ -205,7 +210,7 @@ fn decide_one(
     match decide(state, &request.submission, &ctx) {
         Ok(events) => {
             let (seq, subject) = (state.size, events.first().map(Event::subject));
-            Ok(match add(decided, &ctx, &request.submission, events)? {
+            Ok(match add(state, leaves, &ctx, (&request.submission, events))? {
                 Ok(()) => Answer::Accepted { seq, subject, repeated: false },
                 Err(reject) => Answer::Rejected(Box::new(reject)),
             })
@@ -214,7 +219,8 @@ fn decide_one(
             // The refusal goes on record without the key: a repetition is decided afresh.
             let event = kernel::policy_set::Event::Refused((*refused).clone());
             let bare = Submission::new(request.submission.command.clone());
-            add(decided, &ctx, &bare, vec![Event::PolicySet(event)])?.map_err(|e| e.to_string())?;
+            let event = vec![Event::PolicySet(event)];
+            add(state, leaves, &ctx, (&bare, event))?.map_err(|e| e.to_string())?;
             Ok(Answer::Rejected(Box::new(Reject::ForbiddenByPolicy(refused))))
         }
         Err(reject) => Ok(Answer::Rejected(Box::new(reject))),
@@ -223,10 +229,10 @@ fn decide_one(
 
 /// Adds a command's events to the batch, all of them or none.
 fn add(
-    decided: &mut Decided,
+    state: &mut State,
+    leaves: &mut Vec<Vec<u8>>,
     ctx: &Ctx,
-    submission: &Submission,
-    events: Vec<Event>,
+    (submission, events): (&Submission, Vec<Event>),
 ) -> Result<Result<(), Reject>, String> {
     let mut idempotency = match &submission.idempotency_key {
         Some(key) => {
@@ -248,8 +254,8 @@ fn add(
         }
     }
     for (entry, leaf) in entries {
-        decided.working.apply(&entry);
-        decided.leaves.push(leaf);
+        state.apply(&entry);
+        leaves.push(leaf);
     }
     Ok(Ok(()))
 }

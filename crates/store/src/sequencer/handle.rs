@@ -13,13 +13,13 @@ use crate::log_store::LogStore;
 
 /// Everything durable, at one size.
 #[derive(Debug)]
-pub struct Committed {
+pub(crate) struct Committed {
     /// The fold of all entries.
-    pub state: State,
+    pub(crate) state: State,
     /// The hashes of all entries.
-    pub tree: Tree,
+    pub(crate) tree: Tree,
     /// The signed checkpoint of this size.
-    pub checkpoint: String,
+    pub(crate) checkpoint: String,
 }
 
 type Watcher = Box<dyn Fn(u64) + Send + Sync>;
@@ -100,11 +100,7 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        queue: SyncSender<Message>,
-        queue_max: usize,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, queue: SyncSender<Message>, queue_max: usize) -> Self {
         Self { shared, queue, queue_max }
     }
 
@@ -147,7 +143,9 @@ impl Handle {
             Err(TrySendError::Disconnected(Message::Submit(job))) => {
                 job.answer.give(Err(self.stopped()));
             }
-            Err(TrySendError::Full(Message::Close) | TrySendError::Disconnected(Message::Close)) => {}
+            Err(
+                TrySendError::Full(Message::Close) | TrySendError::Disconnected(Message::Close),
+            ) => {}
         }
     }
 
@@ -170,10 +168,10 @@ impl Handle {
 
     /// Calls `watcher` once when the sequencer ends, with the reason if that was a failure. The
     /// process should then end too: a restart replays.
-    pub fn on_end(&self, watcher: Box<dyn FnOnce(Option<&str>) + Send>) {
+    pub fn on_end(&self, watcher: impl FnOnce(Option<&str>) + Send + 'static) {
         let mut waiting = self.shared.end_watchers.lock().unwrap_or_else(PoisonError::into_inner);
         match self.shared.ended.get() {
-            None => waiting.push(watcher),
+            None => waiting.push(Box::new(watcher)),
             Some(told) => {
                 drop(waiting);
                 watcher(told.as_deref());

@@ -39,8 +39,7 @@ impl Worker {
         let stored = rebuilt.tree.level(0).get(start..).unwrap_or_default();
         let is_durable = stored.starts_with(&pending.hashes);
         let fresh = committed(&rebuilt, &self.key)?;
-        self.working =
-            Working { state: rebuilt.state, frontier: rebuilt.tree.frontier().clone() };
+        self.working = Working { state: rebuilt.state, frontier: rebuilt.tree.frontier().clone() };
         self.head = rebuilt.head;
         self.shared.update(|old| *old = fresh);
         self.shared.notify(self.head.size);

@@ -148,8 +148,6 @@ fn idempotency(submission: &Submission) -> Result<Option<Idempotency>, Reject> {
 fn reject_of(error: EntryError) -> Reject {
     match error {
         EntryError::TooLarge { bytes, limit } => Reject::EntryTooLarge { bytes, limit },
-        EntryError::Json(error) => {
-            Reject::Invalid { field: "command", message: error.to_string() }
-        }
+        EntryError::Json(error) => Reject::Invalid { field: "command", message: error.to_string() },
     }
 }

@@ -35,7 +35,10 @@ fn every_parameter_of_every_tensor_has_the_right_gradient() {
                 let numeric = (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5;
                 let error = (f64::from(*analytic) - numeric).abs();
                 let name = &tensor.name;
-                assert!(error < 2e-5 + 1e-4 * numeric.abs(), "{name}[{index}]: {analytic} {numeric}");
+                assert!(
+                    error < 2e-5 + 1e-4 * numeric.abs(),
+                    "{name}[{index}]: {analytic} {numeric}"
+                );
                 largest = largest.max(numeric.abs());
             }
             assert!(largest > 1e-3, "{} has no gradient to speak of", tensor.name);

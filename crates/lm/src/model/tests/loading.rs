@@ -14,6 +14,9 @@ fn refused(folder: &Path) -> String {
     Model::load(folder).unwrap_err().to_string()
 }
 
+/// Name, shape, number format and bytes of a tensor.
+type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
+
 /// Rewrites the weights as files named by `file_of`, each tensor through `convert`.
 fn rewrite(
     model: &Model,
@@ -21,7 +24,7 @@ fn rewrite(
     file_of: impl Fn(&str) -> Option<&'static str>,
     convert: impl Fn(&[f32]) -> (Dtype, Vec<u8>),
 ) {
-    let mut files: HashMap<&str, Vec<(String, Vec<usize>, Dtype, Vec<u8>)>> = HashMap::new();
+    let mut files: HashMap<&str, Vec<Stored>> = HashMap::new();
     for tensor in &model.layout.tensors {
         if let Some(file) = file_of(&tensor.name) {
             let (dtype, bytes) = convert(&model.weights[tensor.span.clone()]);
@@ -64,9 +67,12 @@ fn shards_and_half_precision_are_read() {
     let model = lively(tiny(true, None));
     model.save(folder.path()).unwrap();
     std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
-    let file_of = |name: &str| Some(if name.contains("layers.0") { "a.safetensors" } else { "b.safetensors" });
+    let file_of = |name: &str| {
+        Some(if name.contains("layers.0") { "a.safetensors" } else { "b.safetensors" })
+    };
     let narrow = |values: &[f32]| {
-        let bytes = values.iter().flat_map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()).collect();
+        let bytes =
+            values.iter().flat_map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()).collect();
         (Dtype::BF16, bytes)
     };
     rewrite(&model, folder.path(), file_of, narrow);
@@ -130,7 +136,11 @@ fn defects_are_named_by_file_and_tensor() {
     let config = model.config().to_json().to_string();
     for (from, to, expected) in [
         ("MistralForCausalLM", "GPT2LMHeadModel", "architecture `GPT2LMHeadModel`"),
-        ("\"hidden_size\":12", "\"hidden_size\":14", "has shape [11, 12] where config.json asks for [11, 14]"),
+        (
+            "\"hidden_size\":12",
+            "\"hidden_size\":14",
+            "has shape [11, 12] where config.json asks for [11, 14]",
+        ),
         ("\"hidden_size\":12", "\"hidden_size\":\"x\"", "field `hidden_size` must be a size"),
         ("\"num_key_value_heads\":2", "\"num_key_value_heads\":3", "must divide"),
         ("\"rope_type\":\"default\"", "\"rope_type\":\"yarn\"", "rotary scaling `yarn`"),

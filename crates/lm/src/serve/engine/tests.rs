@@ -39,7 +39,11 @@ fn model() -> (Model, Arc<TextTokenizer>) {
 type Answer = (String, Option<Done>);
 
 /// Runs the engine until the jobs are done; `None` for a prompt whose client has gone.
-fn answers(prompts: &[(Vec<u32>, Sampling)], gone: &[usize], batch_max: usize) -> (Vec<Answer>, Arc<Metrics>) {
+fn answers(
+    prompts: &[(Vec<u32>, Sampling)],
+    gone: &[usize],
+    batch_max: usize,
+) -> (Vec<Answer>, Arc<Metrics>) {
     let (model, tokenizer) = model();
     let metrics = Arc::new(Metrics::default());
     let (queue, jobs) = mpsc::channel(prompts.len());

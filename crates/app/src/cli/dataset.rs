@@ -1,0 +1,175 @@
+//! `dataset`: data with a class, in numbered versions that never change.
+
+use std::path::PathBuf;
+
+use api::{
+    endpoint::Nothing,
+    nouns::{
+        common::{IdPath, PageQuery, ProjectNamedQuery},
+        dataset::{
+            Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetNew, DatasetVersionCreate,
+            DatasetVersionList, DatasetVersionNew,
+        },
+    },
+    reference::Ref,
+};
+use units::{DataClass, Id, Name, kinds};
+
+use super::{
+    artefact,
+    failure::Failure,
+    session::{Guard, Once, Session, id_of},
+};
+use crate::output::{
+    human::{age, now, size},
+    table::{Table, left, right},
+};
+
+/// Datasets: data with a class, in versions that never change
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:
+  cocarde dataset create numbers --class restricted --project orange/nlp
+  cocarde dataset add-version numbers ./data
+  cocarde dataset versions numbers
+
+A job reads a version as `dataset://nlp/numbers@v1`.")]
+pub(crate) enum Verb {
+    /// List datasets
+    List {
+        /// Most items to show
+        #[arg(long, default_value_t = 200)]
+        limit: u32,
+    },
+    /// Show one dataset
+    Get {
+        /// Its name or id
+        dataset: Ref<kinds::Dataset>,
+    },
+    /// Create a dataset without versions
+    Create {
+        /// Its name, unique in the project
+        name: Name,
+        /// How sensitive it is: public, internal, confidential or restricted
+        #[arg(long, default_value = "internal")]
+        class: DataClass,
+        #[command(flatten)]
+        once: Once,
+    },
+    /// Add a folder as the next version; only files that are not stored yet are sent
+    AddVersion {
+        /// Its name or id
+        dataset: Ref<kinds::Dataset>,
+        /// The folder
+        folder: PathBuf,
+        #[command(flatten)]
+        once: Once,
+    },
+    /// List the versions of a dataset
+    Versions {
+        /// Its name or id
+        dataset: Ref<kinds::Dataset>,
+        /// Most items to show
+        #[arg(long, default_value_t = 200)]
+        limit: u32,
+    },
+}
+
+/// Runs the verb.
+pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::List { limit } => list(session, limit),
+        Verb::Get { dataset } => {
+            let path = IdPath { id: find(session, &dataset)? };
+            show(session, &session.read::<DatasetGet>(&path)?)
+        }
+        Verb::Create { name, class, once } => {
+            let body = DatasetNew { project: session.project_required()?, name, class };
+            let guard = Guard::once(once);
+            show(session, &session.change::<DatasetCreate>(&Nothing {}, &body, &guard)?)
+        }
+        Verb::AddVersion { dataset, folder, once } => {
+            let path = IdPath { id: find(session, &dataset)? };
+            let manifest = artefact::upload(&session.client()?, &folder)?.digest;
+            let body = DatasetVersionNew { manifest };
+            let guard = Guard::once(once);
+            let version = session.change::<DatasetVersionCreate>(&path, &body, &guard)?;
+            session.output.show(&version, || {
+                Table::fields()
+                    .field("version", &version.reference)
+                    .field("files", version.n_files)
+                    .field("size", size(version.size_bytes))
+                    .field("manifest", version.manifest)
+            })
+        }
+        Verb::Versions { dataset, limit } => versions(session, &dataset, limit),
+    }
+}
+
+fn list(session: &Session, limit: u32) -> Result<(), Failure> {
+    let project = session.project()?;
+    let page =
+        session.pages::<DatasetList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
+            project: project.clone(),
+            name: None,
+            limit: Some(n),
+            page_token: token,
+        })?;
+    session.output.show(&page, || {
+        let columns = [left("ID"), left("NAME"), left("CLASS"), right("VERSIONS"), right("AGE")];
+        let mut table = Table::new(&columns);
+        for one in &page.items {
+            table.row([
+                one.id.to_string(),
+                one.name.to_string(),
+                one.class.to_string(),
+                one.n_versions.to_string(),
+                age(one.created_at, now()),
+            ]);
+        }
+        table
+    })
+}
+
+fn versions(session: &Session, dataset: &Ref<kinds::Dataset>, limit: u32) -> Result<(), Failure> {
+    let path = IdPath { id: find(session, dataset)? };
+    let page = session.pages::<DatasetVersionList, _>(&path, limit, |n, token| PageQuery {
+        limit: Some(n),
+        page_token: token,
+    })?;
+    session.output.show(&page, || {
+        let columns = [left("VERSION"), right("FILES"), right("SIZE"), left("MANIFEST")];
+        let mut table = Table::new(&[&columns[..], &[right("AGE")]].concat());
+        for one in &page.items {
+            table.row([
+                one.reference.to_string(),
+                one.n_files.to_string(),
+                size(one.size_bytes),
+                one.manifest.short(),
+                age(one.created_at, now()),
+            ]);
+        }
+        table
+    })
+}
+
+fn find(session: &Session, dataset: &Ref<kinds::Dataset>) -> Result<Id<kinds::Dataset>, Failure> {
+    let project = session.project()?;
+    id_of(dataset, "dataset", |name| {
+        let query =
+            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
+        let page = session.client()?.get::<DatasetList>(&Nothing {}, &query)?;
+        Ok(page.items.iter().map(|one| one.id).collect())
+    })
+}
+
+fn show(session: &Session, one: &Dataset) -> Result<(), Failure> {
+    session.output.show(one, || {
+        Table::fields()
+            .field("id", one.id)
+            .field("name", &one.name)
+            .field("project", one.project)
+            .field("class", one.class)
+            .field("versions", one.n_versions)
+            .field("version", one.version)
+    })
+}

@@ -1,0 +1,221 @@
+//! The command line: one file for each noun, one table of verbs, one way to end.
+//!
+//! A command reads or changes the platform through the API only; `up`, `audit --data`, `backup`,
+//! `restore`, `simulate` and `lm` work on this machine.
+
+mod artefact;
+mod audit;
+mod backup;
+mod budget;
+mod cost;
+mod dataset;
+mod demo;
+mod doctor;
+mod endpoint;
+mod events;
+pub(crate) mod exit;
+pub(crate) mod failure;
+pub(crate) mod input;
+pub(crate) mod interrupt;
+mod key;
+mod login;
+mod model;
+mod node;
+mod organisation;
+mod outcome;
+mod policy;
+mod price;
+mod project;
+mod run;
+pub(crate) mod session;
+mod simulate;
+mod site;
+mod submit;
+mod up;
+mod workload;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::{
+    lm_command,
+    output::{Format, Output, say},
+};
+use failure::Failure;
+use session::{Global, Session};
+
+/// A sovereign AI cloud that you can run.
+#[derive(Debug, Parser)]
+#[command(name = "cocarde", version, max_term_width = 100)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+#[command(after_help = after_help())]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn after_help() -> String {
+    format!(
+        "Examples:\n  cocarde demo\n  cocarde up\n  cocarde login http://127.0.0.1:7711\n  \
+         cocarde apply -f examples/train.yaml --follow\n\n{}\n\
+         Answers go to stdout, everything else to stderr. With `-o json` the last line of a \
+         failure is a problem document.",
+        exit::help()
+    )
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Demo(demo::DemoArgs),
+    Login(login::LoginArgs),
+    Use(login::UseArgs),
+    Doctor(doctor::DoctorArgs),
+    Plan(submit::PlanArgs),
+    Apply(submit::ApplyArgs),
+    Run(Box<run::RunArgs>),
+    Ps(workload::PsArgs),
+    Logs(workload::LogsArgs),
+    Stop(workload::StopArgs),
+    Wait(workload::WaitArgs),
+    Explain(workload::ExplainArgs),
+    Events(events::EventsArgs),
+    Cost(cost::CostArgs),
+    #[command(subcommand)]
+    Org(organisation::Verb),
+    #[command(subcommand)]
+    Project(project::Verb),
+    #[command(subcommand)]
+    Key(key::Verb),
+    #[command(subcommand)]
+    Budget(budget::Verb),
+    #[command(subcommand)]
+    Dataset(dataset::Verb),
+    #[command(subcommand)]
+    Model(model::Verb),
+    #[command(subcommand)]
+    Endpoint(endpoint::Verb),
+    #[command(subcommand)]
+    Site(site::Verb),
+    #[command(subcommand)]
+    Node(node::Verb),
+    #[command(subcommand)]
+    Policy(policy::Verb),
+    #[command(subcommand)]
+    Price(price::Verb),
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Simulate(simulate::Verb),
+    #[command(subcommand)]
+    Lm(lm_command::Verb),
+    /// Print what a shell needs to complete commands
+    #[command(after_help = "Examples:
+  cocarde completions bash > ~/.local/share/bash-completion/completions/cocarde
+  cocarde completions zsh > ~/.zfunc/_cocarde")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Supervise one attempt of a workload; the engine starts it
+    #[command(name = "__shim", hide = true)]
+    Shim {
+        folder: PathBuf,
+    },
+    /// Become one attempt of a workload; its supervisor starts it
+    #[command(name = "__launch", hide = true)]
+    Launch {
+        folder: PathBuf,
+    },
+}
+
+impl Cli {
+    /// True for what runs until it is stopped, and so tells more about itself.
+    pub(crate) const fn is_server(&self) -> bool {
+        matches!(self.command, Command::Up(_))
+    }
+}
+
+/// Reads the command line; a mistake in it ends the program with exit code 2.
+pub(crate) fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// Runs one command and says how it ended.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let session = Session::new(cli.global);
+    dispatch(cli.command, &session).unwrap_or_else(|failure| end(&failure, session.output))
+}
+
+/// Says why a command did not do what was asked.
+fn end(failure: &Failure, output: Output) -> ExitCode {
+    if !failure.silent {
+        // `say` adds the last line break.
+        say(failure.text().trim_end());
+        if output.format() == Format::Json {
+            say(&failure.json().to_string());
+        }
+    }
+    failure.exit.into()
+}
+
+fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Up(args) => up::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Login(args) => login::login(args, session).map(done),
+        Command::Use(args) => login::choose(&args, session).map(done),
+        Command::Doctor(args) => doctor::run(args, session).map(ExitCode::from),
+        Command::Plan(args) => submit::plan(&args, session).map(ExitCode::from),
+        Command::Apply(args) => submit::apply(&args, session).map(ExitCode::from),
+        Command::Run(args) => run::run(*args, session).map(ExitCode::from),
+        Command::Ps(args) => workload::ps(&args, session).map(done),
+        Command::Logs(args) => workload::logs(&args, session).map(done),
+        Command::Stop(args) => workload::stop(args, session).map(done),
+        Command::Wait(args) => workload::wait(&args, session).map(ExitCode::from),
+        Command::Explain(args) => workload::explain(&args, session).map(done),
+        Command::Events(args) => events::run(&args, session).map(done),
+        Command::Cost(args) => cost::run(args, session).map(done),
+        Command::Org(verb) => organisation::run(verb, session).map(done),
+        Command::Project(verb) => project::run(verb, session).map(done),
+        Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Budget(verb) => budget::run(verb, session).map(done),
+        Command::Dataset(verb) => dataset::run(verb, session).map(done),
+        Command::Model(verb) => model::run(verb, session).map(done),
+        Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
+        Command::Site(verb) => site::run(verb, session).map(done),
+        Command::Node(verb) => node::run(verb, session).map(done),
+        Command::Policy(verb) => policy::run(verb, session).map(done),
+        Command::Price(verb) => price::run(verb, session).map(done),
+        Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
+        Command::Backup(args) => backup::backup(&args, session).map(done),
+        Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
+        Command::Lm(verb) => lm_command::run(verb, session).map(ExitCode::from),
+        Command::Completions { shell } => completions(shell).map(done),
+        Command::Shim { folder } => Ok(exec::shim::run(&folder)),
+        Command::Launch { folder } => Ok(exec::launch::run(&folder)),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "cocarde", &mut script);
+    crate::output::write_bytes(&script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+}

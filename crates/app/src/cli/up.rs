@@ -1,0 +1,71 @@
+//! `up`: the arguments of the server.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use units::{Country, Name};
+
+use super::{failure::Failure, session::data_dir};
+use crate::up::{self, SiteArgs, UpConfig};
+
+/// Run the platform on this machine
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cocarde up
+  cocarde up --data /srv/cocarde --listen 0.0.0.0:7711 --site-country FR --site-operator 'Exemple SA'
+
+Prints the operator's token once, at the first start, and the line to log in with. SIGTERM ends it
+in good order; workloads go on and are adopted at the next start.")]
+pub(crate) struct UpArgs {
+    /// Data folder; made if missing [default: $COCARDE_DATA or ~/.local/share/cocarde]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7711")]
+    listen: SocketAddr,
+    /// Name of this machine's site
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    site_name: Name,
+    /// Where the site stands: two capital letters of ISO 3166-1
+    #[arg(long, value_name = "COUNTRY", default_value = "FR")]
+    site_country: Country,
+    /// Who runs the site
+    #[arg(long, value_name = "TEXT", default_value = "local operator")]
+    site_operator: String,
+    /// Jurisdiction of the operator's ultimate owner [default: the site's country]
+    #[arg(long, value_name = "COUNTRY")]
+    site_operator_country: Option<Country>,
+    /// Carbon intensity of the site's electricity [default: a yearly mean of some countries]
+    #[arg(long, value_name = "GRAMS", requires = "site_carbon_source")]
+    site_carbon_g_per_kwh: Option<u32>,
+    /// Where that figure is from
+    #[arg(long, value_name = "TEXT", requires = "site_carbon_g_per_kwh")]
+    site_carbon_source: Option<String>,
+    /// Power usage effectiveness of the site × 1,000
+    #[arg(long, value_name = "PUE", default_value_t = 1_000)]
+    site_pue_milli: u32,
+    /// File that gets the address once requests are answered
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// File that gets the first token instead of standard output, for its owner only
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Runs the platform until it is asked to stop.
+pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
+    let config = UpConfig {
+        data: data_dir(args.data)?,
+        listen: args.listen,
+        site: SiteArgs {
+            name: args.site_name,
+            country: args.site_country,
+            operator: args.site_operator,
+            operator_country: args.site_operator_country,
+            carbon: args.site_carbon_g_per_kwh.zip(args.site_carbon_source),
+            pue_milli: args.site_pue_milli,
+        },
+        ready_file: args.ready_file,
+        token_file: args.token_file,
+    };
+    Ok(up::run(&config)?)
+}

@@ -1,0 +1,191 @@
+//! Why a workload is in its state: one dominant reason, its evidence, and what would change it.
+
+use api::{
+    nouns::workload_insight::{Explanation, WorkloadExplain},
+    text::Timestamp,
+};
+use kernel::{
+    State,
+    access::Role,
+    workload::{self, Outcome, OutputStatus, Phase, RankStatus, StopCause},
+};
+use units::UnixMicros;
+
+use super::{
+    fail::Fail,
+    mount::{Call, as_of},
+    wait::{self, Why},
+    workloads,
+    workloads_dto::state_of,
+};
+
+/// `GET /api/v1/workloads/{id}/explain`
+pub(crate) async fn explain(call: Call<WorkloadExplain>) -> Result<Explanation, Fail> {
+    let now = call.platform().now();
+    call.read(|state| {
+        let workload = workloads::find(state, &call.caller, Role::Viewer, call.path.id)?;
+        Ok(explanation(state, workload, now))
+    })
+}
+
+/// The explanation of a workload's state.
+pub(crate) fn explanation(
+    state: &State,
+    workload: &workload::Workload,
+    now: UnixMicros,
+) -> Explanation {
+    let mut why = match &workload.phase {
+        Phase::Queued { not_before, reason, .. } => {
+            queued(state, workload, *not_before, reason, now)
+        }
+        Phase::Placed { .. } => Why {
+            code: "starting",
+            summary: "it has its nodes and the engine starts it".to_owned(),
+            evidence: vec![],
+            remedies: vec!["wait a few seconds; if it stays so, look at the node".to_owned()],
+        },
+        Phase::Running { .. } => running(workload),
+        Phase::Stopping { cause, .. } => stopping(*cause),
+        Phase::Ended { outcome, .. } => ended(workload, outcome),
+    };
+    why.evidence.extend(placement_evidence(state, workload));
+    let estimated_start_at = match &workload.phase {
+        Phase::Queued { not_before: Some(time), .. } if *time > now => Some(Timestamp(*time)),
+        _ => None,
+    };
+    Explanation {
+        workload: workload.id,
+        state: state_of(workload),
+        reason: why.code.to_owned(),
+        summary: why.summary,
+        evidence: why.evidence,
+        estimated_start_at,
+        remedies: why.remedies,
+        as_of: as_of(state),
+    }
+}
+
+fn queued(
+    state: &State,
+    workload: &workload::Workload,
+    not_before: Option<UnixMicros>,
+    reason: &str,
+    now: UnixMicros,
+) -> Why {
+    if let Some(time) = not_before.filter(|time| *time > now) {
+        return Why {
+            code: "backing_off",
+            summary: format!("its last attempt ended ({reason}); it is tried again"),
+            evidence: vec![format!(
+                "failures so far: {}; next attempt at {}",
+                workload.n_failures,
+                Timestamp(time)
+            )],
+            remedies: vec!["read the last attempt's log to see why it ended".to_owned()],
+        };
+    }
+    match kernel::explain(state, workload.id) {
+        Some(reason) => wait::why(&reason),
+        None => Why {
+            code: "about_to_start",
+            summary: "there is room for it: it starts with the scheduler's next round".to_owned(),
+            evidence: vec![],
+            remedies: vec![],
+        },
+    }
+}
+
+fn running(workload: &workload::Workload) -> Why {
+    let ready = workload.ready_addresses().next();
+    let (code, summary) = match (workload.spec.kind, ready) {
+        (workload::Kind::Service, Some(address)) => ("ready", format!("it answers at {address}")),
+        (workload::Kind::Service, None) => {
+            ("not_ready", "it runs but does not answer `GET /healthz` on its port yet".to_owned())
+        }
+        _ => ("running", "its processes run".to_owned()),
+    };
+    let remedies = match code {
+        "not_ready" => vec!["read its log: it must listen on the port in `PORT`".to_owned()],
+        _ => vec![],
+    };
+    Why { code, summary, evidence: vec![], remedies }
+}
+
+fn stopping(cause: StopCause) -> Why {
+    Why {
+        code: "stopping",
+        summary: format!("it is being stopped: {}", cause.as_str()),
+        evidence: vec![],
+        remedies: vec!["wait until its grace has passed".to_owned()],
+    }
+}
+
+fn ended(workload: &workload::Workload, outcome: &Outcome) -> Why {
+    let (code, summary, remedy) = match outcome {
+        Outcome::Succeeded => match &workload.outputs {
+            OutputStatus::Failed { message } => (
+                "output_not_registered",
+                format!("it succeeded, but what it made was not registered: {message}"),
+                Some("correct what it writes to its output folder and run it again"),
+            ),
+            OutputStatus::Pending => {
+                ("registering", "it succeeded; what it made is being registered".to_owned(), None)
+            }
+            OutputStatus::None | OutputStatus::Registered => {
+                ("succeeded", "every process returned 0".to_owned(), None)
+            }
+        },
+        Outcome::Failed { message } => (
+            "failed",
+            format!("it failed: {message}"),
+            Some("read the last attempt's log, correct the cause, and submit it again"),
+        ),
+        Outcome::Stopped { cause } => {
+            ("stopped", format!("it was stopped: {}", cause.as_str()), stop_remedy(*cause))
+        }
+    };
+    let evidence =
+        vec![format!("attempts: {}; failures: {}", workload.n_attempts, workload.n_failures)];
+    Why { code, summary, evidence, remedies: remedy.map(str::to_owned).into_iter().collect() }
+}
+
+const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
+    match cause {
+        StopCause::Budget => Some("ask an administrator to raise the budget, then submit it again"),
+        StopCause::TimeLimit => Some("raise `limits.time`, or let it resume from its checkpoint"),
+        StopCause::User
+        | StopCause::EndpointDeleted
+        | StopCause::NodeDrained
+        | StopCause::GangMemberFailed => None,
+    }
+}
+
+/// Where the last attempt is or was, by which policies, and what its ranks say.
+fn placement_evidence(state: &State, workload: &workload::Workload) -> Vec<String> {
+    let Some(attempt) = workload.attempt() else { return Vec::new() };
+    let site = state.sites.get(&attempt.site);
+    let site = site.map_or_else(|| attempt.site.to_string(), |site| site.name.to_string());
+    let policies = attempt.decision.determining.join("`, `");
+    let mut lines = vec![format!(
+        "attempt {} was placed at site `{site}`, allowed by `{policies}`",
+        attempt.number
+    )];
+    let exits = (0_u32..).zip(&attempt.ranks).filter_map(|(number, rank)| match &rank.status {
+        RankStatus::Exited { code, signal, reason } => {
+            let how = match (code, signal) {
+                (Some(code), _) => format!("exit code {code}"),
+                (None, Some(signal)) => format!("signal {signal}"),
+                (None, None) => "no exit code".to_owned(),
+            };
+            let more = reason.as_deref().map_or_else(String::new, |r| format!(" ({r})"));
+            Some(format!("rank {number} ended with {how}{more}"))
+        }
+        RankStatus::Assigned
+        | RankStatus::Running
+        | RankStatus::Ready { .. }
+        | RankStatus::Unready => None,
+    });
+    // A gang of thousands is not listed rank by rank.
+    lines.extend(exits.take(8));
+    lines
+}

@@ -1,0 +1,142 @@
+//! What would happen to a job: a dry run of the same `decide` and the same scheduler.
+//!
+//! Nothing here submits anything.
+
+use std::collections::BTreeMap;
+
+use api::problem::Code;
+use kernel::{
+    Command, Ctx, Entry, Event, State, Submission, node, policy_set,
+    workload::{self, Spec},
+};
+use units::{DataClass, Id, UnixMicros, kinds};
+
+use super::{caller::Caller, fail::Fail, job::Prepared};
+use crate::platform::Platform;
+
+/// Refuses a job that no allowed node could ever hold; one that only waits is accepted.
+///
+/// # Errors
+/// 507 with what the largest node has.
+pub(crate) fn require_possible(state: &State, prepared: &Prepared) -> Result<(), Fail> {
+    let (spec, class) = (&prepared.spec, class_of(state, &prepared.spec));
+    let Some(policies) = policy_set::in_force(state, prepared.project) else { return Ok(()) };
+    let mut fitting: BTreeMap<Id<kinds::Site>, u32> = BTreeMap::new();
+    let mut any_node = false;
+    for site in state.sites.values() {
+        let question = workload::question(state, prepared.project, spec, class, site.facts());
+        if !policies.decide(&question).allowed {
+            continue;
+        }
+        for node in state.nodes.values().filter(|node| node.site == site.id) {
+            any_node = true;
+            if could_hold(node, spec) {
+                let count = fitting.entry(site.id).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    let best = fitting.values().copied().max().unwrap_or(0);
+    // Without any node, or refused by policy everywhere, waiting or the refusal of `decide` is right.
+    if !any_node || best >= spec.nodes_min {
+        return Ok(());
+    }
+    Err(no_capacity(state, spec, best))
+}
+
+fn could_hold(node: &node::Node, spec: &Spec) -> bool {
+    let model = spec.gpu_model.as_ref();
+    let right_gpus =
+        model.is_none_or(|model| node.facts.gpus.iter().all(|gpu| gpu.model.contains(model)));
+    right_gpus && node.facts.capacity.checked_sub(spec.per_node).is_some()
+}
+
+fn no_capacity(state: &State, spec: &Spec, best: u32) -> Fail {
+    let need = spec.per_node;
+    let largest = state.nodes.values().map(|node| node.facts.capacity);
+    let (cpu, memory, gpus) = largest.fold((0, 0, 0), |(cpu, memory, gpus), capacity| {
+        (cpu.max(capacity.cpu.0), memory.max(capacity.memory.0), gpus.max(capacity.gpus.0))
+    });
+    let model = spec.gpu_model.as_deref().map_or(String::new(), |model| format!(" ({model})"));
+    let detail = format!(
+        "the job needs {} node(s) of one site with {} milli-cores, {} bytes of memory and {} \
+         GPUs{model} each, and {best} could ever hold it; the largest nodes have {cpu} \
+         milli-cores, {memory} bytes and {gpus} GPUs",
+        spec.nodes_min, need.cpu.0, need.memory.0, need.gpus.0
+    );
+    Fail::new(Code::NoCapacity, detail).remedy("ask for less on each node, or for fewer nodes")
+}
+
+/// The class of a job's data: the highest of what it says and of its inputs.
+pub(crate) fn class_of(state: &State, spec: &Spec) -> DataClass {
+    let of_input = |input: &workload::Input| match input.artefact {
+        kernel::model::Artefact::Dataset { id, .. } => state.datasets.get(&id).map(|d| d.class),
+        kernel::model::Artefact::Model { id, version } => {
+            state.models.get(&id).and_then(|m| m.version(version)).map(|v| v.class)
+        }
+    };
+    spec.inputs.iter().filter_map(of_input).fold(spec.class, DataClass::max)
+}
+
+/// What `decide` would say now.
+///
+/// # Errors
+/// The refusal as a problem.
+pub(crate) fn dry_run(
+    platform: &Platform,
+    state: &State,
+    caller: &Caller,
+    prepared: &Prepared,
+) -> Result<Vec<Event>, Fail> {
+    let spec = Box::new(prepared.spec.clone());
+    let submit = workload::Command::Submit { project: prepared.project, spec };
+    let submission = Submission::new(Command::Workload(submit));
+    let now = after(state, platform.now());
+    let ctx = Ctx { now, actor: caller.actor()?, random: [0xff; 10] };
+    Ok(kernel::decide(state, &submission, &ctx)?)
+}
+
+/// What the scheduler would do with the job if it were submitted now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It would be placed on these nodes.
+    Now(Vec<Id<kinds::Node>>),
+    /// It would wait.
+    Waits(sched::Reason),
+}
+
+/// Applies the events to a copy of the state and lets the scheduler plan.
+pub(crate) fn start(
+    mut copy: State,
+    now: UnixMicros,
+    caller: &Caller,
+    events: Vec<Event>,
+) -> Result<Option<Start>, Fail> {
+    let at = after(&copy, now);
+    let mut id = None;
+    for event in events {
+        if let Event::Workload(workload::Event::Submitted { id: new, .. }) = &event {
+            id = Some(*new);
+        }
+        copy.apply(&Entry { at, actor: caller.actor()?, idempotency: None, event });
+    }
+    let Some(id) = id else { return Ok(None) };
+    let scheduling = kernel::scheduling_problem(&copy, at);
+    let plan = sched::plan(&scheduling.problem);
+    let position = scheduling.jobs.iter().position(|job| *job == id);
+    let Some(position) = position.and_then(|p| u32::try_from(p).ok()) else { return Ok(None) };
+    let placed = plan.placements.iter().find(|placement| placement.job.0 == position);
+    if let Some(placement) = placed {
+        let node = |index: &sched::NodeIdx| {
+            usize::try_from(index.0).ok().and_then(|i| scheduling.nodes.get(i)).copied()
+        };
+        return Ok(Some(Start::Now(placement.nodes.iter().filter_map(node).collect())));
+    }
+    let waits = plan.unplaced.into_iter().find(|unplaced| unplaced.job.0 == position);
+    Ok(waits.map(|unplaced| Start::Waits(unplaced.reason)))
+}
+
+/// The sequencer's time never goes back, so neither does that of a dry run.
+fn after(state: &State, now: UnixMicros) -> UnixMicros {
+    now.max(UnixMicros(state.last_at.0.saturating_add(1)))
+}

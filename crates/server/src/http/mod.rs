@@ -1,0 +1,258 @@
+//! HTTP in: one handler for each endpoint of the API's registry, and the console's pages.
+//!
+//! Invariant: every handler authorises through [`access`], which is the one door to
+//! `kernel::access::authorize`. A handler extracts, authorises, submits a command or asks the state,
+//! and answers with a DTO; it holds no state of its own.
+
+pub(crate) mod access;
+mod blobs;
+pub(crate) mod budgets;
+pub(crate) mod caller;
+mod conditions;
+pub(crate) mod costs;
+pub(crate) mod datasets;
+pub(crate) mod endpoints;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod fail;
+mod forecast;
+mod health;
+mod job;
+mod keys;
+mod log_files;
+pub(crate) mod logs;
+mod metrics;
+pub(crate) mod models;
+mod models_dto;
+pub(crate) mod mount;
+pub(crate) mod nodes;
+pub(crate) mod organisations;
+mod page;
+mod plan;
+mod policies;
+mod possession;
+mod prices;
+pub(crate) mod projects;
+pub(crate) mod proofs;
+mod reject;
+mod resolve;
+pub(crate) mod serve;
+pub(crate) mod sites;
+mod visible;
+mod wait;
+pub(crate) mod workloads;
+pub(crate) mod workloads_dto;
+
+use std::{future::ready, sync::Arc, time::Duration};
+
+use api::{
+    endpoint::Endpoint,
+    nouns::{
+        artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
+        budget::{BudgetCreate, BudgetGet, BudgetList},
+        cost::{CostGet, InvoiceDraftGet},
+        dataset::{
+            DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
+        },
+        event::EventList,
+        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
+        model::{ModelCreate, ModelGet, ModelList},
+        model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
+        model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
+        node::{NodeCreate, NodeGet, NodeList},
+        node_action::{NodeCordon, NodeDrain, NodeUncordon},
+        organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
+        policy::{PolicyGet, PolicyList, PolicySet},
+        price::{PriceGet, PriceSet},
+        project::{ProjectCreate, ProjectGet, ProjectList},
+        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
+        site::{SiteCreate, SiteGet, SiteList},
+        workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
+        workload_insight::{
+            WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
+        },
+    },
+    problem::Code,
+};
+use axum::{Router, extract::Request, response::Response};
+use kernel::access::{Role, Scope};
+
+use self::{
+    fail::Fail,
+    mount::{Api, Call},
+};
+use crate::{console, platform::Platform};
+
+/// Limits of the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Bytes of a JSON body.
+    pub(crate) json_bytes_max: usize,
+    /// Bytes of a manifest: 100,000 files of about 300 bytes.
+    pub(crate) manifest_bytes_max: usize,
+    /// Bytes of a blob.
+    pub(crate) blob_bytes_max: u64,
+    /// Time for a JSON body, or for the next piece of a streamed one.
+    pub(crate) body_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            json_bytes_max: 1 << 20,
+            manifest_bytes_max: 32 << 20,
+            blob_bytes_max: 64 << 30,
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) options: Options,
+    pub(crate) metrics: metrics::Metrics,
+    pub(crate) possession: possession::Possession,
+}
+
+impl App {
+    fn new(platform: Arc<Platform>) -> Arc<Self> {
+        let (options, metrics) = (Options::default(), metrics::Metrics::default());
+        let possession = possession::Possession::default();
+        Arc::new(Self { platform, options, metrics, possession })
+    }
+}
+
+/// All routes of the platform: API, log, health, and the console at `/`.
+pub fn router(platform: Arc<Platform>) -> Router {
+    let app = App::new(platform);
+    let api = mount_all(Api::new(Arc::clone(&app)));
+    let routes = console::mount(api.router, &app);
+    let (missing, wrong_method) = (Arc::clone(&app), app);
+    routes
+        .fallback(move |request: Request| ready(not_found(&missing, &request)))
+        .method_not_allowed_fallback(move |request: Request| {
+            ready(method_not_allowed(&wrong_method, &request))
+        })
+}
+
+/// Every endpoint of the registry, once; a test compares the two lists.
+fn mount_all(api: Api) -> Api {
+    mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api)))))
+}
+
+fn mount_tenancy(api: Api) -> Api {
+    api.mount::<OrganisationCreate, _>(organisations::create)
+        .mount::<OrganisationList, _>(organisations::list)
+        .mount::<OrganisationGet, _>(organisations::get)
+        .mount::<ProjectCreate, _>(projects::create)
+        .mount::<ProjectList, _>(projects::list)
+        .mount::<ProjectGet, _>(projects::get)
+        .mount::<KeyCreate, _>(keys::create)
+        .mount::<KeyList, _>(keys::list)
+        .mount::<KeyRevoke, _>(keys::revoke)
+        .mount::<Whoami, _>(keys::whoami)
+        .mount::<PolicySet, _>(policies::set)
+        .mount::<PolicyList, _>(policies::list)
+        .mount::<PolicyGet, _>(policies::get)
+        .mount::<BudgetCreate, _>(budgets::create)
+        .mount::<BudgetList, _>(budgets::list)
+        .mount::<BudgetGet, _>(budgets::get)
+        .mount::<PriceSet, _>(prices::set)
+        .mount::<PriceGet, _>(prices::get)
+        .mount::<CostGet, _>(costs::get)
+        .mount::<InvoiceDraftGet, _>(costs::invoice)
+}
+
+fn mount_fleet(api: Api) -> Api {
+    api.mount::<SiteCreate, _>(sites::create)
+        .mount::<SiteList, _>(sites::list)
+        .mount::<SiteGet, _>(sites::get)
+        .mount::<NodeCreate, _>(nodes::create)
+        .mount::<NodeList, _>(nodes::list)
+        .mount::<NodeGet, _>(nodes::get)
+        .mount::<NodeCordon, _>(nodes::cordon)
+        .mount::<NodeUncordon, _>(nodes::uncordon)
+        .mount::<NodeDrain, _>(nodes::drain)
+}
+
+fn mount_artefacts(api: Api) -> Api {
+    api.mount::<BlobPut, _>(blobs::put)
+        .mount_raw::<BlobGet, _>(blobs::get)
+        .mount::<ManifestCreate, _>(blobs::create_manifest)
+        .mount::<ManifestGet, _>(blobs::get_manifest)
+        .mount::<DatasetCreate, _>(datasets::create)
+        .mount::<DatasetList, _>(datasets::list)
+        .mount::<DatasetGet, _>(datasets::get)
+        .mount::<DatasetVersionCreate, _>(datasets::add_version)
+        .mount::<DatasetVersionList, _>(datasets::list_versions)
+        .mount::<ModelCreate, _>(models::create)
+        .mount::<ModelList, _>(models::list)
+        .mount::<ModelGet, _>(models::get)
+        .mount::<ModelVersionCreate, _>(models::add_version)
+        .mount::<ModelVersionList, _>(models::list_versions)
+        .mount::<ModelVersionGet, _>(models::get_version)
+        .mount::<EvaluationCreate, _>(models::evaluate)
+}
+
+fn mount_work(api: Api) -> Api {
+    api.mount::<WorkloadCreate, _>(workloads::create)
+        .mount::<WorkloadList, _>(workloads::list)
+        .mount::<WorkloadGet, _>(workloads::get)
+        .mount::<WorkloadStop, _>(workloads::stop)
+        .mount::<WorkloadPlan, _>(plan::plan)
+        .mount::<WorkloadExplain, _>(explain::explain)
+        .mount_raw::<WorkloadLogs, _>(logs::logs)
+        .mount::<WorkloadMetrics, _>(logs::metrics)
+        .mount::<WorkloadEvents, _>(events::of_workload)
+        .mount::<EndpointCreate, _>(endpoints::create)
+        .mount::<EndpointList, _>(endpoints::list)
+        .mount::<EndpointGet, _>(endpoints::get)
+        .mount::<EndpointDelete, _>(endpoints::delete)
+}
+
+fn mount_platform(api: Api) -> Api {
+    api.mount_raw::<EventList, _>(events::list)
+        .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
+        .mount_raw::<LogKeyGet, _>(proofs::key)
+        .mount_raw::<LogTileGet, _>(proofs::tile)
+        .mount_raw::<ReceiptGet, _>(proofs::receipt)
+        .mount::<AuditVerify, _>(proofs::verify)
+        .mount::<Healthz, _>(health::healthz)
+        .mount::<Readyz, _>(health::readyz)
+        .mount_raw::<Metrics, _>(health::metrics)
+        .mount_raw::<OpenapiGet, _>(health::openapi)
+        .mount_raw::<ProblemGet, _>(health::problem)
+        .mount_raw::<BackupGet, _>(health::backup)
+}
+
+/// The whole platform is the target of what only an operator does.
+fn require_operator<E: Endpoint>(call: &Call<E>) -> Result<(), Fail> {
+    let missing = || Fail::not_found("platform", "here");
+    call.read(|state| {
+        access::require(state, &call.caller, Role::Operator, Scope::Platform, missing)
+    })
+}
+
+/// What was just written is not there: a fault of the platform.
+fn unexpected() -> Fail {
+    Fail::internal("the answer could not be made", &"an accepted command left nothing to show")
+}
+
+fn not_found(app: &App, request: &Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let fail =
+        Fail::not_found("path", path).remedy("see `/api/v1/openapi.json` for what is offered");
+    serve::finish(Err(fail), &serve::request_id(app))
+}
+
+fn method_not_allowed(app: &App, request: &Request) -> Response {
+    let method = request.method().clone();
+    let path: String = request.uri().path().chars().take(200).collect();
+    let detail = format!("`{method}` is not offered at `{path}`");
+    serve::finish(Err(Fail::new(Code::MethodNotAllowed, detail)), &serve::request_id(app))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The transparency log over HTTP (C2SP tlog-tiles), receipts, and the audit.
+
+use api::{
+    endpoint::Endpoint,
+    nouns::proof::{
+        AuditCheck, AuditReport, AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet,
+    },
+    problem::Code,
+};
+use axum::{body::Body, response::Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderName, HeaderValue, header};
+use kernel::access::{Role, Scope};
+use store::{ViewError, audit};
+
+use super::{access, blobs::blocking_fail, fail::Fail, mount::Call, require_operator, workloads};
+
+/// `GET /log/checkpoint`
+pub(crate) async fn checkpoint(call: Call<LogCheckpointGet>) -> Result<Response, Fail> {
+    let text = call.platform().log().checkpoint();
+    Ok(body(text.into_bytes(), "text/plain; charset=utf-8", "no-store"))
+}
+
+/// `GET /log/key`
+pub(crate) async fn key(call: Call<LogKeyGet>) -> Result<Response, Fail> {
+    let text = format!("{}\n", call.platform().log().verifier());
+    Ok(body(text.into_bytes(), "text/plain; charset=utf-8", "public, max-age=3600"))
+}
+
+/// `GET /log/tile/{*path}`
+pub(crate) async fn tile(call: Call<LogTileGet>) -> Result<Response, Fail> {
+    let path = format!("tile/{}", call.path.path);
+    if path.starts_with("tile/entries/") {
+        // Entries are those of all tenants.
+        call.read(|state| {
+            let missing = || Fail::not_found("tile", &path);
+            access::require(state, &call.caller, Role::Viewer, Scope::Platform, missing)
+        })?;
+    }
+    let log = call.platform().log().clone();
+    let bytes = blocking_fail(move || log.tile(&path).map_err(Fail::from)).await?;
+    // A tile never changes once it is there, a partial one neither: a wider one has another name.
+    let cache = "private, max-age=31536000, immutable";
+    Ok(body(bytes, "application/octet-stream", cache))
+}
+
+/// `GET /api/v1/receipts/{id}`
+pub(crate) async fn receipt(call: Call<ReceiptGet>) -> Result<Response, Fail> {
+    let id = call.path.id;
+    call.read(|state| workloads::find(state, &call.caller, Role::Viewer, id).map(|_| ()))?;
+    let log = call.platform().log().clone();
+    let json = blocking_fail(move || {
+        let receipt = log.receipt(id)?;
+        receipt.to_json().map_err(|error| ViewError::from(error).into())
+    })
+    .await?;
+    let mut response = body(json.into_bytes(), "application/json", "no-store");
+    let name = format!("attachment; filename=\"{id}.receipt.json\"");
+    if let Ok(value) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    Ok(response)
+}
+
+/// `POST /api/v1/audit/verify`
+pub(crate) async fn verify(call: Call<AuditVerify>) -> Result<AuditReport, Fail> {
+    require_operator(&call)?;
+    let dir = call.platform().data_dir().to_path_buf();
+    let report = blocking_fail(move || {
+        let found = audit::verify(&dir, &audit::Options::default());
+        found.map_err(|error| Fail::internal("the log cannot be audited", &error))
+    })
+    .await?;
+    Ok(dto(&report))
+}
+
+fn dto(report: &audit::AuditReport) -> AuditReport {
+    let ok = report.is_sound();
+    let listed = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+    let n_findings = listed.saturating_add(report.findings_dropped);
+    let check = |name: &str, checked, detail: String| AuditCheck {
+        name: name.to_owned(),
+        ok,
+        checked,
+        detail,
+    };
+    let root = STANDARD.encode(report.root.0);
+    let first = report.findings.first().map_or_else(
+        || "nothing was found".to_owned(),
+        |finding| format!("{n_findings} findings; the first: {}", finding.message),
+    );
+    AuditReport {
+        ok,
+        entries: report.entries,
+        checks: vec![
+            check("merkle_root", report.entries, format!("root {root}")),
+            check("signatures", report.checkpoints, "signed checkpoints".to_owned()),
+            check("replay", report.entries, format!("state hash {}", report.state_hash)),
+            check(
+                "placements",
+                report.placements,
+                format!("refusals on record: {}", report.refusals),
+            ),
+            check("findings", n_findings, first),
+        ],
+        root,
+        duration_ms: report.took_ms,
+    }
+}
+
+/// An answer that is not a DTO.
+pub(crate) fn body(bytes: Vec<u8>, media: &'static str, cache: &'static str) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let set = |response: &mut Response, name: HeaderName, value| {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    };
+    set(&mut response, header::CONTENT_TYPE, media);
+    set(&mut response, header::CACHE_CONTROL, cache);
+    response
+}
+
+impl From<ViewError> for Fail {
+    fn from(error: ViewError) -> Self {
+        let text = error.to_string();
+        match error {
+            ViewError::NoSuchTile { .. } | ViewError::Path(_) => Self::new(Code::NotFound, text),
+            ViewError::NothingAbout { .. } => Self::new(Code::NotFound, text),
+            ViewError::Proof(_) | ViewError::Receipt(_) | ViewError::Store(_) => {
+                Self::internal("the log cannot be shown", &text)
+            }
+            ViewError::EntryMissing { .. } => {
+                tracing::error!(%text, "the database lacks what the checkpoint covers");
+                Self::new(Code::LogCorrupt, text)
+            }
+        }
+    }
+}
+
+/// The path of the endpoint that proves a workload, for pages.
+pub(crate) fn receipt_path(id: impl std::fmt::Display) -> String {
+    ReceiptGet::PATH.replace("{id}", &id.to_string())
+}

@@ -1,0 +1,94 @@
+//! The scheduler's reasons in the API's words: a stable code, a sentence, figures, remedies.
+
+use sched::{Contradiction, Reason, Resource};
+
+/// A reason for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Why {
+    pub(crate) code: &'static str,
+    pub(crate) summary: String,
+    pub(crate) evidence: Vec<String>,
+    pub(crate) remedies: Vec<String>,
+}
+
+/// The sentence alone.
+pub(crate) fn summary(reason: &Reason) -> String {
+    // The scheduler writes whole sentences; the API's texts are lower case without a full stop.
+    let text = reason.to_string();
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The whole explanation of a reason.
+pub(crate) fn why(reason: &Reason) -> Why {
+    let (code, evidence, remedies): (_, Vec<String>, Vec<&str>) = match reason {
+        Reason::Contradictory { what } => {
+            let field = match what {
+                Contradiction::NoNodesAsked => "nodes = 0",
+                Contradiction::MaxBelowMin => "largest number of nodes below the smallest",
+            };
+            ("contradictory", vec![field.to_owned()], vec!["submit it again with `nodes: 1`"])
+        }
+        Reason::BudgetExhausted => {
+            ("budget_exhausted", vec![], vec!["ask an administrator to raise the budget"])
+        }
+        Reason::NoSiteAllowed => (
+            "no_site_allowed",
+            vec![],
+            vec![
+                "widen `residency.countries` of the job",
+                "ask an administrator of the organisation to change the policy",
+            ],
+        ),
+        Reason::NoSuchGpuClass { class } => (
+            "no_such_gpu",
+            vec![format!("GPU class {class} is on no allowed node")],
+            vec!["ask for a GPU model that `cocarde node list` shows"],
+        ),
+        Reason::NoNodeLargeEnough { short_of, need, largest } => (
+            "no_node_large_enough",
+            vec![format!("needs {need} {}, the largest node has {largest}", unit(*short_of))],
+            vec!["ask for less on each node"],
+        ),
+        Reason::GangTooLarge { need, exist } => (
+            "gang_too_large",
+            vec![format!("needs {need} nodes in one site, {exist} are large enough")],
+            vec!["ask for fewer nodes, or for less on each"],
+        ),
+        Reason::NodesUnavailable { ready, total } => (
+            "nodes_unavailable",
+            vec![format!("{ready} of {total} large enough nodes can take work")],
+            vec!["wait until the operator brings nodes back, or ask for a smaller node"],
+        ),
+        Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
+            "waiting_for_capacity",
+            vec![format!(
+                "needs {need_nodes} node(s) with enough free {}, {fit_nodes} have it now",
+                noun(*short_of)
+            )],
+            vec![
+                "wait until other work ends",
+                "stop work that is no longer needed",
+                "raise `priority`, or ask for less",
+            ],
+        ),
+    };
+    let remedies = remedies.into_iter().map(str::to_owned).collect();
+    Why { code, summary: summary(reason), evidence, remedies }
+}
+
+const fn unit(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Gpu => "GPUs",
+        Resource::Memory => "bytes of memory",
+        Resource::Cpu => "milli-cores",
+    }
+}
+
+const fn noun(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Gpu => "GPUs",
+        Resource::Memory => "memory",
+        Resource::Cpu => "processor time",
+    }
+}

@@ -1,0 +1,12 @@
+//! The HTTP server in one process, with a real log and real blobs in a temporary folder.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
+
+mod bill;
+mod conditions;
+mod errors;
+mod life;
+mod matrix;
+mod pages;
+mod streams;
+mod world;

@@ -1,0 +1,252 @@
+//! A platform with two tenants, and how to call it.
+
+use std::sync::Arc;
+
+use api::engine::NodeFacts;
+use axum::{Router, body::Body, response::Response};
+use http::{Request, header};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use server::{Platform, PlatformConfig, SiteConfig};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+use units::{Bytes, Digest, MilliCpu};
+
+/// A platform and the keys of those who call it.
+pub(crate) struct World {
+    _dir: TempDir,
+    pub(crate) platform: Arc<Platform>,
+    router: Router,
+    pub(crate) operator: String,
+}
+
+/// What a call answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
+    }
+
+    /// The body of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        self.json()
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
+    }
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+impl World {
+    /// An empty platform with its operator.
+    pub(crate) async fn empty() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("data");
+        let config = PlatformConfig { data_dir, version: "cocarde test".to_owned() };
+        let platform = Arc::new(Platform::open(config).unwrap());
+        let operator = platform.ensure_operator().await.unwrap().unwrap();
+        let router = server::router(Arc::clone(&platform));
+        Self { _dir: dir, platform, router, operator }
+    }
+
+    /// A platform with prices, a site in France and one machine.
+    pub(crate) async fn with_machine() -> Self {
+        let world = Self::empty().await;
+        world.platform.ensure_prices().await.unwrap();
+        let config = SiteConfig {
+            country: "FR".parse().unwrap(),
+            operator: "Cocarde".to_owned(),
+            operator_country: "FR".parse().unwrap(),
+            certifications: vec![],
+            pue_milli: 1_200,
+            carbon_g_per_kwh: 20,
+            carbon_source: "test figure".to_owned(),
+            power_cap_w: None,
+        };
+        let site = world.platform.ensure_site("paris".parse().unwrap(), config).await.unwrap();
+        let facts = NodeFacts {
+            hostname: "host".to_owned(),
+            system: "Linux test".to_owned(),
+            cpu_model: "a processor".to_owned(),
+            cpu: MilliCpu(4_000),
+            memory: Bytes(8 << 30),
+            gpus: vec![],
+            limits: "rlimits".to_owned(),
+            sandbox: "none".to_owned(),
+            power: "model".to_owned(),
+            container: None,
+        };
+        world.platform.register_node(site, "node-1".parse().unwrap(), &facts).await.unwrap();
+        world
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.send(request).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+
+    /// A request with a JSON body, or none for null.
+    pub(crate) async fn call(&self, key: &str, method: &str, path: &str, body: Value) -> Answer {
+        self.ask(request(key, method, path, body)).await
+    }
+
+    pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
+        self.call(key, "GET", path, Value::Null).await
+    }
+
+    /// Posts as the operator, who may everything, and expects success.
+    pub(crate) async fn make(&self, path: &str, body: Value) -> Value {
+        let answer = self.call(&self.operator, "POST", path, body).await;
+        assert!((200..300).contains(&answer.status), "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// A key of this role, for an organisation or a project.
+    pub(crate) async fn key(&self, role: &str, scope: (&str, &str)) -> String {
+        let (kind, name) = scope;
+        let body = json!({ "name": role, "role": role, kind: name });
+        self.make("/api/v1/keys", body).await["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// Stores a blob and a manifest of one file; answers the manifest's digest.
+    pub(crate) async fn manifest(&self, path: &str, content: &[u8]) -> String {
+        let digest = digest(content);
+        let put = Request::put(format!("/api/v1/blobs/{digest}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.operator))
+            .body(Body::from(content.to_vec()))
+            .unwrap();
+        self.ask(put).await.expect(200);
+        let file = json!({ "path": path, "digest": digest, "size_bytes": content.len() });
+        let stored = self.make("/api/v1/manifests", json!({ "files": [file] })).await;
+        stored["digest"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !key.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+    }
+    if body.is_null() {
+        return request.body(Body::empty()).unwrap();
+    }
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+/// Ids of everything that a tenant can have.
+#[derive(Debug, Default)]
+pub(crate) struct Tenant {
+    pub(crate) organisation: String,
+    pub(crate) project: String,
+    pub(crate) budget: String,
+    pub(crate) policy: String,
+    pub(crate) blob: String,
+    pub(crate) manifest: String,
+    pub(crate) dataset: String,
+    pub(crate) model: String,
+    pub(crate) workload: String,
+    pub(crate) endpoint: String,
+    pub(crate) spare_key: String,
+}
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().unwrap().to_owned()
+}
+
+/// A tenant `name` with a project `name/lab` and one of everything.
+pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
+    let project = format!("{name}/lab");
+    let mut tenant = Tenant::default();
+    tenant.organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
+    let new = json!({ "organisation": name, "name": "lab" });
+    tenant.project = id(&world.make("/api/v1/projects", new).await);
+    let new = json!({ "project": project, "name": "q1", "limit": "10 EUR" });
+    tenant.budget = id(&world.make("/api/v1/budgets", new).await);
+    let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
+    let new = json!({ "scope": name, "name": "house", "text": text });
+    tenant.policy = id(&world.make("/api/v1/policies", new).await);
+    tenant.blob = digest(b"content").to_string();
+    tenant.manifest = world.manifest("train.jsonl", b"content").await;
+    let new = json!({ "project": project, "name": "corpus", "class": "internal" });
+    tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
+    let version = json!({ "manifest": tenant.manifest });
+    world.make(&format!("/api/v1/datasets/{}/versions", tenant.dataset), version).await;
+    let new = json!({ "project": project, "name": "words" });
+    tenant.model = id(&world.make("/api/v1/models", new).await);
+    let version = json!({
+        "manifest": tenant.manifest,
+        "lineage": { "dataset": "lab/corpus@v1", "software": "test 1" },
+        "signature": "{\"a\":1}",
+    });
+    world.make(&format!("/api/v1/models/{}/versions", tenant.model), version).await;
+    tenant.workload = id(&world.make("/api/v1/workloads", job(&project)).await);
+    let new =
+        json!({ "project": project, "name": format!("{name}-words"), "model": "lab/words@v1" });
+    tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
+    let new = json!({ "name": "spare", "role": "viewer", "project": project });
+    tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    tenant
+}
+
+/// A job that is valid in that project.
+pub(crate) fn job(project: &str) -> Value {
+    json!({
+        "type": "train",
+        "name": "train-words",
+        "project": project,
+        "run": "true",
+        "data": { "/data": "dataset://lab/corpus@v1" },
+        "outputs": { "model": "registry://lab/words" },
+    })
+}
+
+/// A text in which ids (`job_` and 26 characters) read `ID`, as they differ from run to run.
+pub(crate) fn without_ids(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('_') {
+        let (before, after) = rest.split_at(at);
+        let tail = after.get(1..27).unwrap_or_default();
+        let base32 = |b: u8| b.is_ascii_digit() || b.is_ascii_lowercase();
+        let start = before.rfind(|c: char| !c.is_ascii_lowercase()).map_or(0, |p| p + 1);
+        if tail.len() == 26 && tail.bytes().all(base32) && start < at && at - start <= 4 {
+            out.push_str(&before[..start]);
+            out.push_str("ID");
+            rest = &after[27..];
+        } else {
+            out.push_str(before);
+            out.push('_');
+            rest = &after[1..];
+        }
+    }
+    out + rest
+}

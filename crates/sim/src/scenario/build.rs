@@ -1,0 +1,199 @@
+//! From the words of a line to a kernel command about the fleet, tenants and artefacts. Everything
+//! left out has a plain default; commands about work are in `work`.
+
+use kernel::{
+    Command, State,
+    access::{Role, Scope},
+    budget, dataset, key, model, node, organisation, policy_set, price, project, site,
+};
+use sha2::{Digest as _, Sha256};
+use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
+
+use super::{args::Args, names, work};
+
+/// The command of a line, or `None` if the verb is not one that changes the platform.
+pub(super) fn command(
+    state: &State,
+    verb: &str,
+    args: &mut Args<'_>,
+) -> Result<Option<Command>, String> {
+    Ok(Some(match verb {
+        "organisation" => {
+            let create = organisation::Command::Create { name: args.word("a name")? };
+            Command::Organisation(create)
+        }
+        "project" => new_project(state, args)?,
+        "site" => new_site(args)?,
+        "node" => new_node(state, args)?,
+        "node-status" => node_status(state, args)?,
+        "price" => new_prices(args)?,
+        "policy" => new_policy(state, args)?,
+        "budget" | "budget-limit" => one_budget(state, verb, args)?,
+        "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
+        "model" | "model-version" => one_model(state, verb, args)?,
+        "key" => new_key(state, args)?,
+        _ => return work::command(state, verb, args),
+    }))
+}
+
+/// A digest that stands for something with this name.
+fn digest_of(text: &str) -> Digest {
+    Digest(Sha256::digest(text.as_bytes()).into())
+}
+
+fn new_project(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let path: String = args.word("organisation/project")?;
+    let (organisation, name) =
+        path.split_once('/').ok_or_else(|| format!("`{path}` is not organisation/project"))?;
+    let organisation = names::organisation(state, organisation)?;
+    let name = name.parse().map_err(|error: units::ParseNameError| error.to_string())?;
+    Ok(Command::Project(project::Command::Create { organisation, name }))
+}
+
+fn new_site(args: &mut Args<'_>) -> Result<Command, String> {
+    let name = args.word("a name")?;
+    let country: Country = args.word("a country")?;
+    let config = site::Config {
+        country,
+        operator: "Exemple SA".to_owned(),
+        operator_country: args.option("operator", country)?,
+        certifications: Vec::new(),
+        pue_milli: 1_200,
+        carbon_g_per_kwh: args.option("carbon", 20)?,
+        carbon_source: "scenario".to_owned(),
+        power_cap_w: None,
+    };
+    Ok(Command::Site(site::Command::Create { name, config }))
+}
+
+fn new_node(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let site = names::site(state, &args.word::<String>("a site")?)?;
+    let name: Name = args.word("a name")?;
+    let n_gpus: u32 = args.option("gpus", 0)?;
+    let model: String = args.option("gpu", "H200".to_owned())?;
+    let gpu = |number: u32| node::Gpu {
+        model: model.clone(),
+        uuid: format!("GPU-{name}-{number}"),
+        memory: Bytes(141 << 30),
+    };
+    let facts = node::Facts {
+        hostname: name.to_string(),
+        system: "scenario".to_owned(),
+        cpu_model: "scenario".to_owned(),
+        capacity: node::Capacity {
+            cpu: args.cores("cpu", 4_000)?,
+            memory: args.gibibytes("memory", 16)?,
+            gpus: GpuCount(n_gpus),
+        },
+        gpus: (0..n_gpus).map(gpu).collect(),
+        limits: "none".to_owned(),
+        sandbox: "none".to_owned(),
+        power: "model".to_owned(),
+    };
+    Ok(Command::Node(node::Command::Register { site, name, facts }))
+}
+
+fn node_status(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let id = names::node(state, &args.word::<String>("a node")?)?;
+    let status = match args.word::<String>("a status")?.as_str() {
+        "ready" => node::Status::Ready,
+        "cordoned" => node::Status::Cordoned,
+        "draining" => node::Status::Draining,
+        "down" => node::Status::Down,
+        other => return Err(format!("`{other}` is not ready, cordoned, draining or down")),
+    };
+    let reason = "scenario".to_owned();
+    Ok(Command::Node(node::Command::SetStatus { id, status, reason }))
+}
+
+fn new_prices(args: &mut Args<'_>) -> Result<Command, String> {
+    let line = |(per, amount): (&str, &str)| {
+        Ok(price::Line { per: per.parse::<PriceUnit>()?, amount: amount.parse()? })
+    };
+    let lines = args.rest().into_iter().map(line).collect::<Result<Vec<_>, String>>()?;
+    Ok(Command::Price(price::Command::Set { lines }))
+}
+
+fn new_policy(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let scope: String = args.word("a scope")?;
+    let scope = match scope.split_once(':') {
+        None if scope == "platform" => Scope::Platform,
+        Some(("org", name)) => Scope::Organisation(names::organisation(state, name)?),
+        Some(("project", path)) => Scope::Project(names::project(state, path)?),
+        _ => return Err(format!("`{scope}` is not platform, org:NAME or project:ORG/NAME")),
+    };
+    let class: DataClass = args.word("a data class")?;
+    let mut countries = Vec::new();
+    while let Some(word) = args.optional_word() {
+        let country = word.parse().map_err(|error: units::ParsePlaceError| error.to_string())?;
+        countries.push(country);
+    }
+    let name = format!("{class}-residency");
+    let name = name.parse().map_err(|error: units::ParseNameError| error.to_string())?;
+    let text = policy::residency_policy(class, &countries);
+    Ok(Command::PolicySet(policy_set::Command::Set { scope, name, text }))
+}
+
+fn one_budget(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
+    let project = names::project(state, &args.word::<String>("a project")?)?;
+    let name: Name = args.word("a name")?;
+    let limit: MicroEuro = args.word("an amount in euro")?;
+    Ok(Command::Budget(if verb == "budget" {
+        budget::Command::Create { project, name, limit }
+    } else {
+        let id = names::budget(state, project, name.as_str())?;
+        budget::Command::SetLimit { id, limit }
+    }))
+}
+
+fn one_dataset(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
+    let project = names::project(state, &args.word::<String>("a project")?)?;
+    let name: Name = args.word("a name")?;
+    Ok(Command::Dataset(if verb == "dataset" {
+        let class = args.option("class", DataClass::Internal)?;
+        dataset::Command::Create { project, name, class }
+    } else {
+        let id = state.dataset_by_name(project, &name);
+        dataset::Command::AddVersion {
+            id: id.ok_or_else(|| format!("dataset `{name}` does not exist"))?,
+            manifest: digest_of(&args.option("content", "one".to_owned())?),
+            files: 1,
+            size: Bytes(1_000),
+            source: "scenario".to_owned(),
+        }
+    }))
+}
+
+fn one_model(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
+    let project = names::project(state, &args.word::<String>("a project")?)?;
+    let name: Name = args.word("a name")?;
+    if verb == "model" {
+        return Ok(Command::Model(model::Command::Create { project, name }));
+    }
+    let id = state.model_by_name(project, &name);
+    let source: Option<String> = args.maybe("from")?;
+    let source = source.map(|name| names::workload(state, &name)).transpose()?;
+    Ok(Command::Model(model::Command::AddVersion(model::AddVersion {
+        id: id.ok_or_else(|| format!("model `{name}` does not exist"))?,
+        manifest: digest_of(&args.option("content", "one".to_owned())?),
+        files: 1,
+        size: Bytes(1_000),
+        class: args.option("class", DataClass::Internal)?,
+        lineage: model::Lineage {
+            workload: source,
+            program: "scenario".to_owned(),
+            ..model::Lineage::default()
+        },
+        signature: None,
+    })))
+}
+
+fn new_key(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let project = names::project(state, &args.word::<String>("a project")?)?;
+    let name: Name = args.word("a name")?;
+    let secret_hash = digest_of(name.as_str());
+    let (scope, role) = (Scope::Project(project), Role::Member);
+    let expires_at = None;
+    Ok(Command::Key(key::Command::Create { name, scope, role, secret_hash, expires_at }))
+}
+

@@ -1,0 +1,78 @@
+//! Names for ids, both ways: what a scenario calls a thing, and how a transcript shows it.
+
+use kernel::State;
+use units::{Id, Name, kinds};
+
+/// The project of `organisation/project`.
+pub(super) fn project(state: &State, path: &str) -> Result<Id<kinds::Project>, String> {
+    let (organisation, project) =
+        path.split_once('/').ok_or_else(|| format!("`{path}` is not organisation/project"))?;
+    let parse = |text: &str| text.parse::<Name>().map_err(|error| error.to_string());
+    state
+        .project_by_path(&parse(organisation)?, &parse(project)?)
+        .ok_or_else(|| format!("project `{path}` does not exist"))
+}
+
+/// The last workload of a name.
+pub(super) fn workload(state: &State, name: &str) -> Result<Id<kinds::Workload>, String> {
+    let own = state.workloads.values().filter(|w| w.spec.name.as_str() == name);
+    let last = own.max_by_key(|w| (w.submitted_seq, w.id)).map(|w| w.id);
+    last.ok_or_else(|| format!("workload `{name}` does not exist"))
+}
+
+/// A node by its name, which a scenario uses once.
+pub(super) fn node(state: &State, name: &str) -> Result<Id<kinds::Node>, String> {
+    let found = state.nodes.values().find(|node| node.name.as_str() == name);
+    found.map(|node| node.id).ok_or_else(|| format!("node `{name}` does not exist"))
+}
+
+/// A site by its name.
+pub(super) fn site(state: &State, name: &str) -> Result<Id<kinds::Site>, String> {
+    let found = state.sites.values().find(|site| site.name.as_str() == name);
+    found.map(|site| site.id).ok_or_else(|| format!("site `{name}` does not exist"))
+}
+
+/// An organisation by its name.
+pub(super) fn organisation(state: &State, name: &str) -> Result<Id<kinds::Organisation>, String> {
+    let parsed: Name = name.parse().map_err(|error: units::ParseNameError| error.to_string())?;
+    let found = state.organisation_by_name(&parsed);
+    found.ok_or_else(|| format!("organisation `{name}` does not exist"))
+}
+
+/// A budget of a project by its name.
+pub(super) fn budget(
+    state: &State,
+    project: Id<kinds::Project>,
+    name: &str,
+) -> Result<Id<kinds::Budget>, String> {
+    let found = state.budgets_of(project).find(|budget| budget.name.as_str() == name);
+    found.map(|budget| budget.id).ok_or_else(|| format!("budget `{name}` does not exist"))
+}
+
+/// An endpoint by its name, deleted ones included.
+pub(super) fn endpoint(state: &State, name: &str) -> Result<Id<kinds::Endpoint>, String> {
+    let found = state.endpoints.values().rfind(|endpoint| endpoint.name.as_str() == name);
+    found.map(|endpoint| endpoint.id).ok_or_else(|| format!("endpoint `{name}` does not exist"))
+}
+
+/// A text with every known id replaced by its name.
+pub(super) fn readable(state: &State, text: &str) -> String {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut add = |id: String, name: &Name| pairs.push((id, name.to_string()));
+    state.organisations.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.projects.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.keys.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.policy_sets.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.sites.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.nodes.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.budgets.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.datasets.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.models.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.endpoints.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.workloads.values().for_each(|x| add(x.id.to_string(), &x.spec.name));
+    pairs.extend(state.prices.iter().map(|x| (x.id.to_string(), "prices".to_owned())));
+    pairs
+        .into_iter()
+        .filter(|(id, _)| text.contains(id.as_str()))
+        .fold(text.to_owned(), |text, (id, name)| text.replace(&id, &name))
+}

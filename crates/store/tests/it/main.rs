@@ -1,0 +1,13 @@
+//! The store from outside: everything here goes through its public border.
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first error, as tests do")]
+
+mod backup;
+mod blobs;
+mod conformance;
+mod faults;
+mod folder;
+mod lab;
+mod sequencer;
+mod support;
+mod tamper;
+mod views;

@@ -1,0 +1,147 @@
+"""Runs every check against a live platform: `run.py COCARDE DATA_DIR OPENAPI.json`.
+
+DATA_DIR is what `cocarde demo --data DATA_DIR` left; its demo/interop.json says where things are.
+Starts `cocarde up` on it and stops it again, whatever happens. Exit code 0 only if all checks held.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from checks import arguments, fetch
+
+HERE = pathlib.Path(__file__).resolve().parent
+READY_S_MAX = 60
+CHECK_S_MAX = 600
+POLL_S = 0.2
+STOP_S_MAX = 20
+
+
+def wait(what, seconds, answered):
+    """Asks again until the answer is true; the deadline is a failure, never a success."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := answered():
+                return answer
+        except (OSError, ValueError):  # Not there yet: refused, reset, half-written, 404, 503.
+            pass
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not after {seconds} s")
+        time.sleep(POLL_S)
+
+
+def chat_works(base_url, key, model):
+    """Whether the endpoint answers one short question."""
+    body = {"model": model, "messages": [{"role": "user", "content": "un"}], "max_tokens": 1}
+    request = urllib.request.Request(
+        f"{base_url}/v1/chat/completions", json.dumps(body).encode(),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=READY_S_MAX) as answer:
+        return "choices" in json.load(answer)
+
+
+def serve(cocarde, data, log):
+    """Starts the platform; the process and its URL, once the demo's endpoint answers."""
+    ready = data / "interop-ready"
+    ready.unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [cocarde, "up", "--data", str(data), "--listen", "127.0.0.1:0", "--ready-file", str(ready)],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+    )
+
+    def url():
+        if process.poll() is not None:
+            raise SystemExit(f"`cocarde up` ended with {process.returncode}: see {log.name}")
+        text = ready.read_text().strip()
+        return text if text.startswith("http") else None
+
+    try:
+        return process, wait("`cocarde up` writes its ready file", READY_S_MAX, url).rstrip("/")
+    except BaseException:
+        stop(process)
+        raise
+
+
+def stop(process):
+    """Ends the platform in order, and by force only when it does not listen."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def write_logits(cocarde, facts, file):
+    """Our own logits for the prompts, as the checks of transformers want them."""
+    with open(file, "wb") as out:
+        subprocess.run(
+            [cocarde, "lm", "logits", "--model", facts["model_dir"], "--prompts", facts["prompts"]],
+            stdout=out, check=True, timeout=CHECK_S_MAX,
+        )
+
+
+def run_checks(cocarde, data, openapi, facts, base_url):
+    """Each check in a process of its own; the names of those that failed."""
+    key, model = facts["api_key"], facts["model"]
+    wait("the endpoint is listed", READY_S_MAX, lambda: model in fetch(f"{base_url}/v1/models", key).decode())
+    wait("the endpoint answers", READY_S_MAX, lambda: chat_works(base_url, key, model))
+    logits = data / "interop-logits.json"
+    write_logits(cocarde, facts, logits)
+    checks = [
+        ("check_openapi.py", openapi),
+        ("check_openai.py", base_url, key, model),
+        ("check_mistral.py", base_url, key, model),
+        ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),
+        ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
+        ("check_transformers.py", facts["model_dir"], str(logits)),
+    ]
+    failed = []
+    for script, *words in checks:
+        print(f"-- {script}", flush=True)
+        try:
+            code = subprocess.run(
+                [sys.executable, str(HERE / script), *words], timeout=CHECK_S_MAX
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = "no end"
+        if code != 0:
+            print(f"FAIL {script}: exit code {code}", flush=True)
+            failed.append(script)
+    print(f"interop: {len(checks) - len(failed)} checks passed, {len(failed)} failed", flush=True)
+    return failed
+
+
+def main():
+    cocarde, data, openapi = arguments("run.py COCARDE DATA_DIR OPENAPI.json")
+    # Paths that the scripts are given must hold from any folder.
+    data = pathlib.Path(data).resolve()
+    path = data / "demo" / "interop.json"
+    if not path.exists():
+        sys.exit(f"`{path}` is missing: run `cocarde demo --data {data}` first")
+    facts = json.loads(path.read_text())
+    os.umask(0o077)
+    with open(data / "interop-up.log", "w") as log:
+        process, base_url = serve(cocarde, data, log)
+        try:
+            failed = run_checks(cocarde, data, openapi, facts, base_url)
+        except (TimeoutError, subprocess.SubprocessError) as error:
+            failed = [str(error)]
+            print(f"FAIL {error}; see {log.name}", flush=True)
+        finally:
+            stop(process)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
