@@ -9,6 +9,11 @@
 //! The listener belongs to the application; it should set `TCP_NODELAY` on accepted connections,
 //! or small chunks wait for the client's delayed acknowledgement.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal ends its request and is moved once; boxing it would only hide its fields"
+)]
+
 mod answer;
 mod balance;
 mod cards;

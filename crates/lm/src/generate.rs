@@ -101,7 +101,7 @@ fn choose(logits: &[f32], sequence: &mut Sequence, scratch: &mut Vec<(f32, u32)>
     scratch.first().map_or(0, |(_, token)| *token)
 }
 
-fn likeliest(logits: &[f32]) -> u32 {
+pub(crate) fn likeliest(logits: &[f32]) -> u32 {
     let mut best = (f32::NEG_INFINITY, 0);
     for (logit, token) in logits.iter().zip(0_u32..) {
         if *logit > best.0 {

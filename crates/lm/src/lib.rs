@@ -16,6 +16,7 @@ pub mod eval;
 mod files;
 mod generate;
 mod kernel;
+pub mod logits;
 mod model;
 mod parallel;
 mod rng;

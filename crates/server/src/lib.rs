@@ -11,5 +11,6 @@ pub use http::router;
 pub use kernel::site::Config as SiteConfig;
 pub use platform::{
     CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner, OpenError, Platform,
-    PlatformConfig, SubmitFailure, TokenUsage, importer, model_public_key, planner,
+    PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage, importer,
+    model_public_key, planner, verify_model,
 };

@@ -27,11 +27,11 @@ impl Config {
     pub const fn all_faults(steps: u64) -> Self {
         Self {
             steps,
-            commit_faults_percent: 3,
+            commit_faults_percent: 2,
             engine_deaths_percent: 4,
             clock_jumps_percent: 3,
             bad_network: true,
-            deep_check_every: 200,
+            deep_check_every: 300,
         }
     }
 

@@ -151,10 +151,7 @@ fn names(state: &State) -> BTreeMap<String, Vec<String>> {
                 .map(|x| format!("{} of {}", x.name, x.workloads.len()))
                 .collect(),
         ),
-        (
-            "policies".to_owned(),
-            state.policy_sets.values().map(|x| x.name.to_string()).collect(),
-        ),
+        ("policies".to_owned(), state.policy_sets.values().map(|x| x.name.to_string()).collect()),
     ])
 }
 
@@ -174,7 +171,10 @@ fn workloads(state: &State) -> Vec<String> {
 
 fn costs(state: &State, project: units::Id<units::kinds::Project>) -> Vec<String> {
     let lines = state.usage.lines_of(project).map(|(key, line)| {
-        format!("{} {} {} at {} = {}", key.month, key.per, line.quantity_base, key.price, line.amount)
+        format!(
+            "{} {} {} at {} = {}",
+            key.month, key.per, line.quantity_base, key.price, line.amount
+        )
     });
     let totals = state.usage.totals.get(&project).map(|t| {
         format!(

@@ -23,8 +23,9 @@ const BATCH_MAX: usize = 8;
 /// Rounds of the calm phase, each half a minute: the bound within which everything must end.
 const CALM_ROUNDS: u64 = 400;
 
-pub(crate) struct World {
-    pub(crate) platform: Platform,
+/// Everything of one run.
+struct World {
+    platform: Platform,
     config: Config,
     rng: Rng,
     faults: Rng,
@@ -44,17 +45,11 @@ pub(crate) struct World {
 /// # Errors
 /// [`Failure`] if an invariant is violated.
 pub fn run(seed: u64, config: Config) -> Result<Outcome, Box<Failure>> {
-    finished(seed, config).map(|world| world.outcome(seed))
-}
-
-/// Runs one seed and hands out the world as it ends, for golden logs.
-pub(crate) fn finished(seed: u64, config: Config) -> Result<World, Box<Failure>> {
-    let failure = |step, message, tail| {
-        Box::new(Failure { seed, step, steps: config.steps, message, tail })
-    };
+    let failure =
+        |step, message, tail| Box::new(Failure { seed, step, steps: config.steps, message, tail });
     let mut world = World::new(seed, config).map_err(|m| failure(0, m, String::new()))?;
     match world.live() {
-        Ok(()) => Ok(world),
+        Ok(()) => Ok(world.outcome(seed)),
         Err(message) => Err(failure(world.step, message, world.trace.tail())),
     }
 }
@@ -113,7 +108,7 @@ impl World {
             self.commit_in_batches(proposals)?;
         }
         let mut requests = Vec::new();
-        for _ in 0..self.rng.below(4) {
+        for _ in 0..self.rng.below(3) {
             requests.extend(self.clients.next(self.platform.state(), now)?);
         }
         if self.rng.chance(25) {

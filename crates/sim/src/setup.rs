@@ -45,13 +45,11 @@ fn tenants(_: &State, rng: &mut Rng) -> Result<Vec<Request>, String> {
 fn places(state: &State, rng: &mut Rng) -> Result<Vec<Request>, String> {
     let mut requests = Vec::new();
     for organisation in state.organisations.keys() {
-        let create =
-            project::Command::Create { organisation: *organisation, name: parse("main")? };
+        let create = project::Command::Create { organisation: *organisation, name: parse("main")? };
         requests.push(system(Command::Project(create)));
     }
     if let Some(organisation) = state.organisations.keys().next() {
-        let text =
-            policy::residency_policy(DataClass::Restricted, &[parse("FR")?, parse("SE")?]);
+        let text = policy::residency_policy(DataClass::Restricted, &[parse("FR")?, parse("SE")?]);
         let scope = Scope::Organisation(*organisation);
         let set = policy_set::Command::Set { scope, name: parse("residency0")?, text };
         requests.push(system(Command::PolicySet(set)));

@@ -1,5 +1,6 @@
 //! The seeds that every change must pass, the scenarios, the golden log, and what the harness owes.
 
+mod checkers;
 mod golden;
 mod scenarios;
 

@@ -20,11 +20,17 @@ use std::time::{Duration, Instant};
 
 use kernel::{Actor, Submission};
 use lab::Lab;
-use store::{Config, DataFolder, Handle, audit};
+use store::{Config, DataFolder, Handle, LogStore as _, SqliteStore, audit};
 
 const CALLERS: u8 = 64;
 
 fn main() {
+    // For a profiler: replays a folder that `KEEP` has kept, and does nothing else.
+    if let Some(dir) = std::env::var_os("REPLAY") {
+        replay(Path::new(&dir));
+        stages(Path::new(&dir));
+        return;
+    }
     let entries = number("ENTRIES", 100_000);
     let seconds = number("SECONDS", 5);
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -44,20 +50,12 @@ fn main() {
     copy(&dir, &cut);
     let size = folder.handle().size();
     drop(folder);
-    let (started, cpu) = (Instant::now(), cpu_time());
-    let again = DataFolder::open(&cut, Config::default()).unwrap();
-    let took = started.elapsed();
-    assert_eq!(again.report().folded, size);
-    println!(
-        "replay, verified           {:>12.0} entries/s of {size} (target 500000)",
-        rate(size, took)
-    );
-    println!(
-        "replay, processor time     {:>12.2} us per entry",
-        (cpu_time() - cpu).as_secs_f64() * 1e6 / rate(size, Duration::from_secs(1))
-    );
-    drop(again);
+    assert_eq!(replay(&cut), size);
+    stages(&cut);
     let cpu = cpu_time();
+    if let Some(keep) = std::env::var_os("KEEP") {
+        copy(&cut, Path::new(&keep));
+    }
     let report = audit::verify(&dir, &audit::Options::default()).unwrap();
     assert!(report.is_sound(), "{:?}", report.findings.first());
     let took = Duration::from_millis(report.took_ms);
@@ -72,6 +70,64 @@ fn main() {
     println!(
         "audit, processor time      {:>12.2} us per entry",
         (cpu_time() - cpu).as_secs_f64() * 1e6 / rate(size, Duration::from_secs(1))
+    );
+}
+
+/// Opens a folder that has no snapshot; answers how many entries were folded.
+fn replay(dir: &Path) -> u64 {
+    let (started, cpu) = (Instant::now(), cpu_time());
+    let config = Config { snapshot_every: u64::MAX, ..Config::default() };
+    let folder = DataFolder::open(dir, config).unwrap();
+    let (took, cpu) = (started.elapsed(), cpu_time() - cpu);
+    let size = folder.report().folded;
+    println!(
+        "replay, verified           {:>12.0} entries/s of {size} (target 500000)",
+        rate(size, took)
+    );
+    println!(
+        "replay, processor time     {:>12.2} us per entry",
+        cpu.as_secs_f64() * 1e6 / rate(size, Duration::from_secs(1))
+    );
+    // Abandoned without a shutdown: that would save a snapshot.
+    std::mem::forget(folder);
+    size
+}
+
+/// What a replay consists of, one stage after the other on one thread.
+fn stages(dir: &Path) {
+    let mut store = SqliteStore::open_reader(&dir.join("log.db")).unwrap();
+    let (mut size, mut bytes) = (0_u64, 0_usize);
+    let [mut read, mut hash, mut parse, mut fold] = [Duration::ZERO; 4];
+    let mut state = kernel::State::default();
+    let mut tree = ledger::Tree::new();
+    loop {
+        let started = Instant::now();
+        let rows = store.read(size, 1_024).unwrap();
+        read += started.elapsed();
+        let Some(last) = rows.last() else { break };
+        size = last.seq + 1;
+        bytes += rows.iter().map(|row| row.leaf.len()).sum::<usize>();
+        let started = Instant::now();
+        rows.iter().for_each(|row| {
+            tree.append(ledger::leaf_hash(&row.leaf));
+        });
+        hash += started.elapsed();
+        let started = Instant::now();
+        let entries: Vec<_> =
+            rows.iter().map(|row| kernel::Entry::from_leaf(&row.leaf).unwrap()).collect();
+        parse += started.elapsed();
+        let started = Instant::now();
+        entries.iter().for_each(|entry| state.apply(entry));
+        fold += started.elapsed();
+    }
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / rate(size, Duration::from_secs(1));
+    println!(
+        "stages, us per entry       read {:.2}, hash {:.2}, parse {:.2}, fold {:.2}; {} bytes per entry",
+        each(read),
+        each(hash),
+        each(parse),
+        each(fold),
+        bytes / usize::try_from(size).unwrap()
     );
 }
 

@@ -3,6 +3,7 @@
 //! from the newest sealed snapshot on. A log that does not fit its checkpoint is never repaired.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use ledger::{Checkpoint, Hash, SigningKey, Tree, leaf_hash};
 use crate::log_store::{Head, LogStore, Row, StoreError};
 use crate::seal::{self, Seal};
 
-/// Leaves per step of the pipeline.
-const CHUNK_ROWS: usize = 1_024;
+/// Leaves per step: few enough that a chunk, parsed and not, stays in a core's cache.
+const CHUNK_ROWS: usize = 128;
 
 /// Chunks between two stages: enough to keep both busy, small enough to bound memory.
 const CHUNKS_WAITING: usize = 4;
@@ -159,28 +160,22 @@ impl Fold {
         Self { state, tree: Tree::new(), seal, seal_mismatch: None, n_folded: 0 }
     }
 
-    /// One thread reads, the others hash and parse in turn, this one folds in order.
+    /// Workers take turns to read a chunk, hash and parse it; this thread folds in order. Rows are
+    /// freed by who has read them, which is much cheaper than handing them on.
     fn run(&mut self, store: &mut dyn LogStore, size: u64) -> Result<(), BootError> {
         let first_folded = self.state.size;
         let n_workers = thread::available_parallelism().map_or(1, |n| n.get().clamp(1, 4));
+        let source = Source::new(store, size, n_workers);
         thread::scope(|scope| {
-            let mut inputs = Vec::new();
-            let mut outputs = Vec::new();
-            for _ in 0..n_workers {
-                let (rows_in, rows) = sync_channel::<Vec<Row>>(CHUNKS_WAITING);
+            let mut outputs = Vec::with_capacity(n_workers);
+            for number in 0..n_workers {
                 let (parsed_in, parsed) = sync_channel::<Parsed>(CHUNKS_WAITING);
-                scope.spawn(move || parse_all(&rows, &parsed_in, first_folded));
-                inputs.push(rows_in);
+                let source = &source;
+                scope.spawn(move || source.work(number, first_folded, &parsed_in));
                 outputs.push(parsed);
             }
-            let reader = scope.spawn(move || read_all(store, &inputs, size));
-            let folded = self.take_all(&outputs);
-            // Closing the outputs ends workers and reader should the fold have stopped early.
-            drop(outputs);
-            let read = reader.join().unwrap_or_else(|_| {
-                Err(BootError::LogCorrupt { seq: size, reason: "the reader stopped".to_owned() })
-            });
-            folded.and(read)
+            // Dropping the outputs ends the workers should the fold stop early.
+            self.take_all(&outputs)
         })
     }
 
@@ -209,51 +204,90 @@ impl Fold {
     }
 }
 
-fn read_all(
-    store: &mut dyn LogStore,
-    workers: &[SyncSender<Vec<Row>>],
+/// The log as its readers share it: worker `i` of `n` reads every `n`-th chunk.
+struct Source<'a> {
+    reading: Mutex<Reading<'a>>,
+    turned: Condvar,
     size: u64,
-) -> Result<(), BootError> {
-    let mut next = 0_u64;
-    for worker in workers.iter().cycle() {
-        if next >= size {
-            break;
+    n_workers: usize,
+}
+
+struct Reading<'a> {
+    store: &'a mut dyn LogStore,
+    next_seq: u64,
+    turn: usize,
+    ended: bool,
+}
+
+impl<'a> Source<'a> {
+    fn new(store: &'a mut dyn LogStore, size: u64, n_workers: usize) -> Self {
+        let reading = Mutex::new(Reading { store, next_seq: 0, turn: 0, ended: false });
+        Self { reading, turned: Condvar::new(), size, n_workers }
+    }
+
+    /// Reads, parses and hands on chunks until the log ends, fails, or nobody takes them.
+    fn work(&self, number: usize, first_folded: u64, parsed: &SyncSender<Parsed>) {
+        while let Some(rows) = self.next(number).transpose() {
+            let chunk = rows.and_then(|rows| parse_all(&rows, first_folded));
+            let is_over = chunk.is_err();
+            if parsed.send(chunk).is_err() || is_over {
+                break;
+            }
         }
-        let left = usize::try_from(size.saturating_sub(next)).unwrap_or(usize::MAX);
-        let rows = store.read(next, CHUNK_ROWS.min(left))?;
+        // The others must not wait for a turn that never comes.
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.turned.notify_all();
+    }
+
+    fn next(&self, number: usize) -> Result<Option<Vec<Row>>, BootError> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        while reading.turn != number && !reading.ended {
+            reading = self.turned.wait(reading).unwrap_or_else(PoisonError::into_inner);
+        }
+        if reading.ended || reading.next_seq >= self.size {
+            return Ok(None);
+        }
+        let rows = reading.read(self.size)?;
+        reading.turn = number.saturating_add(1).checked_rem(self.n_workers).unwrap_or(0);
+        self.turned.notify_all();
+        Ok(Some(rows))
+    }
+}
+
+impl Reading<'_> {
+    fn read(&mut self, size: u64) -> Result<Vec<Row>, BootError> {
+        let left = usize::try_from(size.saturating_sub(self.next_seq)).unwrap_or(usize::MAX);
+        let rows = self.store.read(self.next_seq, CHUNK_ROWS.min(left))?;
+        let corrupt = |seq, reason| Err(BootError::LogCorrupt { seq, reason });
         if rows.is_empty() {
             let reason = format!("the log ends here, but {size} entries are due");
-            return Err(BootError::LogCorrupt { seq: next, reason });
+            return corrupt(self.next_seq, reason);
         }
         for row in &rows {
-            if row.seq != next {
-                let reason = format!("entry {} follows where {next} is due", row.seq);
-                return Err(BootError::LogCorrupt { seq: next, reason });
+            if row.seq != self.next_seq {
+                let reason = format!("entry {} follows where {} is due", row.seq, self.next_seq);
+                return corrupt(self.next_seq, reason);
             }
-            next = next.saturating_add(1);
+            self.next_seq = self.next_seq.saturating_add(1);
         }
-        if worker.send(rows).is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn parse_all(rows: &Receiver<Vec<Row>>, parsed: &SyncSender<Parsed>, first_folded: u64) {
-    while let Ok(chunk) = rows.recv() {
-        let result = chunk.iter().map(|row| parse(row, first_folded)).collect::<Parsed>();
-        if parsed.send(result).is_err() {
-            return;
-        }
+        Ok(rows)
     }
 }
 
-fn parse(row: &Row, first_folded: u64) -> Result<(Hash, Option<Entry>), BootError> {
-    let hash = leaf_hash(&row.leaf);
-    if row.seq < first_folded {
-        return Ok((hash, None));
+fn parse_all(rows: &[Row], first_folded: u64) -> Parsed {
+    let mut parsed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let hash = leaf_hash(&row.leaf);
+        let entry = if row.seq < first_folded {
+            None
+        } else {
+            let corrupt = |error: kernel::EntryError| BootError::LogCorrupt {
+                seq: row.seq,
+                reason: error.to_string(),
+            };
+            Some(Entry::from_leaf(&row.leaf).map_err(corrupt)?)
+        };
+        parsed.push((hash, entry));
     }
-    let entry = Entry::from_leaf(&row.leaf)
-        .map_err(|error| BootError::LogCorrupt { seq: row.seq, reason: error.to_string() })?;
-    Ok((hash, Some(entry)))
+    Ok(parsed)
 }

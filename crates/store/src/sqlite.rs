@@ -37,6 +37,9 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// The largest snapshot, below SQLite's limit on one value (10^9 bytes).
 const SNAPSHOT_BYTES_MAX: usize = 900_000_000;
 
+/// Rows for which room is made at once when reading.
+const CAPACITY_MAX: usize = 1_024;
+
 /// A connection to the log.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -139,7 +142,7 @@ impl LogStore for SqliteStore {
             let sql = "SELECT seq, at, kind, subject, leaf FROM log WHERE seq >= ?1 ORDER BY seq";
             let mut statement = connection.prepare(sql)?;
             let mut found = statement.query([from])?;
-            let mut rows = Vec::new();
+            let mut rows = Vec::with_capacity(limit.min(CAPACITY_MAX));
             let mut bytes = 0_usize;
             while rows.len() < limit
                 && bytes < READ_BYTES_MAX

@@ -26,7 +26,9 @@ pub use id::{Id, IdKind, ParseIdError, kinds};
 pub use money::{Amount, MicroEuro, Price, PriceUnit, Rated, rate};
 pub use name::{Name, ParseNameError};
 pub use place::{Country, DataClass, ParsePlaceError};
-pub use quantity::{Bytes, GpuCount, MilliCpu, MilliGram, MilliJoule, MilliWatt, Tokens};
+pub use quantity::{
+    Bytes, GpuCount, MicroGram, MilliCpu, MilliGram, MilliJoule, MilliWatt, Tokens,
+};
 pub use time::{DurationMicros, ParseDurationError, UnixMicros};
 
 #[cfg(test)]

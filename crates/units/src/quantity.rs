@@ -77,6 +77,8 @@ newtype! {
     MilliJoule(u64) = "mJ";
     /// Mass of emitted carbon dioxide equivalent in milligrams.
     MilliGram(u64) = "mgCO2e";
+    /// The same in micrograms: what a sample of a few joules emits is not zero.
+    MicroGram(u64) = "ugCO2e";
     /// Language-model tokens.
     Tokens(u64) = "tokens";
 }
@@ -88,16 +90,28 @@ impl MilliJoule {
     /// Kilowatt-hours with six decimals, for people.
     #[must_use]
     pub fn kwh_text(self) -> String {
-        let micro = u128::from(self.0).saturating_mul(1_000_000) / u128::from(Self::PER_KWH);
-        format!("{}.{:06} kWh", micro / 1_000_000, micro % 1_000_000)
+        let micro =
+            u128::from(self.0).saturating_mul(1_000_000).div_euclid(u128::from(Self::PER_KWH));
+        format!("{}.{:06} kWh", micro.div_euclid(1_000_000), micro.rem_euclid(1_000_000))
     }
 
-    /// Emissions at an intensity in grams per kilowatt-hour, rounded down to a milligram.
+    /// Emissions at an intensity in grams per kilowatt-hour, rounded down to a microgram.
     #[must_use]
-    pub fn carbon(self, grams_per_kwh: u32) -> MilliGram {
-        let mg = u128::from(self.0).saturating_mul(u128::from(grams_per_kwh)).saturating_mul(1_000)
-            / u128::from(Self::PER_KWH);
-        MilliGram(u64::try_from(mg).unwrap_or(u64::MAX))
+    pub fn carbon(self, grams_per_kwh: u32) -> MicroGram {
+        // 1 g/kWh is 10⁶ µg per 3.6·10⁹ mJ, that is 1 µg per 3,600 mJ.
+        let product = u128::from(self.0).saturating_mul(u128::from(grams_per_kwh));
+        MicroGram(
+            u64::try_from(product.saturating_mul(1_000_000).div_euclid(u128::from(Self::PER_KWH)))
+                .unwrap_or(u64::MAX),
+        )
+    }
+}
+
+impl MicroGram {
+    /// In milligrams, to the nearest one.
+    #[must_use]
+    pub const fn milligrams(self) -> MilliGram {
+        MilliGram(self.0.saturating_add(500).div_euclid(1_000))
     }
 }
 

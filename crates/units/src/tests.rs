@@ -1,4 +1,5 @@
 //! Checks of text forms, rounding and limits.
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
 use proptest::prelude::*;
 
@@ -75,7 +76,12 @@ fn names_cannot_climb() {
 #[test]
 fn energy_text_and_carbon() {
     assert_eq!(MilliJoule(MilliJoule::PER_KWH).kwh_text(), "1.000000 kWh");
-    assert_eq!(MilliJoule(MilliJoule::PER_KWH).carbon(20), MilliGram(20_000));
+    assert_eq!(MilliJoule(MilliJoule::PER_KWH).carbon(20).milligrams(), MilliGram(20_000));
+    assert_eq!(
+        MilliJoule(60_000).carbon(20),
+        MicroGram(333),
+        "a sample of a few seconds is not lost"
+    );
     assert_eq!(MilliWatt(1_000).for_micros(3_600_000_000), MilliJoule(3_600_000));
 }
 

@@ -5,6 +5,7 @@ use api::{
     client::Options,
     endpoint::Nothing,
     nouns::{
+        artefact::{DigestPath, ManifestFile, ManifestGet},
         common::{IdPath, ProjectNamedQuery},
         model::ModelList,
         model_endpoint::{EndpointCreate, EndpointGet, ModelEndpoint, ModelEndpointNew},
@@ -142,7 +143,7 @@ impl Stage {
     pub(super) fn show_model(&mut self, training: &Training) -> anyhow::Result<()> {
         self.voice.step("the registry: content, signature, lineage");
         let version = self.model_version(training)?;
-        ensure!(version.signature.is_some(), "the model version is not signed");
+        self.check_signature(&version)?;
         self.voice.line(&format!(
             "model://{} = {} files, {} bytes, {}",
             version.reference,
@@ -154,11 +155,23 @@ impl Stage {
         let dataset = lineage.dataset.as_ref().context("the lineage names no dataset")?;
         let program = lineage.software.clone().unwrap_or_default();
         self.voice.line(&format!(
-            "signed (OpenSSF model signing, P-256); from dataset://{dataset}, {}, {}",
+            "OpenSSF model signature verified; from dataset://{dataset}, {}, {}",
             training.workload,
             program.chars().take(36).collect::<String>()
         ));
         Ok(())
+    }
+
+    /// Checks the model's signature against its files, as anyone can who has the public key.
+    fn check_signature(&self, version: &ModelVersion) -> anyhow::Result<()> {
+        let bundle = version.signature.as_ref().context("the model version is not signed")?;
+        let path = DigestPath { digest: version.manifest };
+        let manifest = self.client.get::<ManifestGet>(&path, &Nothing {})?;
+        let signed =
+            |file: ManifestFile| server::SignedFile { path: file.path, digest: file.digest };
+        let files: Vec<server::SignedFile> = manifest.files.into_iter().map(signed).collect();
+        let public_key = server::model_public_key(self.process.data())?;
+        server::verify_model(bundle, &public_key, &files).context("the model's signature")
     }
 
     /// Deploys the model behind a public name.
@@ -193,7 +206,7 @@ fn summary(line: &Map<String, Value>) -> String {
         "step {}, loss {:.3}, {:.0} tokens/s",
         number(line, "step"),
         float("loss"),
-        float("tokens_per_s")
+        float("tokens_per_second")
     )
 }
 

@@ -6,6 +6,7 @@
 
 mod dataset;
 mod eval;
+mod logits;
 mod serve;
 mod train;
 
@@ -22,6 +23,7 @@ pub(crate) enum Verb {
     Dataset(dataset::DatasetArgs),
     Train(Box<train::TrainArgs>),
     Eval(eval::EvalArgs),
+    Logits(logits::LogitsArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -31,6 +33,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Dataset(args) => dataset::run(&args, session).map(|()| Exit::Ok),
         Verb::Train(args) => train::run(*args, session),
         Verb::Eval(args) => eval::run(args, session).map(|()| Exit::Ok),
+        Verb::Logits(args) => logits::run(&args).map(|()| Exit::Ok),
         Verb::Serve(args) => serve::run(args).map(|()| Exit::Ok),
     }
 }

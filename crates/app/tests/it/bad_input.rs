@@ -66,7 +66,10 @@ fn two_platforms_on_one_folder_exclude_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"), folder.path());
     refused(&up(&folder.path().join("data"), "127.0.0.1:0"), &["another `cocarde up`", "pid"]);
-    assert!(raw(&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").contains("200"));
+    assert!(
+        raw(&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .contains("200")
+    );
 }
 
 #[test]
@@ -151,5 +154,8 @@ fn bad_requests_get_problem_documents() {
     assert!(matches!(status(&post(&server, organisations, &token, &deep)), "400" | "422"));
     let chat = post(&server, "/v1/chat/completions", &token, "{\"model\":");
     assert!(status(&chat) == "400" && chat.contains("\"error\""), "{chat}");
-    assert!(raw(&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").contains("200"));
+    assert!(
+        raw(&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .contains("200")
+    );
 }

@@ -39,7 +39,12 @@ fn next(seed: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn load(client: &Client, round: u64, caller: u64, stop: &AtomicBool) -> Vec<(Id<kinds::Dataset>, DatasetNew)> {
+fn load(
+    client: &Client,
+    round: u64,
+    caller: u64,
+    stop: &AtomicBool,
+) -> Vec<(Id<kinds::Dataset>, DatasetNew)> {
     let mut acknowledged = Vec::new();
     for number in 0_u32.. {
         if stop.load(Ordering::Relaxed) {
@@ -99,7 +104,8 @@ fn nothing_acknowledged_is_lost_over_seeded_kills() {
         let client = server.client();
         for (id, new) in &acknowledged {
             let found = client.get::<DatasetGet>(&IdPath { id: *id }, &Nothing {});
-            let found = found.unwrap_or_else(|error| panic!("round {round}: {id} is lost: {error}"));
+            let found =
+                found.unwrap_or_else(|error| panic!("round {round}: {id} is lost: {error}"));
             assert_eq!(found.name, new.name, "round {round}");
         }
         // A repeated command answers as the first one did, also over the restart.
@@ -116,5 +122,8 @@ fn nothing_acknowledged_is_lost_over_seeded_kills() {
     let report = store::audit::verify(&data, &store::audit::Options::default()).unwrap();
     assert!(report.is_sound(), "{:?}", report.findings);
     assert_eq!(store::audit::replay(&data).unwrap().state_hash, report.state_hash);
-    println!("{n_kills} kills, {n_acknowledged} acknowledged commands, all present; {} entries", report.entries);
+    println!(
+        "{n_kills} kills, {n_acknowledged} acknowledged commands, all present; {} entries",
+        report.entries
+    );
 }

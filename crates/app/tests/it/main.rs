@@ -1,9 +1,6 @@
 //! The real binary: help, mistakes, exit codes, settings, examples. One process for each check, a
 //! home folder of its own for each test, no network but refused loopback ports.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests: a wrong assumption must end the test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a wrong assumption must end the test")]
 
 mod bad_input;
 mod crash;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use units::{
-    Id, MicroEuro, MilliGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds, rate,
+    Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds, rate,
 };
 
 use super::Charge;
@@ -39,7 +39,8 @@ pub struct Totals {
     /// Modelled energy.
     pub energy_modelled: MilliJoule,
     /// Emissions.
-    pub carbon: MilliGram,
+    #[serde(rename = "carbon_ug")]
+    pub carbon: MicroGram,
     /// Sources of the energy figures, each once.
     pub energy_sources: Vec<String>,
     /// Sources of the carbon intensities, each once.

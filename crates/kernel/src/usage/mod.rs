@@ -12,7 +12,7 @@ pub(crate) use decide::{charge, decide, metered};
 pub use ledger::{Ledger, Line, LineKey, Totals};
 
 use serde::{Deserialize, Serialize};
-use units::{Id, MicroEuro, MilliGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds};
+use units::{Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds};
 
 use crate::Subject;
 
@@ -41,7 +41,8 @@ pub struct Energy {
     /// Energy at the node.
     pub energy: MilliJoule,
     /// Emissions at the site's intensity, facility overhead (PUE) included.
-    pub carbon: MilliGram,
+    #[serde(rename = "carbon_ug")]
+    pub carbon: MicroGram,
     /// True if a meter was read, false for a model.
     pub measured: bool,
     /// The meter or the model with its constants.

@@ -54,7 +54,7 @@ pub(crate) fn costs(state: &State, project: Id<kinds::Project>, by: CostBy) -> C
         energy_mj: totals.energy_measured.saturating_add(totals.energy_modelled),
         energy_basis: energy_basis(&totals),
         energy_source: energy_source(&totals),
-        carbon_mg: totals.carbon,
+        carbon_mg: totals.carbon.milligrams(),
         carbon_source,
         as_of: as_of(state),
     }

@@ -78,7 +78,8 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
     Spec {
         name: new.name.clone(),
         kind: Kind::Service,
-        script: SERVE_SCRIPT.to_owned(),
+        // A name holds no character that a shell would read.
+        script: format!("{SERVE_SCRIPT} --name {}", new.name),
         image: None,
         environment: BTreeMap::new(),
         nodes_min: 1,

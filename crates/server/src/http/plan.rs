@@ -164,5 +164,5 @@ impl Hour {
 fn emissions(site: &site::Site, energy: MilliJoule) -> MilliGram {
     let facility = u128::from(energy.0).saturating_mul(u128::from(site.config.pue_milli)) / 1_000;
     let facility = MilliJoule(u64::try_from(facility).unwrap_or(u64::MAX));
-    facility.carbon(site.config.carbon_g_per_kwh)
+    facility.carbon(site.config.carbon_g_per_kwh).milligrams()
 }

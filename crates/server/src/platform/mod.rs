@@ -29,7 +29,7 @@ use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
 pub use directory::{CallRefused, CallRoute, CallableModel};
 pub use open::{OpenError, PlatformConfig, model_public_key};
-pub use signature::ModelSigner;
+pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
 
 /// Delivers what a gateway has counted and not yet handed over.

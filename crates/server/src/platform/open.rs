@@ -69,7 +69,7 @@ impl Platform {
             // Without listeners there is nobody to tell.
             let _ = tell.send(size);
         }));
-        handle.on_end(Box::new(|failure| {
+        handle.on_end(Box::new(|failure: Option<&str>| {
             if let Some(reason) = failure {
                 // A dead process replays; a platform without its log would only pretend.
                 tracing::error!(reason, "the log has stopped: this process ends");

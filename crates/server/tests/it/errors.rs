@@ -172,7 +172,8 @@ async fn refusals_say_what_to_do() {
         let problem = answer.json();
         assert_eq!(problem["instance"], answer.header("x-request-id"), "{name}");
         assert_eq!(problem["status"], answer.status, "{name}");
-        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        // A file with a NUL character would not be a text to compare.
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().replace('\0', "\\0");
         writeln!(out, "{name}: {} {}: {}", answer.status, text("code"), text("detail")).unwrap();
         for error in problem["errors"].as_array().into_iter().flatten() {
             writeln!(out, "    at {}: {}", error["pointer"], error["message"]).unwrap();

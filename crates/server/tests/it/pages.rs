@@ -37,8 +37,9 @@ fn stable(line: &str) -> String {
         let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let is_date = bare.starts_with("20") && bare.matches('-').count() == 2;
         let is_clock = bare.len() == 8 && bare.matches(':').count() == 2;
-        let is_root = bare.len() >= 42 && !bare.contains('/');
-        match (is_date, is_clock, is_root || word.len() == 44 && word.ends_with('=')) {
+        let hash = word.trim_end_matches('|');
+        let is_root = hash.len() == 44 && hash.ends_with('=');
+        match (is_date, is_clock, is_root) {
             (true, ..) => "DATE".to_owned(),
             (_, true, _) => "TIME".to_owned(),
             (.., true) => "ROOT".to_owned(),

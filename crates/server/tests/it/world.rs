@@ -185,8 +185,8 @@ fn id(value: &Value) -> String {
 /// A tenant `name` with a project `name/lab` and one of everything.
 pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let project = format!("{name}/lab");
-    let mut tenant = Tenant::default();
-    tenant.organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
+    let organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
+    let mut tenant = Tenant { organisation, ..Tenant::default() };
     let new = json!({ "organisation": name, "name": "lab" });
     tenant.project = id(&world.make("/api/v1/projects", new).await);
     let new = json!({ "project": project, "name": "q1", "limit": "10 EUR" });

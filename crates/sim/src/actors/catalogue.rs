@@ -143,7 +143,7 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
         stop_signal: "TERM".to_owned(),
         grace: DurationMicros::from_secs(rng.between(1, 30)),
         time_limit: rng.chance(20).then(|| DurationMicros::from_secs(60)),
-        budget: rng.chance(15).then(|| MicroEuro(20_000)),
+        budget: rng.chance(15).then_some(MicroEuro(20_000)),
         retries_max: rng.between_u32(0, 3),
         retry_on: RetryOn { failure: rng.chance(60), node_failure: rng.chance(50) },
         residency_countries: None,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Policies in one run: each costs a compilation at every replay.
-const POLICIES_MAX: u64 = 2;
+const POLICIES_MAX: u64 = 1;
 
 /// All clients together.
 #[derive(Debug)]
@@ -98,9 +98,9 @@ impl Clients {
     fn command(&mut self, state: &State, now: UnixMicros) -> Result<Command, String> {
         let rng = &mut self.rng;
         Ok(match rng.below(100) {
-            0..=1 => Command::Organisation(organisation::Command::Create {
-                name: name(rng, "org", 2)?,
-            }),
+            0..=1 => {
+                Command::Organisation(organisation::Command::Create { name: name(rng, "org", 2)? })
+            }
             2..=4 => Command::Project(project::Command::Create {
                 organisation: any(rng, &state.organisations).unwrap_or(nobody()),
                 name: name(rng, "project", 2)?,
@@ -171,9 +171,7 @@ fn key_command(rng: &mut Rng, state: &State, now: UnixMicros) -> Result<Command,
         scope,
         role,
         secret_hash: rng.digest(),
-        expires_at: rng
-            .chance(20)
-            .then(|| now.plus(units::DurationMicros::from_secs(3_600))),
+        expires_at: rng.chance(20).then(|| now.plus(units::DurationMicros::from_secs(3_600))),
     }))
 }
 

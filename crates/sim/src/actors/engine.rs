@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use kernel::{
-    Actor, Command, Goal, State, desired, node, usage::Counters,
+    Actor, Command, Goal, State, desired, node,
+    usage::Counters,
     workload::{self, Kind, RankStatus},
 };
 use units::{Id, MilliJoule, UnixMicros, kinds};
@@ -76,9 +77,8 @@ impl Engine {
         }
         let mut reports = Vec::new();
         let wanted = desired(state, self.node);
-        self.processes.retain(|slot, _| {
-            wanted.iter().any(|w| (w.workload.id, w.attempt, w.rank) == *slot)
-        });
+        self.processes
+            .retain(|slot, _| wanted.iter().any(|w| (w.workload.id, w.attempt, w.rank) == *slot));
         for process in wanted {
             let slot = (process.workload.id, process.attempt, process.rank);
             let known = usize::try_from(process.rank).ok();
@@ -146,8 +146,7 @@ fn advance(process: &mut Process, workload: &workload::Workload, goal: Goal, now
     process.seen = until;
     let cores_milli = workload.spec.per_node.cpu.0;
     let used = &mut process.used;
-    used.cpu_micros =
-        used.cpu_micros.saturating_add(micros.saturating_mul(cores_milli) / 1_000);
+    used.cpu_micros = used.cpu_micros.saturating_add(micros.saturating_mul(cores_milli) / 1_000);
     let gpus = u64::from(workload.spec.per_node.gpus.0);
     used.gpu_micros = used.gpu_micros.saturating_add(micros.saturating_mul(gpus));
     // 12 W for a core: 12 mJ for each millisecond of processor time.

@@ -2,8 +2,8 @@
 //! the nodes directly, without the scheduler.
 
 use kernel::{
-    State,
-    budget, node::{Node, Status},
+    State, budget,
+    node::{Node, Status},
     policy_set,
     workload::{Workload, question},
 };

@@ -35,7 +35,8 @@ impl Checkers {
         for leaf in platform.log().leaves().iter().skip(self.seen) {
             let seq = u64::try_from(self.seen).unwrap_or(u64::MAX);
             let entry = Entry::from_leaf(leaf).map_err(|error| format!("leaf {seq}: {error}"))?;
-            let named = |message: String| format!("entry {seq} ({}): {message}", entry.event.kind());
+            let named =
+                |message: String| format!("entry {seq} ({}): {message}", entry.event.kind());
             self.history.entry(&entry).map_err(named)?;
             self.money.entry(&entry).map_err(named)?;
             self.acknowledged.entry(seq, &entry).map_err(named)?;

@@ -243,8 +243,7 @@ fn add(
     };
     let mut entries = Vec::new();
     for event in events {
-        let entry =
-            Entry { at: ctx.now, actor: ctx.actor, idempotency: idempotency.take(), event };
+        let entry = Entry { at: ctx.now, actor: ctx.actor, idempotency: idempotency.take(), event };
         match entry.to_leaf() {
             Ok(leaf) => entries.push((entry, leaf)),
             Err(kernel::EntryError::TooLarge { bytes, limit }) => {

@@ -30,8 +30,15 @@ pub(super) fn command(
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
-        "model" | "model-version" => one_model(state, verb, args)?,
+        "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
         "key" => new_key(state, args)?,
+        "key-revoke" => {
+            let name: String = args.word("a key")?;
+            let found = state.keys.values().find(|key| key.name.as_str() == name);
+            let id = found.map(|key| key.id).ok_or_else(|| format!("no key `{name}`"))?;
+            Command::Key(key::Command::Revoke { id })
+        }
+        "site-carbon" => site_carbon(state, args)?,
         _ => return work::command(state, verb, args),
     }))
 }
@@ -64,6 +71,14 @@ fn new_site(args: &mut Args<'_>) -> Result<Command, String> {
         power_cap_w: None,
     };
     Ok(Command::Site(site::Command::Create { name, config }))
+}
+
+fn site_carbon(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let id = names::site(state, &args.word::<String>("a site")?)?;
+    let known = state.sites.get(&id).ok_or("the site does not exist")?;
+    let carbon_g_per_kwh = args.word("grams per kilowatt-hour")?;
+    let config = site::Config { carbon_g_per_kwh, ..known.config.clone() };
+    Ok(Command::Site(site::Command::Update { id, config }))
 }
 
 fn new_node(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
@@ -171,6 +186,17 @@ fn one_model(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, 
         return Ok(Command::Model(model::Command::Create { project, name }));
     }
     let id = state.model_by_name(project, &name);
+    if verb == "evaluate" {
+        return Ok(Command::Model(model::Command::RecordEvaluation {
+            id: id.ok_or_else(|| format!("model `{name}` does not exist"))?,
+            version: args.option("version", 1)?,
+            metric: "exact_match".to_owned(),
+            correct: args.option("correct", 9)?,
+            total: args.option("total", 10)?,
+            workload: None,
+            dataset: None,
+        }));
+    }
     let source: Option<String> = args.maybe("from")?;
     let source = source.map(|name| names::workload(state, &name)).transpose()?;
     Ok(Command::Model(model::Command::AddVersion(model::AddVersion {
@@ -196,4 +222,3 @@ fn new_key(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     let expires_at = None;
     Ok(Command::Key(key::Command::Create { name, scope, role, secret_hash, expires_at }))
 }
-

@@ -18,6 +18,8 @@ mod world;
 
 use std::path::Path;
 
+use crate::platform::Platform;
+
 /// A file that cannot be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {message}")]
@@ -39,6 +41,11 @@ const LINES_MAX: usize = 2_000;
 /// [`Error`] for a command that does not exist or is written wrongly. A command that the platform
 /// refuses is no error: the refusal is its transcript.
 pub fn run_text(file: &str, text: &str) -> Result<String, Error> {
+    play(file, text).map(|(_, result)| result)
+}
+
+/// Runs a text and keeps the platform as it ends, too.
+pub(crate) fn play(file: &str, text: &str) -> Result<(Platform, String), Error> {
     let at = |line, message| Error { file: file.to_owned(), line, message };
     if text.lines().count() > LINES_MAX {
         return Err(at(0, format!("has more than {LINES_MAX} lines: split it")));
@@ -61,7 +68,7 @@ pub fn run_text(file: &str, text: &str) -> Result<String, Error> {
             result.push('\n');
         }
     }
-    Ok(result)
+    Ok((world.into_platform(), result))
 }
 
 /// Runs a file; the answer is the text as it should be, to be compared or written back.

@@ -73,10 +73,7 @@ pub(super) fn cost(state: &State, project: Id<kinds::Project>) -> Vec<String> {
         .collect();
     for budget in state.budgets_of(project) {
         let end = if budget.exhausted { ", used up" } else { "" };
-        lines.push(format!(
-            "budget {}: {} of {}{end}",
-            budget.name, budget.spent, budget.limit
-        ));
+        lines.push(format!("budget {}: {} of {}{end}", budget.name, budget.spent, budget.limit));
     }
     if let Some(totals) = state.usage.totals.get(&project) {
         lines.push(format!(

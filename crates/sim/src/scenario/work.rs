@@ -7,9 +7,7 @@ use kernel::{
     Command, State, endpoint, model, node, usage,
     workload::{self, Kind, RankStatus},
 };
-use units::{
-    DataClass, DurationMicros, GpuCount, Id, MilliJoule, Name, Tokens, UnixMicros, kinds,
-};
+use units::{DataClass, DurationMicros, GpuCount, Id, MilliJoule, Name, Tokens, UnixMicros, kinds};
 
 use super::{args::Args, names};
 
@@ -28,6 +26,11 @@ pub(super) fn command(
         "stop" => {
             let id = names::workload(state, &args.word::<String>("a workload")?)?;
             Command::Workload(workload::Command::Stop { id })
+        }
+        "fail-outputs" => {
+            let id = names::workload(state, &args.word::<String>("a workload")?)?;
+            let message = "its output folder is empty".to_owned();
+            Command::Workload(workload::Command::FailOutputs { id, message })
         }
         "place" => place(state, args)?,
         "report" => report(state, args)?,
@@ -122,7 +125,9 @@ fn report(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
         "signalled" => {
             RankStatus::Exited { code: None, signal: Some(args.word("a number")?), reason: None }
         }
-        other => return Err(format!("`{other}` is not running, ready, unready, exited, signalled")),
+        other => {
+            return Err(format!("`{other}` is not running, ready, unready, exited, signalled"));
+        }
     };
     let cpu = args.duration("cpu")?;
     let current = state.workloads.get(&id).map_or(0, |w| w.n_attempts);

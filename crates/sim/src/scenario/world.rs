@@ -35,8 +35,16 @@ impl World {
         Ok(Self { platform, checkers, fault: Fault::None, last: None, n_keys: 0 })
     }
 
+    /// The platform as it ends.
+    pub(super) fn into_platform(self) -> Platform {
+        self.platform
+    }
+
     /// Runs one line.
     pub(super) fn run(&mut self, line: &str) -> Result<Vec<String>, String> {
+        // A millisecond per line keeps ids, and with them every order, that of the file.
+        let tick = DurationMicros(1_000);
+        self.platform.set_clock(self.platform.clock().plus(tick));
         let mut args = Args::new(line);
         let verb: String = args.word("a command")?;
         if let Some(lines) = self.look(&verb, &mut args)? {
@@ -82,11 +90,7 @@ impl World {
     }
 
     /// Time, the scheduler, repetitions and failures.
-    fn disturb(
-        &mut self,
-        verb: &str,
-        args: &mut Args<'_>,
-    ) -> Result<Option<Vec<String>>, String> {
+    fn disturb(&mut self, verb: &str, args: &mut Args<'_>) -> Result<Option<Vec<String>>, String> {
         match verb {
             "advance" => {
                 let by: DurationMicros = args.word("a duration")?;

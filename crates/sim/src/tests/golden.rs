@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 
 use super::{asked, fixtures};
 use crate::{
-    Config,
     golden::{KINDS, Views, views},
-    harness,
+    scenario::play,
 };
 
-/// The seed and length that made the golden log: together they show every kind of event.
-const SEED: u64 = 1;
-const STEPS: u64 = 40;
+/// The scenario that made the golden log; it shows every kind of event.
+const SCENARIO: &str = "scenarios/11-every-event.txt";
 
-fn stored_leaves() -> Vec<Vec<u8>> {
+pub(super) fn stored_leaves() -> Vec<Vec<u8>> {
     let text = std::fs::read_to_string(fixtures("logs/v1").join("leaves.jsonl")).unwrap();
     text.lines().map(|line| line.as_bytes().to_vec()).collect()
 }
@@ -21,8 +19,9 @@ fn stored_leaves() -> Vec<Vec<u8>> {
 /// Writes the log anew. Only for a log of a version that was never released: the golden log of a
 /// release is never changed.
 fn update() {
-    let world = harness::finished(SEED, Config::all_faults(STEPS)).unwrap_or_else(|f| panic!("{f}"));
-    let leaves = world.platform.log().leaves();
+    let scenario = std::fs::read_to_string(fixtures(SCENARIO)).unwrap();
+    let (platform, _) = play(SCENARIO, &scenario).unwrap();
+    let leaves = platform.log().leaves();
     let mut text = Vec::new();
     for leaf in leaves {
         text.extend_from_slice(leaf);
@@ -65,7 +64,8 @@ fn the_list_of_kinds_is_that_of_the_kernel() {
     for noun in std::fs::read_dir(source).unwrap().map(|entry| entry.unwrap().path()) {
         for file in ["mod.rs", "event.rs"] {
             let text = std::fs::read_to_string(noun.join(file)).unwrap_or_default();
-            let arms = text.lines().filter(|l| l.trim().starts_with("Self::") && l.contains("=> \""));
+            let arms =
+                text.lines().filter(|l| l.trim().starts_with("Self::") && l.contains("=> \""));
             let kinds = arms.filter_map(|line| line.split('"').nth(1));
             found.extend(kinds.filter(|kind| kind.contains('.')).map(ToOwned::to_owned));
         }

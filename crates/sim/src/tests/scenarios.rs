@@ -7,7 +7,8 @@ use crate::scenario::{run_file, run_text};
 fn every_scenario_gives_its_transcript() {
     let folder = fixtures("scenarios");
     let listed = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = listed.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
+    let mut files: Vec<_> =
+        listed.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
     files.sort();
     assert!(files.len() >= 8, "{} scenarios in {}", files.len(), folder.display());
     let mut wrong = Vec::new();

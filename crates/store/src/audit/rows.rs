@@ -18,8 +18,8 @@ use crate::log_store::StoreError;
 use crate::seal;
 use crate::sqlite::{failed, unsigned};
 
-/// Rows handed on at a time, and chunks that may wait.
-const CHUNK_ROWS: usize = 1_024;
+/// Rows handed on at a time (few enough to stay in a core's cache), and chunks that may wait.
+const CHUNK_ROWS: usize = 128;
 const CHUNKS_WAITING: usize = 4;
 
 /// Findings of one kind that are listed.
