@@ -88,9 +88,7 @@ impl State {
 
     /// The indices are what a rebuild would give.
     fn check_index(&self, broken: &mut Vec<String>) {
-        let mut rebuilt = self.clone();
-        rebuilt.rebuild_index();
-        let (kept, fresh) = (&self.index, &rebuilt.index);
+        let (kept, fresh) = (&self.index, &self.fresh_index());
         let same = kept.organisation_names == fresh.organisation_names
             && kept.project_names == fresh.project_names
             && kept.key_hashes == fresh.key_hashes

@@ -32,8 +32,8 @@ pub const ENDPOINTS_MAX: usize = 100_000;
 pub const REPLICAS_MAX: u32 = 64;
 /// Workloads that have not ended.
 pub const ACTIVE_WORKLOADS_MAX: usize = 1_000_000;
-/// Nodes of one gang.
-pub const GANG_NODES_MAX: u32 = 20_000;
+/// Nodes of one gang: a placement names each in one entry of at most [`ENTRY_BYTES_MAX`].
+pub const GANG_NODES_MAX: u32 = 1_500;
 /// Bytes of a workload's script.
 pub const SCRIPT_BYTES_MAX: usize = 16 * 1024;
 /// Variables of a workload's environment.

@@ -168,8 +168,8 @@ impl State {
         Digest(Sha256::digest(&bytes).into())
     }
 
-    pub(crate) fn rebuild_index(&mut self) {
-        self.memory.rebuild();
+    /// The indices as the rest of the state gives them; compiled policies are left out.
+    pub(crate) fn fresh_index(&self) -> Index {
         let mut index = Index::default();
         for (id, x) in &self.organisations {
             index.organisation_names.insert(x.name.clone(), *id);
@@ -197,7 +197,12 @@ impl State {
         for workload in self.workloads.values() {
             workload::index_into(&mut index, workload);
         }
-        self.index = index;
+        index
+    }
+
+    pub(crate) fn rebuild_index(&mut self) {
+        self.memory.rebuild();
+        self.index = self.fresh_index();
         policy_set::compile_all(self);
     }
 

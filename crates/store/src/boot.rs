@@ -50,6 +50,16 @@ pub enum BootError {
         /// What is wrong.
         reason: String,
     },
+    /// An entry is as it was signed, but this program cannot read it.
+    #[error(
+        "entry {seq} was written by another version ({reason}): use that version or a newer one"
+    )]
+    OtherVersion {
+        /// The entry.
+        seq: u64,
+        /// What cannot be read.
+        reason: String,
+    },
 }
 
 /// Everything in memory that follows from the log.
@@ -82,11 +92,17 @@ pub(crate) fn rebuild(store: &mut dyn LogStore, key: &SigningKey) -> Result<Rebu
         let reason = "the entries are not those that the last checkpoint signs".to_owned();
         return Err(BootError::LogCorrupt { seq: head.size, reason });
     }
+    if let Some((seq, reason)) = fold.unreadable.take() {
+        return Err(BootError::OtherVersion { seq, reason });
+    }
     if let Some(reason) = fold.seal_mismatch {
         // The log fits its checkpoint, so the snapshot is what is wrong: fold again without it.
         ignored = Some(reason);
         fold = Fold::new(None);
         fold.run(store, head.size)?;
+        if let Some((seq, reason)) = fold.unreadable.take() {
+            return Err(BootError::OtherVersion { seq, reason });
+        }
     }
     if let Some(reason) = &ignored {
         tracing::warn!(store.snapshot_ignored = %reason, "the snapshot is not used: {reason}");
@@ -143,13 +159,20 @@ fn load_snapshot(
 }
 
 /// A chunk of rows after hashing and parsing; entries below the snapshot are not parsed.
-type Parsed = Result<Vec<(Hash, Option<Entry>)>, BootError>;
+struct Chunk {
+    items: Vec<(Hash, Option<Entry>)>,
+    // The first entry that is not one. Hashing goes on: the root tells whether it was changed.
+    unreadable: Option<(u64, String)>,
+}
+
+type Parsed = Result<Chunk, BootError>;
 
 struct Fold {
     state: State,
     tree: Tree,
     seal: Option<Seal>,
     seal_mismatch: Option<String>,
+    unreadable: Option<(u64, String)>,
     n_folded: u64,
 }
 
@@ -157,7 +180,8 @@ impl Fold {
     fn new(snapshot: Option<(Seal, State)>) -> Self {
         let (seal, state) =
             snapshot.map_or_else(|| (None, State::default()), |(seal, state)| (Some(seal), state));
-        Self { state, tree: Tree::new(), seal, seal_mismatch: None, n_folded: 0 }
+        let tree = Tree::new();
+        Self { state, tree, seal, seal_mismatch: None, unreadable: None, n_folded: 0 }
     }
 
     /// Workers take turns to read a chunk, hash and parse it; this thread folds in order. Rows are
@@ -182,7 +206,9 @@ impl Fold {
     fn take_all(&mut self, outputs: &[Receiver<Parsed>]) -> Result<(), BootError> {
         for output in outputs.iter().cycle() {
             let Ok(chunk) = output.recv() else { return Ok(()) };
-            for (hash, entry) in chunk? {
+            let chunk = chunk?;
+            self.unreadable = self.unreadable.take().or(chunk.unreadable);
+            for (hash, entry) in chunk.items {
                 self.take(hash, entry.as_ref());
             }
         }
@@ -228,7 +254,7 @@ impl<'a> Source<'a> {
     /// Reads, parses and hands on chunks until the log ends, fails, or nobody takes them.
     fn work(&self, number: usize, first_folded: u64, parsed: &SyncSender<Parsed>) {
         while let Some(rows) = self.next(number).transpose() {
-            let chunk = rows.and_then(|rows| parse_all(&rows, first_folded));
+            let chunk = rows.map(|rows| parse_all(&rows, first_folded));
             let is_over = chunk.is_err();
             if parsed.send(chunk).is_err() || is_over {
                 break;
@@ -274,20 +300,20 @@ impl Reading<'_> {
     }
 }
 
-fn parse_all(rows: &[Row], first_folded: u64) -> Parsed {
-    let mut parsed = Vec::with_capacity(rows.len());
+fn parse_all(rows: &[Row], first_folded: u64) -> Chunk {
+    let mut chunk = Chunk { items: Vec::with_capacity(rows.len()), unreadable: None };
     for row in rows {
         let hash = leaf_hash(&row.leaf);
-        let entry = if row.seq < first_folded {
-            None
-        } else {
-            let corrupt = |error: kernel::EntryError| BootError::LogCorrupt {
-                seq: row.seq,
-                reason: error.to_string(),
-            };
-            Some(Entry::from_leaf(&row.leaf).map_err(corrupt)?)
-        };
-        parsed.push((hash, entry));
+        let mut entry = None;
+        if row.seq >= first_folded {
+            match Entry::from_leaf(&row.leaf) {
+                Ok(found) => entry = Some(found),
+                Err(error) => {
+                    chunk.unreadable.get_or_insert((row.seq, error.to_string()));
+                }
+            }
+        }
+        chunk.items.push((hash, entry));
     }
-    Ok(parsed)
+    chunk
 }

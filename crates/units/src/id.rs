@@ -9,8 +9,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Crockford's base 32 in lower case, as TypeID uses it: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Value of each byte as a digit; `NOT_A_DIGIT` for all others.
+const DIGITS: [u8; 256] = digits();
+const NOT_A_DIGIT: u8 = 0xff;
 /// 128 bits in groups of five, the first group holding three bits.
 const SUFFIX_LEN: usize = 26;
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "evaluated at compile time over 32 digits and 256 places: a fault would not compile"
+)]
+const fn digits() -> [u8; 256] {
+    let mut table = [NOT_A_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        table[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+}
 
 /// What an id names; implemented by the markers in [`kinds`] only.
 pub trait IdKind: Copy + Ord + fmt::Debug + 'static {
@@ -164,13 +183,16 @@ impl<K: IdKind> FromStr for Id<K> {
             .filter(|s| s.len() == SUFFIX_LEN)
             .ok_or_else(refuse)?;
         let mut value: u128 = 0;
-        for (position, character) in suffix.bytes().enumerate() {
-            let digit = ALPHABET.iter().position(|&a| a == character).ok_or_else(refuse)?;
-            // The first character holds three bits only: anything larger would overflow 128 bits.
-            if position == 0 && digit > 7 {
+        // The first character holds three bits only: anything larger would overflow 128 bits.
+        if suffix.as_bytes().first().is_some_and(|first| *first > b'7') {
+            return Err(refuse());
+        }
+        for character in suffix.bytes() {
+            let digit = DIGITS.get(usize::from(character)).copied().unwrap_or(NOT_A_DIGIT);
+            if digit == NOT_A_DIGIT {
                 return Err(refuse());
             }
-            value = (value << 5) | u128::try_from(digit).unwrap_or(0);
+            value = (value << 5) | u128::from(digit);
         }
         Ok(Self(value.to_be_bytes(), PhantomData))
     }

@@ -1,6 +1,6 @@
 //! Folds model events.
 
-use super::{Event, Model, Version};
+use super::{Artefact, Event, Model, Version};
 use crate::{Meta, Stamp, State, workload};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
@@ -32,7 +32,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 model.meta.touch(stamp);
             }
             if let Some(id) = version.lineage.workload {
-                workload::outputs_registered(state, id);
+                let outputs = workload::Outputs { model: Some(version.id), evaluates: None };
+                workload::outputs_registered(state, id, &outputs);
             }
         }
         Event::Evaluated { id, version, evaluation } => {
@@ -42,8 +43,10 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 }
                 model.meta.touch(stamp);
             }
-            if let Some(id) = evaluation.workload {
-                workload::outputs_registered(state, id);
+            if let Some(workload) = evaluation.workload {
+                let evaluates = Some(Artefact::Model { id: *id, version: *version });
+                let outputs = workload::Outputs { model: None, evaluates };
+                workload::outputs_registered(state, workload, &outputs);
             }
         }
     }

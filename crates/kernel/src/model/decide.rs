@@ -1,5 +1,7 @@
 //! Validates model commands.
 
+use units::{Id, kinds};
+
 use super::{AddVersion, Command, Evaluation, Event, get, resolve};
 use crate::{Ctx, Reject, State, limits, project};
 
@@ -41,6 +43,7 @@ pub(crate) fn decide(
             if let Some(artefact) = dataset {
                 resolve(state, *artefact)?;
             }
+            require_own_workload(state, *id, *workload)?;
             let evaluation = Evaluation {
                 metric: metric.clone(),
                 correct: *correct,
@@ -77,11 +80,25 @@ fn add_version(state: &State, add: &AddVersion) -> Result<Vec<crate::Event>, Rej
         let (_, class) = resolve(state, *input)?;
         version.class = version.class.max(class);
     }
-    if let Some(id) = workload
-        && let Some(source) = state.workloads.get(&id)
-    {
+    require_own_workload(state, add.id, workload)?;
+    if let Some(source) = workload.and_then(|id| state.workloads.get(&id)) {
         version.class = version.class.max(source.class);
     }
     let number = model.versions.last().map_or(0, |v| v.number).saturating_add(1);
     Ok(vec![crate::Event::Model(Event::VersionAdded { number, version })])
+}
+
+/// What is said to have come from a workload must have come from one of the model's own project.
+fn require_own_workload(
+    state: &State,
+    model: Id<kinds::Model>,
+    workload: Option<Id<kinds::Workload>>,
+) -> Result<(), Reject> {
+    let Some(id) = workload else { return Ok(()) };
+    let owner = get(state, model)?.project;
+    match state.workloads.get(&id) {
+        Some(workload) if workload.project == owner => Ok(()),
+        // Workloads of other tenants do not exist for this one.
+        Some(_) | None => Err(Reject::not_found("workload", id)),
+    }
 }

@@ -33,7 +33,9 @@ pub(crate) fn decide(
         );
         return Err(Reject::invalid("sequence", message));
     }
-    Reject::limit("gateways", state.usage.gateways.len(), limits::GATEWAYS_KEPT)?;
+    if last.is_none() {
+        Reject::limit("gateways", state.usage.gateways.len(), limits::GATEWAYS_KEPT)?;
+    }
     if !state.keys.contains_key(key) {
         return Err(Reject::not_found("key", key));
     }

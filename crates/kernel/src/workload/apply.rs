@@ -2,7 +2,9 @@
 
 use units::{DataClass, Id, MicroEuro, kinds};
 
-use super::{Attempt, Event, Outcome, OutputStatus, Phase, Rank, RankStatus, Spec, Workload};
+use super::{
+    Attempt, Event, Outcome, OutputStatus, Outputs, Phase, Rank, RankStatus, Spec, Workload,
+};
 use crate::{
     Meta, Stamp, State, limits,
     state::Index,
@@ -80,11 +82,7 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
             workload.phase = Phase::Placed { since: stamp.at };
         }
         Event::RankChanged { rank, status, .. } => {
-            let position = usize::try_from(*rank).unwrap_or(usize::MAX);
-            let attempt = workload.attempts.last_mut();
-            if let Some(rank) = attempt.and_then(|attempt| attempt.ranks.get_mut(position)) {
-                rank.status.clone_from(status);
-            }
+            set_rank(workload, *rank, status);
             if matches!(workload.phase, Phase::Placed { .. }) {
                 workload.phase = Phase::Running { since: stamp.at };
             }
@@ -113,6 +111,15 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
         Event::OutputsFailed { message, .. } => {
             workload.outputs = OutputStatus::Failed { message: message.clone() };
         }
+    }
+}
+
+/// Sets where a rank of the attempt in progress stands.
+fn set_rank(workload: &mut Workload, rank: u32, status: &RankStatus) {
+    let position = usize::try_from(rank).unwrap_or(usize::MAX);
+    let attempt = workload.attempts.last_mut();
+    if let Some(rank) = attempt.and_then(|attempt| attempt.ranks.get_mut(position)) {
+        rank.status.clone_from(status);
     }
 }
 
@@ -156,9 +163,13 @@ pub(crate) fn metered(state: &mut State, metered: &AttemptMetered, added: MicroE
     used.energy = used.energy.saturating_add(after.energy.saturating_sub(before.energy));
 }
 
-/// Notes that what the workload made is registered.
-pub(crate) fn outputs_registered(state: &mut State, id: Id<kinds::Workload>) {
-    if let Some(workload) = state.workloads.get_mut(&id) {
+/// Notes that what the workload made is registered, if that is what it waits for.
+pub(crate) fn outputs_registered(state: &mut State, id: Id<kinds::Workload>, made: &Outputs) {
+    let Some(workload) = state.workloads.get_mut(&id) else { return };
+    let wanted = &workload.spec.outputs;
+    let model = made.model.is_some() && made.model == wanted.model;
+    let evaluation = made.evaluates.is_some() && made.evaluates == wanted.evaluates;
+    if workload.outputs == OutputStatus::Pending && (model || evaluation) {
         workload.outputs = OutputStatus::Registered;
         state.index.outputs_pending.remove(&id);
     }

@@ -128,7 +128,7 @@ impl Spec {
             || self.nodes_max < self.nodes_min
             || self.nodes_max > limits::GANG_NODES_MAX
         {
-            return invalid("nodes", "needs 1 ≤ min ≤ max ≤ 20000");
+            return invalid("nodes", "needs 1 ≤ min ≤ max ≤ 1500");
         }
         if self.per_node.cpu.is_zero() || self.per_node.memory.is_zero() {
             return invalid("resources", "needs processor time and memory above zero");

@@ -4,10 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use store::{BootError, DataFolder, FolderError, OpenError};
+use ledger::{Checkpoint, TreeHead, leaf_hash};
+use store::{
+    Batch, BootError, DataFolder, FolderError, Head, LogStore as _, MemoryStore, OpenError, Row,
+    Sequencer,
+};
+use units::UnixMicros;
 
 use crate::lab::{self, Lab};
-use crate::support::config;
+use crate::support::{config, key};
 
 fn refusal(dir: &Path) -> String {
     DataFolder::open(dir, config()).expect_err("must be refused").to_string()
@@ -114,6 +119,27 @@ fn a_corrupt_log_is_named_and_not_repaired() {
         }
     }
     assert!(refusal(scratch.path()).contains("restore from a backup"));
+}
+
+#[test]
+fn an_entry_of_another_version_is_not_called_corrupt() {
+    let mut store = MemoryStore::new();
+    let leaf = br#"{"at":1,"actor":"system","event":{"quota":{"set":{}}}}"#.to_vec();
+    let head = TreeHead { size: 1, root: leaf_hash(&leaf) };
+    let signed = Checkpoint::new(key().name(), head).unwrap().sign(&key()).unwrap();
+    let row = Row {
+        seq: 0,
+        at: UnixMicros(1),
+        kind: "quota.set".to_owned(),
+        subject: String::new(),
+        leaf,
+    };
+    let batch = Batch { rows: vec![row], checkpoint: signed.to_string() };
+    store.append(&Head::default(), &batch).unwrap();
+    let start =
+        || Sequencer::start(Box::new(store.clone()), Box::new(store.clone()), key(), config());
+    let refused = start().unwrap_err();
+    assert!(matches!(refused, BootError::OtherVersion { seq: 0, .. }), "{refused}");
 }
 
 #[test]
