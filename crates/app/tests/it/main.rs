@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crash;
+mod example_jobs;
 mod examples;
 mod help;
 mod mistakes;

@@ -16,13 +16,13 @@ use crate::{Home, Ran};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A platform with the organisation `example` and the project `example/nlp` in use.
-struct Platform {
+pub(crate) struct Platform {
     home: Home,
     process: Child,
 }
 
 impl Platform {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let home = Home::new();
         let up = ["up", "--data", "data", "--listen", "127.0.0.1:0"];
         let mut command = home.command(&up);
@@ -51,13 +51,18 @@ impl Platform {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    /// A path in its home folder.
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.home.path(name)
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.home.run(arguments)
     }
 
     /// Runs what must succeed and gives its answer.
     #[track_caller]
-    fn good(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn good(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["-o", "json"]].concat());
         ran.check(0, &[]);
         serde_json::from_str(&ran.stdout).unwrap_or(Value::Null)

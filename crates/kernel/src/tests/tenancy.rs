@@ -238,3 +238,29 @@ fn token_roll_ups_count_once_and_in_order() {
     assert!(world.state.active_workloads().next().is_none());
     assert_eq!(world.verify().findings, vec![]);
 }
+
+#[test]
+fn a_model_cannot_claim_another_tenants_workload() {
+    let mut world = World::new();
+    let (bank, rail) = (world.organisation("bank"), world.organisation("rail"));
+    let (risk, trains) = (world.project(bank, "risk"), world.project(rail, "trains"));
+    let theirs = world.submit_job(trains, job("theirs")).unwrap();
+    let ours = world.submit_job(risk, job("ours")).unwrap();
+    let create = model::Command::Create { project: risk, name: "m".parse().unwrap() };
+    let Subject::Model(id) = world.subject(Command::Model(create)) else { panic!() };
+    let add = |workload| {
+        Command::Model(model::Command::AddVersion(model::AddVersion {
+            id,
+            manifest: Digest([7; 32]),
+            files: 1,
+            size: Bytes(1),
+            class: DataClass::Public,
+            lineage: model::Lineage { workload: Some(workload), ..model::Lineage::default() },
+            signature: None,
+        }))
+    };
+    assert!(matches!(world.run(add(theirs)), Err(Reject::NotFound { kind: "workload", .. })));
+    world.run(add(ours)).unwrap();
+    // The job was not asked for a model, so nothing of it counts as registered.
+    assert_eq!(world.state.workloads[&ours].outputs, workload::OutputStatus::None);
+}
