@@ -20,7 +20,12 @@ use anyhow::{Context as _, bail};
 use api::engine::NodeFacts;
 use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
 use server::{Platform, PlatformConfig};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 use units::{Id, kinds};
 
 pub(crate) use site::SiteArgs;
@@ -60,6 +65,8 @@ pub(crate) fn run(config: &UpConfig) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
+    // From here on a request to stop is heard, and not the death of the process.
+    let signals = Signals::listen()?;
     // The port comes first: nothing is written by a start that cannot succeed.
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
@@ -103,7 +110,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         banner::write_ready(path, address)?;
     }
 
-    let end = wait_for_end(&mut tasks).await;
+    let end = wait_for_end(&mut tasks, signals).await;
     let _ = stop.send(true);
     // A client that never finishes must not hold the end up for ever.
     let _ = tokio::time::timeout(DRAIN, server).await;
@@ -186,14 +193,27 @@ async fn listen(listener: TcpListener, router: axum::Router, mut stopped: watch:
     }
 }
 
+/// The signals that ask the platform to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them over; one that comes before anybody waits is kept.
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Ends on a signal; a loop that ends or panics before is a bug and ends the process as well.
-async fn wait_for_end(tasks: &mut JoinSet<()>) -> anyhow::Result<ExitCode> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn wait_for_end(tasks: &mut JoinSet<()>, mut signals: Signals) -> anyhow::Result<ExitCode> {
     tokio::select! {
-        _ = terminate.recv() => Ok(ExitCode::SUCCESS),
-        _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+        _ = signals.terminate.recv() => Ok(ExitCode::SUCCESS),
+        _ = signals.interrupt.recv() => Ok(ExitCode::SUCCESS),
         ended = tasks.join_next() => match ended {
             Some(Err(error)) => Err(anyhow::anyhow!("a task of the platform failed: {error}")),
             _ => Err(anyhow::anyhow!("a task of the platform ended by itself")),

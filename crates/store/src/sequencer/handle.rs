@@ -133,7 +133,16 @@ impl Handle {
         submission: Submission,
         callback: impl FnOnce(Result<Outcome, SubmitError>) + Send + 'static,
     ) {
-        let answer = Answer::new(Box::new(callback));
+        let shared = Arc::clone(&self.shared);
+        // A command that was queued just as the thread ended is dropped without a reason of its own.
+        let answer = Answer::new(Box::new(move |verdict| {
+            callback(match (verdict, shared.ended.get().cloned().flatten()) {
+                (Err(SubmitError::Stopped { .. }), Some(reason)) => {
+                    Err(SubmitError::Stopped { reason })
+                }
+                (verdict, _) => verdict,
+            });
+        }));
         let job = Box::new(Job { actor, submission, answer });
         match self.queue.try_send(Message::Submit(job)) {
             Ok(()) => {}
