@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! <run folder>/<workload>[-rank-R]/generation.json   highest generation acted on
-//!                                 /work/             cwd, kept across attempts; work/out, work/tmp
-//!                                 /inputs/           read-only inputs, linked from work/
-//!                                 /attempt-N/launch.json   everything needed to run (commit point)
+//!                                  work/             cwd, kept across attempts; work/out, work/tmp
+//!                                  inputs/           read-only inputs, linked from work/
+//!                                  attempt-N/launch.json   everything needed to run (commit point)
 //!                                           /script.sh     the user's script
 //!                                           /lock          held by the shim for its whole life
 //!                                           /shim.json     who supervises; never started twice

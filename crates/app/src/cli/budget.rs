@@ -4,7 +4,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         budget::{Budget, BudgetCreate, BudgetGet, BudgetList, BudgetNew},
-        common::{IdPath, ProjectNamedQuery},
+        common::IdPath,
     },
     reference::Ref,
     text::EuroText,
@@ -13,7 +13,7 @@ use units::{Id, MicroEuro, Name, kinds};
 
 use super::{
     failure::Failure,
-    session::{Guard, Once, Session, id_of},
+    session::{Guard, Once, Session},
 };
 use crate::output::{
     human::{age, euro, now},
@@ -67,14 +67,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
-    let project = session.project()?;
-    let page =
-        session.pages::<BudgetList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-            project: project.clone(),
-            name: None,
-            limit: Some(n),
-            page_token: token,
-        })?;
+    let page = session.project_pages::<BudgetList, _>(limit)?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), right("LIMIT"), right("SPENT"), right("LEFT")];
         let mut table = Table::new(&[&columns[..], &[state("OPEN"), right("AGE")]].concat());
@@ -94,13 +87,7 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
 }
 
 fn find(session: &Session, budget: &Ref<kinds::Budget>) -> Result<Id<kinds::Budget>, Failure> {
-    let project = session.project()?;
-    id_of(budget, "budget", |name| {
-        let query =
-            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
-        let page = session.client()?.get::<BudgetList>(&Nothing {}, &query)?;
-        Ok(page.items.iter().map(|one| one.id).collect())
-    })
+    session.find::<BudgetList, _, _>(budget, "budget", |one| one.id)
 }
 
 fn show(session: &Session, one: &Budget) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use api::{
     endpoint::Nothing,
     nouns::{
-        common::{IdPath, PageQuery, ProjectNamedQuery},
+        common::{IdPath, PageQuery},
         dataset::{
             Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetNew, DatasetVersionCreate,
             DatasetVersionList, DatasetVersionNew,
@@ -18,7 +18,7 @@ use units::{DataClass, Id, Name, kinds};
 use super::{
     artefact,
     failure::Failure,
-    session::{Guard, Once, Session, id_of},
+    session::{Guard, Once, Session},
 };
 use crate::output::{
     human::{age, now, size},
@@ -106,14 +106,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
-    let project = session.project()?;
-    let page =
-        session.pages::<DatasetList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-            project: project.clone(),
-            name: None,
-            limit: Some(n),
-            page_token: token,
-        })?;
+    let page = session.project_pages::<DatasetList, _>(limit)?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), left("CLASS"), right("VERSIONS"), right("AGE")];
         let mut table = Table::new(&columns);
@@ -153,13 +146,7 @@ fn versions(session: &Session, dataset: &Ref<kinds::Dataset>, limit: u32) -> Res
 }
 
 fn find(session: &Session, dataset: &Ref<kinds::Dataset>) -> Result<Id<kinds::Dataset>, Failure> {
-    let project = session.project()?;
-    id_of(dataset, "dataset", |name| {
-        let query =
-            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
-        let page = session.client()?.get::<DatasetList>(&Nothing {}, &query)?;
-        Ok(page.items.iter().map(|one| one.id).collect())
-    })
+    session.find::<DatasetList, _, _>(dataset, "dataset", |one| one.id)
 }
 
 fn show(session: &Session, one: &Dataset) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use api::{
     endpoint::Nothing,
     nouns::{
-        common::{IdPath, ProjectNamedQuery},
+        common::IdPath,
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
             ModelEndpointNew,
@@ -15,7 +15,7 @@ use units::{DataClass, Id, Name, kinds};
 
 use super::{
     failure::Failure,
-    session::{Guard, Once, Session, id_of},
+    session::{Guard, Once, Session},
 };
 use crate::output::{
     human::{age, now, word},
@@ -99,14 +99,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
-    let project = session.project()?;
-    let page =
-        session.pages::<EndpointList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-            project: project.clone(),
-            name: None,
-            limit: Some(n),
-            page_token: token,
-        })?;
+    let page = session.project_pages::<EndpointList, _>(limit)?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), state("STATE"), left("MODEL"), right("READY")];
         let mut table = Table::new(&[&columns[..], &[right("AGE"), left("REASON")]].concat());
@@ -126,13 +119,7 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
 }
 
 fn find(session: &Session, name: &Ref<kinds::Endpoint>) -> Result<Id<kinds::Endpoint>, Failure> {
-    let project = session.project()?;
-    id_of(name, "endpoint", |name| {
-        let query =
-            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
-        let page = session.client()?.get::<EndpointList>(&Nothing {}, &query)?;
-        Ok(page.items.iter().map(|one| one.id).collect())
-    })
+    session.find::<EndpointList, _, _>(name, "endpoint", |one| one.id)
 }
 
 fn show(session: &Session, one: &ModelEndpoint) -> Result<(), Failure> {

@@ -136,13 +136,7 @@ fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
-    let project = session.project()?;
-    let page = session.pages::<KeyList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-        project: project.clone(),
-        name: None,
-        limit: Some(n),
-        page_token: token,
-    })?;
+    let page = session.project_pages::<KeyList, _>(limit)?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), left("ROLE"), left("EXPIRES"), left("REVOKED")];
         let mut table = Table::new(&[&columns[..], &[right("AGE")]].concat());

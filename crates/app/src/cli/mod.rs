@@ -3,7 +3,7 @@
 //! A command reads or changes the platform through the API only; `up`, `audit --data`, `backup`,
 //! `restore`, `simulate` and `lm` work on this machine.
 
-mod artefact;
+pub(crate) mod artefact;
 mod audit;
 mod backup;
 mod budget;

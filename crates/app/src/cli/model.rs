@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use api::{
     endpoint::Nothing,
     nouns::{
-        common::{IdPath, PageQuery, ProjectNamedQuery},
+        common::{IdPath, PageQuery},
         model::{Model, ModelCreate, ModelGet, ModelList, ModelNew},
         model_version::{
             Evaluation, Lineage, ModelVersion, ModelVersionCreate, ModelVersionGet,
@@ -19,7 +19,7 @@ use units::{Id, Name, kinds};
 use super::{
     artefact,
     failure::Failure,
-    session::{Guard, Once, Session, id_of},
+    session::{Guard, Once, Session},
 };
 use crate::output::{
     human::{age, now, or_dash, size},
@@ -172,13 +172,7 @@ fn add(args: AddArgs, session: &Session) -> Result<(), Failure> {
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {
-    let project = session.project()?;
-    let page = session.pages::<ModelList, _>(&Nothing {}, limit, |n, token| ProjectNamedQuery {
-        project: project.clone(),
-        name: None,
-        limit: Some(n),
-        page_token: token,
-    })?;
+    let page = session.project_pages::<ModelList, _>(limit)?;
     session.output.show(&page, || {
         let mut table = Table::new(&[left("ID"), left("NAME"), right("VERSIONS"), right("AGE")]);
         for one in &page.items {
@@ -221,13 +215,7 @@ fn results(version: &ModelVersion) -> Vec<String> {
 }
 
 fn find(session: &Session, model: &Ref<kinds::Model>) -> Result<Id<kinds::Model>, Failure> {
-    let project = session.project()?;
-    id_of(model, "model", |name| {
-        let query =
-            ProjectNamedQuery { project, name: Some(name.clone()), ..ProjectNamedQuery::default() };
-        let page = session.client()?.get::<ModelList>(&Nothing {}, &query)?;
-        Ok(page.items.iter().map(|one| one.id).collect())
-    })
+    session.find::<ModelList, _, _>(model, "model", |one| one.id)
 }
 
 fn show(session: &Session, one: &Model) -> Result<(), Failure> {

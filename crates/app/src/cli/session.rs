@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use api::{
     client::{Client, Options},
     endpoint::{Endpoint, Nothing},
-    nouns::common::Page,
+    nouns::common::{Page, ProjectNamedQuery},
     reference::{ProjectRef, Ref},
 };
 use units::{Id, IdKind, Name};
@@ -189,6 +189,39 @@ impl Session {
         E::Query: Default,
     {
         Ok(self.client()?.get::<E>(path, &E::Query::default())?)
+    }
+
+    /// Reads what the project in use has, or everything visible without one.
+    pub(crate) fn project_pages<E, T>(&self, limit: u32) -> Result<Page<T>, Failure>
+    where
+        E: Endpoint<Path = Nothing, Query = ProjectNamedQuery, Body = Nothing, Response = Page<T>>,
+    {
+        let project = self.project()?;
+        self.pages::<E, _>(&Nothing {}, limit, |n, page_token| ProjectNamedQuery {
+            project: project.clone(),
+            name: None,
+            limit: Some(n),
+            page_token,
+        })
+    }
+
+    /// The id of something in the project in use, given by id or name.
+    pub(crate) fn find<E, T, K: IdKind>(
+        &self,
+        reference: &Ref<K>,
+        noun: &str,
+        id: impl Fn(&T) -> Id<K>,
+    ) -> Result<Id<K>, Failure>
+    where
+        E: Endpoint<Path = Nothing, Query = ProjectNamedQuery, Body = Nothing, Response = Page<T>>,
+    {
+        let project = self.project()?;
+        id_of(reference, noun, |name| {
+            let name = Some(name.clone());
+            let query = ProjectNamedQuery { project, name, ..ProjectNamedQuery::default() };
+            let page = self.client()?.get::<E>(&Nothing {}, &query)?;
+            Ok(page.items.iter().map(id).collect())
+        })
     }
 
     /// Reads pages until there are `limit` items or no more; says so if there are more.

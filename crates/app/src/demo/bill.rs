@@ -11,6 +11,7 @@ use api::{
 use units::MicroEuro;
 
 use super::{Stage, project};
+use crate::output::human::carbon;
 
 impl Stage {
     /// Shows what the project used and what it costs.
@@ -39,9 +40,8 @@ impl Stage {
             costs.energy_source
         ));
         self.voice.line(&format!(
-            "carbon {}.{:03} gCO2e, modelled: {}",
-            costs.carbon_mg.0 / 1_000,
-            costs.carbon_mg.0 % 1_000,
+            "carbon {}, modelled: {}",
+            carbon(costs.carbon_mg),
             costs.carbon_source
         ));
         self.voice.line(&format!("total  {}", costs.total_microeuro));

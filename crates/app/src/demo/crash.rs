@@ -61,10 +61,7 @@ impl Stage {
             acknowledged.len(),
             acknowledged.len()
         ));
-        let ended = wait::until("the end of the job", 60, || {
-            let workload = wait::get(&self.client, workload.id)?;
-            Ok(wait::is_final(workload.state).then_some(workload))
-        })?;
+        let ended = wait::ended(&self.client, workload.id, "the end of the job", 60)?;
         let log = wait::last_lines(&self.client, workload.id);
         ensure!(
             ended.state == WorkloadState::Succeeded,

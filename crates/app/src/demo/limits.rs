@@ -8,7 +8,7 @@ use api::{
         site::{SiteCreate, SiteNew},
         workload::WorkloadState,
     },
-    problem::Code,
+    problem::{Code, Problem},
 };
 
 use super::{ORGANISATION, SANDBOX, Stage, project, wait};
@@ -35,16 +35,11 @@ impl Stage {
              residency: {{ countries: [DE] }}\n",
             project()
         );
-        let Err(error) = wait::submit(&self.client, &job) else {
-            bail!("a job that takes restricted data to DE was accepted");
-        };
-        let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() else {
-            return Err(error);
-        };
-        ensure!(
-            problem.code() == Some(Code::ForbiddenByPolicy),
-            "refused for another reason: {problem:?}"
-        );
+        let problem = self.refused(
+            &job,
+            Code::ForbiddenByPolicy,
+            "a job that takes restricted data to DE was accepted",
+        )?;
         self.voice.line(&format!("refused: {}", problem.detail));
         if let Some(remedy) = &problem.remedy {
             self.voice.line(&format!("remedy:  {remedy}"));
@@ -60,10 +55,7 @@ impl Stage {
              checkpoint: {{ grace: 1s }}\n"
         );
         let workload = wait::submit(&self.client, &job)?;
-        let ended = wait::until("the stop by the budget", 90, || {
-            let workload = wait::get(&self.client, workload.id)?;
-            Ok(wait::is_final(workload.state).then_some(workload))
-        })?;
+        let ended = wait::ended(&self.client, workload.id, "the stop by the budget", 90)?;
         let reason = ended.state_reason.clone().unwrap_or_default();
         ensure!(
             ended.state == WorkloadState::Stopped && reason.contains("budget"),
@@ -74,17 +66,24 @@ impl Stage {
             "{} of {SANDBOX} stopped: {reason}, after {}",
             ended.id, ended.cost_microeuro
         ));
-        let Err(error) = wait::submit(&self.client, &job) else {
-            bail!("a project without money could submit a job");
+        let problem = self.refused(
+            &job,
+            Code::BudgetExhausted,
+            "a project without money could submit a job",
+        )?;
+        self.voice.line(&format!("the next one is refused: {}", problem.detail));
+        Ok(())
+    }
+
+    /// Submits a job that must be refused with this code; `otherwise` says what it means if not.
+    fn refused(&self, job: &str, code: Code, otherwise: &str) -> anyhow::Result<Problem> {
+        let Err(error) = wait::submit(&self.client, job) else {
+            bail!("{otherwise}");
         };
         let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() else {
             return Err(error);
         };
-        ensure!(
-            problem.code() == Some(Code::BudgetExhausted),
-            "refused for another reason: {problem:?}"
-        );
-        self.voice.line(&format!("the next one is refused: {}", problem.detail));
-        Ok(())
+        ensure!(problem.code() == Some(code), "refused for another reason: {problem:?}");
+        Ok(Problem::clone(problem))
     }
 }

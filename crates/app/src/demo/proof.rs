@@ -1,23 +1,19 @@
 //! Step 11: the proof. Everything here is checked from files, without the platform's word.
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Read as _, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
 use api::{
     endpoint::Nothing,
     nouns::{
-        artefact::{BlobGet, DigestPath, ManifestGet},
         common::IdPath,
         proof::{LogKeyGet, ReceiptGet},
     },
 };
 use serde_json::json;
-use units::Digest;
 
 use super::{MODEL, Stage, Training};
+use crate::cli::artefact;
 
 /// Prompts that the independent check of the model asks.
 const N_PROMPTS: usize = 50;
@@ -84,7 +80,7 @@ impl Stage {
     ) -> anyhow::Result<()> {
         let version = self.model_version(training)?;
         let model_dir = self.folder.join("model");
-        self.download(version.manifest, &model_dir)?;
+        artefact::download(&self.client, version.manifest, &model_dir)?;
         let signature = self.folder.join("model.sig");
         std::fs::write(&signature, version.signature.unwrap_or_default())?;
         let public_key = self.folder.join("model-key.pem");
@@ -113,22 +109,6 @@ impl Stage {
     fn prompts(&self, training: &Training) -> anyhow::Result<Vec<String>> {
         let samples = lm::dataset::read(&training.heldout)?;
         Ok(samples.into_iter().take(N_PROMPTS).map(|sample| sample.prompt).collect())
-    }
-
-    /// Fetches every file of a manifest over the API.
-    fn download(&self, manifest: Digest, into: &Path) -> anyhow::Result<PathBuf> {
-        let listed =
-            self.client.get::<ManifestGet>(&DigestPath { digest: manifest }, &Nothing {})?;
-        for file in listed.files {
-            let target = into.join(&file.path);
-            if let Some(parent) = target.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            let path = DigestPath { digest: file.digest };
-            let mut stream = self.client.stream::<BlobGet>(&path, &Nothing {})?;
-            std::io::copy(&mut stream, &mut std::fs::File::create(&target)?)?;
-        }
-        Ok(into.to_owned())
     }
 
     fn text_of<E>(&self, path: &E::Path) -> anyhow::Result<String>

@@ -1,13 +1,10 @@
 //! Steps 1 to 3: the machine, the tenants with their money and policy, the dataset.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 use api::{
     client::Options,
     endpoint::Nothing,
     nouns::{
-        artefact::{DigestPath, Manifest, ManifestCreate, ManifestFile},
         budget::{BudgetCreate, BudgetNew},
         common::IdPath,
         dataset::{DatasetCreate, DatasetNew, DatasetVersionCreate, DatasetVersionNew},
@@ -18,10 +15,10 @@ use api::{
     },
     text::EuroText,
 };
-use sha2::{Digest as _, Sha256};
-use units::{Bytes, DataClass, Digest};
+use units::DataClass;
 
 use super::{Dataset, ORGANISATION, PROJECT, SANDBOX, Stage, project};
+use crate::cli::artefact;
 
 /// Restricted data stays in France: a permit there, and a forbid everywhere else.
 const POLICY: &str = include_str!("policy.cedar");
@@ -98,7 +95,7 @@ impl Stage {
         let folder = self.folder.join("dataset");
         let settings = lm::dataset::Settings { seed: self.seed, ..Default::default() };
         let report = lm::dataset::write(&settings, &folder)?;
-        let manifest = self.push_folder(&folder)?;
+        let manifest = artefact::upload(&self.client, &folder)?.digest;
         let new = DatasetNew {
             project: project().parse()?,
             name: "nombres".parse()?,
@@ -128,30 +125,5 @@ impl Stage {
             reference: format!("dataset://{}", version.reference),
             heldout: folder.join("heldout.jsonl"),
         })
-    }
-
-    /// Uploads a flat folder's files and its manifest.
-    fn push_folder(&self, folder: &Path) -> anyhow::Result<Digest> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let bytes = std::fs::read(entry.path())?;
-            let digest = Digest(Sha256::digest(&bytes).into());
-            let file = std::fs::File::open(entry.path())?;
-            self.client.put_blob(&DigestPath { digest }, file)?;
-            files.push(ManifestFile {
-                path: entry.file_name().to_string_lossy().into_owned(),
-                digest,
-                size_bytes: Bytes(u64::try_from(bytes.len())?),
-            });
-        }
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        let stored = self.client.call::<ManifestCreate>(
-            &Nothing {},
-            &Nothing {},
-            &Manifest { files },
-            &Options::default(),
-        )?;
-        Ok(stored.digest)
     }
 }

@@ -110,10 +110,7 @@ impl Stage {
             training.version,
         );
         let workload = wait::submit(&self.client, &job)?;
-        let ended = wait::until("the end of the evaluation", 120, || {
-            let workload = wait::get(&self.client, workload.id)?;
-            Ok(wait::is_final(workload.state).then_some(workload))
-        })?;
+        let ended = wait::ended(&self.client, workload.id, "the end of the evaluation", 120)?;
         wait::require_success(&self.client, &ended)?;
         let evaluation = wait::until("the record of the evaluation", 30, || {
             Ok(self.model_version(training)?.evaluations.into_iter().next())

@@ -59,6 +59,19 @@ pub(super) fn is_final(state: WorkloadState) -> bool {
     }
 }
 
+/// Waits until a workload's state is final.
+pub(super) fn ended(
+    client: &Client,
+    id: Id<kinds::Workload>,
+    what: &str,
+    secs_max: u64,
+) -> anyhow::Result<Workload> {
+    until(what, secs_max, || {
+        let workload = get(client, id)?;
+        Ok(is_final(workload.state).then_some(workload))
+    })
+}
+
 /// The last lines that a workload wrote.
 pub(super) fn last_lines(client: &Client, id: Id<kinds::Workload>) -> String {
     use std::io::Read as _;
