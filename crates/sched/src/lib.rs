@@ -1,16 +1,15 @@
-//! Placement: which nodes a waiting job gets now, or why it gets none.
+//! Placement: which nodes waiting work gets now, what is evicted for it, and why the rest waits.
 //!
-//! Invariant this crate guards: [`plan`] is total and deterministic, never exceeds capacity, and
-//! every job is either placed whole or carries a machine-readable reason with its evidence.
-//! It must never read a clock, a file or randomness, and never remember anything between calls.
+//! Invariant this crate guards: a plan is total and deterministic, never exceeds capacity, quota or
+//! a promise, and every job is either placed whole or carries a machine-readable reason with its
+//! evidence. It must never read a clock, a file or randomness.
 //!
-//! What this first cut does, and does not:
-//! - Order is priority (higher first), then submission, then position.
-//! - A gang gets all its nodes in one site or none. An elastic job takes as many nodes up to its
-//!   maximum as fit now, before any later job is looked at.
-//! - A job that does not fit blocks nobody: later, smaller jobs are placed past it, and nothing
-//!   is reserved for it. A large job can therefore wait for long behind small ones.
-//! - Nothing is preempted, and nodes are filled by best fit; see `choose` for the tie-breaks.
+//! - [`Problem`] in, [`Plan`] out: [`plan`] is pure. [`Scheduler`] is the same, kept by small
+//!   changes, so that a cycle does not begin with a walk over the fleet.
+//! - `fleet`: nodes by site, rack group and rack, indexed by what is free.
+//! - `place`: which nodes; its tie-breaks are policy.
+//! - `share`: whose turn it is, and who may have how much.
+//! - `cycle`: turns, placements, promises (backfill), evictions, reasons.
 
 #![deny(
     clippy::unwrap_used,
@@ -21,17 +20,26 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod choose;
+mod cycle;
 mod fleet;
 mod mask;
+mod place;
 mod plan;
 mod problem;
 mod reason;
+mod scheduler;
+pub mod share;
+mod why;
 
+pub use fleet::Fleet;
 pub use mask::{SITES_MAX, SiteMask};
-pub use plan::{Placement, Plan, Unplaced, plan};
-pub use problem::{Job, JobIdx, Node, NodeIdx, Problem, SiteIdx};
+pub use plan::{Placement, Plan, Preemption, Problem, Unplaced, plan};
+pub use problem::{
+    Amounts, CLASSES_MAX, ClassIdx, ClassSet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx,
+    NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology,
+};
 pub use reason::{Contradiction, Reason, Resource};
+pub use scheduler::{Scheduler, Settings};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests compute with small known numbers")]

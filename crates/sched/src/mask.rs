@@ -10,7 +10,7 @@ use crate::problem::SiteIdx;
 pub const SITES_MAX: u32 = 65_536;
 
 /// The sites a job may use, as policy allowed them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SiteMask(Vec<u64>);
 
 impl SiteMask {
@@ -47,9 +47,10 @@ impl SiteMask {
         self.0.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// True if none of the sites 0 to `sites` - 1 is in the set.
-    pub(crate) fn is_disjoint_from_first(&self, sites: u32) -> bool {
-        !(0..sites.min(SITES_MAX)).any(|site| self.allows(SiteIdx(site)))
+    /// True if no site is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|bits| *bits == 0)
     }
 }
 

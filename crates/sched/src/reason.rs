@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::{JobIdx, Level, Micros};
+
 /// What a node can be short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,10 +28,13 @@ pub enum Contradiction {
     NoNodesAsked,
     /// Its largest number of nodes is below its smallest.
     MaxBelowMin,
+    /// No number of nodes that it accepts is a multiple of its segment.
+    SegmentDoesNotDivide,
 }
 
 /// The dominant reason, in the order in which they are looked for: what the job says, then its
-/// budget, its sites, the hardware there, the state of the hardware, and last what others use.
+/// gate, its sites, the hardware there, its queue's quota, the state of the hardware, and last what
+/// others use or are promised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
@@ -40,11 +45,26 @@ pub enum Reason {
     },
     /// A budget that blocks is used up.
     BudgetExhausted,
+    /// Jobs that it waits for have not ended.
+    WaitingForJobs {
+        /// How many.
+        unfinished: u32,
+    },
+    /// As many tasks of its array run as it allows at once.
+    ArrayLimit {
+        /// How many may run.
+        limit: u32,
+    },
+    /// It is not to start yet.
+    NotBefore {
+        /// When it may.
+        at_us: Micros,
+    },
     /// Policy allows no site that exists.
     NoSiteAllowed,
-    /// No allowed site has a GPU of the model asked for.
+    /// No allowed site has a GPU of a model asked for.
     NoSuchGpuClass {
-        /// The model's number.
+        /// The lowest number of a model asked for.
         class: u32,
     },
     /// No node of an allowed site is large enough even when empty.
@@ -64,12 +84,70 @@ pub enum Reason {
         /// Large enough nodes in the best site, whatever their state.
         exist: u32,
     },
-    /// Too many of the nodes that could do it are cordoned, draining or down.
+    /// There are enough nodes, but no domain of the level asked for could ever hold the gang.
+    DomainTooSmall {
+        /// The widest level that the job accepts.
+        within: Level,
+        /// Its segment, 1 if none.
+        segment: u32,
+        /// Nodes needed.
+        need: u32,
+        /// The most that one domain could give.
+        exist: u32,
+    },
+    /// A quota on the path of its queue does not allow it now.
+    OverQuota {
+        /// The queue's number.
+        queue: u32,
+        /// Number of the resource in the tree.
+        resource: u32,
+        /// Used under that quota.
+        used: u64,
+        /// The most that may be.
+        bound: u64,
+        /// What the job adds.
+        need: u64,
+    },
+    /// Too many of the nodes that could do it are cordoned, draining, down or suspect.
     NodesUnavailable {
         /// Large enough nodes that are schedulable, in the best site.
         ready: u32,
         /// Large enough nodes of that site.
         total: u32,
+    },
+    /// Work with a lesser claim is being evicted for it.
+    Preempting {
+        /// How many jobs are being evicted.
+        victims: u32,
+    },
+    /// Enough nodes are free, but promised to others before this job would end.
+    Promised {
+        /// Nodes needed in one site.
+        need_nodes: u32,
+        /// Nodes with enough free.
+        free_nodes: u32,
+        /// Of these, nodes that are promised.
+        promised_nodes: u32,
+        /// The waiting job that one of them is kept for, unless it is a calendar reservation.
+        job: Option<JobIdx>,
+    },
+    /// Enough nodes are free, but not in one domain of the level asked for.
+    Fragmented {
+        /// The widest level that the job accepts.
+        within: Level,
+        /// Its segment, 1 if none.
+        segment: u32,
+        /// Nodes needed.
+        need_nodes: u32,
+        /// Nodes with enough free, in the best site.
+        free_nodes: u32,
+    },
+    /// Starting it would exceed the power that is allowed now.
+    PowerCapped {
+        /// What it would add, in milliwatts.
+        need_mw: u64,
+        /// What is left on the tightest feeder, in milliwatts.
+        left_mw: u64,
     },
     /// Everything exists and is ready, but is in use.
     WaitingForCapacity {
@@ -85,13 +163,23 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Contradictory { what: Contradiction::NoNodesAsked } => {
-                f.write_str("The job asks for no nodes; ask for at least one.")
-            }
-            Self::Contradictory { what: Contradiction::MaxBelowMin } => {
-                f.write_str("The job's largest number of nodes is below its smallest.")
-            }
+            Self::Contradictory { what } => f.write_str(match what {
+                Contradiction::NoNodesAsked => "The job asks for no nodes; ask for at least one.",
+                Contradiction::MaxBelowMin => {
+                    "The job's largest number of nodes is below its smallest."
+                }
+                Contradiction::SegmentDoesNotDivide => {
+                    "The job's segment divides none of the numbers of nodes that it accepts."
+                }
+            }),
             Self::BudgetExhausted => f.write_str("A budget of the project is used up."),
+            Self::WaitingForJobs { unfinished } => {
+                write!(f, "Waiting for {unfinished} other {} to end.", plural(*unfinished, "job"))
+            }
+            Self::ArrayLimit { limit } => {
+                write!(f, "{limit} {} of its array run, as many as it allows.", plural(*limit, "task"))
+            }
+            Self::NotBefore { .. } => f.write_str("It is not to start yet."),
             Self::NoSiteAllowed => f.write_str("Policy allows the job at no site."),
             Self::NoSuchGpuClass { class } => {
                 write!(f, "No allowed site has GPUs of the model asked for (class {class}).")
@@ -108,6 +196,16 @@ impl fmt::Display for Reason {
                 "The job needs {need} nodes in one site, but no allowed site has more than \
                  {exist} that are large enough."
             ),
+            Self::DomainTooSmall { within, segment, need, exist } => write!(
+                f,
+                "The job needs {need} nodes{} in one {}, but none could give more than {exist}.",
+                Blocks(*segment),
+                name(*within)
+            ),
+            Self::OverQuota { used, bound, need, .. } => write!(
+                f,
+                "The quota of its queue is used: {used} of {bound}, and the job needs {need} more."
+            ),
             Self::NodesUnavailable { total: 0, .. } => {
                 f.write_str("The sites where the job is allowed have no nodes.")
             }
@@ -115,6 +213,27 @@ impl fmt::Display for Reason {
                 f,
                 "Only {ready} of {total} large enough nodes can take work now; the others are \
                  cordoned, draining or down."
+            ),
+            Self::Preempting { victims } => {
+                write!(f, "{victims} {} with a lesser claim make room.", plural(*victims, "job"))
+            }
+            Self::Promised { need_nodes, free_nodes, promised_nodes, .. } => write!(
+                f,
+                "The job needs {need_nodes} {}; {free_nodes} have enough free, but \
+                 {promised_nodes} of them are promised to others before it would end.",
+                plural(*need_nodes, "node")
+            ),
+            Self::Fragmented { within, segment, need_nodes, free_nodes } => write!(
+                f,
+                "{free_nodes} nodes have enough free, but not {need_nodes}{} in one {}.",
+                Blocks(*segment),
+                name(*within)
+            ),
+            Self::PowerCapped { need_mw, left_mw } => write!(
+                f,
+                "It would draw {} kW more, and {} kW are left of the power allowed now.",
+                need_mw / 1_000_000,
+                left_mw / 1_000_000
             ),
             Self::WaitingForCapacity { short_of, need_nodes, fit_nodes } => write!(
                 f,
@@ -125,10 +244,32 @@ impl fmt::Display for Reason {
                     Resource::Memory => "memory",
                     Resource::Cpu => "processors",
                 },
-                if *need_nodes == 1 { "node" } else { "nodes" },
+                plural(*need_nodes, "node"),
                 if *fit_nodes == 1 { "has" } else { "have" },
             ),
         }
+    }
+}
+
+/// The level's name for people.
+const fn name(level: Level) -> &'static str {
+    match level {
+        Level::Rack => "rack",
+        Level::Group => "rack group",
+        Level::Site => "site",
+    }
+}
+
+fn plural(number: u32, noun: &'static str) -> String {
+    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// " in blocks of 16", or nothing.
+struct Blocks(u32);
+
+impl fmt::Display for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > 1 { write!(f, " in blocks of {}", self.0) } else { Ok(()) }
     }
 }
 
@@ -149,6 +290,31 @@ impl fmt::Display for Quantity {
             Self(Resource::Cpu, milli) => {
                 write!(f, "{}.{:03} processor cores", milli / 1_000, milli % 1_000)
             }
+        }
+    }
+}
+
+impl Reason {
+    /// True if waiting for work to end is what helps.
+    pub(crate) const fn is_about_time(&self) -> bool {
+        match self {
+            Self::Preempting { .. }
+            | Self::Promised { .. }
+            | Self::Fragmented { .. }
+            | Self::PowerCapped { .. }
+            | Self::OverQuota { .. }
+            | Self::WaitingForCapacity { .. } => true,
+            Self::Contradictory { .. }
+            | Self::BudgetExhausted
+            | Self::WaitingForJobs { .. }
+            | Self::ArrayLimit { .. }
+            | Self::NotBefore { .. }
+            | Self::NoSiteAllowed
+            | Self::NoSuchGpuClass { .. }
+            | Self::NoNodeLargeEnough { .. }
+            | Self::GangTooLarge { .. }
+            | Self::DomainTooSmall { .. }
+            | Self::NodesUnavailable { .. } => false,
         }
     }
 }

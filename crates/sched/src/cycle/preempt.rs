@@ -1,0 +1,293 @@
+//! Room for a job with a better claim: whom to evict, at the least loss of work.
+//!
+//! Must never evict what would not let the job start, nor anybody whose eviction is not needed, nor
+//! anybody against whom the job has no claim. A claim is a higher priority in the same queue, or a
+//! queue's right to what it deserves; claims are ordered, so nobody evicts in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fleet::ones;
+use crate::place::{self, Ask};
+use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
+use crate::scheduler::{Scheduler, resources};
+
+/// Whom to evict, and the nodes that this gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) victims: Vec<JobIdx>,
+    pub(super) nodes: Vec<NodeIdx>,
+}
+
+/// A part of a node that could be freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    node: NodeIdx,
+    /// Work lost, in GPU-microseconds weighed by priority, for this node's part.
+    loss: u64,
+    victim: JobIdx,
+}
+
+/// A node that the job could have, and what that would lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Offer {
+    loss: u64,
+    node: NodeIdx,
+}
+
+/// Nodes of one rack, cheapest first.
+struct Rack {
+    group: u32,
+    offers: Vec<Offer>,
+}
+
+/// The cheapest room for the job, if its claims reach far enough.
+pub(super) fn room_for(
+    scheduler: &Scheduler,
+    condemned: &BTreeSet<JobIdx>,
+    ask: &Ask<'_>,
+) -> Option<Room> {
+    let parts = parts(scheduler, condemned, ask);
+    if parts.is_empty() {
+        return None;
+    }
+    let scopes = place::scopes(&scheduler.fleet, ask);
+    let offers = scopes.into_iter().map(|scope| racks(scheduler, ask, &parts, scope));
+    let best = offers.filter_map(|racks| cheapest(&racks, ask)).min_by_key(|(loss, _)| *loss);
+    let (_, nodes) = best?;
+    let victims = needed(scheduler, ask, &parts, &nodes);
+    // Claims may reach less far together than one by one.
+    let is_fair = !victims.is_empty() && claims_all(scheduler, ask, &victims);
+    is_fair.then_some(Room { victims, nodes })
+}
+
+/// Everything that could be evicted for the job, by node, cheapest first on each.
+fn parts(
+    scheduler: &Scheduler,
+    condemned: &BTreeSet<JobIdx>,
+    ask: &Ask<'_>,
+) -> Vec<Part> {
+    let mut claims = BTreeMap::new();
+    let mut parts = Vec::new();
+    for (index, running) in &scheduler.running {
+        let safe_until = after(running.started_us, running.job.guaranteed_us);
+        if !running.job.preemptible
+            || running.gone_by_us.is_some()
+            || ask.asker.start_us < safe_until
+            || condemned.contains(index)
+        {
+            continue;
+        }
+        let key = (running.job.queue, running.job.priority, running.job.need, running.nodes.len());
+        let has_claim =
+            *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
+        if has_claim {
+            let loss = loss(running, ask);
+            parts.extend(running.nodes.iter().map(|node| Part { node: *node, loss, victim: *index }));
+        }
+    }
+    parts.sort_unstable();
+    parts
+}
+
+/// Work that one rank of the job would lose, weighed by its priority.
+fn loss(running: &Running, ask: &Ask<'_>) -> u64 {
+    let since = running.saved_us.max(running.started_us);
+    let lost_us = u64::try_from(ask.asker.start_us.saturating_sub(since)).unwrap_or(0);
+    let gpus = u64::from(running.job.need.gpus.max(1));
+    let weight = u64::try_from(running.job.priority.clamp(0, 1_000)).unwrap_or(0);
+    // One more, so that of equal losses fewer victims are the cheaper ones.
+    lost_us.saturating_mul(gpus).saturating_mul(weight.saturating_add(1)).saturating_add(1)
+}
+
+fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
+    if victim.job.queue == ask.job.queue {
+        return ask.job.priority > victim.job.priority;
+    }
+    let (need, has) = amounts(scheduler, ask, victim);
+    scheduler.tree.may_reclaim(ask.job.queue, &need, victim.job.queue, &has).is_some()
+}
+
+/// What the job adds to its queue, and what the victim has of its own.
+fn amounts(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> (Vec<u64>, Vec<u64>) {
+    let node = victim.nodes.first().and_then(|node| scheduler.fleet.node(*node));
+    let class = node.and_then(|node| node.class);
+    let n = u32::try_from(victim.nodes.len()).unwrap_or(u32::MAX);
+    let need = resources(&scheduler.tree, ask.job, class, ask.job.nodes_min);
+    (need, resources(&scheduler.tree, &victim.job, class, n))
+}
+
+/// True if each claim still holds after the evictions before it.
+fn claims_all(scheduler: &Scheduler, ask: &Ask<'_>, victims: &[JobIdx]) -> bool {
+    let mut tree = None;
+    for victim in victims {
+        let Some(victim) = scheduler.running.get(victim) else { return false };
+        if victim.job.queue == ask.job.queue {
+            continue;
+        }
+        let tree = tree.get_or_insert_with(|| scheduler.tree.clone());
+        let (need, has) = amounts(scheduler, ask, victim);
+        if tree.may_reclaim(ask.job.queue, &need, victim.job.queue, &has).is_none() {
+            return false;
+        }
+        tree.discharge(victim.job.queue, &has);
+    }
+    true
+}
+
+/// The racks of a scope with the nodes that could be had.
+fn racks(
+    scheduler: &Scheduler,
+    ask: &Ask<'_>,
+    parts: &[Part],
+    scope: std::ops::Range<usize>,
+) -> Vec<Rack> {
+    let fleet = &scheduler.fleet;
+    let mut found: Vec<(u32, u32, Offer)> = Vec::new();
+    for shelf in scope.filter_map(|at| fleet.shelf(at)) {
+        let fits = fleet.fitting(shelf, &ask.need, &ask.asker);
+        let could = fleet.large_enough(shelf, &ask.need) & shelf.ready;
+        for slot in ones(could) {
+            let Some(node) = shelf.nodes.get(slot).copied() else { continue };
+            let loss = if fits & 1 << slot != 0 {
+                Some(0)
+            } else if fleet.is_promised(node, &ask.asker) {
+                None
+            } else {
+                victims_on(scheduler, ask, parts, node).map(|victims| {
+                    victims.iter().map(|part| part.loss).fold(0, u64::saturating_add)
+                })
+            };
+            found.extend(loss.map(|loss| (shelf.group, shelf.rack, Offer { loss, node })));
+        }
+    }
+    found.sort_unstable();
+    let racks = found.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    racks
+        .map(|rack| Rack {
+            group: rack.first().map_or(0, |(group, _, _)| *group),
+            offers: rack.iter().map(|(_, _, offer)| *offer).collect(),
+        })
+        .collect()
+}
+
+/// The parts to free on a node, cheapest first, until the job's rank fits; `None` if it never does.
+fn victims_on(
+    scheduler: &Scheduler,
+    ask: &Ask<'_>,
+    parts: &[Part],
+    node: NodeIdx,
+) -> Option<Vec<Part>> {
+    let from = parts.partition_point(|part| part.node < node);
+    let here = parts.get(from..)?.iter().take_while(|part| part.node == node);
+    let mut free = scheduler.fleet.free_of(node);
+    let mut left = scheduler.fleet.n_parts(node);
+    let mut victims = Vec::new();
+    for part in here {
+        if enough(free, left, ask) {
+            break;
+        }
+        free = free.saturating_add(need_of(scheduler, part.victim));
+        left = left.saturating_sub(1);
+        victims.push(*part);
+    }
+    enough(free, left, ask).then_some(victims)
+}
+
+const fn enough(free: Amounts, n_parts: u32, ask: &Ask<'_>) -> bool {
+    free.covers(&ask.need.amounts) && (!ask.need.alone || n_parts == 0)
+}
+
+fn need_of(scheduler: &Scheduler, job: JobIdx) -> Amounts {
+    scheduler.running.get(&job).map_or_else(Amounts::default, |running| running.job.need)
+}
+
+/// The cheapest nodes for the whole gang in one domain of its topology.
+fn cheapest(racks: &[Rack], ask: &Ask<'_>) -> Option<(u64, Vec<NodeIdx>)> {
+    let one = |racks: &[Rack]| in_domain(racks, ask);
+    match ask.job.topology.within {
+        Level::Rack => racks.chunks(1).filter_map(one).min_by_key(|(loss, _)| *loss),
+        Level::Group => {
+            let groups = racks.chunk_by(|a, b| a.group == b.group);
+            groups.filter_map(one).min_by_key(|(loss, _)| *loss)
+        }
+        Level::Site => one(racks),
+    }
+}
+
+/// The cheapest blocks of these racks. In a rack each next block is dearer, so taking the cheapest
+/// blocks overall takes each rack's from its cheapest on.
+fn in_domain(racks: &[Rack], ask: &Ask<'_>) -> Option<(u64, Vec<NodeIdx>)> {
+    let block = usize::try_from(ask.job.topology.segment.max(1)).ok()?;
+    let wanted = usize::try_from(ask.job.nodes_min).ok()?.div_ceil(block);
+    let mut blocks: Vec<(u64, usize, &[Offer])> = Vec::new();
+    for (at, rack) in racks.iter().enumerate() {
+        let whole = rack.offers.chunks_exact(block);
+        blocks.extend(whole.map(|offers| {
+            (offers.iter().map(|offer| offer.loss).fold(0, u64::saturating_add), at, offers)
+        }));
+    }
+    blocks.sort_by_key(|(loss, at, _)| (*loss, *at));
+    let chosen = blocks.get(..wanted)?;
+    let loss = chosen.iter().map(|(loss, _, _)| *loss).fold(0, u64::saturating_add);
+    let mut chosen: Vec<(usize, &[Offer])> = chosen.iter().map(|(_, at, o)| (*at, *o)).collect();
+    chosen.sort_by_key(|(at, _)| *at);
+    let nodes = chosen.into_iter().flat_map(|(_, offers)| offers).map(|offer| offer.node);
+    Some((loss, nodes.collect()))
+}
+
+/// The victims on these nodes without those that others make unnecessary, dearest given back first.
+fn needed(
+    scheduler: &Scheduler,
+    ask: &Ask<'_>,
+    parts: &[Part],
+    nodes: &[NodeIdx],
+) -> Vec<JobIdx> {
+    let fleet = &scheduler.fleet;
+    let mut losses: BTreeMap<JobIdx, u64> = BTreeMap::new();
+    for node in nodes {
+        for part in victims_on(scheduler, ask, parts, *node).into_iter().flatten() {
+            let loss = losses.entry(part.victim).or_default();
+            *loss = loss.saturating_add(part.loss);
+        }
+    }
+    let mut state: BTreeMap<NodeIdx, (Amounts, u32)> =
+        nodes.iter().map(|node| (*node, (fleet.free_of(*node), fleet.n_parts(*node)))).collect();
+    for victim in losses.keys() {
+        for_each_node(scheduler, *victim, &mut state, |(free, left), need| {
+            (free.saturating_add(need), left.saturating_sub(1))
+        });
+    }
+    let mut dearest: Vec<(u64, JobIdx)> = losses.iter().map(|(job, loss)| (*loss, *job)).collect();
+    dearest.sort_unstable();
+    let put_back = |(free, left): (Amounts, u32), need: Amounts| {
+        (free.saturating_sub(need), left.saturating_add(1))
+    };
+    for (_, victim) in dearest.into_iter().rev() {
+        let Some(running) = scheduler.running.get(&victim) else { continue };
+        let stays = running.nodes.iter().filter_map(|node| state.get(node)).all(|(free, left)| {
+            // More is given back than was free only if the victim's part is free now.
+            let (left_free, left) = put_back((*free, *left), running.job.need);
+            free.covers(&running.job.need) && enough(left_free, left, ask)
+        });
+        if stays {
+            for_each_node(scheduler, victim, &mut state, put_back);
+            losses.remove(&victim);
+        }
+    }
+    losses.into_keys().collect()
+}
+
+/// Changes what is known of each chosen node that the victim is on.
+fn for_each_node(
+    scheduler: &Scheduler,
+    victim: JobIdx,
+    state: &mut BTreeMap<NodeIdx, (Amounts, u32)>,
+    change: impl Fn((Amounts, u32), Amounts) -> (Amounts, u32),
+) {
+    let Some(running) = scheduler.running.get(&victim) else { return };
+    for node in &running.nodes {
+        if let Some(entry) = state.get_mut(node) {
+            *entry = change(*entry, running.job.need);
+        }
+    }
+}

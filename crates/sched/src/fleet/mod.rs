@@ -1,0 +1,383 @@
+//! The fleet: every node with what is free on it, indexed so that no decision walks the nodes.
+//!
+//! Site → rack group → rack → node. Nodes of one rack with equal GPUs lie on a shelf, shelves of
+//! one site and GPU model in a pool. A change of one node costs O(nodes of its rack) and O(log) of
+//! nothing; a question costs at most one look at each rack.
+//!
+//! Must never hand out more than is free, and never guess: what was not taken is free.
+
+mod bits;
+mod pool;
+mod shelf;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use bits::ones;
+pub(crate) use pool::Pool;
+pub(crate) use shelf::{SLOTS_MAX, Shelf};
+
+use crate::problem::{
+    Amounts, CLASSES_MAX, ClassIdx, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
+    SiteIdx,
+};
+use shelf::Slot;
+
+/// Everything about one node that changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) node: Node,
+    pub(crate) free: Amounts,
+    /// Jobs that have a part of it.
+    n_parts: u32,
+    /// Parts that want it alone.
+    n_alone: u32,
+    shelf: u32,
+    slot: u8,
+}
+
+impl Row {
+    fn slot_view(&self) -> Slot {
+        Slot {
+            is_ready: self.node.state == NodeState::Ready,
+            is_shared: self.n_alone == 0,
+            is_idle: self.n_parts == 0,
+            free: self.free,
+        }
+    }
+}
+
+/// A promise of a node for a window of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Hold {
+    pub(crate) from_us: Micros,
+    pub(crate) until_us: Micros,
+    pub(crate) owner: Owner,
+}
+
+/// To whom a node is promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// To the jobs of a calendar reservation.
+    Reservation(ReservationIdx),
+    /// To one waiting job (backfill), or the place that is being cleared for it.
+    Job(JobIdx),
+}
+
+/// Who asks for nodes, and from when until when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) job: JobIdx,
+    pub(crate) reservation: Option<ReservationIdx>,
+    pub(crate) start_us: Micros,
+    pub(crate) end_us: Micros,
+}
+
+/// Nodes, what is free, and who is promised what.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    rows: Vec<Row>,
+    shelves: Vec<Shelf>,
+    pools: Vec<Pool>,
+    pool_of_shelf: Vec<u32>,
+    suspects: BTreeSet<NodeIdx>,
+    holds: BTreeMap<NodeIdx, Vec<Hold>>,
+}
+
+impl Fleet {
+    /// Indexes the nodes; nothing is taken yet. A node of a class that is out of range exists, but
+    /// takes no work.
+    #[must_use]
+    pub fn new(nodes: &[Node]) -> Self {
+        let mut fleet = Self::default();
+        let mut order: Vec<NodeIdx> =
+            (0..=u32::MAX).zip(nodes).map(|(index, _)| NodeIdx(index)).collect();
+        let key = |index: &NodeIdx| {
+            nodes.get(index.at()).map(|n| (n.site, n.class, n.group, n.rack, n.total.gpus, *index))
+        };
+        order.sort_by_key(key);
+        fleet.rows = nodes
+            .iter()
+            .map(|node| Row {
+                node: *node,
+                free: node.total,
+                n_parts: 0,
+                n_alone: 0,
+                shelf: u32::MAX,
+                slot: 0,
+            })
+            .collect();
+        let mut slots_max = 0;
+        let mut gpus_max: Vec<u32> = Vec::new();
+        for index in order {
+            let Some(node) = nodes.get(index.at()) else { continue };
+            if node.class.is_some_and(|class| class.0 >= CLASSES_MAX) {
+                continue;
+            }
+            fleet.shelve(index, node, &mut gpus_max);
+            slots_max = slots_max.max(fleet.shelves.last().map_or(0, |s| s.nodes.len()));
+        }
+        for (pool, gpus) in fleet.pools.iter_mut().zip(gpus_max) {
+            pool.finish(gpus, slots_max);
+        }
+        for index in 0..fleet.rows.len() {
+            if let Ok(index) = u32::try_from(index) {
+                fleet.set_state_unchecked(NodeIdx(index));
+            }
+        }
+        fleet
+    }
+
+    /// Puts the node on the last shelf, or on a new one of the last pool or of a new pool.
+    fn shelve(&mut self, index: NodeIdx, node: &Node, gpus_max: &mut Vec<u32>) {
+        let same_pool =
+            self.pools.last().is_some_and(|p| p.site == node.site && p.class == node.class);
+        if !same_pool {
+            self.pools.push(Pool::new(node.site, node.class, self.shelves.len()));
+            gpus_max.push(0);
+        }
+        let same_shelf = same_pool
+            && self.shelves.last().is_some_and(|shelf| {
+                shelf.group == node.group
+                    && shelf.rack == node.rack
+                    && shelf.gpus == node.total.gpus
+                    && shelf.nodes.len() < SLOTS_MAX
+            });
+        if !same_shelf {
+            self.shelves.push(Shelf::new(node.group, node.rack, node.total.gpus));
+            self.pool_of_shelf
+                .push(u32::try_from(self.pools.len()).unwrap_or(0).saturating_sub(1));
+            if let Some(pool) = self.pools.last_mut() {
+                pool.n_shelves = pool.n_shelves.saturating_add(1);
+            }
+        }
+        if let Some(gpus) = gpus_max.last_mut() {
+            *gpus = (*gpus).max(node.total.gpus);
+        }
+        let at = u32::try_from(self.shelves.len()).unwrap_or(0).saturating_sub(1);
+        if let (Some(shelf), Some(row)) = (self.shelves.last_mut(), self.rows.get_mut(index.at())) {
+            row.shelf = at;
+            row.slot = u8::try_from(shelf.push(index, node.total)).unwrap_or(u8::MAX);
+        }
+    }
+
+    /// Files a node for the first time, from being nowhere.
+    fn set_state_unchecked(&mut self, index: NodeIdx) {
+        let Some(row) = self.rows.get_mut(index.at()) else { return };
+        let state = row.node.state;
+        // Until now it is on no mask, which is what a lost node looks like.
+        row.node.state = NodeState::Down;
+        self.set_state(index, state);
+    }
+
+    /// Number of nodes, whatever their state.
+    #[must_use]
+    pub const fn n_nodes(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What is free on a node, whatever its state; nothing if it does not exist.
+    #[must_use]
+    pub fn free_of(&self, node: NodeIdx) -> Amounts {
+        self.rows.get(node.at()).map_or_else(Amounts::default, |row| row.free)
+    }
+
+    /// The node as it was given, with its present state.
+    #[must_use]
+    pub fn node(&self, node: NodeIdx) -> Option<&Node> {
+        self.rows.get(node.at()).map(|row| &row.node)
+    }
+
+    /// Takes a job's part of a node. `alone` keeps everybody else away.
+    ///
+    /// # Panics
+    /// Never; taking more than is free is a mistake of the caller that leaves nothing free, and
+    /// debug builds assert against it.
+    pub fn take(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
+        self.change(node, |row| {
+            debug_assert!(row.free.covers(&need), "more taken of {node:?} than is free");
+            row.free = row.free.saturating_sub(need);
+            row.n_parts = row.n_parts.saturating_add(1);
+            row.n_alone = row.n_alone.saturating_add(u32::from(alone));
+        });
+    }
+
+    /// Gives a job's part of a node back.
+    pub fn release(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
+        self.change(node, |row| {
+            row.free = row.free.saturating_add(need);
+            debug_assert!(row.node.total.covers(&row.free), "more given back to {node:?}");
+            row.n_parts = row.n_parts.saturating_sub(1);
+            row.n_alone = row.n_alone.saturating_sub(u32::from(alone));
+        });
+    }
+
+    /// Changes whether a node takes work; what runs on it stays.
+    pub fn set_state(&mut self, node: NodeIdx, state: NodeState) {
+        if state == NodeState::Suspect {
+            self.suspects.insert(node);
+        } else {
+            self.suspects.remove(&node);
+        }
+        self.change(node, |row| row.node.state = state);
+    }
+
+    /// The one place where a node changes and the indices follow.
+    fn change(&mut self, node: NodeIdx, what: impl FnOnce(&mut Row)) {
+        let Some(row) = self.rows.get_mut(node.at()) else { return };
+        let was = row.slot_view();
+        what(row);
+        let is = row.slot_view();
+        let (at, slot) = (usize::try_from(row.shelf).unwrap_or(usize::MAX), usize::from(row.slot));
+        let Some(shelf) = self.shelves.get_mut(at) else { return };
+        let idle_was = shelf.n_idle();
+        shelf.file(slot, was, is);
+        let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
+        let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
+        shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(|row| row.free));
+        shelf.nodes = nodes;
+        let pool = self.pool_of_shelf.get(at).and_then(|pool| usize::try_from(*pool).ok());
+        if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
+            pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
+            let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
+            pool.n_free_gpus =
+                pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));
+        }
+    }
+
+    /// Promises a node.
+    pub(crate) fn hold(&mut self, node: NodeIdx, hold: Hold) {
+        self.holds.entry(node).or_default().push(hold);
+        self.mark_held(node, true);
+    }
+
+    /// Takes one promise back.
+    pub(crate) fn unhold(&mut self, node: NodeIdx, hold: &Hold) {
+        let Some(holds) = self.holds.get_mut(&node) else { return };
+        if let Some(at) = holds.iter().rposition(|one| one == hold) {
+            holds.remove(at);
+        }
+        if holds.is_empty() {
+            self.holds.remove(&node);
+            self.mark_held(node, false);
+        }
+    }
+
+    fn mark_held(&mut self, node: NodeIdx, is_held: bool) {
+        let Some(row) = self.rows.get(node.at()) else { return };
+        let shelf = usize::try_from(row.shelf).ok().and_then(|at| self.shelves.get_mut(at));
+        let Some(shelf) = shelf else { return };
+        let bit = 1_u64 << row.slot;
+        shelf.held = if is_held { shelf.held | bit } else { shelf.held & !bit };
+    }
+
+    /// The promises of a node.
+    pub(crate) fn holds_of(&self, node: NodeIdx) -> &[Hold] {
+        self.holds.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    /// When promises end after this time: instants at which something may become possible.
+    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> BTreeSet<Micros> {
+        let all = self.holds.values().flatten().map(|hold| hold.until_us);
+        all.filter(|until| *until > now_us && *until < Micros::MAX).collect()
+    }
+
+    /// True if the node is promised to somebody else within the asker's time.
+    pub(crate) fn is_promised(&self, node: NodeIdx, asker: &Asker) -> bool {
+        self.holds_of(node).iter().any(|hold| {
+            let mine = match hold.owner {
+                Owner::Job(job) => job == asker.job,
+                Owner::Reservation(id) => asker.reservation == Some(id),
+            };
+            !mine && hold.from_us < asker.end_us && asker.start_us < hold.until_us
+        })
+    }
+
+    pub(crate) fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {
+        self.shelves.get(at)
+    }
+
+    pub(crate) fn row(&self, node: NodeIdx) -> Option<&Row> {
+        self.rows.get(node.at())
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (NodeIdx, &Row)> {
+        (0..=u32::MAX).map(NodeIdx).zip(&self.rows)
+    }
+
+    pub(crate) fn suspects(&self) -> impl Iterator<Item = NodeIdx> + '_ {
+        self.suspects.iter().copied()
+    }
+
+    /// Jobs that have a part of the node.
+    pub(crate) fn n_parts(&self, node: NodeIdx) -> u32 {
+        self.row(node).map_or(0, |row| row.n_parts)
+    }
+
+    /// Nodes of a shelf that could run the need when empty, whatever their state, as bits.
+    pub(crate) fn large_enough(&self, shelf: &Shelf, need: &Need) -> u64 {
+        if !shelf.largest.covers(&need.amounts) {
+            return 0;
+        }
+        let all = u64::MAX
+            .checked_shr(64_u32.saturating_sub(u32::try_from(shelf.nodes.len()).unwrap_or(64)))
+            .unwrap_or(0);
+        if shelf.smallest.covers(&need.amounts) {
+            return all;
+        }
+        let large = |slot: &usize| {
+            let row = shelf.nodes.get(*slot).and_then(|node| self.row(*node));
+            row.is_some_and(|row| row.node.total.covers(&need.amounts))
+        };
+        ones(all).filter(large).fold(0, |mask, slot| mask | 1 << slot)
+    }
+
+    /// Ready nodes of a shelf on which the asker's need fits, as bits.
+    pub(crate) fn fitting(&self, shelf: &Shelf, need: &Need, asker: &Asker) -> u64 {
+        let mut mask = self.free_for(shelf, need);
+        for slot in ones(mask & shelf.held) {
+            if shelf.nodes.get(slot).is_none_or(|node| self.is_promised(*node, asker)) {
+                mask &= !(1 << slot);
+            }
+        }
+        mask
+    }
+
+    /// The same without regard to promises.
+    pub(crate) fn free_for(&self, shelf: &Shelf, need: &Need) -> u64 {
+        if !shelf.most.covers(&need.amounts) {
+            return 0;
+        }
+        let idle = shelf.idle;
+        let idle_fits = shelf.gpus >= need.amounts.gpus
+            && shelf.smallest.memory_bytes >= need.amounts.memory_bytes
+            && shelf.smallest.cpu_milli >= need.amounts.cpu_milli;
+        let others =
+            if need.alone { idle } else { shelf.with_at_least(need.amounts.gpus) | idle };
+        // Idle nodes need no look each where even the smallest of them fits.
+        let (mut mask, unsure) = if idle_fits { (idle, others & !idle) } else { (0, others) };
+        for slot in ones(unsure) {
+            let row = shelf.nodes.get(slot).and_then(|node| self.row(*node));
+            if row.is_some_and(|row| row.free.covers(&need.amounts)) {
+                mask |= 1 << slot;
+            }
+        }
+        mask
+    }
+
+    /// GPU models that some node has, with the sites that have it.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = (SiteIdx, Option<ClassIdx>)> + '_ {
+        self.pools.iter().map(|pool| (pool.site, pool.class))
+    }
+}
+
+/// What one rank needs of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Need {
+    pub(crate) amounts: Amounts,
+    /// True if it must have the node to itself.
+    pub(crate) alone: bool,
+}

@@ -1,0 +1,104 @@
+//! A pool: the shelves of one site with one model of GPU, indexed by what is free on them.
+//!
+//! Must always agree with its shelves; only `Fleet` writes both, in one place.
+
+use super::{bits::Bits, shelf::Shelf};
+use crate::problem::{ClassIdx, SiteIdx};
+
+/// Shelves of one site and model, which lie side by side in the fleet.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    pub(crate) site: SiteIdx,
+    pub(crate) class: Option<ClassIdx>,
+    /// Its first shelf in the fleet.
+    pub(crate) first: usize,
+    /// How many shelves it has.
+    pub(crate) n_shelves: usize,
+    /// Shelves that have a ready node with exactly this many GPUs free.
+    by_free: Vec<Bits>,
+    /// Shelves that have exactly this many idle nodes.
+    by_idle: Vec<Bits>,
+    /// Free GPUs of its ready nodes.
+    pub(crate) n_free_gpus: u64,
+    /// Its idle nodes.
+    pub(crate) n_idle: u64,
+}
+
+impl Pool {
+    pub(crate) fn new(site: SiteIdx, class: Option<ClassIdx>, first: usize) -> Self {
+        Self {
+            site,
+            class,
+            first,
+            n_shelves: 0,
+            by_free: Vec::new(),
+            by_idle: Vec::new(),
+            n_free_gpus: 0,
+            n_idle: 0,
+        }
+    }
+
+    /// Makes the indices once all shelves are known.
+    pub(crate) fn finish(&mut self, gpus_max: u32, slots_max: usize) {
+        let levels = usize::try_from(gpus_max).unwrap_or(0).saturating_add(1);
+        self.by_free = vec![Bits::new(self.n_shelves); levels];
+        self.by_idle = vec![Bits::new(self.n_shelves); slots_max.saturating_add(1)];
+        for shelf in 0..self.n_shelves {
+            if let Some(bits) = self.by_idle.first_mut() {
+                bits.set(shelf, true);
+            }
+        }
+    }
+
+    /// A shelf changed at these levels of free GPUs, and its idle nodes from one count to another.
+    pub(crate) fn file(&mut self, at: usize, shelf: &Shelf, levels: [u32; 2], idle_was: u32) {
+        let place = at.saturating_sub(self.first);
+        for level in levels {
+            let level = usize::try_from(level).unwrap_or(usize::MAX);
+            if let Some(bits) = self.by_free.get_mut(level) {
+                bits.set(place, shelf.with_free(level) != 0);
+            }
+        }
+        let idle_is = shelf.n_idle();
+        if idle_is == idle_was {
+            return;
+        }
+        self.n_idle =
+            self.n_idle.saturating_sub(u64::from(idle_was)).saturating_add(u64::from(idle_is));
+        for (count, is_in) in [(idle_was, false), (idle_is, true)] {
+            let bits = usize::try_from(count).ok().and_then(|count| self.by_idle.get_mut(count));
+            if let Some(bits) = bits {
+                bits.set(place, is_in);
+            }
+        }
+    }
+
+    /// Shelves with a ready node that has exactly this many GPUs free, in order.
+    pub(crate) fn with_free(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
+        self.by_free.get(gpus).into_iter().flat_map(Bits::iter).map(|p| p.saturating_add(self.first))
+    }
+
+    /// Shelves with exactly this many idle nodes, in order.
+    pub(crate) fn with_idle(&self, nodes: usize) -> impl Iterator<Item = usize> + '_ {
+        self.by_idle
+            .get(nodes)
+            .into_iter()
+            .flat_map(Bits::iter)
+            .map(|p| p.saturating_add(self.first))
+    }
+
+    /// The largest number of free GPUs that a node could have.
+    pub(crate) fn gpus_max(&self) -> usize {
+        self.by_free.len().saturating_sub(1)
+    }
+
+    /// The largest number of idle nodes that a shelf could have.
+    pub(crate) fn idle_max(&self) -> usize {
+        self.by_idle.len().saturating_sub(1)
+    }
+
+    /// Its shelves in the fleet.
+    pub(crate) const fn shelves(&self) -> std::ops::Range<usize> {
+        self.first..self.first.saturating_add(self.n_shelves)
+    }
+}

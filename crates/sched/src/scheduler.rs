@@ -1,0 +1,264 @@
+//! The scheduler's memory: fleet, queues, what waits and what runs, kept by small changes.
+//!
+//! It is a fold like the platform's state: equal changes give equal plans, and a plan changes
+//! nothing. Whoever proposes the plan reports back what was accepted, by the same changes.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cycle;
+use crate::fleet::{Fleet, Hold, Owner};
+use crate::plan::Plan;
+use crate::problem::{
+    Amounts, ClassIdx, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation, ReservationIdx,
+    Running,
+};
+use crate::share::{QueueIdx, Tree};
+
+/// How to plan. Every limit bounds the work of one cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Blocked jobs that are promised nodes: 1 is EASY backfill, more come closer to conservative
+    /// backfill, [`u32::MAX`] is conservative, 0 lets small work pass large work for ever.
+    pub backfill_depth_max: u32,
+    /// Ends of running work that are looked at for one promise.
+    pub ends_looked_at_max: u32,
+    /// Blocked jobs for which evictions are considered.
+    pub preemptors_max: u32,
+    /// A job that gets its nodes within this time anyway evicts nobody.
+    pub patience_us: u64,
+    /// Jobs started in one plan.
+    pub placements_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            backfill_depth_max: 8,
+            ends_looked_at_max: 20_000,
+            preemptors_max: 8,
+            patience_us: 60_000_000,
+            placements_max: u32::MAX,
+        }
+    }
+}
+
+/// Order within a queue: priority, then submission, then number.
+pub(crate) type Turn = (Reverse<i32>, u64, JobIdx);
+
+/// Everything that a plan depends on but the time.
+#[derive(Debug, Clone, Default)]
+pub struct Scheduler {
+    pub(crate) fleet: Fleet,
+    pub(crate) tree: Tree,
+    pub(crate) settings: Settings,
+    pub(crate) waiting: BTreeMap<JobIdx, Job>,
+    pub(crate) queues: BTreeMap<QueueIdx, BTreeSet<Turn>>,
+    pub(crate) running: BTreeMap<JobIdx, Running>,
+    /// When running work ends at the latest, where that is known.
+    pub(crate) ends: BTreeSet<(Micros, JobIdx)>,
+    /// Nodes that are being cleared for a waiting job.
+    pub(crate) clearing: BTreeMap<JobIdx, BTreeSet<NodeIdx>>,
+    reservations: BTreeMap<ReservationIdx, Reservation>,
+}
+
+impl Scheduler {
+    /// A fleet on which nothing runs.
+    #[must_use]
+    pub fn new(fleet: Fleet, tree: Tree, settings: Settings) -> Self {
+        Self { fleet, tree, settings, ..Self::default() }
+    }
+
+    /// The fleet as it is now.
+    #[must_use]
+    pub const fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// The queues with what they have.
+    #[must_use]
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Work that holds nodes.
+    #[must_use]
+    pub fn running(&self, job: JobIdx) -> Option<&Running> {
+        self.running.get(&job)
+    }
+
+    /// Number of jobs that wait.
+    #[must_use]
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts a job into its queue, or replaces it there.
+    pub fn submit(&mut self, index: JobIdx, job: Job) {
+        self.withdraw(index);
+        let turn = (Reverse(job.priority), job.submitted_order, index);
+        self.queues.entry(job.queue).or_default().insert(turn);
+        self.tree.demand(job.queue, &resources(&self.tree, &job, None, job.nodes_min), true);
+        self.waiting.insert(index, job);
+    }
+
+    /// Takes a waiting job out; it is given back.
+    pub fn withdraw(&mut self, index: JobIdx) -> Option<Job> {
+        let job = self.waiting.remove(&index)?;
+        let turn = (Reverse(job.priority), job.submitted_order, index);
+        if let Some(queue) = self.queues.get_mut(&job.queue) {
+            queue.remove(&turn);
+            if queue.is_empty() {
+                self.queues.remove(&job.queue);
+            }
+        }
+        self.tree.demand(job.queue, &resources(&self.tree, &job, None, job.nodes_min), false);
+        if let Some(nodes) = self.clearing.remove(&index) {
+            for node in nodes {
+                self.fleet.unhold(node, &clearing_hold(index));
+            }
+        }
+        Some(job)
+    }
+
+    /// Opens or shuts a waiting job's gate.
+    pub fn set_gate(&mut self, index: JobIdx, gate: Gate) {
+        if let Some(job) = self.waiting.get_mut(&index) {
+            job.gate = gate;
+        }
+    }
+
+    /// A waiting job got these nodes.
+    pub fn start(&mut self, index: JobIdx, nodes: Vec<NodeIdx>, now_us: Micros) {
+        let Some(job) = self.withdraw(index) else { return };
+        let running =
+            Running { job, nodes, started_us: now_us, saved_us: now_us, gone_by_us: None };
+        self.adopt(index, running);
+    }
+
+    /// Work that already holds nodes. Nodes that do not exist hold nothing.
+    pub fn adopt(&mut self, index: JobIdx, running: Running) {
+        let (need, alone) = (running.job.need, running.job.exclusive);
+        for node in &running.nodes {
+            self.fleet.take(*node, need, alone);
+        }
+        self.tree.charge(running.job.queue, &self.used_by(&running));
+        if let Some(end) = running.ends_by_us() {
+            self.ends.insert((end, index));
+        }
+        self.running.insert(index, running);
+    }
+
+    /// Running work is being stopped and is gone by this time; for whom, if for another job.
+    pub fn stopping(&mut self, index: JobIdx, gone_by_us: Micros, for_job: Option<JobIdx>) {
+        let Some(running) = self.running.get_mut(&index) else { return };
+        if let Some(end) = running.ends_by_us() {
+            self.ends.remove(&(end, index));
+        }
+        running.gone_by_us = Some(gone_by_us);
+        self.ends.insert((gone_by_us, index));
+        let Some(for_job) = for_job.filter(|job| self.waiting.contains_key(job)) else { return };
+        let cleared = self.clearing.entry(for_job).or_default();
+        for node in &running.nodes {
+            if cleared.insert(*node) {
+                self.fleet.hold(*node, clearing_hold(for_job));
+            }
+        }
+    }
+
+    /// Running work completed a checkpoint.
+    pub fn saved(&mut self, index: JobIdx, at_us: Micros) {
+        if let Some(running) = self.running.get_mut(&index) {
+            running.saved_us = running.saved_us.max(at_us);
+        }
+    }
+
+    /// Running work is gone; it is given back.
+    pub fn finish(&mut self, index: JobIdx) -> Option<Running> {
+        let running = self.running.remove(&index)?;
+        if let Some(end) = running.ends_by_us() {
+            self.ends.remove(&(end, index));
+        }
+        let (need, alone) = (running.job.need, running.job.exclusive);
+        for node in &running.nodes {
+            self.fleet.release(*node, need, alone);
+        }
+        self.tree.discharge(running.job.queue, &self.used_by(&running));
+        Some(running)
+    }
+
+    /// Changes whether a node takes work.
+    pub fn set_node_state(&mut self, node: NodeIdx, state: NodeState) {
+        self.fleet.set_state(node, state);
+    }
+
+    /// Promises nodes for a window, or changes that promise.
+    pub fn reserve(&mut self, reservation: Reservation) {
+        self.cancel_reservation(reservation.id);
+        for node in &reservation.nodes {
+            self.fleet.hold(*node, calendar_hold(&reservation));
+        }
+        self.reservations.insert(reservation.id, reservation);
+    }
+
+    /// Takes a promise back.
+    pub fn cancel_reservation(&mut self, id: ReservationIdx) {
+        let Some(reservation) = self.reservations.remove(&id) else { return };
+        for node in &reservation.nodes {
+            self.fleet.unhold(*node, &calendar_hold(&reservation));
+        }
+    }
+
+    /// What to start and evict at this time, and why the rest waits.
+    #[must_use]
+    pub fn plan(&mut self, now_us: Micros) -> Plan {
+        cycle::run(self, now_us)
+    }
+
+    /// What running work takes of its queue's quotas.
+    fn used_by(&self, running: &Running) -> Vec<u64> {
+        let first = running.nodes.first().and_then(|node| self.fleet.node(*node));
+        let n = u32::try_from(running.nodes.len()).unwrap_or(u32::MAX);
+        resources(&self.tree, &running.job, first.and_then(|node| node.class), n)
+    }
+}
+
+/// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.
+///
+/// Before a model is chosen, the lowest that the job accepts counts.
+pub(crate) fn resources(
+    tree: &Tree,
+    job: &Job,
+    class: Option<ClassIdx>,
+    n_nodes: u32,
+) -> Vec<u64> {
+    let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
+    let n = u64::from(n_nodes);
+    let mut amounts = vec![0_u64; tree.n_resources()];
+    let n_classes = amounts.len().saturating_sub(2);
+    let lowest = ClassIdx(job.classes.0.trailing_zeros());
+    let class = class.unwrap_or(lowest).at().min(n_classes.saturating_sub(1));
+    let parts = [
+        (class, u64::from(gpus).saturating_mul(1_000)),
+        (n_classes, cpu_milli),
+        (n_classes.saturating_add(1), memory_bytes),
+    ];
+    for (at, each) in parts {
+        if let Some(amount) = amounts.get_mut(at) {
+            *amount = amount.saturating_add(each.saturating_mul(n));
+        }
+    }
+    amounts
+}
+
+const fn clearing_hold(job: JobIdx) -> Hold {
+    Hold { from_us: Micros::MIN, until_us: Micros::MAX, owner: Owner::Job(job) }
+}
+
+const fn calendar_hold(reservation: &Reservation) -> Hold {
+    Hold {
+        from_us: reservation.from_us,
+        until_us: reservation.until_us,
+        owner: Owner::Reservation(reservation.id),
+    }
+}

@@ -1,0 +1,57 @@
+//! Evictions: the cheapest that suffice, and nobody else.
+
+use expect_test::expect;
+
+use super::{job, node, problem, running, show};
+use crate::{Job, Running, plan};
+
+fn with_priority(priority: i32, job: Job) -> Job {
+    Job { priority, ..job }
+}
+
+fn saved(saved_us: i64, running: Running) -> Running {
+    Running { saved_us, ..running }
+}
+
+#[test]
+fn the_least_loss_makes_room() {
+    let nodes = vec![node(0, 0, 4), node(0, 0, 4), node(0, 0, 4)];
+    let runs = vec![
+        saved(900, running(job(1, 4), &[0])),
+        saved(950, running(job(1, 2), &[1])),
+        saved(100, running(job(1, 2), &[1])),
+        running(Job { preemptible: false, ..job(1, 4) }, &[2]),
+    ];
+    let waiting = vec![with_priority(1, job(1, 4)), with_priority(1, job(2, 2)), job(1, 1)];
+    expect![[r#"
+        job 0 evicts [100] from [0]
+        job 0 waits: 1 job with a lesser claim make room.
+        job 1 waits: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 0 have it now.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]].assert_eq(&show(&plan(&problem(nodes, waiting, runs))));
+}
+
+#[test]
+fn nobody_is_evicted_in_vain() {
+    let nodes = vec![node(0, 0, 4), node(0, 0, 4)];
+    let runs = vec![
+        running(job(1, 4), &[0]),
+        running(Job { guaranteed_us: 5_000, ..job(1, 4) }, &[1]),
+    ];
+    // Two nodes are not to be had, because one victim is still guaranteed its time.
+    let waiting = vec![with_priority(1, job(2, 4))];
+    expect![[r#"
+        job 0 waits: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 0 have it now.
+    "#]].assert_eq(&show(&plan(&problem(nodes, waiting, runs))));
+}
+
+#[test]
+fn a_gang_evicted_for_one_node_frees_the_others_too() {
+    let nodes = vec![node(0, 0, 4), node(0, 0, 4), node(0, 0, 4)];
+    let runs = vec![running(job(2, 4), &[0, 1]), running(job(1, 4), &[2])];
+    let waiting = vec![with_priority(1, job(2, 4))];
+    expect![[r#"
+        job 0 evicts [100] from [0, 1]
+        job 0 waits: 1 job with a lesser claim make room.
+    "#]].assert_eq(&show(&plan(&problem(nodes, waiting, runs))));
+}

@@ -1,0 +1,75 @@
+//! Backfill and the calendar: who may pass whom, and until when.
+
+use expect_test::expect;
+
+use super::{job, node, problem, running, show};
+use crate::{Job, Problem, NodeIdx, Reservation, ReservationIdx, Settings, plan};
+
+fn limited(limit_us: u64, job: Job) -> Job {
+    Job { limit_us: Some(limit_us), ..job }
+}
+
+/// Two nodes, one of them busy until 5,000; now is 1,000.
+fn half_busy(waiting: Vec<Job>) -> Problem {
+    let busy = running(limited(5_000, job(1, 4)), &[0]);
+    problem(vec![node(0, 0, 4), node(0, 0, 4)], waiting, vec![busy])
+}
+
+#[test]
+fn short_work_passes_and_long_work_does_not() {
+    let waiting = vec![
+        limited(9_000, job(2, 4)),
+        limited(4_001, job(1, 4)),
+        limited(4_000, job(1, 4)),
+        job(1, 1),
+    ];
+    expect![[r#"
+        job 2 on [1]
+        job 0 waits [5000]: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 1 has it now.
+        job 1 waits [14000]: The job needs 1 node; 1 have enough free, but 1 of them are promised to others before it would end.
+        job 3 waits [14000]: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]].assert_eq(&show(&plan(&half_busy(waiting.clone()))));
+    // Without promises the long one goes first, and the gang waits for it.
+    let mut greedy = half_busy(waiting);
+    greedy.settings = Settings { backfill_depth_max: 0, ..Settings::default() };
+    expect![[r#"
+        job 1 on [1]
+        job 0 waits: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 1 has it now.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        job 3 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]].assert_eq(&show(&plan(&greedy)));
+}
+
+#[test]
+fn promises_follow_each_other() {
+    let waiting = vec![limited(1_000, job(2, 4)), limited(3_000, job(2, 4)), limited(1, job(2, 4))];
+    expect![[r#"
+        job 0 waits [5000]: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 1 has it now.
+        job 1 waits [6000]: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 1 has it now.
+        job 2 waits [9000]: Waiting for GPUs: the job needs 2 nodes with enough free in one site, 1 has it now.
+    "#]].assert_eq(&show(&plan(&half_busy(waiting))));
+}
+
+#[test]
+fn the_calendar_is_kept_for_its_owner() {
+    let mut given = problem(
+        vec![node(0, 0, 4), node(0, 0, 4)],
+        vec![
+            limited(5_000, job(2, 4)),
+            limited(4_000, job(1, 4)),
+            Job { reservation: Some(ReservationIdx(7)), ..limited(9_000, job(1, 4)) },
+        ],
+        vec![],
+    );
+    given.reservations = vec![Reservation {
+        id: ReservationIdx(7),
+        nodes: vec![NodeIdx(0)],
+        from_us: 5_000,
+        until_us: 20_000,
+    }];
+    expect![[r#"
+        job 1 on [0]
+        job 2 on [1]
+        job 0 waits [20000]: The job needs 2 nodes; 2 have enough free, but 1 of them are promised to others before it would end.
+    "#]].assert_eq(&show(&plan(&given)));
+}

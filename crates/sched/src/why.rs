@@ -1,0 +1,181 @@
+//! Why a job that nothing fits now waits: the dominant reason, with counts.
+//!
+//! Must never be asked about a job that fits; looks at each rack a few times.
+
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use crate::fleet::{Fleet, Owner, Shelf, ones};
+use crate::place::{self, Ask};
+use crate::problem::{Gate, Job, JobIdx};
+use crate::reason::{Contradiction, Reason, Resource};
+
+/// Reasons that do not depend on any node.
+pub(crate) fn at_the_door(job: &Job) -> Option<Reason> {
+    let contradictory = |what| Some(Reason::Contradictory { what });
+    if job.nodes_min == 0 {
+        return contradictory(Contradiction::NoNodesAsked);
+    }
+    if job.nodes_max < job.nodes_min {
+        return contradictory(Contradiction::MaxBelowMin);
+    }
+    let block = job.topology.segment.max(1);
+    let whole = job.nodes_max.checked_div(block).unwrap_or(0).saturating_mul(block);
+    if whole < job.nodes_min {
+        return contradictory(Contradiction::SegmentDoesNotDivide);
+    }
+    match job.gate {
+        Gate::Open => None,
+        Gate::Budget => Some(Reason::BudgetExhausted),
+        Gate::Dependency { unfinished } => Some(Reason::WaitingForJobs { unfinished }),
+        Gate::ArrayLimit { limit } => Some(Reason::ArrayLimit { limit }),
+        Gate::NotBefore { at_us } => Some(Reason::NotBefore { at_us }),
+    }
+}
+
+/// Reasons that empty and healthy nodes would not change.
+pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
+    let mut sites = fleet.pools().iter().filter(|pool| ask.job.allowed_sites.allows(pool.site));
+    if sites.next().is_none() {
+        // With no site at all, waiting for nodes is the truth; with some, policy refused them all.
+        return Some(if ask.job.allowed_sites.is_empty() {
+            Reason::NoSiteAllowed
+        } else {
+            Reason::NodesUnavailable { ready: 0, total: 0 }
+        });
+    }
+    let scopes = place::scopes(fleet, ask);
+    if scopes.is_empty() {
+        return Some(Reason::NoSuchGpuClass { class: ask.job.classes.0.trailing_zeros() });
+    }
+    let need = ask.need.amounts;
+    let all = || scopes.iter().cloned().flatten().filter_map(|at| fleet.shelf(at));
+    let wanted = [
+        (Resource::Gpu, u64::from(need.gpus)),
+        (Resource::Memory, need.memory_bytes),
+        (Resource::Cpu, need.cpu_milli),
+    ];
+    let large = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need);
+    if all().all(|shelf| large(shelf) == 0) {
+        // Rare, so each node may be looked at: which resource rules the last ones out?
+        let nodes = all().flat_map(|shelf| &shelf.nodes).filter_map(|node| fleet.node(*node));
+        let mut totals: Vec<_> = nodes.map(|node| node.total).collect();
+        let of = |total: &crate::Amounts, resource| match resource {
+            Resource::Gpu => u64::from(total.gpus),
+            Resource::Memory => total.memory_bytes,
+            Resource::Cpu => total.cpu_milli,
+        };
+        for (short_of, need) in wanted {
+            let largest = totals.iter().map(|total| of(total, short_of)).max().unwrap_or(0);
+            totals.retain(|total| of(total, short_of) >= need);
+            if totals.is_empty() {
+                return Some(Reason::NoNodeLargeEnough { short_of, need, largest });
+            }
+        }
+    }
+    let count = |scope: &Range<usize>| total(fleet, scope, &large);
+    let exist = scopes.iter().map(count).max().unwrap_or(0);
+    let need = ask.job.nodes_min;
+    if exist < need {
+        return Some(Reason::GangTooLarge { need, exist });
+    }
+    let exist = scopes.iter().map(|s| place::most(fleet, s.clone(), ask, &large)).max();
+    let exist = exist.unwrap_or(0);
+    let topology = ask.job.topology;
+    (exist < need).then(|| Reason::DomainTooSmall {
+        within: topology.within,
+        segment: topology.segment.max(1),
+        need,
+        exist,
+    })
+}
+
+/// Reasons that time or a repair will change. The scope meant is the best one: most nodes that fit
+/// now, among those with enough ready nodes, or else most ready nodes among those with enough.
+pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
+    let need_nodes = ask.job.nodes_min;
+    let large = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need);
+    let ready = |shelf: &Shelf| large(shelf) & shelf.ready;
+    let free = |shelf: &Shelf| fleet.free_for(shelf, &ask.need);
+    let fit = |shelf: &Shelf| fleet.fitting(shelf, &ask.need, &ask.asker);
+    let scopes = place::scopes(fleet, ask);
+    let best = (0_usize..)
+        .zip(&scopes)
+        .filter(|(_, scope)| total(fleet, scope, &ready) >= need_nodes)
+        .max_by_key(|(at, scope)| (total(fleet, scope, &fit), Reverse(*at)));
+    let Some((_, scope)) = best else {
+        let enough = scopes.iter().filter(|scope| total(fleet, scope, &large) >= need_nodes);
+        let counts = enough.map(|scope| (total(fleet, scope, &ready), total(fleet, scope, &large)));
+        let (ready, total) = counts.max_by_key(|(ready, _)| *ready).unwrap_or((0, 0));
+        return Reason::NodesUnavailable { ready, total };
+    };
+    let (n_free, n_fit) = (total(fleet, scope, &free), total(fleet, scope, &fit));
+    if n_fit >= need_nodes {
+        let ready_domain = place::most(fleet, scope.clone(), ask, &ready);
+        if ready_domain < need_nodes {
+            // Even with everything else gone, no domain has enough healthy nodes now.
+            return Reason::NodesUnavailable {
+                ready: ready_domain,
+                total: place::most(fleet, scope.clone(), ask, &large),
+            };
+        }
+        let topology = ask.job.topology;
+        return Reason::Fragmented {
+            within: topology.within,
+            segment: topology.segment.max(1),
+            need_nodes,
+            free_nodes: n_fit,
+        };
+    }
+    if n_free >= need_nodes {
+        return Reason::Promised {
+            need_nodes,
+            free_nodes: n_free,
+            promised_nodes: n_free.saturating_sub(n_fit),
+            job: kept_for(fleet, scope, ask),
+        };
+    }
+    let short_of = short_of(fleet, scope, ask);
+    Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes: n_fit }
+}
+
+/// The first waiting job that a node is kept for which this job could have had.
+fn kept_for(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Option<JobIdx> {
+    let shelves = scope.clone().filter_map(|at| fleet.shelf(at));
+    let held = shelves.flat_map(|shelf| {
+        let slots = ones(fleet.free_for(shelf, &ask.need) & shelf.held);
+        slots.filter_map(|slot| shelf.nodes.get(slot).copied())
+    });
+    held.flat_map(|node| fleet.holds_of(node)).find_map(|hold| match hold.owner {
+        Owner::Job(job) if job != ask.asker.job => Some(job),
+        Owner::Job(_) | Owner::Reservation(_) => None,
+    })
+}
+
+/// The first resource under which fewer ready nodes remain than the job needs.
+fn short_of(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Resource {
+    let need = ask.need.amounts;
+    let with_gpus = |shelf: &Shelf| {
+        let mask = shelf.with_at_least(need.gpus);
+        if ask.need.alone { mask & shelf.idle } else { mask }
+    };
+    if total(fleet, scope, &with_gpus) < ask.job.nodes_min && need.gpus > 0 {
+        return Resource::Gpu;
+    }
+    let with_memory = |shelf: &Shelf| {
+        let enough = |slot: &usize| {
+            shelf.nodes.get(*slot).is_some_and(|n| fleet.free_of(*n).memory_bytes >= need.memory_bytes)
+        };
+        ones(with_gpus(shelf)).filter(enough).fold(0, |mask, slot| mask | 1 << slot)
+    };
+    if total(fleet, scope, &with_memory) < ask.job.nodes_min {
+        return Resource::Memory;
+    }
+    Resource::Cpu
+}
+
+/// Number of nodes in a scope.
+fn total(fleet: &Fleet, scope: &Range<usize>, nodes: &dyn Fn(&Shelf) -> u64) -> u32 {
+    let shelves = scope.clone().filter_map(|at| fleet.shelf(at));
+    shelves.map(|shelf| nodes(shelf).count_ones()).fold(0, u32::saturating_add)
+}
