@@ -17,6 +17,7 @@
 pub mod access;
 pub mod audit;
 pub mod budget;
+mod changes;
 mod check;
 mod command;
 mod ctx;
@@ -35,7 +36,7 @@ pub mod policy_set;
 pub mod price;
 pub mod project;
 mod reject;
-mod schedule;
+mod planner;
 pub mod site;
 mod state;
 mod subject;
@@ -49,7 +50,7 @@ pub use dispatch::decide;
 pub use event::{Entry, EntryError, Event, Idempotency};
 pub use idempotency::Remembered;
 pub use reject::{Refused, Reject};
-pub use schedule::{Scheduling, explain, proposals, scheduling_problem};
+pub use planner::{Planner, Waiting, explain};
 pub use state::{Meta, Stamp, State};
 pub use subject::Subject;
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, dataset, dispatch,
+    Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, changes::Changes, dataset, dispatch,
     endpoint, idempotency, key, limits, model, node, organisation, policy_set, price, project,
     site, usage, workload,
 };
@@ -107,6 +107,8 @@ pub(crate) struct Index {
     pub(crate) outputs_pending: BTreeSet<Id<kinds::Workload>>,
     /// Budgets by project.
     pub(crate) budgets: BTreeMap<Id<kinds::Project>, Vec<Id<kinds::Budget>>>,
+    /// What the last entries were about.
+    pub(crate) changes: Changes,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
 }
@@ -119,6 +121,7 @@ impl State {
         if let Some(given) = &entry.idempotency {
             self.memory.remember(given, entry.event.subject(), &stamp);
         }
+        self.index.changes.note(self.size, entry.event.subject());
         self.size = self.size.saturating_add(1);
         self.last_at = entry.at;
     }
@@ -203,6 +206,7 @@ impl State {
     pub(crate) fn rebuild_index(&mut self) {
         self.memory.rebuild();
         self.index = self.fresh_index();
+        self.index.changes = Changes::from(self.size);
         policy_set::compile_all(self);
     }
 

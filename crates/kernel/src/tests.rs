@@ -20,7 +20,7 @@ use units::{
 
 use crate::{
     Actor, Command, Ctx, Entry, Event, Reject, State, Subject, Submission, access::Scope, budget,
-    decide, node, organisation, policy_set, price, project, proposals, scheduling_problem, site,
+    decide, node, organisation, policy_set, price, project, site,
     usage::Counters, workload,
 };
 
@@ -151,9 +151,9 @@ impl World {
 
     /// One round of the scheduler: plan, then propose; answers how many were placed.
     pub(crate) fn schedule(&mut self) -> usize {
-        let scheduling = scheduling_problem(&self.state, self.now());
-        let plan = sched::plan(&scheduling.problem);
-        let proposals = proposals(&self.state, &scheduling, &plan);
+        let mut planner = Planner::of(&self.state, self.now());
+        let plan = planner.plan(self.now());
+        let proposals = planner.proposals(&self.state, &plan);
         for proposal in &proposals {
             self.submit(proposal).unwrap();
         }

@@ -14,11 +14,6 @@ macro_rules! indices {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(pub u32);
 
-        impl $name {
-            pub(crate) fn at(self) -> usize {
-                usize::try_from(self.0).unwrap_or(usize::MAX)
-            }
-        }
     )*};
 }
 
@@ -33,6 +28,18 @@ indices! {
     ClassIdx;
     /// The caller's number of a calendar reservation.
     ReservationIdx;
+}
+
+impl NodeIdx {
+    pub(crate) fn at(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl ClassIdx {
+    pub(crate) fn at(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
 }
 
 /// GPU models that a fleet can tell apart.
@@ -69,6 +76,16 @@ impl Amounts {
             gpus: self.gpus.saturating_sub(other.gpus),
             memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
             cpu_milli: self.cpu_milli.saturating_sub(other.cpu_milli),
+        }
+    }
+
+    /// The smaller of each.
+    #[must_use]
+    pub fn min_each(self, other: Self) -> Self {
+        Self {
+            gpus: self.gpus.min(other.gpus),
+            memory_bytes: self.memory_bytes.min(other.memory_bytes),
+            cpu_milli: self.cpu_milli.min(other.cpu_milli),
         }
     }
 

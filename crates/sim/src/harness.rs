@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{Actor, Command, State, node, workload};
+use kernel::{Actor, Command, Planner, State, node, workload};
 use units::{DurationMicros, Id, UnixMicros, kinds};
 
 use crate::{
@@ -26,6 +26,7 @@ const CALM_ROUNDS: u64 = 400;
 /// Everything of one run.
 struct World {
     platform: Platform,
+    planner: Planner,
     config: Config,
     rng: Rng,
     faults: Rng,
@@ -59,6 +60,7 @@ impl World {
         let root = Rng::new(seed);
         Ok(Self {
             platform: Platform::new(root.child("ids"), START)?,
+            planner: Planner::default(),
             config,
             rng: root.child("world"),
             faults: root.child("faults"),
@@ -98,7 +100,7 @@ impl World {
         self.break_things()?;
         let now = self.platform.now();
         if self.rng.chance(25) {
-            let proposals = planner_round(self.platform.state(), now)?;
+            let proposals = planner_round(&mut self.planner, self.platform.state(), now)?;
             // A copy that arrives late is stale and must be refused.
             if self.rng.chance(10) {
                 for late in &proposals {
@@ -267,14 +269,14 @@ impl World {
         let stuck = state.active_workloads().find(|w| w.holds_nodes() || feasible(state, w));
         let what = stuck.map_or_else(
             || format!("{} commands unanswered", self.clients.n_open()),
-            |w| format!("{} is {}: {:?}", w.id, w.state_name(), kernel::explain(state, w.id)),
+            |w| format!("{} is {}: {:?}", w.id, w.state_name(), kernel::explain(state, w.id, state.last_at)),
         );
         Err(format!("not everything ended within {CALM_ROUNDS} calm rounds: {what}"))
     }
 
     fn calm_round(&mut self) -> Result<(), String> {
         let now = self.platform.now();
-        let proposals = planner_round(self.platform.state(), now)?;
+        let proposals = planner_round(&mut self.planner, self.platform.state(), now)?;
         self.commit_in_batches(proposals)?;
         let mut requests = self.clients.retries();
         requests.extend(importer_round(&mut self.rng, self.platform.state()));

@@ -4,6 +4,7 @@
 //! anybody against whom the job has no claim. A claim is a higher priority in the same queue, or a
 //! queue's right to what it deserves; claims are ordered, so nobody evicts in a circle.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::ones;
@@ -24,6 +25,8 @@ struct Part {
     node: NodeIdx,
     /// Work lost, in GPU-microseconds weighed by priority, for this node's part.
     loss: u64,
+    /// Of equal losses the newer work goes first.
+    newest: Reverse<u64>,
     victim: JobIdx,
 }
 
@@ -82,7 +85,9 @@ fn parts(
             *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
         if has_claim {
             let loss = loss(running, ask);
-            parts.extend(running.nodes.iter().map(|node| Part { node: *node, loss, victim: *index }));
+            let newest = Reverse(running.job.submitted_order);
+            let part = |node: &NodeIdx| Part { node: *node, loss, newest, victim: *index };
+            parts.extend(running.nodes.iter().map(part));
         }
     }
     parts.sort_unstable();
@@ -257,8 +262,9 @@ fn needed(
             (free.saturating_add(need), left.saturating_sub(1))
         });
     }
+    let age = |job: &JobIdx| scheduler.running.get(job).map(|r| Reverse(r.job.submitted_order));
     let mut dearest: Vec<(u64, JobIdx)> = losses.iter().map(|(job, loss)| (*loss, *job)).collect();
-    dearest.sort_unstable();
+    dearest.sort_by_key(|(loss, job)| (*loss, age(job)));
     let put_back = |(free, left): (Amounts, u32), need: Amounts| {
         (free.saturating_sub(need), left.saturating_add(1))
     };

@@ -71,7 +71,7 @@ fn problems(n_nodes: usize, n_jobs: usize) -> impl Strategy<Value = Problem> {
     (nodes, jobs).prop_map(|(nodes, jobs)| {
         let small = Amounts { gpus: 0, memory_bytes: 1, cpu_milli: 1 };
         let used = (0..).zip(&nodes).filter(|(_, (_, used))| *used).map(|(index, _)| Running {
-            job: Job { need: small, ..job(1, 0) },
+            job: Job { need: small, preemptible: false, ..job(1, 0) },
             nodes: vec![NodeIdx(index)],
             started_us: 0,
             saved_us: 0,

@@ -39,6 +39,7 @@ pub(crate) fn explanation(
             queued(state, workload, *not_before, reason, now)
         }
         Phase::Placed { .. } => Why {
+            start_at: None,
             code: "starting",
             summary: "it has its nodes and the engine starts it".to_owned(),
             evidence: vec![],
@@ -49,17 +50,13 @@ pub(crate) fn explanation(
         Phase::Ended { outcome, .. } => ended(workload, outcome),
     };
     why.evidence.extend(placement_evidence(state, workload));
-    let estimated_start_at = match &workload.phase {
-        Phase::Queued { not_before: Some(time), .. } if *time > now => Some(Timestamp(*time)),
-        _ => None,
-    };
     Explanation {
         workload: workload.id,
         state: state_of(workload),
         reason: why.code.to_owned(),
         summary: why.summary,
         evidence: why.evidence,
-        estimated_start_at,
+        estimated_start_at: why.start_at.map(Timestamp),
         remedies: why.remedies,
         as_of: as_of(state),
     }
@@ -74,6 +71,7 @@ fn queued(
 ) -> Why {
     if let Some(time) = not_before.filter(|time| *time > now) {
         return Why {
+            start_at: Some(time),
             code: "backing_off",
             summary: format!("its last attempt ended ({reason}); it is tried again"),
             evidence: vec![format!(
@@ -84,15 +82,24 @@ fn queued(
             remedies: vec!["read the last attempt's log to see why it ended".to_owned()],
         };
     }
-    match kernel::explain(state, workload.id) {
-        Some(reason) => wait::why(&reason),
+    match kernel::explain(state, workload.id, now) {
+        Some(waiting) => waits(waiting),
         None => Why {
+            start_at: Some(now),
             code: "about_to_start",
             summary: "there is room for it: it starts with the scheduler's next round".to_owned(),
             evidence: vec![],
             remedies: vec![],
         },
     }
+}
+
+/// The scheduler's reason, with the work that nodes are kept for and the estimated start.
+fn waits(waiting: kernel::Waiting) -> Why {
+    let mut why = wait::why(&waiting.reason);
+    why.start_at = waiting.start_at;
+    why.evidence.extend(waiting.kept_for.map(|id| format!("nodes are kept for {id}")));
+    why
 }
 
 fn running(workload: &workload::Workload) -> Why {
@@ -108,11 +115,12 @@ fn running(workload: &workload::Workload) -> Why {
         "not_ready" => vec!["read its log: it must listen on the port in `PORT`".to_owned()],
         _ => vec![],
     };
-    Why { code, summary, evidence: vec![], remedies }
+    Why { start_at: None, code, summary, evidence: vec![], remedies }
 }
 
 fn stopping(cause: StopCause) -> Why {
     Why {
+        start_at: None,
         code: "stopping",
         summary: format!("it is being stopped: {}", cause.as_str()),
         evidence: vec![],
@@ -146,7 +154,7 @@ fn ended(workload: &workload::Workload, outcome: &Outcome) -> Why {
     };
     let evidence =
         vec![format!("attempts: {}; failures: {}", workload.n_attempts, workload.n_failures)];
-    Why { code, summary, evidence, remedies: remedy.map(str::to_owned).into_iter().collect() }
+    Why { start_at: None, code, summary, evidence, remedies: remedy.map(str::to_owned).into_iter().collect() }
 }
 
 const fn stop_remedy(cause: StopCause) -> Option<&'static str> {

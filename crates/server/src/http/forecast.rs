@@ -102,7 +102,7 @@ pub(crate) enum Start {
     /// It would be placed on these nodes.
     Now(Vec<Id<kinds::Node>>),
     /// It would wait.
-    Waits(sched::Reason),
+    Waits(kernel::Waiting),
 }
 
 /// Applies the events to a copy of the state and lets the scheduler plan.
@@ -121,19 +121,10 @@ pub(crate) fn start(
         copy.apply(&Entry { at, actor: caller.actor()?, idempotency: None, event });
     }
     let Some(id) = id else { return Ok(None) };
-    let scheduling = kernel::scheduling_problem(&copy, at);
-    let plan = sched::plan(&scheduling.problem);
-    let position = scheduling.jobs.iter().position(|job| *job == id);
-    let Some(position) = position.and_then(|p| u32::try_from(p).ok()) else { return Ok(None) };
-    let placed = plan.placements.iter().find(|placement| placement.job.0 == position);
-    if let Some(placement) = placed {
-        let node = |index: &sched::NodeIdx| {
-            usize::try_from(index.0).ok().and_then(|i| scheduling.nodes.get(i)).copied()
-        };
-        return Ok(Some(Start::Now(placement.nodes.iter().filter_map(node).collect())));
-    }
-    let waits = plan.unplaced.into_iter().find(|unplaced| unplaced.job.0 == position);
-    Ok(waits.map(|unplaced| Start::Waits(unplaced.reason)))
+    let mut planner = kernel::Planner::of(&copy, at);
+    let plan = planner.plan(at);
+    let placed = planner.placement(&plan, id).map(Start::Now);
+    Ok(placed.or_else(|| planner.waiting(&plan, id).map(Start::Waits)))
 }
 
 /// The sequencer's time never goes back, so neither does that of a dry run.

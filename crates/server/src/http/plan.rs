@@ -47,7 +47,7 @@ pub(crate) async fn plan(call: Call<WorkloadPlan>) -> Result<Plan, Fail> {
         }
     };
     let reason = match &start {
-        Some(Start::Waits(why)) => Some(wait::summary(why)),
+        Some(Start::Waits(waiting)) => Some(wait::summary(&waiting.reason)),
         Some(Start::Now(_)) | None => reason,
     };
     Ok(call.read(|state| describe(state, &prepared, now, Verdict { feasible, reason, start })))
@@ -76,7 +76,11 @@ fn describe(state: &State, prepared: &Prepared, now: UnixMicros, verdict: Verdic
         resolved: prepared.resolved.to_file(),
         feasible: verdict.feasible,
         reason: verdict.reason,
-        estimated_start_at: (!nodes.is_empty()).then_some(Timestamp(now)),
+        estimated_start_at: match &verdict.start {
+            Some(Start::Now(_)) => Some(Timestamp(now)),
+            Some(Start::Waits(waiting)) => waiting.start_at.map(Timestamp),
+            None => None,
+        },
         placement: workloads_dto::assignments(state, nodes.into_iter()),
         sites: verdicts(state, prepared.project, spec),
         cost_per_hour_microeuro: hour.cost,

@@ -1,10 +1,14 @@
 //! The scheduler's reasons in the API's words: a stable code, a sentence, figures, remedies.
 
+use api::text::Timestamp;
 use sched::{Contradiction, Reason, Resource};
+use units::UnixMicros;
 
 /// A reason for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Why {
+    /// When it starts at the latest, if that is known.
+    pub(crate) start_at: Option<UnixMicros>,
     pub(crate) code: &'static str,
     pub(crate) summary: String,
     pub(crate) evidence: Vec<String>,
@@ -26,12 +30,28 @@ pub(crate) fn why(reason: &Reason) -> Why {
             let field = match what {
                 Contradiction::NoNodesAsked => "nodes = 0",
                 Contradiction::MaxBelowMin => "largest number of nodes below the smallest",
+                Contradiction::SegmentDoesNotDivide => "no accepted number of nodes is a multiple",
             };
             ("contradictory", vec![field.to_owned()], vec!["submit it again with `nodes: 1`"])
         }
         Reason::BudgetExhausted => {
             ("budget_exhausted", vec![], vec!["ask an administrator to raise the budget"])
         }
+        Reason::WaitingForJobs { unfinished } => (
+            "waiting_for_jobs",
+            vec![format!("{unfinished} of the jobs in `after` have not ended")],
+            vec!["wait for them, or stop this job and submit it without `after`"],
+        ),
+        Reason::ArrayLimit { limit } => (
+            "array_limit",
+            vec![format!("{limit} tasks run")],
+            vec!["wait until one of its tasks ends"],
+        ),
+        Reason::NotBefore { at_us } => (
+            "not_before",
+            vec![format!("it may start at {}", Timestamp(UnixMicros(*at_us)))],
+            vec!["wait until then"],
+        ),
         Reason::NoSiteAllowed => (
             "no_site_allowed",
             vec![],
@@ -55,6 +75,48 @@ pub(crate) fn why(reason: &Reason) -> Why {
             vec![format!("needs {need} nodes in one site, {exist} are large enough")],
             vec!["ask for fewer nodes, or for less on each"],
         ),
+        Reason::DomainTooSmall { segment, need, exist, .. } => (
+            "domain_too_small",
+            vec![format!("needs {need} nodes in segments of {segment}; the best has {exist}")],
+            vec!["ask for a wider `topology.within`, a smaller `segment`, or fewer nodes"],
+        ),
+        Reason::OverQuota { used, bound, need, .. } => (
+            "over_quota",
+            vec![format!("{used} of {bound} used, {need} more needed, in milli-units")],
+            vec![
+                "wait until other work of the project ends",
+                "ask an administrator for a larger quota or borrowing limit",
+            ],
+        ),
+        Reason::Preempting { victims } => (
+            "preempting",
+            vec![format!("{victims} jobs are being evicted")],
+            vec!["wait until their grace has passed"],
+        ),
+        Reason::Promised { need_nodes, free_nodes, promised_nodes, .. } => (
+            "promised_to_others",
+            vec![format!(
+                "needs {need_nodes} node(s); of {free_nodes} with enough free, {promised_nodes} \
+                 are promised before it would end"
+            )],
+            vec![
+                "set or shorten `limits.time`, so that it ends before the promise begins",
+                "wait for the estimated start",
+            ],
+        ),
+        Reason::Fragmented { segment, need_nodes, free_nodes, .. } => (
+            "fragmented",
+            vec![format!(
+                "{free_nodes} nodes are free, but not {need_nodes} in segments of {segment} in one \
+                 domain"
+            )],
+            vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
+        ),
+        Reason::PowerCapped { need_mw, left_mw } => (
+            "power_capped",
+            vec![format!("needs {need_mw} mW more, {left_mw} mW are allowed")],
+            vec!["wait until power is free again, or ask for less"],
+        ),
         Reason::NodesUnavailable { ready, total } => (
             "nodes_unavailable",
             vec![format!("{ready} of {total} large enough nodes can take work")],
@@ -74,7 +136,7 @@ pub(crate) fn why(reason: &Reason) -> Why {
         ),
     };
     let remedies = remedies.into_iter().map(str::to_owned).collect();
-    Why { code, summary: summary(reason), evidence, remedies }
+    Why { start_at: None, code, summary: summary(reason), evidence, remedies }
 }
 
 const fn unit(resource: Resource) -> &'static str {

@@ -5,7 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kernel::{Actor, Submission};
+use futures_util::future::join_all;
+use kernel::{Actor, Planner, Submission};
+use sched::Settings;
 
 use super::Platform;
 
@@ -17,11 +19,14 @@ const PROPOSALS_MAX: usize = 256;
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {
     let mut changes = platform.watch();
+    let mut planner = Planner::new(Settings::default());
     loop {
-        let proposals = plan(&platform);
+        // Proposals of one round go to the log together; alone, each would wait for its own flush.
+        let proposals = plan(&platform, &mut planner);
+        let submitted = proposals.into_iter().map(|one| platform.submit(Actor::Planner, one));
         let mut n_accepted = 0_usize;
-        for proposal in proposals {
-            match platform.submit(Actor::Planner, proposal).await {
+        for answer in join_all(submitted).await {
+            match answer {
                 Ok(_) => n_accepted = n_accepted.saturating_add(1),
                 Err(error) => tracing::debug!(%error, "a placement was not accepted"),
             }
@@ -37,16 +42,15 @@ pub async fn run(platform: Arc<Platform>) {
     }
 }
 
-fn plan(platform: &Platform) -> Vec<Submission> {
+fn plan(platform: &Platform, planner: &mut Planner) -> Vec<Submission> {
     let now = platform.now();
-    platform.read(|state| {
-        let scheduling = kernel::scheduling_problem(state, now);
-        if scheduling.jobs.is_empty() {
-            return Vec::new();
-        }
-        let plan = sched::plan(&scheduling.problem);
-        let mut proposals = kernel::proposals(state, &scheduling, &plan);
-        proposals.truncate(PROPOSALS_MAX);
-        proposals
-    })
+    // Following is short; planning may not be, and needs no lock.
+    platform.read(|state| planner.follow(state, now));
+    if !planner.has_work() {
+        return Vec::new();
+    }
+    let plan = planner.plan(now);
+    let mut proposals = platform.read(|state| planner.proposals(state, &plan));
+    proposals.truncate(PROPOSALS_MAX);
+    proposals
 }

@@ -1,9 +1,10 @@
 //! The planner's loop: the kernel's problem, the scheduler's plan, the kernel's proposals.
 //!
-//! It also checks the agreement that the two crates owe each other: on the state that a plan was
-//! made for, every one of its placements is accepted.
+//! It also checks the agreements that the crates owe each other: on the state that a plan was made
+//! for, every one of its placements is accepted; and following the state's changes plans the same as
+//! reading all of it.
 
-use kernel::{Actor, Ctx, Entry, State, decide, proposals, scheduling_problem};
+use kernel::{Actor, Ctx, Entry, Planner, State, decide};
 use units::UnixMicros;
 
 use crate::platform::Request;
@@ -11,15 +12,23 @@ use crate::platform::Request;
 /// One plan as requests.
 ///
 /// # Errors
-/// If `decide` would refuse a placement on the very state that was planned for.
-pub fn round(state: &State, now: UnixMicros) -> Result<Vec<Request>, String> {
-    let scheduling = scheduling_problem(state, now);
-    let plan = sched::plan(&scheduling.problem);
-    let n_jobs = plan.placements.len().saturating_add(plan.unplaced.len());
-    if n_jobs != scheduling.jobs.len() {
-        return Err(format!("the plan has {n_jobs} of {} jobs", scheduling.jobs.len()));
+/// If `decide` would refuse a placement on the very state that was planned for, or if the planner
+/// has lost touch with the state.
+pub fn round(
+    planner: &mut Planner,
+    state: &State,
+    now: UnixMicros,
+) -> Result<Vec<Request>, String> {
+    planner.follow(state, now);
+    let plan = planner.plan(now);
+    let proposals = planner.proposals(state, &plan);
+    let mut anew = Planner::of(state, now);
+    let plan_anew = anew.plan(now);
+    if proposals != anew.proposals(state, &plan_anew)
+        || !planner.queue(&plan).eq(anew.queue(&plan_anew))
+    {
+        return Err("a planner that follows plans otherwise than one that reads anew".to_owned());
     }
-    let proposals = proposals(state, &scheduling, &plan);
     if !proposals.is_empty() {
         let mut trial = state.clone();
         for proposal in &proposals {

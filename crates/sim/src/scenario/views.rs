@@ -88,8 +88,8 @@ pub(super) fn cost(state: &State, project: Id<kinds::Project>) -> Vec<String> {
 
 /// Why a workload waits, or that it does not.
 pub(super) fn explain(state: &State, id: Id<kinds::Workload>) -> String {
-    match (kernel::explain(state, id), state.workloads.get(&id)) {
-        (Some(reason), _) => reason.to_string(),
+    match (kernel::explain(state, id, state.last_at), state.workloads.get(&id)) {
+        (Some(waiting), _) => waiting.reason.to_string(),
         (None, Some(w)) if matches!(w.phase, Phase::Queued { .. }) => {
             "would be placed now".to_owned()
         }

@@ -3,7 +3,7 @@
 //! After every line the state's own check must hold; at the end of each line that changed the log,
 //! the transcript shows the new entries.
 
-use kernel::{Actor, Entry};
+use kernel::{Actor, Entry, Planner};
 use units::{DurationMicros, UnixMicros};
 
 use super::{args::Args, build, names, views};
@@ -21,6 +21,7 @@ const START: UnixMicros = UnixMicros(1_764_000_000_000_000);
 #[derive(Debug)]
 pub(super) struct World {
     platform: Platform,
+    planner: Planner,
     checkers: Checkers,
     fault: Fault,
     last: Option<Request>,
@@ -32,7 +33,8 @@ impl World {
     pub(super) fn new() -> Result<Self, String> {
         let platform = Platform::new(Rng::new(1).child("ids"), START)?;
         let checkers = Checkers::default();
-        Ok(Self { platform, checkers, fault: Fault::None, last: None, n_keys: 0 })
+        let planner = Planner::default();
+        Ok(Self { platform, planner, checkers, fault: Fault::None, last: None, n_keys: 0 })
     }
 
     /// The platform as it ends.
@@ -126,7 +128,7 @@ impl World {
     }
 
     fn schedule(&mut self) -> Result<Vec<String>, String> {
-        let proposals = planner_round(self.platform.state(), self.platform.now())?;
+        let proposals = planner_round(&mut self.planner, self.platform.state(), self.platform.now())?;
         if proposals.is_empty() {
             return Ok(vec!["nothing to place".to_owned()]);
         }

@@ -1,0 +1,142 @@
+//! The names behind the scheduler's numbers: sites, nodes, GPU models, and where work may be.
+
+use std::collections::BTreeMap;
+
+use policy::SiteFacts;
+use sched::{Amounts, ClassIdx, ClassSet, Node, NodeIdx, NodeState, SiteIdx, SiteMask};
+use units::{Country, DataClass, Id, kinds};
+
+use crate::{
+    State,
+    node::{self, Capacity, Status},
+    policy_set,
+    workload::{self, Kind, Workload},
+};
+
+/// A residency question without its site; equal keys get the same answer.
+type MaskKey = (Id<kinds::Project>, DataClass, Option<Vec<Country>>, bool);
+
+/// Numbers and names, as of one reading of the whole state.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    sites: Vec<Id<kinds::Site>>,
+    facts: Vec<SiteFacts>,
+    /// GPU models that nodes have, in order.
+    models: Vec<String>,
+    rows: Vec<Node>,
+    nodes: Vec<Id<kinds::Node>>,
+    node_numbers: BTreeMap<Id<kinds::Node>, NodeIdx>,
+    masks: BTreeMap<MaskKey, SiteMask>,
+}
+
+impl Names {
+    pub(super) fn of(state: &State) -> Self {
+        let models = state.nodes.values().filter_map(|node| node.facts.gpus.first());
+        let mut models: Vec<&str> = models.map(|gpu| gpu.model.as_str()).collect();
+        models.sort_unstable();
+        models.dedup();
+        let nodes: Vec<Id<kinds::Node>> = state.nodes.keys().copied().collect();
+        let mut names = Self {
+            sites: state.sites.keys().copied().collect(),
+            facts: state.sites.values().map(crate::site::Site::facts).collect(),
+            models: models.into_iter().map(str::to_owned).collect(),
+            node_numbers: nodes.iter().copied().zip((0..=u32::MAX).map(NodeIdx)).collect(),
+            nodes,
+            ..Self::default()
+        };
+        names.rows = state.nodes.values().map(|node| names.row(node)).collect();
+        names
+    }
+
+    pub(super) fn rows(&self) -> &[Node] {
+        &self.rows
+    }
+
+    /// The node behind a number.
+    pub(super) fn node(&self, index: NodeIdx) -> Option<Id<kinds::Node>> {
+        self.nodes.get(usize::try_from(index.0).ok()?).copied()
+    }
+
+    /// A node's number, and what is known of it.
+    pub(super) fn node_index(&self, id: Id<kinds::Node>) -> Option<(NodeIdx, Node)> {
+        let index = *self.node_numbers.get(&id)?;
+        let row = self.rows.get(usize::try_from(index.0).ok()?)?;
+        Some((index, *row))
+    }
+
+    pub(super) fn set_state(&mut self, index: NodeIdx, state: NodeState) {
+        let row = usize::try_from(index.0).ok().and_then(|at| self.rows.get_mut(at));
+        if let Some(row) = row {
+            row.state = state;
+        }
+    }
+
+    /// A node in plain integers.
+    pub(super) fn row(&self, node: &node::Node) -> Node {
+        let site = self.sites.binary_search(&node.site).ok();
+        let model = node.facts.gpus.first().map(|gpu| &gpu.model);
+        let class = model.and_then(|model| self.models.binary_search(model).ok());
+        // A model that is new since the last reading is no class yet: the row differs, and
+        // everything is read again.
+        let number = |at: Option<usize>| at.and_then(|at| u32::try_from(at).ok());
+        Node {
+            site: SiteIdx(number(site).unwrap_or(u32::MAX)),
+            group: 0,
+            rack: 0,
+            state: match node.status {
+                Status::Ready => NodeState::Ready,
+                Status::Cordoned => NodeState::Cordoned,
+                Status::Draining => NodeState::Draining,
+                Status::Down => NodeState::Down,
+            },
+            class: model.map(|_| ClassIdx(number(class).unwrap_or(u32::MAX))),
+            total: amounts(node.facts.capacity),
+        }
+    }
+
+    /// Every model that contains the wish; none if nobody has one.
+    pub(super) fn classes(&self, wanted: &str) -> ClassSet {
+        let models = (0..=u32::MAX).zip(&self.models);
+        let fitting = models.filter(|(_, model)| model.contains(wanted));
+        fitting.fold(ClassSet(0), |set, (at, _)| set.or(ClassSet::one(ClassIdx(at))))
+    }
+
+    /// Where policy allows a workload.
+    pub(super) fn mask(&mut self, state: &State, workload: &Workload) -> SiteMask {
+        let spec = &workload.spec;
+        let service = spec.kind == Kind::Service;
+        let key = (workload.project, workload.class, spec.residency_countries.clone(), service);
+        if let Some(mask) = self.masks.get(&key) {
+            return mask.clone();
+        }
+        let mask = allowed_sites(state, workload, &self.facts);
+        self.masks.insert(key, mask.clone());
+        mask
+    }
+}
+
+pub(super) const fn amounts(capacity: Capacity) -> Amounts {
+    Amounts {
+        gpus: capacity.gpus.0,
+        memory_bytes: capacity.memory.0,
+        cpu_milli: capacity.cpu.0,
+    }
+}
+
+fn allowed_sites(state: &State, workload: &Workload, sites: &[SiteFacts]) -> SiteMask {
+    let mut mask = SiteMask::none();
+    let Some(policies) = policy_set::in_force(state, workload.project) else { return mask };
+    for (number, site) in (0_u32..).zip(sites) {
+        let question = workload::question(
+            state,
+            workload.project,
+            &workload.spec,
+            workload.class,
+            site.clone(),
+        );
+        if policies.decide(&question).allowed {
+            mask.insert(SiteIdx(number));
+        }
+    }
+    mask
+}
