@@ -27,6 +27,7 @@ mod mask;
 mod plan;
 mod problem;
 mod reason;
+pub mod share;
 
 pub use mask::{SITES_MAX, SiteMask};
 pub use plan::{Placement, Plan, Unplaced, plan};
