@@ -20,7 +20,7 @@ use units::{
 
 use crate::{
     Actor, Command, Ctx, Entry, Event, Reject, State, Subject, Submission, access::Scope, budget,
-    decide, node, organisation, policy_set, price, project, site,
+    decide, node, organisation, planner::Planner, policy_set, price, project, site,
     usage::Counters, workload,
 };
 

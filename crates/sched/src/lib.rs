@@ -39,7 +39,7 @@ pub use problem::{
     NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology,
 };
 pub use reason::{Contradiction, Reason, Resource};
-pub use scheduler::{Scheduler, Settings};
+pub use scheduler::{Reclaim, Scheduler, Settings};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests compute with small known numbers")]

@@ -5,9 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::Fleet;
-use crate::problem::{
-    Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running,
-};
+use crate::problem::{Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
 use crate::scheduler::{Scheduler, Settings};
 use crate::share::Tree;

@@ -177,7 +177,11 @@ impl fmt::Display for Reason {
                 write!(f, "Waiting for {unfinished} other {} to end.", plural(*unfinished, "job"))
             }
             Self::ArrayLimit { limit } => {
-                write!(f, "{limit} {} of its array run, as many as it allows.", plural(*limit, "task"))
+                write!(
+                    f,
+                    "{limit} {} of its array run, as many as it allows.",
+                    plural(*limit, "task")
+                )
             }
             Self::NotBefore { .. } => f.write_str("It is not to start yet."),
             Self::NoSiteAllowed => f.write_str("Policy allows the job at no site."),

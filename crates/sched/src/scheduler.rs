@@ -13,7 +13,7 @@ use crate::problem::{
     Amounts, ClassIdx, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation, ReservationIdx,
     Running,
 };
-use crate::share::{QueueIdx, Tree};
+use crate::share::{QueueIdx, Table, Tree};
 
 /// How to plan. Every limit bounds the work of one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +23,23 @@ pub struct Settings {
     pub backfill_depth_max: u32,
     /// Ends of running work that are looked at for one promise.
     pub ends_looked_at_max: u32,
-    /// Blocked jobs for which evictions are considered.
+    /// Blocked jobs with some claim for which evictions are considered.
     pub preemptors_max: u32,
     /// A job that gets its nodes within this time anyway evicts nobody.
     pub patience_us: u64,
-    /// Jobs started in one plan.
-    pub placements_max: u32,
+    /// Whom a queue may evict work of other queues for.
+    pub reclaim: Reclaim,
+}
+
+/// When work of one queue is evicted for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reclaim {
+    /// Never.
+    Off,
+    /// So that a queue gets what it deserves.
+    Deserved,
+    /// Also so that what nobody deserves is shared by weight.
+    Shares,
 }
 
 impl Default for Settings {
@@ -36,9 +47,9 @@ impl Default for Settings {
         Self {
             backfill_depth_max: 8,
             ends_looked_at_max: 20_000,
-            preemptors_max: 8,
+            preemptors_max: 16,
             patience_us: 60_000_000,
-            placements_max: u32::MAX,
+            reclaim: Reclaim::Deserved,
         }
     }
 }
@@ -57,6 +68,12 @@ pub struct Scheduler {
     pub(crate) running: BTreeMap<JobIdx, Running>,
     /// When running work ends at the latest, where that is known.
     pub(crate) ends: BTreeSet<(Micros, JobIdx)>,
+    /// How much running work of each queue has each priority.
+    pub(crate) priorities: BTreeMap<(QueueIdx, i32), u32>,
+    /// Running work that is being stopped.
+    pub(crate) leaving: BTreeSet<JobIdx>,
+    /// What waiting jobs of each leaf want, by resource.
+    pub(crate) wanted: Table,
     /// Nodes that are being cleared for a waiting job.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeSet<NodeIdx>>,
     reservations: BTreeMap<ReservationIdx, Reservation>,
@@ -66,7 +83,8 @@ impl Scheduler {
     /// A fleet on which nothing runs.
     #[must_use]
     pub fn new(fleet: Fleet, tree: Tree, settings: Settings) -> Self {
-        Self { fleet, tree, settings, ..Self::default() }
+        let wanted = tree.table();
+        Self { fleet, tree, settings, wanted, ..Self::default() }
     }
 
     /// The fleet as it is now.
@@ -98,7 +116,7 @@ impl Scheduler {
         self.withdraw(index);
         let turn = (Reverse(job.priority), job.submitted_order, index);
         self.queues.entry(job.queue).or_default().insert(turn);
-        self.tree.demand(job.queue, &resources(&self.tree, &job, None, job.nodes_min), true);
+        self.wanted.add(job.queue, &resources(&self.tree, &job, None, job.nodes_min));
         self.waiting.insert(index, job);
     }
 
@@ -112,7 +130,10 @@ impl Scheduler {
                 self.queues.remove(&job.queue);
             }
         }
-        self.tree.demand(job.queue, &resources(&self.tree, &job, None, job.nodes_min), false);
+        let amounts = resources(&self.tree, &job, None, job.nodes_min);
+        for (cell, amount) in self.wanted.row_mut(job.queue).iter_mut().zip(amounts) {
+            *cell = cell.saturating_sub(amount);
+        }
         if let Some(nodes) = self.clearing.remove(&index) {
             for node in nodes {
                 self.fleet.unhold(node, &clearing_hold(index));
@@ -142,10 +163,16 @@ impl Scheduler {
         for node in &running.nodes {
             self.fleet.take(*node, need, alone);
         }
-        self.tree.charge(running.job.queue, &self.used_by(&running));
+        // A queue that the tree lacks has no quota to charge.
+        let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
         if let Some(end) = running.ends_by_us() {
             self.ends.insert((end, index));
         }
+        if running.gone_by_us.is_some() {
+            self.leaving.insert(index);
+        }
+        let count = self.priorities.entry((running.job.queue, running.job.priority)).or_default();
+        *count = count.saturating_add(1);
         self.running.insert(index, running);
     }
 
@@ -156,6 +183,7 @@ impl Scheduler {
             self.ends.remove(&(end, index));
         }
         running.gone_by_us = Some(gone_by_us);
+        self.leaving.insert(index);
         self.ends.insert((gone_by_us, index));
         let Some(for_job) = for_job.filter(|job| self.waiting.contains_key(job)) else { return };
         let cleared = self.clearing.entry(for_job).or_default();
@@ -176,6 +204,14 @@ impl Scheduler {
     /// Running work is gone; it is given back.
     pub fn finish(&mut self, index: JobIdx) -> Option<Running> {
         let running = self.running.remove(&index)?;
+        self.leaving.remove(&index);
+        let key = (running.job.queue, running.job.priority);
+        if let Some(count) = self.priorities.get_mut(&key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.priorities.remove(&key);
+            }
+        }
         if let Some(end) = running.ends_by_us() {
             self.ends.remove(&(end, index));
         }
@@ -183,7 +219,8 @@ impl Scheduler {
         for node in &running.nodes {
             self.fleet.release(*node, need, alone);
         }
-        self.tree.discharge(running.job.queue, &self.used_by(&running));
+        // What could not be charged cannot be given back either.
+        let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));
         Some(running)
     }
 
@@ -215,23 +252,18 @@ impl Scheduler {
         cycle::run(self, now_us)
     }
 
-    /// What running work takes of its queue's quotas.
-    fn used_by(&self, running: &Running) -> Vec<u64> {
-        let first = running.nodes.first().and_then(|node| self.fleet.node(*node));
-        let n = u32::try_from(running.nodes.len()).unwrap_or(u32::MAX);
-        resources(&self.tree, &running.job, first.and_then(|node| node.class), n)
+    /// What a job on these nodes takes of its queue's quotas.
+    pub(crate) fn used_by(&self, job: &Job, nodes: &[NodeIdx]) -> Vec<u64> {
+        let first = nodes.first().and_then(|node| self.fleet.node(*node));
+        let n = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        resources(&self.tree, job, first.and_then(|node| node.class), n)
     }
 }
 
 /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.
 ///
 /// Before a model is chosen, the lowest that the job accepts counts.
-pub(crate) fn resources(
-    tree: &Tree,
-    job: &Job,
-    class: Option<ClassIdx>,
-    n_nodes: u32,
-) -> Vec<u64> {
+pub(crate) fn resources(tree: &Tree, job: &Job, class: Option<ClassIdx>, n_nodes: u32) -> Vec<u64> {
     let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
     let n = u64::from(n_nodes);
     let mut amounts = vec![0_u64; tree.n_resources()];

@@ -3,6 +3,7 @@
 mod preemption;
 mod promises;
 mod properties;
+mod quotas;
 mod scenarios;
 mod topology;
 

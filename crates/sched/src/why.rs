@@ -95,7 +95,10 @@ pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
 pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
     let need_nodes = ask.job.nodes_min;
     let large = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need);
-    let ready = |shelf: &Shelf| large(shelf) & shelf.ready;
+    // Only work of one node may go to a suspect one.
+    let is_single = ask.job.nodes_max <= 1;
+    let takes = |shelf: &Shelf| shelf.ready | if is_single { shelf.suspect } else { 0 };
+    let ready = |shelf: &Shelf| large(shelf) & takes(shelf);
     let free = |shelf: &Shelf| fleet.free_for(shelf, &ask.need);
     let fit = |shelf: &Shelf| fleet.fitting(shelf, &ask.need, &ask.asker);
     let scopes = place::scopes(fleet, ask);
@@ -164,7 +167,10 @@ fn short_of(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Resource {
     }
     let with_memory = |shelf: &Shelf| {
         let enough = |slot: &usize| {
-            shelf.nodes.get(*slot).is_some_and(|n| fleet.free_of(*n).memory_bytes >= need.memory_bytes)
+            shelf
+                .nodes
+                .get(*slot)
+                .is_some_and(|n| fleet.free_of(*n).memory_bytes >= need.memory_bytes)
         };
         ones(with_gpus(shelf)).filter(enough).fold(0, |mask, slot| mask | 1 << slot)
     };

@@ -269,7 +269,14 @@ impl World {
         let stuck = state.active_workloads().find(|w| w.holds_nodes() || feasible(state, w));
         let what = stuck.map_or_else(
             || format!("{} commands unanswered", self.clients.n_open()),
-            |w| format!("{} is {}: {:?}", w.id, w.state_name(), kernel::explain(state, w.id, state.last_at)),
+            |w| {
+                format!(
+                    "{} is {}: {:?}",
+                    w.id,
+                    w.state_name(),
+                    kernel::explain(state, w.id, state.last_at)
+                )
+            },
         );
         Err(format!("not everything ended within {CALM_ROUNDS} calm rounds: {what}"))
     }

@@ -14,7 +14,7 @@ use sched::{Fleet, Gate, JobIdx, Plan, Reason, Scheduler, Settings, share::Tree}
 use units::{Id, UnixMicros, kinds};
 
 use crate::{
-    Command, State, Submission, Subject, budget,
+    Command, State, Subject, Submission, budget,
     workload::{self, Phase, Place, Workload},
 };
 use names::Names;
@@ -125,9 +125,10 @@ impl Planner {
     }
 
     fn why(&self, unplaced: &sched::Unplaced) -> Waiting {
-        let kept_for = match &unplaced.reason {
-            Reason::Promised { job: Some(job), .. } => self.workload(*job),
-            _ => None,
+        let kept_for = if let Reason::Promised { job: Some(job), .. } = &unplaced.reason {
+            self.workload(*job)
+        } else {
+            None
         };
         Waiting {
             reason: unplaced.reason.clone(),
@@ -296,4 +297,3 @@ pub fn explain(state: &State, id: Id<kinds::Workload>, now: UnixMicros) -> Optio
     let plan = planner.plan(now);
     planner.waiting(&plan, id)
 }
-

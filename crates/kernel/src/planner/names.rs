@@ -116,11 +116,7 @@ impl Names {
 }
 
 pub(super) const fn amounts(capacity: Capacity) -> Amounts {
-    Amounts {
-        gpus: capacity.gpus.0,
-        memory_bytes: capacity.memory.0,
-        cpu_milli: capacity.cpu.0,
-    }
+    Amounts { gpus: capacity.gpus.0, memory_bytes: capacity.memory.0, cpu_milli: capacity.cpu.0 }
 }
 
 fn allowed_sites(state: &State, workload: &Workload, sites: &[SiteFacts]) -> SiteMask {

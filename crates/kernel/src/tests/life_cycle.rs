@@ -87,7 +87,7 @@ fn a_gang_is_placed_whole_and_ends_together() {
     (spec.nodes_min, spec.nodes_max) = (2, 2);
     let id = world.submit_job(project, spec).unwrap();
     assert_eq!(world.schedule(), 0);
-    assert!(crate::explain(&world.state, id).is_some());
+    assert!(crate::explain(&world.state, id, world.now()).is_some());
     world.node(site, "n2", 1);
     assert_eq!(world.schedule(), 1);
     world.report(id, 0, RankStatus::Running, 1).unwrap();

@@ -7,7 +7,7 @@
 use super::Cycle;
 use crate::fleet::{Fleet, Pool};
 use crate::place::{self, Ask};
-use crate::problem::{Job, JobIdx, Micros, NodeIdx};
+use crate::problem::{JobIdx, Micros, NodeIdx};
 use crate::scheduler::Scheduler;
 
 /// An end of work that holds nodes: when, and whose.
@@ -25,8 +25,7 @@ enum Freed {
 pub(super) fn earliest(
     scheduler: &Scheduler,
     cycle: &Cycle,
-    index: JobIdx,
-    job: &Job,
+    ask: &Ask<'_>,
 ) -> Option<(Micros, Vec<NodeIdx>)> {
     let mut future = scheduler.fleet.clone();
     let limit = usize::try_from(scheduler.settings.ends_looked_at_max).unwrap_or(usize::MAX);
@@ -36,7 +35,9 @@ pub(super) fn earliest(
         // What is overdue is about to go.
         .map(|(end, running)| ((*end).max(soonest), Freed::Running(*running)))
         .chain(cycle.journal.ends.iter().map(|(end, at)| (*end, Freed::Placed(*at))))
-        .chain(scheduler.fleet.hold_ends_after(cycle.now_us).into_iter().map(|t| (t, Freed::Promise)))
+        .chain(
+            scheduler.fleet.hold_ends_after(cycle.now_us).into_iter().map(|t| (t, Freed::Promise)),
+        )
         .collect();
     ends.sort_unstable();
     for instant in ends.chunk_by(|a, b| a.0 == b.0).take(limit) {
@@ -44,7 +45,7 @@ pub(super) fn earliest(
         for (_, freed) in instant {
             free(&mut future, scheduler, cycle, *freed);
         }
-        let ask = Ask::new(index, job, at);
+        let ask = Ask { classes: ask.classes, ..Ask::new(ask.asker.job, ask.job, at) };
         if could_fit(&future, &ask)
             && let Some(choice) = place::find(&future, &ask)
         {

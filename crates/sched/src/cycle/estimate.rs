@@ -51,8 +51,7 @@ pub(super) fn fill(scheduler: &Scheduler, plan: &mut Plan) {
             continue;
         };
         let Some(job) = scheduler.waiting.get(&one.job) else { continue };
-        let stream =
-            streams.entry(job.classes).or_insert_with(|| Stream::of(&ends, job.classes));
+        let stream = streams.entry(job.classes).or_insert_with(|| Stream::of(&ends, job.classes));
         let start = stream.take(gpus);
         one.start_us = one.start_us.or(start);
     }

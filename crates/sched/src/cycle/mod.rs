@@ -5,7 +5,9 @@
 
 mod backfill;
 mod estimate;
+mod order;
 mod preempt;
+mod quota;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,10 @@ use crate::plan::{Placement, Plan, Preemption, Unplaced};
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, ReservationIdx, Topology};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
+use crate::share::{Refusal, RefusalKind};
 use crate::why;
+use order::Order;
+use preempt::Room;
 use undo::Journal;
 
 /// What decides whether a job fits: equal shapes fail alike for the rest of a cycle, because what
@@ -57,33 +62,17 @@ struct Cycle {
 }
 
 pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros) -> Plan {
+    let journal = Journal::new(scheduler);
     let waiting = std::mem::take(&mut scheduler.waiting);
-    let mut cycle = Cycle {
-        now_us,
-        plan: Plan::default(),
-        journal: Journal::default(),
-        n_promised: 0,
-        n_preemptors: 0,
-    };
-    let mut failed: BTreeMap<Shape<'_>, Reason> = BTreeMap::new();
-    for index in order(scheduler) {
-        let Some(job) = waiting.get(&index) else { continue };
-        if let Some(reason) = why::at_the_door(job) {
-            cycle.waits(index, reason, None);
-            continue;
+    let mut cycle =
+        Cycle { now_us, plan: Plan::default(), journal, n_promised: 0, n_preemptors: 0 };
+    let mut failed = Failed::default();
+    let mut order = Order::new(scheduler);
+    while let Some((queue, index)) = order.next(&scheduler.tree) {
+        if let Some(job) = waiting.get(&index) {
+            cycle.look_at(scheduler, &mut failed, index, job);
         }
-        // A job whose place is being cleared sees nodes that its like do not.
-        let is_cleared_for = scheduler.clearing.contains_key(&index);
-        if let Some(reason) = failed.get(&Shape::of(job)).filter(|_| !is_cleared_for) {
-            let reason = reason.clone();
-            cycle.waits(index, reason, None);
-            continue;
-        }
-        if let Err(reason) = cycle.take_turn(scheduler, index, job)
-            && !is_cleared_for
-        {
-            failed.insert(Shape::of(job), reason);
-        }
+        order.looked_at(&scheduler.tree, queue);
     }
     scheduler.waiting = waiting;
     cycle.journal.undo(scheduler);
@@ -91,72 +80,119 @@ pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros) -> Plan {
     cycle.plan
 }
 
-/// All waiting jobs in the order in which they are served.
-fn order(scheduler: &Scheduler) -> Vec<JobIdx> {
-    let mut turns: Vec<_> = scheduler.queues.values().flatten().copied().collect();
-    turns.sort_unstable();
-    turns.into_iter().map(|(_, _, index)| index).collect()
-}
+/// Shapes that did not fit, and why.
+type Failed<'a> = BTreeMap<Shape<'a>, Reason>;
 
 impl Cycle {
     fn waits(&mut self, job: JobIdx, reason: Reason, start_us: Option<Micros>) {
         self.plan.unplaced.push(Unplaced { job, reason, start_us });
     }
 
-    /// Places the job, or says why not; the error is also true of its like.
-    fn take_turn(
+    /// One job's turn: placed, or left waiting with its reason.
+    fn look_at<'a>(
         &mut self,
         scheduler: &mut Scheduler,
+        failed: &mut Failed<'a>,
         index: JobIdx,
-        job: &Job,
-    ) -> Result<(), Reason> {
-        let ask = Ask::new(index, job, self.now_us);
-        if let Some(choice) = place::find(&scheduler.fleet, &ask) {
-            self.place(scheduler, index, job, choice.nodes);
-            return Ok(());
+        job: &'a Job,
+    ) {
+        if let Some(reason) = why::at_the_door(job) {
+            return self.waits(index, reason, None);
         }
-        if let Some(reason) = why::no_hardware(&scheduler.fleet, &ask) {
-            self.waits(index, reason.clone(), None);
-            return Err(reason);
+        self.journal.arrives(scheduler, index);
+        let admitted = quota::admitted(scheduler, job);
+        let (admitted, refusal) = match admitted {
+            Ok(admitted) => (admitted, None),
+            // What others have now may come back, or be taken back.
+            Err(refusal) if refusal.kind >= RefusalKind::Exhausted => (job.classes, Some(refusal)),
+            Err(refusal) => return self.waits(index, quota::reason(&refusal), None),
+        };
+        let shape = Shape { classes: admitted, ..Shape::of(job) };
+        let ask = Ask { classes: admitted, ..Ask::new(index, job, self.now_us) };
+        // A job whose place is being cleared sees nodes that its like do not.
+        let is_cleared_for = scheduler.clearing.contains_key(&index);
+        let known = failed.get(&shape).filter(|_| !is_cleared_for);
+        let reason = match known {
+            Some(reason) => reason.clone(),
+            None => match self.try_to_place(scheduler, &ask, refusal) {
+                Ok(()) => return,
+                Err(reason) => reason,
+            },
+        };
+        if known.is_none() && !is_cleared_for {
+            failed.insert(shape, reason.clone());
         }
-        let reason = why::busy(&scheduler.fleet, &ask);
-        let mut start_us = None;
-        if self.n_promised < scheduler.settings.backfill_depth_max {
-            let found = backfill::earliest(scheduler, self, index, job);
-            if let Some((start, nodes)) = found {
-                self.n_promised = self.n_promised.saturating_add(1);
-                start_us = Some(start);
-                let end = Ask::new(index, job, start).asker.end_us;
-                self.promise(scheduler, index, &nodes, (start, end));
-            }
+        if !reason.is_about_time() {
+            return self.waits(index, reason, None);
         }
-        let patient = crate::problem::after(self.now_us, scheduler.settings.patience_us);
-        let soon = start_us.is_some_and(|start| start <= patient);
-        let may_preempt = self.n_preemptors < scheduler.settings.preemptors_max;
-        if !soon && may_preempt {
-            if let Some(room) = preempt::room_for(scheduler, &self.journal.condemned, &ask) {
-                self.n_preemptors = self.n_preemptors.saturating_add(1);
-                let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
-                self.promise(scheduler, index, &room.nodes, (Micros::MIN, Micros::MAX));
-                self.evict(index, room);
-                self.waits(index, Reason::Preempting { victims }, start_us);
-                return Err(reason);
-            }
-        }
-        self.waits(index, reason.clone(), start_us);
-        Err(reason)
+        self.make_room(scheduler, &ask, reason);
     }
 
-    fn place(
+    /// Places the job where it fits; or says why not, which is also true of its like.
+    fn try_to_place(
         &mut self,
         scheduler: &mut Scheduler,
-        index: JobIdx,
-        job: &Job,
-        nodes: Vec<NodeIdx>,
-    ) {
+        ask: &Ask<'_>,
+        refusal: Option<Refusal>,
+    ) -> Result<(), Reason> {
+        let Some(nodes) = self.find(scheduler, ask) else {
+            return Err(why::no_hardware(&scheduler.fleet, ask)
+                .unwrap_or_else(|| why::busy(&scheduler.fleet, ask)));
+        };
+        match refusal {
+            // Its like in another queue may be allowed, so this is no answer for them.
+            Some(refusal) => self.waits(ask.asker.job, quota::reason(&refusal), None),
+            None => self.place(scheduler, ask.asker.job, ask.job, nodes),
+        }
+        Ok(())
+    }
+
+    /// Promises nodes to a job that fits nowhere now, or evicts others for it.
+    fn make_room(&mut self, scheduler: &mut Scheduler, ask: &Ask<'_>, reason: Reason) {
+        let index = ask.asker.job;
+        let mut start_us = None;
+        if self.n_promised < scheduler.settings.backfill_depth_max
+            && let Some((start, nodes)) = backfill::earliest(scheduler, self, ask)
+        {
+            self.n_promised = self.n_promised.saturating_add(1);
+            start_us = Some(start);
+            let end = Ask::new(index, ask.job, start).asker.end_us;
+            self.promise(scheduler, index, &nodes, (start, end));
+        }
+        let patient = crate::problem::after(self.now_us, scheduler.settings.patience_us);
+        let is_soon = start_us.is_some_and(|start| start <= patient);
+        if is_soon
+            || self.n_preemptors >= scheduler.settings.preemptors_max
+            || !preempt::could_claim(scheduler, ask)
+        {
+            return self.waits(index, reason, start_us);
+        }
+        self.n_preemptors = self.n_preemptors.saturating_add(1);
+        let Some(room) = preempt::room_for(scheduler, &self.journal.condemned, ask) else {
+            return self.waits(index, reason, start_us);
+        };
+        let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
+        self.promise(scheduler, index, &room.nodes, (Micros::MIN, Micros::MAX));
+        self.evict(scheduler, ask, room);
+        self.waits(index, Reason::Preempting { victims }, start_us);
+    }
+
+    /// Nodes for the job, as many as its quota allows.
+    fn find(&self, scheduler: &Scheduler, ask: &Ask<'_>) -> Option<Vec<NodeIdx>> {
+        let choice = place::find(&scheduler.fleet, ask)?;
+        let most = quota::nodes_allowed(scheduler, ask.job, &choice.nodes);
+        if u32::try_from(choice.nodes.len()).is_ok_and(|n| n <= most) {
+            return Some(choice.nodes);
+        }
+        place::find(&scheduler.fleet, &Ask { nodes_max: most, ..*ask }).map(|choice| choice.nodes)
+    }
+
+    fn place(&mut self, scheduler: &mut Scheduler, index: JobIdx, job: &Job, nodes: Vec<NodeIdx>) {
         for node in &nodes {
             self.journal.take(scheduler, *node, (job.need, job.exclusive));
         }
+        let amounts = scheduler.used_by(job, &nodes);
+        self.journal.charge(scheduler, job.queue, amounts);
         let end_us = Ask::new(index, job, self.now_us).asker.end_us;
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
@@ -178,8 +214,14 @@ impl Cycle {
         }
     }
 
-    fn evict(&mut self, job: JobIdx, room: preempt::Room) {
+    fn evict(&mut self, scheduler: &mut Scheduler, ask: &Ask<'_>, room: Room) {
+        for victim in &room.victims {
+            self.journal.discharge_running(scheduler, *victim);
+        }
+        let amounts = scheduler.used_by(ask.job, &room.nodes);
+        self.journal.charge(scheduler, ask.job.queue, amounts);
         self.journal.condemned.extend(&room.victims);
-        self.plan.preemptions.push(Preemption { job, victims: room.victims, nodes: room.nodes });
+        let Room { victims, nodes } = room;
+        self.plan.preemptions.push(Preemption { job: ask.asker.job, victims, nodes });
     }
 }

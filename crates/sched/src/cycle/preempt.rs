@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::ones;
 use crate::place::{self, Ask};
 use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
-use crate::scheduler::{Scheduler, resources};
+use crate::scheduler::{Reclaim, Scheduler, resources};
+use crate::share::{Claim, Rule, Tree};
 
 /// Whom to evict, and the nodes that this gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,28 @@ struct Rack {
     offers: Vec<Offer>,
 }
 
+/// A cheap test that must hold before a search for victims is worth its time.
+pub(super) fn could_claim(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
+    let queue = ask.job.queue;
+    let lesser = (queue, i32::MIN)..(queue, ask.job.priority);
+    if scheduler.priorities.range(lesser).next().is_some() {
+        return true;
+    }
+    let tree = &scheduler.tree;
+    let deserves_more = |queue| {
+        tree.deserved(queue).iter().zip(tree.allocated(queue)).any(|(has, used)| has > used)
+    };
+    match scheduler.settings.reclaim {
+        Reclaim::Off => false,
+        Reclaim::Deserved => {
+            // A root deserves what there is; nobody stands beside it to give anything back.
+            let path = std::iter::successors(Some(queue), |queue| tree.parent(*queue));
+            path.take_while(|queue| tree.parent(*queue).is_some()).any(deserves_more)
+        }
+        Reclaim::Shares => tree.n_queues() > 1,
+    }
+}
+
 /// The cheapest room for the job, if its claims reach far enough.
 pub(super) fn room_for(
     scheduler: &Scheduler,
@@ -64,11 +87,7 @@ pub(super) fn room_for(
 }
 
 /// Everything that could be evicted for the job, by node, cheapest first on each.
-fn parts(
-    scheduler: &Scheduler,
-    condemned: &BTreeSet<JobIdx>,
-    ask: &Ask<'_>,
-) -> Vec<Part> {
+fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> Vec<Part> {
     let mut claims = BTreeMap::new();
     let mut parts = Vec::new();
     for (index, running) in &scheduler.running {
@@ -81,8 +100,7 @@ fn parts(
             continue;
         }
         let key = (running.job.queue, running.job.priority, running.job.need, running.nodes.len());
-        let has_claim =
-            *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
+        let has_claim = *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
         if has_claim {
             let loss = loss(running, ask);
             let newest = Reverse(running.job.submitted_order);
@@ -108,17 +126,25 @@ fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
     if victim.job.queue == ask.job.queue {
         return ask.job.priority > victim.job.priority;
     }
-    let (need, has) = amounts(scheduler, ask, victim);
-    scheduler.tree.may_reclaim(ask.job.queue, &need, victim.job.queue, &has).is_some()
+    reclaims(scheduler, &scheduler.tree, ask, victim)
 }
 
-/// What the job adds to its queue, and what the victim has of its own.
-fn amounts(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> (Vec<u64>, Vec<u64>) {
+/// True if the job's queue may take this work of another queue's.
+fn reclaims(scheduler: &Scheduler, tree: &Tree, ask: &Ask<'_>, victim: &Running) -> bool {
+    let held = scheduler.used_by(&victim.job, &victim.nodes);
     let node = victim.nodes.first().and_then(|node| scheduler.fleet.node(*node));
-    let class = node.and_then(|node| node.class);
-    let n = u32::try_from(victim.nodes.len()).unwrap_or(u32::MAX);
-    let need = resources(&scheduler.tree, ask.job, class, ask.job.nodes_min);
-    (need, resources(&scheduler.tree, &victim.job, class, n))
+    let need = resources(tree, ask.job, node.and_then(|node| node.class), ask.job.nodes_min);
+    // GPUs are what is short where any are needed; processor and memory only come along.
+    let n_classes = need.len().saturating_sub(2);
+    let is_short = |at: usize| ask.job.need.gpus == 0 || at < n_classes;
+    let missing: Vec<u64> =
+        need.iter().enumerate().map(|(at, n)| if is_short(at) { *n } else { 0 }).collect();
+    let claim = Claim { queue: ask.job.queue, need: &need, missing: &missing };
+    match (scheduler.settings.reclaim, tree.may_reclaim(&claim, victim.job.queue, &held)) {
+        (Reclaim::Off, _) | (_, None) => false,
+        (Reclaim::Deserved, Some(rule)) => rule == Rule::Deserved,
+        (Reclaim::Shares, Some(_)) => true,
+    }
 }
 
 /// True if each claim still holds after the evictions before it.
@@ -129,12 +155,13 @@ fn claims_all(scheduler: &Scheduler, ask: &Ask<'_>, victims: &[JobIdx]) -> bool 
         if victim.job.queue == ask.job.queue {
             continue;
         }
-        let tree = tree.get_or_insert_with(|| scheduler.tree.clone());
-        let (need, has) = amounts(scheduler, ask, victim);
-        if tree.may_reclaim(ask.job.queue, &need, victim.job.queue, &has).is_none() {
+        let tree: &mut Tree = tree.get_or_insert_with(|| scheduler.tree.clone());
+        if !reclaims(scheduler, tree, ask, victim) {
             return false;
         }
-        tree.discharge(victim.job.queue, &has);
+        let held = scheduler.used_by(&victim.job, &victim.nodes);
+        // INVARIANT: running work was charged, or its queue is none of the tree's.
+        let _ = tree.discharge(victim.job.queue, &held);
     }
     true
 }
@@ -241,12 +268,7 @@ fn in_domain(racks: &[Rack], ask: &Ask<'_>) -> Option<(u64, Vec<NodeIdx>)> {
 }
 
 /// The victims on these nodes without those that others make unnecessary, dearest given back first.
-fn needed(
-    scheduler: &Scheduler,
-    ask: &Ask<'_>,
-    parts: &[Part],
-    nodes: &[NodeIdx],
-) -> Vec<JobIdx> {
+fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx]) -> Vec<JobIdx> {
     let fleet = &scheduler.fleet;
     let mut losses: BTreeMap<JobIdx, u64> = BTreeMap::new();
     for node in nodes {

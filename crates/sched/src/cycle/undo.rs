@@ -1,42 +1,110 @@
 //! What a cycle changed on its way, and the way back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::Hold;
 use crate::problem::{Amounts, JobIdx, Micros, NodeIdx};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, resources};
+use crate::share::QueueIdx;
+
+/// One change.
+#[derive(Debug)]
+enum Done {
+    Took(NodeIdx, Amounts, bool),
+    Held(NodeIdx, Hold),
+    Charged(QueueIdx, Vec<u64>),
+    Discharged(QueueIdx, Vec<u64>),
+}
 
 /// Everything to be given back.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    taken: Vec<(NodeIdx, Amounts, bool)>,
-    held: Vec<(NodeIdx, Hold)>,
+    done: Vec<Done>,
     /// Running jobs that this cycle evicts: nobody may count on them twice.
     pub(super) condemned: BTreeSet<JobIdx>,
     /// When what this cycle placed ends at the latest, and its position among the placements.
     pub(super) ends: Vec<(Micros, usize)>,
     /// What each placement of this cycle takes of each of its nodes.
     pub(super) placed: Vec<(Amounts, bool)>,
+    /// Waiting jobs that are counted in their queues already, because their place is being cleared.
+    expected: BTreeMap<JobIdx, (QueueIdx, Vec<u64>)>,
 }
 
 impl Journal {
+    /// Counts the shares as they will be once those who are leaving are gone, and those whose place
+    /// they leave have come. Otherwise a queue would take back the same thing again and again.
+    pub(super) fn new(on: &mut Scheduler) -> Self {
+        let mut journal = Self::default();
+        let leaving: Vec<JobIdx> = on.leaving.iter().copied().collect();
+        for index in leaving {
+            journal.discharge_running(on, index);
+        }
+        let expected: Vec<JobIdx> = on.clearing.keys().copied().collect();
+        for index in expected {
+            let Some(job) = on.waiting.get(&index) else { continue };
+            let amounts = resources(&on.tree, job, None, job.nodes_min);
+            let queue = job.queue;
+            if journal.charge(on, queue, amounts.clone()) {
+                journal.expected.insert(index, (queue, amounts));
+            }
+        }
+        journal
+    }
+
+    /// A job whose place is being cleared has its turn: what it takes is now counted for real.
+    pub(super) fn arrives(&mut self, on: &mut Scheduler, index: JobIdx) {
+        if let Some((queue, amounts)) = self.expected.remove(&index) {
+            self.discharge(on, queue, amounts);
+        }
+    }
+
     pub(super) fn take(&mut self, on: &mut Scheduler, node: NodeIdx, what: (Amounts, bool)) {
         on.fleet.take(node, what.0, what.1);
-        self.taken.push((node, what.0, what.1));
+        self.done.push(Done::Took(node, what.0, what.1));
     }
 
     pub(super) fn hold(&mut self, on: &mut Scheduler, node: NodeIdx, hold: Hold) {
         on.fleet.hold(node, hold);
-        self.held.push((node, hold));
+        self.done.push(Done::Held(node, hold));
+    }
+
+    /// Charges a queue for what a job of it takes; false if the tree does not count it.
+    pub(super) fn charge(
+        &mut self,
+        on: &mut Scheduler,
+        queue: QueueIdx,
+        amounts: Vec<u64>,
+    ) -> bool {
+        let counts = on.tree.charge(queue, &amounts).is_ok();
+        if counts {
+            self.done.push(Done::Charged(queue, amounts));
+        }
+        counts
+    }
+
+    fn discharge(&mut self, on: &mut Scheduler, queue: QueueIdx, amounts: Vec<u64>) {
+        if on.tree.discharge(queue, &amounts).is_ok() {
+            self.done.push(Done::Discharged(queue, amounts));
+        }
+    }
+
+    /// A running job no longer counts in its queue.
+    pub(super) fn discharge_running(&mut self, on: &mut Scheduler, index: JobIdx) {
+        let Some(running) = on.running.get(&index) else { return };
+        let (queue, amounts) = (running.job.queue, on.used_by(&running.job, &running.nodes));
+        self.discharge(on, queue, amounts);
     }
 
     /// Gives everything back, last first.
     pub(super) fn undo(&mut self, on: &mut Scheduler) {
-        for (node, hold) in self.held.drain(..).rev() {
-            on.fleet.unhold(node, &hold);
-        }
-        for (node, need, alone) in self.taken.drain(..).rev() {
-            on.fleet.release(node, need, alone);
+        for done in self.done.drain(..).rev() {
+            // INVARIANT: each step was possible one way, so it is the other way.
+            match done {
+                Done::Took(node, need, alone) => on.fleet.release(node, need, alone),
+                Done::Held(node, hold) => on.fleet.unhold(node, &hold),
+                Done::Charged(queue, amounts) => drop(on.tree.discharge(queue, &amounts)),
+                Done::Discharged(queue, amounts) => drop(on.tree.charge(queue, &amounts)),
+            }
         }
     }
 }

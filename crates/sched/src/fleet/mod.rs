@@ -17,7 +17,7 @@ pub(crate) use pool::Pool;
 pub(crate) use shelf::{SLOTS_MAX, Shelf};
 
 use crate::problem::{
-    Amounts, CLASSES_MAX, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
+    Amounts, CLASSES_MAX, ClassIdx, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
 };
 use shelf::Slot;
 
@@ -38,6 +38,7 @@ impl Row {
     fn slot_view(&self) -> Slot {
         Slot {
             is_ready: self.node.state == NodeState::Ready,
+            is_suspect: self.node.state == NodeState::Suspect,
             is_shared: self.n_alone == 0,
             is_idle: self.n_parts == 0,
             free: self.free,
@@ -143,8 +144,7 @@ impl Fleet {
             });
         if !same_shelf {
             self.shelves.push(Shelf::new(node.group, node.rack, node.total.gpus));
-            self.pool_of_shelf
-                .push(u32::try_from(self.pools.len()).unwrap_or(0).saturating_sub(1));
+            self.pool_of_shelf.push(u32::try_from(self.pools.len()).unwrap_or(0).saturating_sub(1));
             if let Some(pool) = self.pools.last_mut() {
                 pool.n_shelves = pool.n_shelves.saturating_add(1);
             }
@@ -304,6 +304,31 @@ impl Fleet {
         self.suspects.iter().copied()
     }
 
+    /// What all nodes that take work have together, in the tree's resources: milli-GPUs by model,
+    /// processor, memory.
+    pub(crate) fn capacity(&self, n_resources: usize) -> Vec<u64> {
+        let mut sums = vec![0_u64; n_resources];
+        let n_classes = n_resources.saturating_sub(2);
+        for row in self.rows.iter().filter(|row| row.node.state == NodeState::Ready) {
+            let Amounts { gpus, memory_bytes, cpu_milli } = row.node.total;
+            let class = row.node.class.map_or(usize::MAX, ClassIdx::at);
+            let parts = [
+                (
+                    if class < n_classes { class } else { usize::MAX },
+                    u64::from(gpus).saturating_mul(1_000),
+                ),
+                (n_classes, cpu_milli),
+                (n_classes.saturating_add(1), memory_bytes),
+            ];
+            for (at, amount) in parts {
+                if let Some(sum) = sums.get_mut(at) {
+                    *sum = sum.saturating_add(amount);
+                }
+            }
+        }
+        sums
+    }
+
     /// Jobs that have a part of the node.
     pub(crate) fn n_parts(&self, node: NodeIdx) -> u32 {
         self.row(node).map_or(0, |row| row.n_parts)
@@ -347,8 +372,7 @@ impl Fleet {
         let idle_fits = shelf.gpus >= need.amounts.gpus
             && shelf.smallest.memory_bytes >= need.amounts.memory_bytes
             && shelf.smallest.cpu_milli >= need.amounts.cpu_milli;
-        let others =
-            if need.alone { idle } else { shelf.with_at_least(need.amounts.gpus) | idle };
+        let others = if need.alone { idle } else { shelf.with_at_least(need.amounts.gpus) | idle };
         // Idle nodes need no look each where even the smallest of them fits.
         let (mut mask, unsure) = if idle_fits { (idle, others & !idle) } else { (0, others) };
         for slot in ones(unsure) {

@@ -75,7 +75,11 @@ impl Pool {
 
     /// Shelves with a ready node that has exactly this many GPUs free, in order.
     pub(crate) fn with_free(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
-        self.by_free.get(gpus).into_iter().flat_map(Bits::iter).map(|p| p.saturating_add(self.first))
+        self.by_free
+            .get(gpus)
+            .into_iter()
+            .flat_map(Bits::iter)
+            .map(|p| p.saturating_add(self.first))
     }
 
     /// Shelves with exactly this many idle nodes, in order.

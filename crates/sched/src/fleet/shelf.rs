@@ -23,6 +23,8 @@ pub(crate) struct Shelf {
     pub(crate) idle: u64,
     /// Nodes whose state is ready, whatever they run.
     pub(crate) ready: u64,
+    /// Nodes whose state is suspect.
+    pub(crate) suspect: u64,
     /// Nodes that somebody is promised.
     pub(crate) held: u64,
     /// No ready node has more free of any of these.
@@ -37,6 +39,8 @@ pub(crate) struct Shelf {
 pub(crate) struct Slot {
     /// Its state is ready.
     pub(crate) is_ready: bool,
+    /// Its state is suspect.
+    pub(crate) is_suspect: bool,
     /// Nobody has it alone.
     pub(crate) is_shared: bool,
     pub(crate) is_idle: bool,
@@ -54,6 +58,7 @@ impl Shelf {
             by_free: vec![0; n_levels],
             idle: 0,
             ready: 0,
+            suspect: 0,
             held: 0,
             most: Amounts::default(),
             smallest: Amounts { gpus, memory_bytes: u64::MAX, cpu_milli: u64::MAX },
@@ -83,6 +88,7 @@ impl Shelf {
         let put = |mask: u64, is_in: bool| if is_in { mask | bit } else { mask & !bit };
         self.idle = put(self.idle, is.is_ready && is.is_idle);
         self.ready = put(self.ready, is.is_ready);
+        self.suspect = put(self.suspect, is.is_suspect);
     }
 
     /// The bound over all ready nodes.

@@ -86,9 +86,7 @@ pub(super) fn most(
     let sum = |racks: &[Rack]| racks.iter().map(|rack| whole(rack.n)).fold(0, u32::saturating_add);
     match ask.job.topology.within {
         Level::Rack => all.racks.iter().map(|rack| whole(rack.n)).max().unwrap_or(0),
-        Level::Group => {
-            all.racks.chunk_by(|a, b| a.group == b.group).map(sum).max().unwrap_or(0)
-        }
+        Level::Group => all.racks.chunk_by(|a, b| a.group == b.group).map(sum).max().unwrap_or(0),
         Level::Site => sum(&all.racks),
     }
 }
@@ -166,7 +164,7 @@ fn deal(all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
         .filter(|(blocks, _, _)| blocks.0 > 0)
         .collect();
     let exist = racks.iter().map(|(blocks, _, _)| blocks.0).fold(0, u32::saturating_add);
-    let most = blocks_of(ask.job.nodes_max);
+    let most = blocks_of(ask.nodes_max);
     let wanted = exist.min(most);
     if wanted.saturating_mul(block) < ask.job.nodes_min {
         return None;
@@ -214,7 +212,8 @@ fn pick(fleet: &Fleet, all: &Racks, deal: &Deal, ask: &Ask<'_>) -> Vec<NodeIdx> 
         let parts = all.parts.get(rack.parts.clone()).unwrap_or_default();
         let from = nodes.len();
         let wanted = usize::try_from(*taken).unwrap_or(usize::MAX);
-        let gpus_max = parts.iter().filter_map(|part| fleet.shelf(part.shelf)).map(|s| s.gpus).max();
+        let gpus_max =
+            parts.iter().filter_map(|part| fleet.shelf(part.shelf)).map(|s| s.gpus).max();
         'rack: for free in ask.need.amounts.gpus..=gpus_max.unwrap_or(0) {
             for part in parts {
                 let Some(shelf) = fleet.shelf(part.shelf) else { continue };

@@ -10,7 +10,7 @@ mod tails;
 use std::ops::Range;
 
 use crate::fleet::{Asker, Fleet, Need, Pool, Shelf};
-use crate::problem::{Job, JobIdx, Micros, NodeIdx, after};
+use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, after};
 
 /// Nodes for a job, and how well they lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub(crate) struct Rank {
 pub(crate) struct Ask<'a> {
     pub(crate) job: &'a Job,
     pub(crate) need: Need,
+    /// Models that it may have: those that it can use and that its quotas allow.
+    pub(crate) classes: ClassSet,
+    /// Most nodes that it may have.
+    pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
 }
 
@@ -46,20 +50,26 @@ impl<'a> Ask<'a> {
     pub(crate) fn new(index: JobIdx, job: &'a Job, start_us: Micros) -> Self {
         let end_us = job.limit_us.map_or(Micros::MAX, |limit| after(start_us, limit));
         let asker = Asker { job: index, reservation: job.reservation, start_us, end_us };
-        Self { job, need: Need { amounts: job.need, alone: job.exclusive }, asker }
+        Self {
+            job,
+            need: Need { amounts: job.need, alone: job.exclusive },
+            classes: job.classes,
+            nodes_max: job.nodes_max,
+            asker,
+        }
     }
 
     /// True if the job may be in the pool.
     pub(crate) fn allows(&self, pool: &Pool) -> bool {
-        let class_fits = self.job.need.gpus == 0
-            || pool.class.is_some_and(|class| self.job.classes.has(class));
+        let class_fits =
+            self.job.need.gpus == 0 || pool.class.is_some_and(|class| self.classes.has(class));
         class_fits && self.job.allowed_sites.allows(pool.site)
     }
 }
 
 /// The nodes for a job now, or `None` if no site fits it.
 pub(crate) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
-    if ask.job.nodes_max <= 1 { single::find(fleet, ask) } else { gang::find(fleet, ask) }
+    if ask.nodes_max <= 1 { single::find(fleet, ask) } else { gang::find(fleet, ask) }
 }
 
 /// The shelves that the ranks of a job may share: those of one pool, or of one site for work without

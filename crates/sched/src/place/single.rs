@@ -105,7 +105,7 @@ fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<((usize, Broken), NodeIdx)> {
         let Some(row) = fleet.row(*node) else { return false };
         let class = row.node.class;
         let class_fits =
-            ask.job.need.gpus == 0 || class.is_some_and(|class| ask.job.classes.has(class));
+            ask.job.need.gpus == 0 || class.is_some_and(|class| ask.classes.has(class));
         class_fits
             && ask.job.allowed_sites.allows(row.node.site)
             && (!ask.need.alone || fleet.n_parts(*node) == 0)

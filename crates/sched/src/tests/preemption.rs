@@ -34,10 +34,8 @@ fn the_least_loss_makes_room() {
 #[test]
 fn nobody_is_evicted_in_vain() {
     let nodes = vec![node(0, 0, 4), node(0, 0, 4)];
-    let runs = vec![
-        running(job(1, 4), &[0]),
-        running(Job { guaranteed_us: 5_000, ..job(1, 4) }, &[1]),
-    ];
+    let runs =
+        vec![running(job(1, 4), &[0]), running(Job { guaranteed_us: 5_000, ..job(1, 4) }, &[1])];
     // Two nodes are not to be had, because one victim is still guaranteed its time.
     let waiting = vec![with_priority(1, job(2, 4))];
     expect![[r#"
@@ -53,5 +51,6 @@ fn a_gang_evicted_for_one_node_frees_the_others_too() {
     expect![[r#"
         job 0 evicts [100] from [0, 1]
         job 0 waits: 1 job with a lesser claim make room.
-    "#]].assert_eq(&show(&plan(&problem(nodes, waiting, runs))));
+    "#]]
+    .assert_eq(&show(&plan(&problem(nodes, waiting, runs))));
 }

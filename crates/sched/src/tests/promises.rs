@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{job, node, problem, running, show};
-use crate::{Job, Problem, NodeIdx, Reservation, ReservationIdx, Settings, plan};
+use crate::{Job, NodeIdx, Problem, Reservation, ReservationIdx, Settings, plan};
 
 fn limited(limit_us: u64, job: Job) -> Job {
     Job { limit_us: Some(limit_us), ..job }

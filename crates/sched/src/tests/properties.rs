@@ -250,7 +250,13 @@ proptest! {
             Reason::Fragmented { need_nodes, free_nodes, .. } => {
                 prop_assert!(free_nodes >= need_nodes && possible);
             }
-            reason => prop_assert!(false, "{reason:?} without anybody else"),
+            reason @ (Reason::WaitingForJobs { .. }
+            | Reason::ArrayLimit { .. }
+            | Reason::NotBefore { .. }
+            | Reason::OverQuota { .. }
+            | Reason::Preempting { .. }
+            | Reason::Promised { .. }
+            | Reason::PowerCapped { .. }) => prop_assert!(false, "{reason:?} without anybody else"),
         }
     }
 

@@ -109,7 +109,8 @@ fn needs(memory_bytes: u64, cpu_milli: u64, job: Job) -> Job {
 #[test]
 fn every_reason_has_its_sentence() {
     let down = Node { state: NodeState::Down, ..node(1, 0, 8) };
-    let small_memory = Node { total: Amounts { memory_bytes: 2 * GIB, ..node(0, 1, 4).total }, ..node(0, 1, 4) };
+    let small_memory =
+        Node { total: Amounts { memory_bytes: 2 * GIB, ..node(0, 1, 4).total }, ..node(0, 1, 4) };
     let mask = |site| [SiteIdx(site)].into_iter().collect::<SiteMask>();
     let jobs = vec![
         job(0, 1),
@@ -161,7 +162,10 @@ fn every_reason_has_its_sentence() {
 fn a_class_without_gpus_means_nothing() {
     check(
         vec![node(0, 0, 0), node(0, 0, 4), Node { class: Some(ClassIdx(2)), ..node(0, 0, 4) }],
-        vec![Job { classes: ClassSet::one(ClassIdx(9)), ..job(1, 0) }, Job { classes: ClassSet::one(ClassIdx(2)), ..job(1, 1) }],
+        vec![
+            Job { classes: ClassSet::one(ClassIdx(9)), ..job(1, 0) },
+            Job { classes: ClassSet::one(ClassIdx(2)), ..job(1, 1) },
+        ],
         expect![[r#"
             job 0 on [0]
             job 1 on [2]

@@ -154,7 +154,13 @@ fn ended(workload: &workload::Workload, outcome: &Outcome) -> Why {
     };
     let evidence =
         vec![format!("attempts: {}; failures: {}", workload.n_attempts, workload.n_failures)];
-    Why { start_at: None, code, summary, evidence, remedies: remedy.map(str::to_owned).into_iter().collect() }
+    Why {
+        start_at: None,
+        code,
+        summary,
+        evidence,
+        remedies: remedy.map(str::to_owned).into_iter().collect(),
+    }
 }
 
 const fn stop_remedy(cause: StopCause) -> Option<&'static str> {

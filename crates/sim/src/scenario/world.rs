@@ -128,7 +128,8 @@ impl World {
     }
 
     fn schedule(&mut self) -> Result<Vec<String>, String> {
-        let proposals = planner_round(&mut self.planner, self.platform.state(), self.platform.now())?;
+        let proposals =
+            planner_round(&mut self.planner, self.platform.state(), self.platform.now())?;
         if proposals.is_empty() {
             return Ok(vec!["nothing to place".to_owned()]);
         }

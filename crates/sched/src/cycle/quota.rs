@@ -1,0 +1,71 @@
+//! What a job's quotas allow it.
+
+use crate::problem::{CLASSES_MAX, ClassIdx, ClassSet, Job, NodeIdx};
+use crate::reason::Reason;
+use crate::scheduler::{Scheduler, resources};
+use crate::share::Refusal;
+
+/// The models that the job may have now, on its fewest nodes.
+///
+/// # Errors
+/// Why there is none: of the models' refusals the one that time may change.
+pub(super) fn admitted(scheduler: &Scheduler, job: &Job) -> Result<ClassSet, Refusal> {
+    let tree = &scheduler.tree;
+    if !tree.is_leaf(job.queue) {
+        return Ok(job.classes);
+    }
+    let admit = |class| tree.admit(job.queue, &resources(tree, job, class, job.nodes_min));
+    if job.need.gpus == 0 {
+        return admit(None).map(|()| job.classes);
+    }
+    let n_classes = u32::try_from(tree.n_resources()).unwrap_or(0).saturating_sub(2);
+    let (mut allowed, mut first) = (ClassSet(0), None);
+    for class in (0..n_classes.min(CLASSES_MAX)).map(ClassIdx) {
+        if !job.classes.has(class) {
+            continue;
+        }
+        match admit(Some(class)) {
+            Ok(()) => allowed = allowed.or(ClassSet::one(class)),
+            // What is lent out can be had back, and a model that there is none of is no news.
+            Err(refusal) => {
+                let other: Refusal = *first.get_or_insert(refusal);
+                let weight = |r: &Refusal| (r.bound > 0, r.kind, r.bound);
+                if weight(&refusal) > weight(&other) {
+                    first = Some(refusal);
+                }
+            }
+        }
+    }
+    match first {
+        Some(refusal) if allowed == ClassSet(0) => Err(refusal),
+        // Models that the tree does not count are not for it to refuse.
+        None if allowed == ClassSet(0) => Ok(job.classes),
+        Some(_) | None => Ok(allowed),
+    }
+}
+
+/// The most nodes that the job's quotas allow of the model that these nodes have.
+pub(super) fn nodes_allowed(scheduler: &Scheduler, job: &Job, nodes: &[NodeIdx]) -> u32 {
+    let tree = &scheduler.tree;
+    if job.nodes_min == job.nodes_max || !tree.is_leaf(job.queue) {
+        return job.nodes_max;
+    }
+    let class = nodes.first().and_then(|node| scheduler.fleet.node(*node)?.class);
+    let each = resources(tree, job, class, 1);
+    let allowed = each.iter().enumerate().filter(|(_, each)| **each > 0).map(|(resource, each)| {
+        tree.headroom(job.queue, resource).checked_div(*each).unwrap_or(u64::MAX)
+    });
+    let most = allowed.min().and_then(|most| u32::try_from(most).ok());
+    most.unwrap_or(job.nodes_max).clamp(job.nodes_min, job.nodes_max)
+}
+
+/// A refusal as a reason.
+pub(super) fn reason(refusal: &Refusal) -> Reason {
+    Reason::OverQuota {
+        queue: refusal.queue.0,
+        resource: u32::try_from(refusal.resource).unwrap_or(u32::MAX),
+        used: refusal.used,
+        bound: refusal.bound,
+        need: refusal.need,
+    }
+}

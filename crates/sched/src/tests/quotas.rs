@@ -1,0 +1,146 @@
+//! Queues with shares and quotas: whose turn, how much, and what is taken back.
+
+use expect_test::{Expect, expect};
+
+use super::{GIB, job, node, problem, running, show};
+use crate::{
+    ClassIdx, ClassSet, Job, Reclaim, Running, Settings, plan,
+    share::{QueueIdx, QueueSpec, Tree},
+};
+
+/// A root that deserves 16 GPUs of class 1 and plenty of the rest, with two queues below it that
+/// deserve this many GPUs each.
+fn tree(deserved: [u64; 2], limit: Option<u64>) -> Tree {
+    let amounts = |gpus: u64| vec![0, gpus * 1_000, gpus * 8_000, gpus * 16 * GIB];
+    let root = QueueSpec { weight: 1, deserved: amounts(16), ..QueueSpec::default() };
+    let below = deserved.map(|gpus| QueueSpec {
+        parent: Some(QueueIdx(0)),
+        weight: 1,
+        deserved: amounts(gpus),
+        limit: limit.map_or_else(Vec::new, |gpus| vec![None, Some(gpus * 1_000), None, None]),
+        ..QueueSpec::default()
+    });
+    let specs: Vec<QueueSpec> = [root].into_iter().chain(below).collect();
+    Tree::new(4, &specs).unwrap()
+}
+
+fn of(queue: u32, job: Job) -> Job {
+    Job { queue: QueueIdx(queue), ..job }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "call sites build the snapshot in place")]
+fn check(tree: Tree, waiting: Vec<Job>, runs: Vec<Running>, reclaim: Reclaim, expected: Expect) {
+    let nodes = (0..4).map(|_| node(0, 0, 4)).collect();
+    let mut given = problem(nodes, waiting, runs);
+    given.queues = tree;
+    given.settings = Settings { reclaim, ..Settings::default() };
+    expected.assert_eq(&show(&plan(&given)));
+}
+
+#[test]
+fn turns_alternate_by_share_and_not_by_submission() {
+    let first = (0..5).map(|n| Job { submitted_order: n, ..of(1, job(1, 4)) });
+    let second = (5..8).map(|n| Job { submitted_order: n, ..of(2, job(1, 4)) });
+    check(
+        tree([0, 0], None),
+        first.chain(second).collect(),
+        vec![],
+        Reclaim::Off,
+        expect![[r#"
+            job 0 on [0]
+            job 5 on [1]
+            job 1 on [2]
+            job 2 on [3]
+            job 3 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+            job 4 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+            job 6 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+            job 7 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        "#]],
+    );
+}
+
+#[test]
+fn a_limit_holds_and_says_so() {
+    let waiting =
+        vec![of(1, job(2, 4)), of(1, job(1, 1)), of(2, Job { nodes_max: 4, ..job(1, 4) })];
+    check(
+        tree([0, 0], Some(8)),
+        waiting,
+        vec![],
+        Reclaim::Off,
+        expect![[r#"
+        job 0 on [0, 1]
+        job 2 on [2, 3]
+        job 1 waits: The quota of its queue is used: 8000 of 8000, and the job needs 1000 more.
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_deserved_is_taken_back_and_no_more() {
+    let runs = || (0..4).map(|n| running(of(1, job(1, 4)), &[n])).collect::<Vec<Running>>();
+    let waiting = || vec![of(2, job(1, 4)), of(2, job(1, 4)), of(2, job(1, 4))];
+    check(
+        tree([8, 8], None),
+        waiting(),
+        runs(),
+        Reclaim::Off,
+        expect![[r#"
+        job 0 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        job 1 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]],
+    );
+    check(
+        tree([8, 8], None),
+        waiting(),
+        runs(),
+        Reclaim::Deserved,
+        expect![[r#"
+        job 0 evicts [100] from [0]
+        job 1 evicts [101] from [1]
+        job 0 waits: 1 job with a lesser claim make room.
+        job 1 waits: 1 job with a lesser claim make room.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]],
+    );
+    // Nobody deserves anything: only shares give a reason.
+    check(
+        tree([0, 0], None),
+        waiting(),
+        runs(),
+        Reclaim::Deserved,
+        expect![[r#"
+        job 0 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        job 1 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]],
+    );
+    check(
+        tree([0, 0], None),
+        waiting(),
+        runs(),
+        Reclaim::Shares,
+        expect![[r#"
+        job 0 evicts [100] from [0]
+        job 1 evicts [101] from [1]
+        job 0 waits: 1 job with a lesser claim make room.
+        job 1 waits: 1 job with a lesser claim make room.
+        job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
+    "#]],
+    );
+}
+
+#[test]
+fn a_queue_may_have_quota_for_one_of_two_models() {
+    let waiting = vec![of(1, Job { classes: ClassSet::one(ClassIdx(0)), ..job(1, 1) })];
+    check(
+        tree([0, 0], None),
+        waiting,
+        vec![],
+        Reclaim::Off,
+        expect![[r#"
+        job 0 waits: No allowed site has GPUs of the model asked for (class 0).
+    "#]],
+    );
+}
