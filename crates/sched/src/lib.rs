@@ -20,6 +20,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod advise;
 mod cycle;
 mod fleet;
 mod mask;
@@ -31,9 +32,10 @@ mod scheduler;
 pub mod share;
 mod why;
 
+pub use advise::Change;
 pub use fleet::Fleet;
 pub use mask::{SITES_MAX, SiteMask};
-pub use plan::{Placement, Plan, Preemption, Problem, Unplaced, plan};
+pub use plan::{Placement, Plan, Preemption, Problem, Promise, Unplaced, plan};
 pub use problem::{
     Amounts, CLASSES_MAX, ClassIdx, ClassSet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx,
     NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology,

@@ -37,8 +37,23 @@ pub struct Plan {
     pub placements: Vec<Placement>,
     /// Jobs that are to be evicted, and for whom.
     pub preemptions: Vec<Preemption>,
+    /// Nodes that are kept for jobs that do not start yet.
+    pub promises: Vec<Promise>,
     /// Jobs that do not start.
     pub unplaced: Vec<Unplaced>,
+}
+
+/// Nodes that are kept for a waiting job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The job.
+    pub job: JobIdx,
+    /// Its nodes, whole.
+    pub nodes: Vec<NodeIdx>,
+    /// From when.
+    pub from_us: Micros,
+    /// Until when at the latest.
+    pub until_us: Micros,
 }
 
 /// A job and its nodes.
@@ -77,6 +92,11 @@ pub struct Unplaced {
 /// Plans everything from nothing; equal problems give equal plans.
 #[must_use]
 pub fn plan(problem: &Problem) -> Plan {
+    scheduler(problem).plan(problem.now_us)
+}
+
+/// The scheduler that knows just this problem.
+pub(crate) fn scheduler(problem: &Problem) -> Scheduler {
     let fleet = Fleet::new(&problem.nodes);
     let mut scheduler = Scheduler::new(fleet, problem.queues.clone(), problem.settings);
     for reservation in &problem.reservations {
@@ -88,5 +108,5 @@ pub fn plan(problem: &Problem) -> Plan {
     for (index, job) in &problem.waiting {
         scheduler.submit(*index, job.clone());
     }
-    scheduler.plan(problem.now_us)
+    scheduler
 }

@@ -79,16 +79,6 @@ impl Amounts {
         }
     }
 
-    /// The smaller of each.
-    #[must_use]
-    pub fn min_each(self, other: Self) -> Self {
-        Self {
-            gpus: self.gpus.min(other.gpus),
-            memory_bytes: self.memory_bytes.min(other.memory_bytes),
-            cpu_milli: self.cpu_milli.min(other.cpu_milli),
-        }
-    }
-
     /// Both together.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {

@@ -64,7 +64,7 @@ pub enum Reason {
     NoSiteAllowed,
     /// No allowed site has a GPU of a model asked for.
     NoSuchGpuClass {
-        /// The lowest number of a model asked for.
+        /// The lowest number of a model asked for; 64 if none that exists is.
         class: u32,
     },
     /// No node of an allowed site is large enough even when empty.
@@ -185,8 +185,8 @@ impl fmt::Display for Reason {
             }
             Self::NotBefore { .. } => f.write_str("It is not to start yet."),
             Self::NoSiteAllowed => f.write_str("Policy allows the job at no site."),
-            Self::NoSuchGpuClass { class } => {
-                write!(f, "No allowed site has GPUs of the model asked for (class {class}).")
+            Self::NoSuchGpuClass { .. } => {
+                f.write_str("No allowed site has GPUs of the model asked for.")
             }
             Self::NoNodeLargeEnough { short_of, need, largest } => write!(
                 f,
@@ -204,7 +204,7 @@ impl fmt::Display for Reason {
                 f,
                 "The job needs {need} nodes{} in one {}, but none could give more than {exist}.",
                 Blocks(*segment),
-                name(*within)
+                within
             ),
             Self::OverQuota { used, bound, need, .. } => write!(
                 f,
@@ -231,7 +231,7 @@ impl fmt::Display for Reason {
                 f,
                 "{free_nodes} nodes have enough free, but not {need_nodes}{} in one {}.",
                 Blocks(*segment),
-                name(*within)
+                within
             ),
             Self::PowerCapped { need_mw, left_mw } => write!(
                 f,
@@ -255,12 +255,13 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The level's name for people.
-const fn name(level: Level) -> &'static str {
-    match level {
-        Level::Rack => "rack",
-        Level::Group => "rack group",
-        Level::Site => "site",
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rack => "rack",
+            Self::Group => "rack group",
+            Self::Site => "site",
+        })
     }
 }
 

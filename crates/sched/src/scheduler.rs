@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cycle;
 use crate::fleet::{Fleet, Hold, Owner};
-use crate::plan::Plan;
+use crate::plan::{Plan, Promise};
 use crate::problem::{
     Amounts, ClassIdx, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation, ReservationIdx,
     Running,
@@ -103,6 +103,11 @@ impl Scheduler {
     #[must_use]
     pub fn running(&self, job: JobIdx) -> Option<&Running> {
         self.running.get(&job)
+    }
+
+    /// All work that holds nodes, by number.
+    pub fn all_running(&self) -> impl Iterator<Item = (JobIdx, &Running)> {
+        self.running.iter().map(|(index, running)| (*index, running))
     }
 
     /// Number of jobs that wait.
@@ -243,6 +248,18 @@ impl Scheduler {
         let Some(reservation) = self.reservations.remove(&id) else { return };
         for node in &reservation.nodes {
             self.fleet.unhold(*node, &calendar_hold(&reservation));
+        }
+    }
+
+    /// Keeps nodes for a waiting job, for as long as this scheduler lives.
+    pub(crate) fn promise(&mut self, promise: &Promise) {
+        let hold = Hold {
+            from_us: promise.from_us,
+            until_us: promise.until_us,
+            owner: Owner::Job(promise.job),
+        };
+        for node in &promise.nodes {
+            self.fleet.hold(*node, hold);
         }
     }
 

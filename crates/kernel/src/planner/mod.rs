@@ -41,8 +41,10 @@ pub struct Planner {
     jobs: BTreeMap<Id<kinds::Workload>, JobIdx>,
     workloads: BTreeMap<JobIdx, Id<kinds::Workload>>,
     n_jobs: u32,
-    /// Waiting workloads whose back-off ends then.
+    /// Waiting workloads whose back-off ends or ended then.
     delayed: BTreeSet<(UnixMicros, Id<kinds::Workload>)>,
+    /// The time that gates were opened for last.
+    now: UnixMicros,
     /// Projects whose budget is used up.
     closed: BTreeSet<Id<kinds::Project>>,
 }
@@ -125,16 +127,28 @@ impl Planner {
     }
 
     fn why(&self, unplaced: &sched::Unplaced) -> Waiting {
-        let kept_for = if let Reason::Promised { job: Some(job), .. } = &unplaced.reason {
-            self.workload(*job)
-        } else {
-            None
+        let mut reason = unplaced.reason.clone();
+        // A number means nothing outside this planner; the workload does.
+        let kept_for = match &mut reason {
+            Reason::Promised { job, .. } => job.take().and_then(|job| self.workload(job)),
+            Reason::Contradictory { .. }
+            | Reason::BudgetExhausted
+            | Reason::WaitingForJobs { .. }
+            | Reason::ArrayLimit { .. }
+            | Reason::NotBefore { .. }
+            | Reason::NoSiteAllowed
+            | Reason::NoSuchGpuClass { .. }
+            | Reason::NoNodeLargeEnough { .. }
+            | Reason::GangTooLarge { .. }
+            | Reason::DomainTooSmall { .. }
+            | Reason::OverQuota { .. }
+            | Reason::NodesUnavailable { .. }
+            | Reason::Preempting { .. }
+            | Reason::Fragmented { .. }
+            | Reason::PowerCapped { .. }
+            | Reason::WaitingForCapacity { .. } => None,
         };
-        Waiting {
-            reason: unplaced.reason.clone(),
-            start_at: unplaced.start_us.map(UnixMicros),
-            kept_for,
-        }
+        Waiting { reason, start_at: unplaced.start_us.map(UnixMicros), kept_for }
     }
 
     fn workload(&self, job: JobIdx) -> Option<Id<kinds::Workload>> {
@@ -212,15 +226,11 @@ impl Planner {
         match &workload.phase {
             Phase::Queued { not_before, .. } => {
                 self.scheduler.finish(index);
-                if let Some(time) = not_before.filter(|time| *time > now) {
-                    self.delayed.insert((time, id));
-                }
+                self.delayed.extend(not_before.map(|time| (time, id)));
                 let job = self.names.waiting(state, workload, now);
                 self.scheduler.submit(index, job);
             }
-            Phase::Placed { .. } | Phase::Running { .. } => {
-                self.hold(workload, index);
-            }
+            Phase::Placed { .. } | Phase::Running { .. } => self.hold(workload, index),
             Phase::Stopping { since, .. } => {
                 self.hold(workload, index);
                 let gone_by = jobs::later(*since, workload.spec.grace);
@@ -233,7 +243,10 @@ impl Planner {
     /// Makes a workload hold the nodes of its attempt, once.
     fn hold(&mut self, workload: &Workload, index: JobIdx) {
         let running = self.names.running(workload);
-        if self.scheduler.running(index).is_some_and(|known| known.nodes == running.nodes) {
+        let known = self.scheduler.running(index);
+        // Another attempt may be on the same nodes.
+        let attempt = (running.started_us, &running.nodes);
+        if known.is_some_and(|known| (known.started_us, &known.nodes) == attempt) {
             return;
         }
         self.scheduler.finish(index);
@@ -242,6 +255,7 @@ impl Planner {
     }
 
     fn forget(&mut self, id: Id<kinds::Workload>) {
+        self.delayed.retain(|(_, delayed)| *delayed != id);
         let Some(index) = self.jobs.remove(&id) else { return };
         self.workloads.remove(&index);
         self.scheduler.finish(index);
@@ -261,8 +275,12 @@ impl Planner {
 
     /// Opens and shuts gates by what can change without an event of the workload: time and money.
     fn open_gates(&mut self, state: &State, now: UnixMicros) {
-        while let Some((time, id)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
-            self.delayed.remove(&(time, id));
+        // Clocks may be set back; then what was open is shut again.
+        let (from, to) = (self.now.min(now), self.now.max(now));
+        self.now = now;
+        let passed = self.delayed.iter().filter(|(at, _)| *at > from && *at <= to);
+        let passed: Vec<Id<kinds::Workload>> = passed.map(|(_, id)| *id).collect();
+        for id in passed {
             self.set_gate(state, id, now);
         }
         let projects = state.projects.keys().copied();

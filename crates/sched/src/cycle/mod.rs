@@ -10,12 +10,14 @@ mod preempt;
 mod quota;
 mod undo;
 
+pub(crate) use quota::admitted;
+
 use std::collections::BTreeMap;
 
 use crate::fleet::{Hold, Need, Owner};
 use crate::mask::SiteMask;
 use crate::place::{self, Ask};
-use crate::plan::{Placement, Plan, Preemption, Unplaced};
+use crate::plan::{Placement, Plan, Preemption, Promise, Unplaced};
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, ReservationIdx, Topology};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
@@ -157,7 +159,7 @@ impl Cycle {
             self.n_promised = self.n_promised.saturating_add(1);
             start_us = Some(start);
             let end = Ask::new(index, ask.job, start).asker.end_us;
-            self.promise(scheduler, index, &nodes, (start, end));
+            self.promise(scheduler, index, nodes, (start, end));
         }
         let patient = crate::problem::after(self.now_us, scheduler.settings.patience_us);
         let is_soon = start_us.is_some_and(|start| start <= patient);
@@ -172,7 +174,7 @@ impl Cycle {
             return self.waits(index, reason, start_us);
         };
         let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
-        self.promise(scheduler, index, &room.nodes, (Micros::MIN, Micros::MAX));
+        self.promise(scheduler, index, room.nodes.clone(), (Micros::MIN, Micros::MAX));
         self.evict(scheduler, ask, room);
         self.waits(index, Reason::Preempting { victims }, start_us);
     }
@@ -205,13 +207,14 @@ impl Cycle {
         &mut self,
         scheduler: &mut Scheduler,
         job: JobIdx,
-        nodes: &[NodeIdx],
+        nodes: Vec<NodeIdx>,
         (from_us, until_us): (Micros, Micros),
     ) {
-        for node in nodes {
+        for node in &nodes {
             let hold = Hold { from_us, until_us, owner: Owner::Job(job) };
             self.journal.hold(scheduler, *node, hold);
         }
+        self.plan.promises.push(Promise { job, nodes, from_us, until_us });
     }
 
     fn evict(&mut self, scheduler: &mut Scheduler, ask: &Ask<'_>, room: Room) {

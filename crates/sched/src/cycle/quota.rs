@@ -9,7 +9,7 @@ use crate::share::Refusal;
 ///
 /// # Errors
 /// Why there is none: of the models' refusals the one that time may change.
-pub(super) fn admitted(scheduler: &Scheduler, job: &Job) -> Result<ClassSet, Refusal> {
+pub(crate) fn admitted(scheduler: &Scheduler, job: &Job) -> Result<ClassSet, Refusal> {
     let tree = &scheduler.tree;
     if !tree.is_leaf(job.queue) {
         return Ok(job.classes);

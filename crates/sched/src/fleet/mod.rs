@@ -25,7 +25,8 @@ use shelf::Slot;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) node: Node,
-    pub(crate) free: Amounts,
+    /// Taken, which may be more than there is: see [`Fleet::take`].
+    used: Amounts,
     /// Jobs that have a part of it.
     n_parts: u32,
     /// Parts that want it alone.
@@ -35,13 +36,18 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// What is left, at least nothing.
+    pub(crate) const fn free(&self) -> Amounts {
+        self.node.total.saturating_sub(self.used)
+    }
+
     fn slot_view(&self) -> Slot {
         Slot {
             is_ready: self.node.state == NodeState::Ready,
             is_suspect: self.node.state == NodeState::Suspect,
             is_shared: self.n_alone == 0,
             is_idle: self.n_parts == 0,
-            free: self.free,
+            free: self.free(),
         }
     }
 }
@@ -99,7 +105,7 @@ impl Fleet {
             .iter()
             .map(|node| Row {
                 node: *node,
-                free: node.total,
+                used: Amounts::default(),
                 n_parts: 0,
                 n_alone: 0,
                 shelf: u32::MAX,
@@ -177,7 +183,7 @@ impl Fleet {
     /// What is free on a node, whatever its state; nothing if it does not exist.
     #[must_use]
     pub fn free_of(&self, node: NodeIdx) -> Amounts {
-        self.rows.get(node.at()).map_or_else(Amounts::default, |row| row.free)
+        self.rows.get(node.at()).map_or_else(Amounts::default, Row::free)
     }
 
     /// The node as it was given, with its present state.
@@ -189,10 +195,10 @@ impl Fleet {
     /// Takes a job's part of a node. `alone` keeps everybody else away.
     ///
     /// A machine may have lost memory or a GPU under running work: taking more than is free leaves
-    /// nothing free, and giving back never frees more than there is.
+    /// nothing free until enough of it is given back.
     pub fn take(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
         self.change(node, |row| {
-            row.free = row.free.saturating_sub(need);
+            row.used = row.used.saturating_add(need);
             row.n_parts = row.n_parts.saturating_add(1);
             row.n_alone = row.n_alone.saturating_add(u32::from(alone));
         });
@@ -201,10 +207,15 @@ impl Fleet {
     /// Gives a job's part of a node back.
     pub fn release(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
         self.change(node, |row| {
-            row.free = row.free.saturating_add(need).min_each(row.node.total);
+            row.used = row.used.saturating_sub(need);
             row.n_parts = row.n_parts.saturating_sub(1);
             row.n_alone = row.n_alone.saturating_sub(u32::from(alone));
         });
+    }
+
+    /// Puts a node back to what it was.
+    pub(crate) fn restore(&mut self, node: NodeIdx, was: Row) {
+        self.change(node, |row| *row = was);
     }
 
     /// Changes whether a node takes work; what runs on it stays.
@@ -229,7 +240,7 @@ impl Fleet {
         shelf.file(slot, was, is);
         let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
         let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
-        shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(|row| row.free));
+        shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(Row::free));
         shelf.nodes = nodes;
         let pool = self.pool_of_shelf.get(at).and_then(|pool| usize::try_from(*pool).ok());
         if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
@@ -275,6 +286,12 @@ impl Fleet {
     pub(crate) fn hold_ends_after(&self, now_us: Micros) -> BTreeSet<Micros> {
         let all = self.holds.values().flatten().map(|hold| hold.until_us);
         all.filter(|until| *until > now_us && *until < Micros::MAX).collect()
+    }
+
+    /// When promises begin after this time.
+    pub(crate) fn hold_starts_after(&self, now_us: Micros) -> BTreeSet<Micros> {
+        let all = self.holds.values().flatten().map(|hold| hold.from_us);
+        all.filter(|from| *from > now_us).collect()
     }
 
     /// True if the node is promised to somebody else within the asker's time.
@@ -377,7 +394,7 @@ impl Fleet {
         let (mut mask, unsure) = if idle_fits { (idle, others & !idle) } else { (0, others) };
         for slot in ones(unsure) {
             let row = shelf.nodes.get(slot).and_then(|node| self.row(*node));
-            if row.is_some_and(|row| row.free.covers(&need.amounts)) {
+            if row.is_some_and(|row| row.free().covers(&need.amounts)) {
                 mask |= 1 << slot;
             }
         }

@@ -3,6 +3,7 @@
 //! Must always agree with its shelves; only `Fleet` writes both, in one place.
 
 use super::{bits::Bits, shelf::Shelf};
+use crate::place::Broken;
 use crate::problem::{ClassIdx, SiteIdx};
 
 /// Shelves of one site and model, which lie side by side in the fleet.
@@ -22,6 +23,9 @@ pub(crate) struct Pool {
     pub(crate) n_free_gpus: u64,
     /// Its idle nodes.
     pub(crate) n_idle: u64,
+    /// Counts of idle nodes, in the order in which racks that have so many are taken from for one
+    /// node: see `place::tails`.
+    pub(crate) best_idle: Vec<(Broken, usize)>,
 }
 
 impl Pool {
@@ -35,6 +39,7 @@ impl Pool {
             by_idle: Vec::new(),
             n_free_gpus: 0,
             n_idle: 0,
+            best_idle: Vec::new(),
         }
     }
 
@@ -43,6 +48,9 @@ impl Pool {
         let levels = usize::try_from(gpus_max).unwrap_or(0).saturating_add(1);
         self.by_free = vec![Bits::new(self.n_shelves); levels];
         self.by_idle = vec![Bits::new(self.n_shelves); slots_max.saturating_add(1)];
+        let order = |count| Some((Broken::of(u32::try_from(count).ok()?, 1), count));
+        self.best_idle = (1..=slots_max).filter_map(order).collect();
+        self.best_idle.sort_unstable();
         for shelf in 0..self.n_shelves {
             if let Some(bits) = self.by_idle.first_mut() {
                 bits.set(shelf, true);
@@ -94,11 +102,6 @@ impl Pool {
     /// The largest number of free GPUs that a node could have.
     pub(crate) fn gpus_max(&self) -> usize {
         self.by_free.len().saturating_sub(1)
-    }
-
-    /// The largest number of idle nodes that a shelf could have.
-    pub(crate) fn idle_max(&self) -> usize {
-        self.by_idle.len().saturating_sub(1)
     }
 
     /// Its shelves in the fleet.

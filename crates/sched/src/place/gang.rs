@@ -10,7 +10,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Ask, Choice, Rank, tails::Broken};
+use super::{Ask, Broken, Choice, Rank};
 use crate::fleet::{Fleet, Shelf, ones};
 use crate::problem::{Level, NodeIdx};
 

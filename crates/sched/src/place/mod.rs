@@ -7,6 +7,8 @@ mod gang;
 mod single;
 mod tails;
 
+pub(crate) use tails::Broken;
+
 use std::ops::Range;
 
 use crate::fleet::{Asker, Fleet, Need, Pool, Shelf};
@@ -30,7 +32,7 @@ pub(crate) struct Rank {
     /// Rack groups used.
     pub(crate) n_groups: u32,
     /// What it breaks in the racks it takes from.
-    pub(crate) broken: tails::Broken,
+    pub(crate) broken: Broken,
 }
 
 /// The question behind a search.

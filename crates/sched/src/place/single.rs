@@ -7,7 +7,7 @@
 //!
 //! Takes O(levels of free GPUs + racks that look right but lack processor or memory).
 
-use super::{Ask, Choice, Rank, tails::Broken};
+use super::{Ask, Broken, Choice, Rank};
 use crate::fleet::{Fleet, Pool, ones};
 use crate::problem::NodeIdx;
 
@@ -75,11 +75,7 @@ fn idle(
     ask: &Ask<'_>,
     gpus: Option<usize>,
 ) -> Option<(Broken, NodeIdx)> {
-    let mut counts: Vec<(Broken, usize)> = (1..=pool.idle_max())
-        .filter_map(|count| Some((Broken::of(u32::try_from(count).ok()?, 1), count)))
-        .collect();
-    counts.sort_unstable();
-    for (broken, count) in counts {
+    for (broken, count) in pool.best_idle.iter().copied() {
         for at in pool.with_idle(count) {
             let Some(shelf) = fleet.shelf(at) else { continue };
             let is_right = gpus.is_none_or(|gpus| usize::try_from(shelf.gpus) == Ok(gpus));
@@ -96,7 +92,7 @@ fn idle(
 }
 
 fn fits(fleet: &Fleet, node: NodeIdx, ask: &Ask<'_>) -> bool {
-    fleet.row(node).is_some_and(|row| row.free.covers(&ask.need.amounts))
+    fleet.row(node).is_some_and(|row| row.free().covers(&ask.need.amounts))
         && !fleet.is_promised(node, &ask.asker)
 }
 

@@ -3,7 +3,10 @@
 use expect_test::expect;
 
 use super::{job, node, problem, running, show};
-use crate::{Job, NodeIdx, Problem, Reservation, ReservationIdx, Settings, plan};
+use crate::{
+    ClassIdx, ClassSet, Job, JobIdx, Level, Node, NodeIdx, Problem, Reservation, ReservationIdx,
+    Settings, Topology, plan,
+};
 
 fn limited(limit_us: u64, job: Job) -> Job {
     Job { limit_us: Some(limit_us), ..job }
@@ -72,4 +75,35 @@ fn the_calendar_is_kept_for_its_owner() {
         job 2 on [1]
         job 0 waits [20000]: The job needs 2 nodes; 2 have enough free, but 1 of them are promised to others before it would end.
     "#]].assert_eq(&show(&plan(&given)));
+}
+
+/// What the scheduler advises a job to change, once its plan has come true.
+fn advice(given: &Problem, job: u32) -> Option<String> {
+    let mut scheduler = crate::plan::scheduler(given);
+    let plan = scheduler.plan(given.now_us);
+    scheduler.settle(&plan, given.now_us);
+    scheduler.advise(JobIdx(job), given.now_us).map(|change| change.to_string())
+}
+
+#[test]
+fn advice_is_what_would_work() {
+    // The second job may start if it ends before the gang before it is promised its nodes.
+    let waiting = vec![limited(9_000, job(2, 4)), limited(9_000_000, job(1, 4))];
+    let mut given = half_busy(waiting);
+    assert_eq!(advice(&given, 1).as_deref(), Some("a time limit of at most 0 s"));
+    assert_eq!(advice(&given, 0).as_deref(), Some("one node"));
+    // Two racks of one node each: closeness is what is too much.
+    let topology = Topology { within: Level::Rack, segment: 1 };
+    let nodes = vec![node(0, 0, 4), node(0, 0, 4), node(0, 1, 4), node(0, 1, 4)];
+    let used = [0, 2].map(|at| running(job(1, 4), &[at]));
+    given = problem(nodes, vec![Job { topology, ..job(2, 4) }], used.to_vec());
+    assert_eq!(advice(&given, 0).as_deref(), Some("nodes within one rack group"));
+    // Another model is free; then only fewer GPUs are.
+    let other = Node { class: Some(ClassIdx(2)), ..node(0, 0, 4) };
+    let asks = Job { classes: ClassSet::one(ClassIdx(1)), ..job(1, 4) };
+    let busy = running(job(1, 3), &[0]);
+    given = problem(vec![node(0, 0, 4), other], vec![asks.clone()], vec![busy.clone()]);
+    assert_eq!(advice(&given, 0).as_deref(), Some("GPUs of class 2"));
+    given = problem(vec![node(0, 0, 4)], vec![asks], vec![busy]);
+    assert_eq!(advice(&given, 0).as_deref(), Some("1 GPUs on each node"));
 }

@@ -140,7 +140,7 @@ fn a_queue_may_have_quota_for_one_of_two_models() {
         vec![],
         Reclaim::Off,
         expect![[r#"
-        job 0 waits: No allowed site has GPUs of the model asked for (class 0).
-    "#]],
+            job 0 waits: No allowed site has GPUs of the model asked for.
+        "#]],
     );
 }

@@ -147,7 +147,7 @@ fn every_reason_has_its_sentence() {
             job 6 waits: The job's segment divides none of the numbers of nodes that it accepts.
             job 7 waits: Policy allows the job at no site.
             job 8 waits: The sites where the job is allowed have no nodes.
-            job 9 waits: No allowed site has GPUs of the model asked for (class 3).
+            job 9 waits: No allowed site has GPUs of the model asked for.
             job 10 waits: No node of an allowed site is large enough: the job needs 16 GPUs on one node, the largest has 8 GPUs.
             job 11 waits: No node of an allowed site is large enough: the job needs 130.0 GiB of memory on one node, the largest has 128.0 GiB of memory.
             job 12 waits: No node of an allowed site is large enough: the job needs 64.500 processor cores on one node, the largest has 64.000 processor cores.

@@ -24,10 +24,19 @@ pub fn round(
     let proposals = planner.proposals(state, &plan);
     let mut anew = Planner::of(state, now);
     let plan_anew = anew.plan(now);
-    if proposals != anew.proposals(state, &plan_anew)
-        || !planner.queue(&plan).eq(anew.queue(&plan_anew))
-    {
-        return Err("a planner that follows plans otherwise than one that reads anew".to_owned());
+    let line = |planner: &Planner, plan: &sched::Plan| -> Vec<String> {
+        let waiting = planner.queue(plan).map(|(id, why)| format!("{id} waits: {why:?}"));
+        let starting = planner.proposals(state, plan).into_iter().map(|one| format!("{one:?}"));
+        starting.chain(waiting).collect()
+    };
+    let (followed, anew) = (line(planner, &plan), line(&anew, &plan_anew));
+    if followed != anew {
+        let differs = followed.iter().zip(&anew).find(|(a, b)| a != b);
+        return Err(format!(
+            "a planner that follows has {} lines, one that reads anew {}: {differs:?}",
+            followed.len(),
+            anew.len()
+        ));
     }
     if !proposals.is_empty() {
         let mut trial = state.clone();

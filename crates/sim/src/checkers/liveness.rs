@@ -1,6 +1,8 @@
 //! Could this workload run on the fleet as it stands, if nothing else did? Asked of the policy and
 //! the nodes directly, without the scheduler.
 
+use std::collections::BTreeMap;
+
 use kernel::{
     State, budget,
     node::{Node, Status},
@@ -24,9 +26,16 @@ pub fn feasible(state: &State, workload: &Workload) -> bool {
     };
     state.sites.values().any(|site| {
         let own = state.nodes.values().filter(|node| node.site == site.id);
-        let n_nodes = own.filter(suits).count();
+        // A gang with GPUs gets one model.
+        let mut of_model: BTreeMap<Option<&str>, u32> = BTreeMap::new();
+        for node in own.filter(suits) {
+            let model = node.facts.gpus.first().map(|gpu| gpu.model.as_str());
+            let model = model.filter(|_| !spec.per_node.gpus.is_zero());
+            let count = of_model.entry(model).or_default();
+            *count = count.saturating_add(1);
+        }
         let question = question(state, workload.project, spec, workload.class, site.facts());
-        u32::try_from(n_nodes).unwrap_or(u32::MAX) >= spec.nodes_min
+        of_model.into_values().any(|n_nodes| n_nodes >= spec.nodes_min)
             && policies.decide(&question).allowed
     })
 }
