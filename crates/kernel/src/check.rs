@@ -7,7 +7,7 @@ use units::{Id, kinds};
 
 use crate::{
     State,
-    node::Capacity,
+    node::{Capacity, Status},
     workload::{Phase, Workload},
 };
 
@@ -17,6 +17,7 @@ impl State {
     pub fn check(&self) -> Vec<String> {
         let mut broken = Vec::new();
         self.check_capacity(&mut broken);
+        self.check_nodes(&mut broken);
         self.check_references(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
@@ -42,6 +43,21 @@ impl State {
                     "node {id}: allocated {:?}, but its work takes {expected:?}",
                     node.allocated
                 ));
+            }
+        }
+    }
+
+    /// A rack stands in one group of its site; only a draining node waits for the end of a grace.
+    fn check_nodes(&self, broken: &mut Vec<String>) {
+        let mut groups = BTreeMap::new();
+        for node in self.nodes.values() {
+            if node.stop_at.is_some() && node.status != Status::Draining {
+                broken.push(format!("node {} has a grace and is {:?}", node.id, node.status));
+            }
+            let Some(rack) = &node.topology.rack else { continue };
+            let group = groups.entry((node.site, rack)).or_insert(&node.topology.group);
+            if *group != &node.topology.group {
+                broken.push(format!("rack `{rack}` of node {} stands in two groups", node.id));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The largest size of every collection and text; asserted in `decide`, shown in the API.
 
+use units::DurationMicros;
+
 /// Organisations on one platform.
 pub const ORGANISATIONS_MAX: usize = 10_000;
 /// Projects on one platform.
@@ -10,6 +12,8 @@ pub const KEYS_MAX: usize = 200_000;
 pub const SITES_MAX: usize = 1_000;
 /// Nodes.
 pub const NODES_MAX: usize = 100_000;
+/// Longest grace of a drain: 30 days.
+pub const DRAIN_GRACE_MAX: DurationMicros = DurationMicros(30 * 86_400 * 1_000_000);
 /// GPUs of one node.
 pub const GPUS_PER_NODE_MAX: usize = 64;
 /// Cedar policy sources in one scope.

@@ -8,6 +8,7 @@
     reason = "a test that overflows or meets another variant fails, as it should"
 )]
 
+mod fleet;
 mod life_cycle;
 mod rules;
 mod tenancy;
@@ -129,7 +130,9 @@ impl World {
             sandbox: "none".to_owned(),
             power: "model".to_owned(),
         };
-        let command = node::Command::Register { site, name: name.parse().unwrap(), facts };
+        let topology = node::Topology::default();
+        let command =
+            node::Command::Register { site, name: name.parse().unwrap(), facts, topology };
         match self.subject(Command::Node(command)) {
             Subject::Node(id) => id,
             other => panic!("{other}"),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 34] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
@@ -24,7 +24,10 @@ pub const KINDS: [&str; 31] = [
     "model.created",
     "model.evaluated",
     "model.version_added",
+    "node.drain_started",
     "node.facts_changed",
+    "node.grace_ended",
+    "node.moved",
     "node.registered",
     "node.status_changed",
     "organisation.created",

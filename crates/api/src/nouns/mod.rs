@@ -50,6 +50,7 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<node::NodeCreate>(),
         Operation::of::<node::NodeList>(),
         Operation::of::<node::NodeGet>(),
+        Operation::of::<node_action::NodeSuspect>(),
         Operation::of::<node_action::NodeCordon>(),
         Operation::of::<node_action::NodeUncordon>(),
         Operation::of::<node_action::NodeDrain>(),

@@ -102,6 +102,9 @@ enum Command {
     Site(site::Verb),
     #[command(subcommand)]
     Node(node::Verb),
+    Cordon(node::CordonArgs),
+    Uncordon(node::UncordonArgs),
+    Drain(node::DrainArgs),
     #[command(subcommand)]
     Policy(policy::Verb),
     #[command(subcommand)]
@@ -191,6 +194,9 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
+        Command::Cordon(args) => node::cordon(args, session).map(done),
+        Command::Uncordon(args) => node::uncordon(&args, session).map(done),
+        Command::Drain(args) => node::drain(args, session).map(done),
         Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use server::Topology;
 use units::{Country, Name};
 
 use super::{failure::Failure, session::data_dir};
@@ -43,6 +44,12 @@ pub(crate) struct UpArgs {
     /// Power usage effectiveness of the site × 1,000
     #[arg(long, value_name = "PUE", default_value_t = 1_000)]
     site_pue_milli: u32,
+    /// Rack (NVLink domain) of this machine
+    #[arg(long, value_name = "NAME")]
+    rack: Option<Name>,
+    /// Group of racks (spine block) of this machine
+    #[arg(long, value_name = "NAME")]
+    group: Option<Name>,
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -64,6 +71,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
             carbon: args.site_carbon_g_per_kwh.zip(args.site_carbon_source),
             pue_milli: args.site_pue_milli,
         },
+        topology: Topology { group: args.group, rack: args.rack },
         ready_file: args.ready_file,
         token_file: args.token_file,
     };

@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use api::engine::NodeFacts;
 use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
-use server::{Platform, PlatformConfig};
+use server::{Platform, PlatformConfig, Topology};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -42,6 +42,8 @@ pub(crate) struct UpConfig {
     pub(crate) listen: SocketAddr,
     /// What this machine's site is.
     pub(crate) site: SiteArgs,
+    /// Where this machine stands in the network.
+    pub(crate) topology: Topology,
     /// A file that receives the base URL once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
@@ -85,7 +87,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         .context("cannot register the site")?;
     let node_name = site::node_name(&facts.hostname);
     let node = platform
-        .register_node(site, node_name, &facts)
+        .register_node(site, node_name, &facts, config.topology.clone())
         .await
         .context("cannot register this machine")?;
 
@@ -164,6 +166,7 @@ fn spawn_loops(
 ) {
     tasks.spawn(server::planner::run(Arc::clone(platform)));
     tasks.spawn(server::importer::run(Arc::clone(platform)));
+    tasks.spawn(server::drains::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), node));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

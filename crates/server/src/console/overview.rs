@@ -24,6 +24,7 @@ const ROWS: u32 = 20;
 
 struct NodeRow {
     name: String,
+    rack: String,
     state: &'static str,
     why: String,
     machine: String,
@@ -133,8 +134,14 @@ fn node_row(node: &Node) -> NodeRow {
     };
     NodeRow {
         name: node.name.to_string(),
+        rack: match (&node.rack, &node.group) {
+            (Some(rack), Some(group)) => format!("{group}/{rack}"),
+            (Some(name), None) | (None, Some(name)) => name.to_string(),
+            (None, None) => String::new(),
+        },
         state: match node.state {
             NodeState::Ready => "ready",
+            NodeState::Suspect => "suspect",
             NodeState::Cordoned => "cordoned",
             NodeState::Draining => "draining",
             NodeState::Lost => "lost",

@@ -60,7 +60,7 @@ use api::{
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
-        node_action::{NodeCordon, NodeDrain, NodeUncordon},
+        node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
         organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
@@ -172,6 +172,7 @@ fn mount_fleet(api: Api) -> Api {
         .mount::<NodeCreate, _>(nodes::create)
         .mount::<NodeList, _>(nodes::list)
         .mount::<NodeGet, _>(nodes::get)
+        .mount::<NodeSuspect, _>(nodes::suspect)
         .mount::<NodeCordon, _>(nodes::cordon)
         .mount::<NodeUncordon, _>(nodes::uncordon)
         .mount::<NodeDrain, _>(nodes::drain)

@@ -95,9 +95,10 @@ impl Platform {
         site: Id<kinds::Site>,
         node_name: Name,
         facts: &NodeFacts,
+        topology: node::Topology,
     ) -> Result<Id<kinds::Node>, SubmitFailure> {
-        let register =
-            node::Command::Register { site, name: node_name.clone(), facts: to_facts(facts) };
+        let (name, facts) = (node_name.clone(), to_facts(facts));
+        let register = node::Command::Register { site, name, facts, topology };
         self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
         let found = self.read(|state| {
             let same = |node: &&node::Node| node.site == site && node.name == node_name;

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod directory;
+pub mod drains;
 mod engine;
 pub mod importer;
 mod open;

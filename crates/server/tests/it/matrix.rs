@@ -86,7 +86,7 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
-        "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => Value::Null,
     }
 }

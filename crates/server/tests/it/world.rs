@@ -96,7 +96,8 @@ impl World {
             power: "model".to_owned(),
             container: None,
         };
-        world.platform.register_node(site, "node-1".parse().unwrap(), &facts).await.unwrap();
+        let topology = server::Topology::default();
+        world.platform.register_node(site, "node-1".parse().unwrap(), &facts, topology).await.unwrap();
         world
     }
 

@@ -81,7 +81,8 @@ pub(crate) fn build(handle: &Handle) -> Lab {
         sandbox: "none".to_owned(),
         power: "none".to_owned(),
     };
-    let command = node::Command::Register { site, name: name("n1"), facts };
+    let topology = node::Topology::default();
+    let command = node::Command::Register { site, name: name("n1"), facts, topology };
     let node = made!(handle, Node, Command::Node(command));
     let lines = [PriceUnit::CpuHour, PriceUnit::MTokensIn, PriceUnit::MTokensOut]
         .map(|per| price::Line { per, amount: MicroEuro(500_000) })
