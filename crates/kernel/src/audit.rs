@@ -97,6 +97,8 @@ impl Auditor {
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
+            | Event::Quota(_)
+            | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
             | Event::Model(_)

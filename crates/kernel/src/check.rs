@@ -8,6 +8,7 @@ use units::{Id, kinds};
 use crate::{
     State,
     node::{Capacity, Status},
+    quota::{Class, Owner},
     workload::{Phase, Workload},
 };
 
@@ -19,6 +20,8 @@ impl State {
         self.check_capacity(&mut broken);
         self.check_nodes(&mut broken);
         self.check_references(&mut broken);
+        self.check_quotas(&mut broken);
+        self.check_reservations(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
         for workload in self.workloads.values() {
@@ -102,6 +105,48 @@ impl State {
         }
     }
 
+    /// Projects are promised at most what their organisation is, nobody lends more than is owned.
+    fn check_quotas(&self, broken: &mut Vec<String>) {
+        let mut sums: BTreeMap<(Id<kinds::Organisation>, &Class), u64> = BTreeMap::new();
+        for quota in self.quotas.values() {
+            if quota.terms.lending.is_some_and(|lending| lending > quota.terms.nominal) {
+                broken.push(format!("quota {} lends more than it has", quota.id));
+            }
+            let Owner::Project(project) = quota.owner else { continue };
+            let Some(project) = self.projects.get(&project) else {
+                broken.push(format!("quota {} has no project", quota.id));
+                continue;
+            };
+            let sum = sums.entry((project.organisation, &quota.class)).or_default();
+            *sum = sum.saturating_add(quota.terms.nominal.0);
+        }
+        for ((organisation, class), sum) in sums {
+            let whole = self.quota(Owner::Organisation(organisation), class);
+            if whole.is_some_and(|whole| whole.terms.nominal.0 < sum) {
+                broken.push(format!("projects of {organisation} are promised {sum} of `{class}`"));
+            }
+        }
+    }
+
+    /// A node is in at most one reservation at any time, and stands where the reservation says.
+    fn check_reservations(&self, broken: &mut Vec<String>) {
+        for (node, ids) in &self.index.reservations {
+            let mut windows: Vec<_> =
+                ids.iter().filter_map(|id| self.reservations.get(id)).map(|r| r.window).collect();
+            windows.sort_unstable();
+            let pairs = windows.iter().zip(windows.iter().skip(1));
+            if pairs.into_iter().any(|(a, b)| a.overlaps(*b)) {
+                broken.push(format!("node {node} is reserved twice at a time"));
+            }
+        }
+        for reservation in self.reservations.values() {
+            let here = |id| self.nodes.get(id).is_some_and(|node| node.site == reservation.site);
+            if reservation.nodes.is_empty() || !reservation.nodes.iter().all(here) {
+                broken.push(format!("reservation {} has nodes elsewhere", reservation.id));
+            }
+        }
+    }
+
     /// The indices are what a rebuild would give.
     fn check_index(&self, broken: &mut Vec<String>) {
         let (kept, fresh) = (&self.index, &self.fresh_index());
@@ -111,6 +156,8 @@ impl State {
             && kept.dataset_names == fresh.dataset_names
             && kept.model_names == fresh.model_names
             && kept.endpoint_names == fresh.endpoint_names
+            && kept.quotas == fresh.quotas
+            && kept.reservations == fresh.reservations
             && kept.queued == fresh.queued
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 34] = [
+pub const KINDS: [&str; 38] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
@@ -35,6 +35,10 @@ pub const KINDS: [&str; 34] = [
     "policy.set",
     "price.set",
     "project.created",
+    "quota.deleted",
+    "quota.set",
+    "reservation.cancelled",
+    "reservation.created",
     "site.created",
     "site.updated",
     "usage.attempt",
@@ -104,7 +108,7 @@ pub fn views(leaves: &[Vec<u8>]) -> Result<Views, EntryError> {
 }
 
 fn names(state: &State) -> BTreeMap<String, Vec<String>> {
-    BTreeMap::from([
+    let mut names = BTreeMap::from([
         (
             "organisations".to_owned(),
             state.organisations.values().map(|x| x.name.to_string()).collect(),
@@ -155,7 +159,19 @@ fn names(state: &State) -> BTreeMap<String, Vec<String>> {
                 .collect(),
         ),
         ("policies".to_owned(), state.policy_sets.values().map(|x| x.name.to_string()).collect()),
-    ])
+    ]);
+    // Logs from before there were such nouns say nothing of them.
+    let quotas = state.quotas.values().map(|x| format!("{} {}", x.class, x.terms.nominal.0));
+    let reservations =
+        state.reservations.values().map(|x| format!("{} of {}", x.name, x.nodes.len()));
+    for (noun, all) in
+        [("quotas", quotas.collect::<Vec<_>>()), ("reservations", reservations.collect())]
+    {
+        if !all.is_empty() {
+            names.insert(noun.to_owned(), all);
+        }
+    }
+    names
 }
 
 const fn revoked(is: bool) -> &'static str {

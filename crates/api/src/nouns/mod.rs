@@ -9,6 +9,7 @@ pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod event;
+pub mod gpu;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -21,6 +22,9 @@ pub mod policy;
 pub mod price;
 pub mod project;
 pub mod proof;
+pub mod queue;
+pub mod quota;
+pub mod reservation;
 pub mod site;
 pub mod workload;
 pub mod workload_insight;
@@ -57,6 +61,16 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<budget::BudgetCreate>(),
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
+        Operation::of::<quota::QuotaSet>(),
+        Operation::of::<quota::QuotaList>(),
+        Operation::of::<quota::QuotaGet>(),
+        Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<reservation::ReservationCreate>(),
+        Operation::of::<reservation::ReservationList>(),
+        Operation::of::<reservation::ReservationGet>(),
+        Operation::of::<reservation::ReservationCancel>(),
+        Operation::of::<queue::QueueList>(),
+        Operation::of::<gpu::GpuList>(),
         Operation::of::<price::PriceSet>(),
         Operation::of::<price::PriceGet>(),
         Operation::of::<artefact::BlobPut>(),

@@ -5,9 +5,7 @@ use api::{
     nouns::{
         common::IdPath,
         node::{Node, NodeCreate, NodeGet, NodeList, NodeNew, NodeQuery},
-        node_action::{
-            NodeCordon, NodeDrain, NodeDrainNew, NodeReason, NodeSuspect, NodeUncordon,
-        },
+        node_action::{NodeCordon, NodeDrain, NodeDrainNew, NodeReason, NodeSuspect, NodeUncordon},
     },
     quantity_text::{parse_cpu, parse_gpus, parse_memory},
     reference::Ref,
@@ -200,7 +198,13 @@ fn list(
     })?;
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), left("RACK"), state("STATE")];
-        let more = [right("CPU FREE"), right("MEMORY FREE"), right("GPU FREE"), left("GPU MODEL"), left("REASON")];
+        let more = [
+            right("CPU FREE"),
+            right("MEMORY FREE"),
+            right("GPU FREE"),
+            left("GPU MODEL"),
+            left("REASON"),
+        ];
         let mut table = Table::new(&[&columns[..], &more].concat());
         for one in &page.items {
             table.row([

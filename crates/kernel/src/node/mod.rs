@@ -8,7 +8,7 @@ mod apply;
 mod decide;
 
 pub(crate) use apply::apply;
-pub(crate) use decide::decide;
+pub(crate) use decide::{decide, get};
 
 use serde::{Deserialize, Serialize};
 use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, Name, UnixMicros, kinds};
@@ -110,7 +110,7 @@ impl Topology {
 }
 
 /// Whether a node takes work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Takes work.

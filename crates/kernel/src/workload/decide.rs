@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{Command, Event, OutputStatus, Phase, Place, StopCause, get, report, stop_one, submit};
-use crate::{
-    Ctx, Reject, State, budget, limits,
-    node::Capacity,
-    policy_set,
-    reject::Refused,
-};
+use crate::{Ctx, Reject, State, budget, limits, node::Capacity, policy_set, reject::Refused};
 
 pub(crate) fn decide(
     state: &State,

@@ -35,6 +35,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
         "sites" => &world.site,
         "nodes" => &world.node,
         "budgets" => &tenant.budget,
+        "quotas" => &tenant.quota,
+        "reservations" => &tenant.reservation,
         "datasets" => &tenant.dataset,
         "models" => &tenant.model,
         "endpoints" => &tenant.endpoint,
@@ -72,6 +74,11 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
             "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
         }),
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
+        "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
+        "reservation_create" => json!({
+            "name": "new", "project": project, "count": 1, "until": "2100-01-01T00:00:00Z",
+            "from": "2099-12-31T00:00:00Z",
+        }),
         "price_set" => json!({ "lines": [] }),
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }

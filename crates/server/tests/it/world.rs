@@ -97,7 +97,11 @@ impl World {
             container: None,
         };
         let topology = server::Topology::default();
-        world.platform.register_node(site, "node-1".parse().unwrap(), &facts, topology).await.unwrap();
+        world
+            .platform
+            .register_node(site, "node-1".parse().unwrap(), &facts, topology)
+            .await
+            .unwrap();
         world
     }
 
@@ -169,6 +173,8 @@ pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
     pub(crate) budget: String,
+    pub(crate) quota: String,
+    pub(crate) reservation: String,
     pub(crate) policy: String,
     pub(crate) blob: String,
     pub(crate) manifest: String,
@@ -192,6 +198,20 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.project = id(&world.make("/api/v1/projects", new).await);
     let new = json!({ "project": project, "name": "q1", "limit": "10 EUR" });
     tenant.budget = id(&world.make("/api/v1/budgets", new).await);
+    let new = json!({ "organisation": name, "class": "H200", "nominal_milli": 8_000 });
+    world.make("/api/v1/quotas", new).await;
+    let new = json!({ "project": project, "class": "H200", "nominal_milli": 6_000 });
+    tenant.quota = id(&world.make("/api/v1/quotas", new).await);
+    let n_reservations = world.get(&world.operator, "/api/v1/reservations").await.json();
+    let year = 2030 + n_reservations["items"].as_array().unwrap().len();
+    let new = json!({
+        "name": format!("{name}-exam"), "project": project, "count": 1,
+        "from": format!("{year}-03-01T08:00:00Z"), "until": format!("{year}-03-01T12:00:00Z"),
+    });
+    let nodes = world.get(&world.operator, "/api/v1/nodes").await.json();
+    if !nodes["items"].as_array().unwrap().is_empty() {
+        tenant.reservation = id(&world.make("/api/v1/reservations", new).await);
+    }
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);

@@ -12,7 +12,10 @@ use kernel::{
 };
 use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
 
-use super::catalogue::{any, artefact, class, country, facts, name, nobody, site_config, spec, topology};
+use super::capacity::{quota_command, reservation_command};
+use super::catalogue::{
+    any, artefact, class, country, facts, name, nobody, site_config, spec, topology,
+};
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -112,7 +115,9 @@ impl Clients {
             }
             9..=10 => Command::Site(site_command(rng, state)?),
             11..=17 => node_command(rng, state)?,
-            18..=24 => budget_command(rng, state)?,
+            18..=21 => budget_command(rng, state)?,
+            22..=23 => quota_command(rng, state)?,
+            24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
             27..=36 => data_command(rng, state)?,
             37..=46 => model_command(rng, state)?,

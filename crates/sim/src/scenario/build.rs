@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, names, work};
+use super::{args::Args, capacity, names, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -29,6 +29,9 @@ pub(super) fn command(
         "price" => new_prices(args)?,
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
+        "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
+            capacity::command(state, verb, args)?
+        }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
         "key" => new_key(state, args)?,
@@ -125,7 +128,9 @@ fn node_status(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command
         "cordoned" => node::Status::Cordoned,
         "draining" => node::Status::Draining,
         "down" => node::Status::Down,
-        other => return Err(format!("`{other}` is not ready, suspect, cordoned, draining or down")),
+        other => {
+            return Err(format!("`{other}` is not ready, suspect, cordoned, draining or down"));
+        }
     };
     Ok(Command::Node(node::Command::SetStatus { id, status, reason }))
 }

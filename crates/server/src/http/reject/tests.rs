@@ -33,6 +33,18 @@ fn all() -> Vec<Reject> {
         },
         Reject::Stale { workload: id::<kinds::Workload>(), given: 1, current: 2 },
         Reject::DoesNotFit { message: text("node `a` is full") },
+        Reject::QuotaExceeded {
+            organisation: text("orange"),
+            class: text("H200"),
+            promised_milli: 9,
+            given_milli: 8,
+        },
+        Reject::ReservationConflict {
+            node: text("n1"),
+            reservation: id::<kinds::Reservation>(),
+            name: text("exam"),
+            until: units::UnixMicros(1_700_000_000_000_000),
+        },
         Reject::EntryTooLarge { bytes: 70_000, limit: 65_535 },
     ]
 }
