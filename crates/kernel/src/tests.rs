@@ -130,6 +130,7 @@ impl World {
             limits: "none".to_owned(),
             sandbox: "none".to_owned(),
             power: "model".to_owned(),
+            virtual_host: None,
         };
         let topology = node::Topology::default();
         let command =

@@ -48,6 +48,10 @@ pub struct NodeFacts {
     /// The container runtime, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_runtime: Option<String>,
+    /// The machine that shows itself as this node among others, for tests and teaching: its GPUs
+    /// are not real. Absent for a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_host: Option<String>,
 }
 
 /// A machine of a site.

@@ -254,6 +254,12 @@ fn show(session: &Session, one: &Node) -> Result<(), Failure> {
         match &one.facts {
             None => table,
             Some(facts) => table
+                .field_if(
+                    "virtual",
+                    facts.virtual_host.as_ref().map(|host| {
+                        format!("yes: `{host}` shows itself as several nodes; GPUs are not real")
+                    }),
+                )
                 .field("hostname", &facts.hostname)
                 .field("system", &facts.system)
                 .field("cpu model", &facts.cpu_model)

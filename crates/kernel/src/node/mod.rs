@@ -88,6 +88,10 @@ pub struct Facts {
     pub sandbox: String,
     /// Where energy figures come from.
     pub power: String,
+    /// The machine that shows itself as this node among others; its GPUs are then not real and
+    /// nothing is measured of them. `None` for a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_host: Option<String>,
 }
 
 /// Where a node stands in the network; nothing is assumed of what is not given.

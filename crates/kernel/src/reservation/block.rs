@@ -48,13 +48,13 @@ pub(super) fn choose(
         racks.entry(place).or_default().push(node);
     }
     let n_free: usize = racks.values().map(Vec::len).sum();
+    let in_racks = racks.iter().filter(|(place, _)| place.is_some());
+    let largest = in_racks.map(|(_, nodes)| nodes.len()).max().unwrap_or(0);
     let chosen = pick(&mut racks, count, *one_rack || rack.is_some());
     let Some(mut nodes) = chosen else {
-        let largest = racks.iter().filter(|(place, _)| place.is_some()).map(|(_, n)| n.len()).max();
         let message = format!(
-            "{count} nodes are wanted; {n_free} of {} that suit are free then, at most {} in one rack",
-            all.len(),
-            largest.unwrap_or(0)
+            "{count} nodes are wanted; {n_free} of {} that suit are free then, at most {largest} in one rack",
+            all.len()
         );
         return Err(Reject::DoesNotFit { message });
     };

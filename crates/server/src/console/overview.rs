@@ -149,7 +149,10 @@ fn node_row(node: &Node) -> NodeRow {
         why: node.state_reason.clone().unwrap_or_default(),
         machine: facts.map_or_else(
             || "declared by the operator".to_owned(),
-            |facts| format!("{}, {}", facts.cpu_model, facts.system),
+            |facts| match &facts.virtual_host {
+                Some(host) => format!("virtual node of {host}"),
+                None => format!("{}, {}", facts.cpu_model, facts.system),
+            },
         ),
         cpu: format!(
             "{} of {} cores free",

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// What stands in the facts of a node that no engine registered.
-const DECLARED: &str = "declared";
+pub(crate) const DECLARED: &str = "declared";
 
 /// `POST /api/v1/nodes`
 pub(crate) async fn create(call: Call<NodeCreate>) -> Result<Node, Fail> {
@@ -70,6 +70,7 @@ fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
         limits: declared(),
         sandbox: declared(),
         power: declared(),
+        virtual_host: None,
     })
 }
 
@@ -199,6 +200,7 @@ pub(crate) fn dto(node: &node::Node, seq: u64) -> Node {
             power_source: facts.power.clone(),
             // The log does not hold it: a container runtime comes and goes without an event.
             container_runtime: None,
+            virtual_host: facts.virtual_host.clone(),
         }),
         version: node.meta.version,
         seq,

@@ -106,6 +106,30 @@ impl Platform {
         });
         found.ok_or_else(|| SubmitFailure::Unavailable("the node was not registered".to_owned()))
     }
+
+    /// Nodes of the site that an engine registered and that are not among those shown now: they are
+    /// lost, and answered so that what still runs on them is ended in good order.
+    ///
+    /// # Errors
+    /// If the log cannot take it.
+    pub async fn retire_other_nodes(
+        &self,
+        site: Id<kinds::Site>,
+        shown: &[Id<kinds::Node>],
+    ) -> Result<Vec<Id<kinds::Node>>, SubmitFailure> {
+        let others: Vec<Id<kinds::Node>> = self.read(|state| {
+            let here = state.nodes.values().filter(|node| node.site == site);
+            let real = here.filter(|node| node.facts.system != crate::http::nodes::DECLARED);
+            real.map(|node| node.id).filter(|id| !shown.contains(id)).collect()
+        });
+        for id in &others {
+            let reason = "its engine shows other nodes now".to_owned();
+            let status = node::Status::Down;
+            let command = Command::Node(node::Command::SetStatus { id: *id, status, reason });
+            self.submit(Actor::Engine, Submission::new(command)).await?;
+        }
+        Ok(others)
+    }
 }
 
 fn name(text: &str) -> Result<Name, SubmitFailure> {
@@ -132,5 +156,6 @@ fn to_facts(facts: &NodeFacts) -> node::Facts {
         limits: facts.limits.clone(),
         sandbox: facts.sandbox.clone(),
         power: facts.power.clone(),
+        virtual_host: facts.virtual_host.clone(),
     }
 }

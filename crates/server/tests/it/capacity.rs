@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, job, tenant};
+use crate::world::{World, in_hours, job, tenant};
 
 async fn node(world: &World, name: &str, rack: &str, gpus: u32) -> Value {
     let new = json!({
@@ -20,6 +20,13 @@ fn names(page: &Value, field: &str) -> Vec<String> {
     items(page).iter().map(|item| item[field].as_str().unwrap().to_owned()).collect()
 }
 
+/// Of lists by id: ids of one millisecond have no order that a test could know.
+fn sorted(page: &Value, field: &str) -> Vec<String> {
+    let mut names = names(page, field);
+    names.sort();
+    names
+}
+
 #[tokio::test]
 async fn a_node_says_where_it_stands_and_is_drained_with_a_grace() {
     let world = World::with_machine().await;
@@ -34,7 +41,10 @@ async fn a_node_says_where_it_stands_and_is_drained_with_a_grace() {
     let path = format!("/api/v1/nodes/{}", made["id"].as_str().unwrap());
     let doubted = json!({ "reason": "ECC errors" });
     let suspect = world.make(&format!("{path}/suspect"), doubted).await;
-    assert_eq!((&suspect["state"], &suspect["state_reason"]), (&"suspect".into(), &"ECC errors".into()));
+    assert_eq!(
+        (&suspect["state"], &suspect["state_reason"]),
+        (&"suspect".into(), &"ECC errors".into())
+    );
     let found = world.get(&world.operator, "/api/v1/nodes?state=suspect&rack=r1").await.expect(200);
     assert_eq!(names(&found, "name"), ["a1"]);
     let drained = world.make(&format!("{path}/drain"), json!({ "grace_s": 3_600 })).await;
@@ -56,9 +66,7 @@ async fn an_organisation_shares_its_quota_and_nobody_promises_more_to_themselves
     tenant(&world, "rival").await;
     let administrator = world.key("administrator", ("organisation", "acme")).await;
     let of_project = world.key("administrator", ("project", "acme/lab")).await;
-    let set = |project: &str, class: &str, nominal: u64| {
-        json!({ "project": project, "class": class, "nominal_milli": nominal })
-    };
+    let set = |project: &str, class: &str, nominal: u64| json!({ "project": project, "class": class, "nominal_milli": nominal });
     let path = "/api/v1/quotas";
     let changed = world.call(&administrator, "POST", path, set("acme/lab", "H200", 8_000)).await;
     assert_eq!(changed.expect(200)["id"], acme.quota.as_str(), "the same owner and class");
@@ -90,7 +98,7 @@ async fn an_organisation_shares_its_quota_and_nobody_promises_more_to_themselves
     assert_eq!(refused.expect(422)["errors"][0]["pointer"], "/lending");
     // Everybody sees their own.
     let mine = world.get(&administrator, path).await.expect(200);
-    let owners = names(&mine, "owner");
+    let owners = sorted(&mine, "owner");
     assert_eq!(owners, ["acme", "acme/lab"]);
     assert_eq!(items(&world.get(&of_project, path).await.expect(200)).len(), 1);
     let all = format!("{path}?class=H200");
@@ -98,7 +106,10 @@ async fn an_organisation_shares_its_quota_and_nobody_promises_more_to_themselves
     let of_acme = format!("{path}?organisation=acme&limit=1");
     let page = world.get(&world.operator, &of_acme).await.expect(200);
     let next = format!("{of_acme}&page_token={}", page["next_page_token"].as_str().unwrap());
-    assert_eq!(names(&world.get(&world.operator, &next).await.expect(200), "owner"), ["acme/lab"]);
+    let rest = world.get(&world.operator, &next).await.expect(200);
+    let mut both = [names(&page, "owner"), names(&rest, "owner")].concat();
+    both.sort();
+    assert_eq!(both, ["acme", "acme/lab"]);
     let one = format!("{path}/{}", acme.quota);
     let gone = world.call(&administrator, "DELETE", &one, Value::Null).await;
     assert_eq!(gone.expect(200)["nominal_milli"], 8_000);
@@ -113,7 +124,7 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
     for (name, rack) in [("a1", "r1"), ("a2", "r1"), ("b1", "r2"), ("b2", "r2"), ("b3", "r2")] {
         node(&world, name, rack, 4).await;
     }
-    let (from, until) = ("2040-01-01T08:00:00Z", "2040-01-01T10:00:00Z");
+    let (from, until) = (in_hours(2_000), in_hours(2_002));
     let new = json!({
         "name": "exam-2", "project": "acme/lab", "count": 3, "one_rack": true, "class": "H200",
         "from": from, "until": until,
@@ -125,9 +136,7 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
     assert_eq!(reserved.len(), 3);
     assert!(reserved.iter().all(|name| name.starts_with('b')), "{made}");
     assert_eq!((&made["state"], &made["maintenance"]), (&"booked".into(), &false.into()));
-    let fans = |nodes: Value| {
-        json!({ "name": "fans", "maintenance": true, "nodes": nodes, "from": from, "until": until })
-    };
+    let fans = |nodes: Value| json!({ "name": "fans", "maintenance": true, "nodes": nodes, "from": from, "until": until });
     let taken = world.call(&world.operator, "POST", path, fans(json!(["a1", "b1"]))).await;
     let problem = taken.expect(409);
     assert_eq!(problem["code"], "reservation-conflict");
@@ -143,12 +152,9 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
     // The project sees its own and maintenance, a stranger only maintenance.
     let key = world.key("viewer", ("project", "acme/lab")).await;
     let stranger = world.key("viewer", ("project", "rival/lab")).await;
-    let seen = |page: Value| names(&page, "name");
-    assert_eq!(
-        seen(world.get(&key, path).await.expect(200)),
-        ["fans", "exam-2", "acme-exam"],
-        "the newest first"
-    );
+    let seen = |page: Value| sorted(&page, "name");
+    let own = seen(world.get(&key, path).await.expect(200));
+    assert_eq!(own, ["acme-exam", "exam-2", "fans"]);
     assert_eq!(seen(world.get(&stranger, path).await.expect(200)), ["fans", "rival-exam"]);
     let one = format!("{path}/{}", made["id"].as_str().unwrap());
     assert_eq!(world.get(&stranger, &one).await.status, 404);
@@ -159,8 +165,14 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
         (json!({ "name": "x", "nodes": ["a1"], "until": until }), "/project"),
         (json!({ "name": "x", "maintenance": true, "until": until }), "/nodes"),
         (json!({ "name": "x", "maintenance": true, "rack": "r1", "until": until }), "/count"),
-        (json!({ "name": "x", "maintenance": true, "count": 1, "until": "2000-01-01T00:00:00Z" }), "/until"),
-        (json!({ "name": "x", "maintenance": true, "count": 1, "nodes": ["a1"], "until": until }), "/nodes"),
+        (
+            json!({ "name": "x", "maintenance": true, "count": 1, "until": "2000-01-01T00:00:00Z" }),
+            "/until",
+        ),
+        (
+            json!({ "name": "x", "maintenance": true, "count": 1, "nodes": ["a1"], "until": until }),
+            "/nodes",
+        ),
     ] {
         let refused = world.call(&world.operator, "POST", path, wrong).await.expect(422);
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");

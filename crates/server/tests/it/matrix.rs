@@ -10,7 +10,7 @@ use expect_test::expect_file;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::world::{Tenant, World, digest, job, request, tenant};
+use crate::world::{Tenant, World, digest, in_hours, job, request, tenant};
 
 /// Who calls; `stranger` administers another organisation, `sibling` another project of this one.
 const CALLERS: [&str; 9] = [
@@ -76,8 +76,8 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
         "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
         "reservation_create" => json!({
-            "name": "new", "project": project, "count": 1, "until": "2100-01-01T00:00:00Z",
-            "from": "2099-12-31T00:00:00Z",
+            "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
+            "from": in_hours(1_000),
         }),
         "price_set" => json!({ "lines": [] }),
         "manifest_create" => json!({ "files": [

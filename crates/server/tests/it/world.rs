@@ -94,6 +94,7 @@ impl World {
             limits: "rlimits".to_owned(),
             sandbox: "none".to_owned(),
             power: "model".to_owned(),
+            virtual_host: None,
             container: None,
         };
         let topology = server::Topology::default();
@@ -202,11 +203,12 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     world.make("/api/v1/quotas", new).await;
     let new = json!({ "project": project, "class": "H200", "nominal_milli": 6_000 });
     tenant.quota = id(&world.make("/api/v1/quotas", new).await);
-    let n_reservations = world.get(&world.operator, "/api/v1/reservations").await.json();
-    let year = 2030 + n_reservations["items"].as_array().unwrap().len();
+    // Each tenant's window follows those before it: there may be one node only.
+    let before = world.get(&world.operator, "/api/v1/reservations").await.json();
+    let day = 24 * (1 + i64::try_from(before["items"].as_array().unwrap().len()).unwrap());
     let new = json!({
         "name": format!("{name}-exam"), "project": project, "count": 1,
-        "from": format!("{year}-03-01T08:00:00Z"), "until": format!("{year}-03-01T12:00:00Z"),
+        "from": in_hours(day), "until": in_hours(day + 4),
     });
     let nodes = world.get(&world.operator, "/api/v1/nodes").await.json();
     if !nodes["items"].as_array().unwrap().is_empty() {
@@ -236,6 +238,13 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
     tenant
+}
+
+/// A time so many hours from now, as the API writes it: reservations only take times to come.
+pub(crate) fn in_hours(hours: i64) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let at = (i64::try_from(now).unwrap() + hours * 3_600) * 1_000_000;
+    api::text::Timestamp(units::UnixMicros(at)).to_string()
 }
 
 /// A job that is valid in that project.

@@ -94,6 +94,7 @@ pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
         limits: "simulated".to_owned(),
         sandbox: "simulated".to_owned(),
         power: "simulated".to_owned(),
+        virtual_host: None,
     }
 }
 

@@ -107,6 +107,7 @@ fn new_node(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
         limits: "none".to_owned(),
         sandbox: "none".to_owned(),
         power: "model".to_owned(),
+        virtual_host: None,
     };
     let topology = node::Topology { group: args.maybe("group")?, rack: args.maybe("rack")? };
     Ok(Command::Node(node::Command::Register { site, name, facts, topology }))

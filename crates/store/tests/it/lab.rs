@@ -80,6 +80,7 @@ pub(crate) fn build(handle: &Handle) -> Lab {
         limits: "none".to_owned(),
         sandbox: "none".to_owned(),
         power: "none".to_owned(),
+        virtual_host: None,
     };
     let topology = node::Topology::default();
     let command = node::Command::Register { site, name: name("n1"), facts, topology };
