@@ -160,18 +160,20 @@ fn names(state: &State) -> BTreeMap<String, Vec<String>> {
         ),
         ("policies".to_owned(), state.policy_sets.values().map(|x| x.name.to_string()).collect()),
     ]);
-    // Logs from before there were such nouns say nothing of them.
+    names.extend(names_of_later_nouns(state));
+    names
+}
+
+/// Logs from before there were such nouns say nothing of them.
+fn names_of_later_nouns(state: &State) -> BTreeMap<String, Vec<String>> {
     let quotas = state.quotas.values().map(|x| format!("{} {}", x.class, x.terms.nominal.0));
     let reservations =
         state.reservations.values().map(|x| format!("{} of {}", x.name, x.nodes.len()));
-    for (noun, all) in
-        [("quotas", quotas.collect::<Vec<_>>()), ("reservations", reservations.collect())]
-    {
-        if !all.is_empty() {
-            names.insert(noun.to_owned(), all);
-        }
-    }
-    names
+    let all = [
+        ("quotas".to_owned(), quotas.collect::<Vec<String>>()),
+        ("reservations".to_owned(), reservations.collect()),
+    ];
+    all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
 }
 
 const fn revoked(is: bool) -> &'static str {

@@ -34,6 +34,10 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
+    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+}
+
+fn tenancy() -> Vec<Operation> {
     vec![
         Operation::of::<organisation::OrganisationCreate>(),
         Operation::of::<organisation::OrganisationList>(),
@@ -48,6 +52,22 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<policy::PolicySet>(),
         Operation::of::<policy::PolicyList>(),
         Operation::of::<policy::PolicyGet>(),
+        Operation::of::<budget::BudgetCreate>(),
+        Operation::of::<budget::BudgetList>(),
+        Operation::of::<budget::BudgetGet>(),
+        Operation::of::<quota::QuotaSet>(),
+        Operation::of::<quota::QuotaList>(),
+        Operation::of::<quota::QuotaGet>(),
+        Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<price::PriceSet>(),
+        Operation::of::<price::PriceGet>(),
+        Operation::of::<cost::CostGet>(),
+        Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn fleet() -> Vec<Operation> {
+    vec![
         Operation::of::<site::SiteCreate>(),
         Operation::of::<site::SiteList>(),
         Operation::of::<site::SiteGet>(),
@@ -58,21 +78,16 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<node_action::NodeCordon>(),
         Operation::of::<node_action::NodeUncordon>(),
         Operation::of::<node_action::NodeDrain>(),
-        Operation::of::<budget::BudgetCreate>(),
-        Operation::of::<budget::BudgetList>(),
-        Operation::of::<budget::BudgetGet>(),
-        Operation::of::<quota::QuotaSet>(),
-        Operation::of::<quota::QuotaList>(),
-        Operation::of::<quota::QuotaGet>(),
-        Operation::of::<quota::QuotaDelete>(),
         Operation::of::<reservation::ReservationCreate>(),
         Operation::of::<reservation::ReservationList>(),
         Operation::of::<reservation::ReservationGet>(),
         Operation::of::<reservation::ReservationCancel>(),
-        Operation::of::<queue::QueueList>(),
         Operation::of::<gpu::GpuList>(),
-        Operation::of::<price::PriceSet>(),
-        Operation::of::<price::PriceGet>(),
+    ]
+}
+
+fn artefacts() -> Vec<Operation> {
+    vec![
         Operation::of::<artefact::BlobPut>(),
         Operation::of::<artefact::BlobGet>(),
         Operation::of::<artefact::ManifestCreate>(),
@@ -89,6 +104,12 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<model_version::ModelVersionList>(),
         Operation::of::<model_version::ModelVersionGet>(),
         Operation::of::<model_version::EvaluationCreate>(),
+    ]
+}
+
+fn work() -> Vec<Operation> {
+    vec![
+        Operation::of::<queue::QueueList>(),
         Operation::of::<workload::WorkloadCreate>(),
         Operation::of::<workload::WorkloadList>(),
         Operation::of::<workload::WorkloadGet>(),
@@ -102,8 +123,11 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
-        Operation::of::<cost::CostGet>(),
-        Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn platform_itself() -> Vec<Operation> {
+    vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
         Operation::of::<proof::LogKeyGet>(),

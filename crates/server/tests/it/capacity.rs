@@ -161,6 +161,15 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
     assert_eq!(world.call(&key, "POST", &format!("{one}/cancel"), Value::Null).await.status, 403);
     let cancelled = world.make(&format!("{one}/cancel"), Value::Null).await;
     assert_eq!(cancelled["state"], "cancelled");
+    let events = world.get(&stranger, "/api/v1/events?limit=1000").await.text();
+    assert!(!events.contains("exam-2") && events.contains("rival-exam"), "{events}");
+    assert!(fans["project"].is_null());
+}
+
+#[tokio::test]
+async fn a_reservation_says_for_whom_and_which_nodes() {
+    let world = World::with_machine().await;
+    let (path, until) = ("/api/v1/reservations", in_hours(2));
     for (wrong, pointer) in [
         (json!({ "name": "x", "nodes": ["a1"], "until": until }), "/project"),
         (json!({ "name": "x", "maintenance": true, "until": until }), "/nodes"),
@@ -177,9 +186,6 @@ async fn nodes_are_reserved_once_and_maintenance_is_known_to_all() {
         let refused = world.call(&world.operator, "POST", path, wrong).await.expect(422);
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
     }
-    let events = world.get(&stranger, "/api/v1/events?limit=1000").await.text();
-    assert!(!events.contains("exam-2") && events.contains("rival-exam"), "{events}");
-    assert!(fans["project"].is_null());
 }
 
 #[tokio::test]
