@@ -177,6 +177,7 @@ impl Node {
 }
 
 /// What can be asked about nodes.
+#[expect(clippy::large_enum_variant, reason = "a command lives for one decision, one at a time")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
