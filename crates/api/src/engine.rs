@@ -181,6 +181,10 @@ pub struct NodeFacts {
     pub power: String,
     /// The container runtime reached, or none.
     pub container: Option<String>,
+    /// The machine that shows itself as this node among others, for tests and teaching; its GPUs
+    /// are then not real. `None` for a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_host: Option<String>,
 }
 
 /// One GPU.

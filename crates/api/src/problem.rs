@@ -71,6 +71,10 @@ codes! {
     IdempotencyMismatch = "idempotency-mismatch", 409, "idempotency key used for another request", false;
     /// The resource's state does not allow it.
     StateConflict = "state-conflict", 409, "not possible in this state", false;
+    /// A node is reserved for another in that window.
+    ReservationConflict = "reservation-conflict", 409, "reserved for another at that time", false;
+    /// Projects would be promised more than their organisation is.
+    QuotaExceeded = "quota-exceeded", 409, "more than the organisation's quota", false;
     /// The body is not JSON, or not what the endpoint takes.
     InvalidBody = "invalid-body", 400, "the body cannot be read", false;
     /// A path or query parameter is wrong.

@@ -33,6 +33,8 @@ fn the_problem_table_does_not_change() {
         409 version-conflict -: changed since it was read
         409 idempotency-mismatch -: idempotency key used for another request
         409 state-conflict -: not possible in this state
+        409 reservation-conflict -: reserved for another at that time
+        409 quota-exceeded -: more than the organisation's quota
         400 invalid-body -: the body cannot be read
         400 invalid-query -: a parameter cannot be read
         422 invalid-field -: a field is not valid

@@ -186,6 +186,7 @@ impl Engine for LocalEngine {
             limits: self.inner.config.mechanism.describe(),
             sandbox: self.inner.sandbox.clone(),
             power: power::describe_sources(self.inner.config.power, !self.inner.gpus.is_empty()),
+            virtual_host: None,
             container: container::facts(&self.inner.config.containers).await,
         }
     }

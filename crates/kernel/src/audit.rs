@@ -4,9 +4,7 @@
 use units::{Digest, Id, kinds};
 
 use crate::{
-    Entry, Event, State,
-    node::Status,
-    policy_set,
+    Entry, Event, State, policy_set,
     workload::{self, Event as WorkloadEvent},
 };
 
@@ -99,6 +97,8 @@ impl Auditor {
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
+            | Event::Quota(_)
+            | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
             | Event::Model(_)
@@ -138,7 +138,7 @@ impl Auditor {
         let mut free = std::collections::BTreeMap::new();
         for node_id in nodes {
             let node = state.nodes.get(node_id).ok_or("names a node that does not exist")?;
-            if node.site != site || node.status != Status::Ready {
+            if node.site != site || !node.status.takes(nodes.len()) {
                 return Err(format!("node `{}` was not ready at that site", node.name));
             }
             let left = free.entry(*node_id).or_insert_with(|| node.free());

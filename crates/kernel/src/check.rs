@@ -7,7 +7,8 @@ use units::{Id, kinds};
 
 use crate::{
     State,
-    node::Capacity,
+    node::{Capacity, Status},
+    quota::{Class, Owner},
     workload::{Phase, Workload},
 };
 
@@ -17,7 +18,10 @@ impl State {
     pub fn check(&self) -> Vec<String> {
         let mut broken = Vec::new();
         self.check_capacity(&mut broken);
+        self.check_nodes(&mut broken);
         self.check_references(&mut broken);
+        self.check_quotas(&mut broken);
+        self.check_reservations(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
         for workload in self.workloads.values() {
@@ -42,6 +46,21 @@ impl State {
                     "node {id}: allocated {:?}, but its work takes {expected:?}",
                     node.allocated
                 ));
+            }
+        }
+    }
+
+    /// A rack stands in one group of its site; only a draining node waits for the end of a grace.
+    fn check_nodes(&self, broken: &mut Vec<String>) {
+        let mut groups = BTreeMap::new();
+        for node in self.nodes.values() {
+            if node.stop_at.is_some() && node.status != Status::Draining {
+                broken.push(format!("node {} has a grace and is {:?}", node.id, node.status));
+            }
+            let Some(rack) = &node.topology.rack else { continue };
+            let group = groups.entry((node.site, rack)).or_insert(&node.topology.group);
+            if *group != &node.topology.group {
+                broken.push(format!("rack `{rack}` of node {} stands in two groups", node.id));
             }
         }
     }
@@ -86,6 +105,48 @@ impl State {
         }
     }
 
+    /// Projects are promised at most what their organisation is, nobody lends more than is owned.
+    fn check_quotas(&self, broken: &mut Vec<String>) {
+        let mut sums: BTreeMap<(Id<kinds::Organisation>, &Class), u64> = BTreeMap::new();
+        for quota in self.quotas.values() {
+            if quota.terms.lending.is_some_and(|lending| lending > quota.terms.nominal) {
+                broken.push(format!("quota {} lends more than it has", quota.id));
+            }
+            let Owner::Project(project) = quota.owner else { continue };
+            let Some(project) = self.projects.get(&project) else {
+                broken.push(format!("quota {} has no project", quota.id));
+                continue;
+            };
+            let sum = sums.entry((project.organisation, &quota.class)).or_default();
+            *sum = sum.saturating_add(quota.terms.nominal.0);
+        }
+        for ((organisation, class), sum) in sums {
+            let whole = self.quota(Owner::Organisation(organisation), class);
+            if whole.is_some_and(|whole| whole.terms.nominal.0 < sum) {
+                broken.push(format!("projects of {organisation} are promised {sum} of `{class}`"));
+            }
+        }
+    }
+
+    /// A node is in at most one reservation at any time, and stands where the reservation says.
+    fn check_reservations(&self, broken: &mut Vec<String>) {
+        for (node, ids) in &self.index.reservations {
+            let mut windows: Vec<_> =
+                ids.iter().filter_map(|id| self.reservations.get(id)).map(|r| r.window).collect();
+            windows.sort_unstable();
+            let pairs = windows.iter().zip(windows.iter().skip(1));
+            if pairs.into_iter().any(|(a, b)| a.overlaps(*b)) {
+                broken.push(format!("node {node} is reserved twice at a time"));
+            }
+        }
+        for reservation in self.reservations.values() {
+            let here = |id| self.nodes.get(id).is_some_and(|node| node.site == reservation.site);
+            if reservation.nodes.is_empty() || !reservation.nodes.iter().all(here) {
+                broken.push(format!("reservation {} has nodes elsewhere", reservation.id));
+            }
+        }
+    }
+
     /// The indices are what a rebuild would give.
     fn check_index(&self, broken: &mut Vec<String>) {
         let (kept, fresh) = (&self.index, &self.fresh_index());
@@ -95,6 +156,8 @@ impl State {
             && kept.dataset_names == fresh.dataset_names
             && kept.model_names == fresh.model_names
             && kept.endpoint_names == fresh.endpoint_names
+            && kept.quotas == fresh.quotas
+            && kept.reservations == fresh.reservations
             && kept.queued == fresh.queued
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node

@@ -6,7 +6,7 @@ use units::Digest;
 
 use crate::{
     budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, price, project,
-    reject::Reject, site, usage, workload,
+    quota, reject::Reject, reservation, site, usage, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -27,6 +27,10 @@ pub enum Command {
     Node(node::Command),
     /// About budgets.
     Budget(budget::Command),
+    /// About quotas.
+    Quota(quota::Command),
+    /// About reservations.
+    Reservation(reservation::Command),
     /// About prices.
     Price(price::Command),
     /// About datasets.

@@ -2,7 +2,7 @@
 
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
-    node, organisation, policy_set, price, project, site, usage, workload,
+    node, organisation, policy_set, price, project, quota, reservation, site, usage, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -26,6 +26,8 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Site(c) => site::decide(state, c, ctx),
         Command::Node(c) => node::decide(state, c, ctx),
         Command::Budget(c) => budget::decide(state, c, ctx),
+        Command::Quota(c) => quota::decide(state, c, ctx),
+        Command::Reservation(c) => reservation::decide(state, c, ctx),
         Command::Price(c) => price::decide(state, c, ctx),
         Command::Dataset(c) => dataset::decide(state, c, ctx),
         Command::Model(c) => model::decide(state, c, ctx),
@@ -53,6 +55,10 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Budget(c) => {
             budget::target(c).and_then(|id| state.budgets.get(&id)).map(|b| b.meta.version)
         }
+        Command::Quota(c) => quota::existing(state, c).map(|q| q.meta.version),
+        Command::Reservation(c) => reservation::target(c)
+            .and_then(|id| state.reservations.get(&id))
+            .map(|r| r.meta.version),
         Command::Dataset(c) => {
             dataset::target(c).and_then(|id| state.datasets.get(&id)).map(|d| d.meta.version)
         }
@@ -78,6 +84,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Site(e) => site::apply(state, e, stamp),
         Event::Node(e) => node::apply(state, e, stamp),
         Event::Budget(e) => budget::apply(state, e, stamp),
+        Event::Quota(e) => quota::apply(state, e, stamp),
+        Event::Reservation(e) => reservation::apply(state, e, stamp),
         Event::Price(e) => price::apply(state, e, stamp),
         Event::Dataset(e) => dataset::apply(state, e, stamp),
         Event::Model(e) => model::apply(state, e, stamp),

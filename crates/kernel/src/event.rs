@@ -8,7 +8,7 @@ use units::{Digest, UnixMicros};
 
 use crate::{
     Actor, Subject, budget, dataset, endpoint, key, limits, model, node, organisation, policy_set,
-    price, project, site, usage, workload,
+    price, project, quota, reservation, site, usage, workload,
 };
 
 /// Everything that can happen.
@@ -29,6 +29,10 @@ pub enum Event {
     Node(node::Event),
     /// About budgets.
     Budget(budget::Event),
+    /// About quotas.
+    Quota(quota::Event),
+    /// About reservations.
+    Reservation(reservation::Event),
     /// About prices.
     Price(price::Event),
     /// About datasets.
@@ -119,6 +123,8 @@ impl Event {
             Self::Site(e) => e.kind(),
             Self::Node(e) => e.kind(),
             Self::Budget(e) => e.kind(),
+            Self::Quota(e) => e.kind(),
+            Self::Reservation(e) => e.kind(),
             Self::Price(e) => e.kind(),
             Self::Dataset(e) => e.kind(),
             Self::Model(e) => e.kind(),
@@ -139,6 +145,8 @@ impl Event {
             Self::Site(e) => e.subject(),
             Self::Node(e) => e.subject(),
             Self::Budget(e) => e.subject(),
+            Self::Quota(e) => e.subject(),
+            Self::Reservation(e) => e.subject(),
             Self::Price(e) => e.subject(),
             Self::Dataset(e) => e.subject(),
             Self::Model(e) => e.subject(),

@@ -1,5 +1,7 @@
 //! The largest size of every collection and text; asserted in `decide`, shown in the API.
 
+use units::DurationMicros;
+
 /// Organisations on one platform.
 pub const ORGANISATIONS_MAX: usize = 10_000;
 /// Projects on one platform.
@@ -10,6 +12,8 @@ pub const KEYS_MAX: usize = 200_000;
 pub const SITES_MAX: usize = 1_000;
 /// Nodes.
 pub const NODES_MAX: usize = 100_000;
+/// Longest grace of a drain: 30 days.
+pub const DRAIN_GRACE_MAX: DurationMicros = DurationMicros(30 * 86_400 * 1_000_000);
 /// GPUs of one node.
 pub const GPUS_PER_NODE_MAX: usize = 64;
 /// Cedar policy sources in one scope.
@@ -18,6 +22,22 @@ pub const POLICIES_PER_SCOPE_MAX: usize = 16;
 pub const POLICY_BYTES_MAX: usize = 32 * 1024;
 /// Budgets of one project.
 pub const BUDGETS_PER_PROJECT_MAX: usize = 32;
+/// Quotas of one project or organisation.
+pub const QUOTAS_PER_OWNER_MAX: usize = 64;
+/// Largest amount of a quota, in thousandths of a GPU or core: ten million of them.
+pub const QUOTA_MILLI_MAX: u64 = 10_000_000_000;
+/// Largest weight of a quota.
+pub const QUOTA_WEIGHT_MAX: u32 = 1_000_000;
+/// Nodes of one reservation: all are named in one entry of at most [`ENTRY_BYTES_MAX`].
+pub const RESERVATION_NODES_MAX: usize = 1_500;
+/// Reservations in force or still to come.
+pub const RESERVATIONS_MAX: usize = 10_000;
+/// Reservations kept in the state, over ones included; older ones are in the log.
+pub const RESERVATIONS_KEPT: usize = 20_000;
+/// Longest window of a reservation: 366 days.
+pub const RESERVATION_WINDOW_MAX: DurationMicros = DurationMicros(366 * 86_400 * 1_000_000);
+/// How far ahead a reservation may begin: 5 × 366 days.
+pub const RESERVATION_AHEAD_MAX: DurationMicros = DurationMicros(1_830 * 86_400 * 1_000_000);
 /// Datasets on one platform.
 pub const DATASETS_MAX: usize = 100_000;
 /// Models on one platform.

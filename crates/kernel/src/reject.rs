@@ -2,7 +2,7 @@
 
 use policy::{Decision, Refusal};
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, MicroEuro, kinds};
+use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
 
 /// A placement or submission that a policy forbids; also recorded in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,32 @@ pub enum Reject {
     DoesNotFit {
         /// Which node lacks what.
         message: String,
+    },
+    /// The projects of an organisation would be promised more than the organisation is.
+    #[error(
+        "the projects of organisation `{organisation}` would be promised {promised_milli} thousandths of `{class}`, it has {given_milli}: raise its quota or give less"
+    )]
+    QuotaExceeded {
+        /// The organisation.
+        organisation: String,
+        /// The class.
+        class: String,
+        /// What its projects would be promised together.
+        promised_milli: u64,
+        /// What the organisation is promised.
+        given_milli: u64,
+    },
+    /// A node is reserved for another at that time.
+    #[error("node `{node}` is reserved by `{name}` ({reservation}) in that window")]
+    ReservationConflict {
+        /// The node's name.
+        node: String,
+        /// The other reservation.
+        reservation: Id<kinds::Reservation>,
+        /// Its name.
+        name: String,
+        /// When it ends.
+        until: UnixMicros,
     },
     /// The entry would exceed what the log can hold.
     #[error(

@@ -10,7 +10,7 @@ use units::{Digest, Id, Name, UnixMicros, kinds};
 use crate::{
     Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, changes::Changes, dataset,
     dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set, price,
-    project, site, usage, workload,
+    project, quota, reservation, site, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -70,6 +70,12 @@ pub struct State {
     pub nodes: BTreeMap<Id<kinds::Node>, node::Node>,
     /// Budgets.
     pub budgets: BTreeMap<Id<kinds::Budget>, budget::Budget>,
+    /// Quotas in force.
+    #[serde(default)]
+    pub quotas: BTreeMap<Id<kinds::Quota>, quota::Quota>,
+    /// Reservations; those that are over are forgotten when there are too many.
+    #[serde(default)]
+    pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
     /// Price books in order of their start; the last is in force.
     pub prices: Vec<price::Book>,
     /// Datasets.
@@ -109,6 +115,10 @@ pub(crate) struct Index {
     pub(crate) budgets: BTreeMap<Id<kinds::Project>, Vec<Id<kinds::Budget>>>,
     /// What the last entries were about.
     pub(crate) changes: Changes,
+    /// Quotas by owner and class.
+    pub(crate) quotas: BTreeMap<quota::Owner, BTreeMap<quota::Class, Id<kinds::Quota>>>,
+    /// Reservations by node, without cancelled ones.
+    pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
 }
@@ -196,6 +206,14 @@ impl State {
         }
         for (id, x) in &self.budgets {
             index.budgets.entry(x.project).or_default().push(*id);
+        }
+        for (id, x) in &self.quotas {
+            index.quotas.entry(x.owner).or_default().insert(x.class.clone(), *id);
+        }
+        for (id, x) in self.reservations.iter().filter(|(_, x)| x.cancelled_at.is_none()) {
+            for node in &x.nodes {
+                index.reservations.entry(*node).or_default().insert(*id);
+            }
         }
         for workload in self.workloads.values() {
             workload::index_into(&mut index, workload);

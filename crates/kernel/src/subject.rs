@@ -32,6 +32,8 @@ subject!(
     Key,
     Policy,
     Budget,
+    Quota,
+    Reservation,
     Price,
     Workload,
     Dataset,

@@ -8,6 +8,8 @@
     reason = "a test that overflows or meets another variant fails, as it should"
 )]
 
+mod capacity;
+mod fleet;
 mod life_cycle;
 mod rules;
 mod tenancy;
@@ -128,8 +130,11 @@ impl World {
             limits: "none".to_owned(),
             sandbox: "none".to_owned(),
             power: "model".to_owned(),
+            virtual_host: None,
         };
-        let command = node::Command::Register { site, name: name.parse().unwrap(), facts };
+        let topology = node::Topology::default();
+        let command =
+            node::Command::Register { site, name: name.parse().unwrap(), facts, topology };
         match self.subject(Command::Node(command)) {
             Subject::Node(id) => id,
             other => panic!("{other}"),

@@ -53,7 +53,6 @@ fn job(order: u64, nodes: u32, gpus: u32) -> Job {
         allowed_sites: SiteMask::all(1),
         limit_us: Some(HOUR),
         predicted_us: None,
-        reservation: None,
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,

@@ -125,7 +125,9 @@ pub struct Node {
 }
 
 /// GPU models as bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ClassSet(pub u64);
 
 impl ClassSet {
@@ -208,8 +210,6 @@ pub struct Job {
     pub limit_us: Option<u64>,
     /// How long it is likely to run, if anything is known. Orders, never promises.
     pub predicted_us: Option<u64>,
-    /// The reservation whose nodes it may use, besides those that nobody reserved.
-    pub reservation: Option<ReservationIdx>,
     /// True if it may be evicted for other work.
     pub preemptible: bool,
     /// Run time before which it is not evicted.
@@ -270,8 +270,10 @@ impl Running {
 /// Nodes promised for a window of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// The caller's number; jobs name it.
+    /// The caller's number.
     pub id: ReservationIdx,
+    /// The queue whose jobs may use them; `None` for nobody's (maintenance).
+    pub holder: Option<QueueIdx>,
     /// Which nodes.
     pub nodes: Vec<NodeIdx>,
     /// From when.

@@ -10,8 +10,8 @@ use crate::cycle;
 use crate::fleet::{Fleet, Hold, Owner};
 use crate::plan::{Plan, Promise};
 use crate::problem::{
-    Amounts, ClassIdx, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation, ReservationIdx,
-    Running,
+    Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
+    ReservationIdx, Running,
 };
 use crate::share::{QueueIdx, Table, Tree};
 
@@ -63,6 +63,8 @@ pub struct Scheduler {
     pub(crate) fleet: Fleet,
     pub(crate) tree: Tree,
     pub(crate) settings: Settings,
+    /// GPU models that some node has.
+    stocked: ClassSet,
     pub(crate) waiting: BTreeMap<JobIdx, Job>,
     pub(crate) queues: BTreeMap<QueueIdx, BTreeSet<Turn>>,
     pub(crate) running: BTreeMap<JobIdx, Running>,
@@ -76,7 +78,7 @@ pub struct Scheduler {
     pub(crate) wanted: Table,
     /// Nodes that are being cleared for a waiting job.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeSet<NodeIdx>>,
-    reservations: BTreeMap<ReservationIdx, Reservation>,
+    pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
 }
 
 impl Scheduler {
@@ -84,7 +86,8 @@ impl Scheduler {
     #[must_use]
     pub fn new(fleet: Fleet, tree: Tree, settings: Settings) -> Self {
         let wanted = tree.table();
-        Self { fleet, tree, settings, wanted, ..Self::default() }
+        let stocked = fleet.classes();
+        Self { fleet, tree, settings, wanted, stocked, ..Self::default() }
     }
 
     /// The fleet as it is now.
@@ -121,7 +124,7 @@ impl Scheduler {
         self.withdraw(index);
         let turn = (Reverse(job.priority), job.submitted_order, index);
         self.queues.entry(job.queue).or_default().insert(turn);
-        self.wanted.add(job.queue, &resources(&self.tree, &job, None, job.nodes_min));
+        self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
         self.waiting.insert(index, job);
     }
 
@@ -135,7 +138,7 @@ impl Scheduler {
                 self.queues.remove(&job.queue);
             }
         }
-        let amounts = resources(&self.tree, &job, None, job.nodes_min);
+        let amounts = self.resources(&job, None, job.nodes_min);
         for (cell, amount) in self.wanted.row_mut(job.queue).iter_mut().zip(amounts) {
             *cell = cell.saturating_sub(amount);
         }
@@ -269,35 +272,41 @@ impl Scheduler {
         cycle::run(self, now_us)
     }
 
+    /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.
+    ///
+    /// Work with GPUs is counted by them alone: what processor and memory come with them is nobody's
+    /// loss. Before a model is chosen, the lowest that the job accepts and somebody
+    /// has counts.
+    pub(crate) fn resources(&self, job: &Job, class: Option<ClassIdx>, n_nodes: u32) -> Vec<u64> {
+        let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
+        let n = u64::from(n_nodes);
+        let mut amounts = vec![0_u64; self.tree.n_resources()];
+        let n_classes = amounts.len().saturating_sub(2);
+        let parts = if gpus > 0 {
+            let stocked = job.classes.0 & self.stocked.0;
+            let likely = if stocked == 0 { job.classes.0 } else { stocked };
+            let class = class
+                .unwrap_or(ClassIdx(likely.trailing_zeros()))
+                .at()
+                .min(n_classes.saturating_sub(1));
+            [(class, u64::from(gpus).saturating_mul(1_000)), (usize::MAX, 0)]
+        } else {
+            [(n_classes, cpu_milli), (n_classes.saturating_add(1), memory_bytes)]
+        };
+        for (at, each) in parts {
+            if let Some(amount) = amounts.get_mut(at) {
+                *amount = amount.saturating_add(each.saturating_mul(n));
+            }
+        }
+        amounts
+    }
+
     /// What a job on these nodes takes of its queue's quotas.
     pub(crate) fn used_by(&self, job: &Job, nodes: &[NodeIdx]) -> Vec<u64> {
         let first = nodes.first().and_then(|node| self.fleet.node(*node));
         let n = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        resources(&self.tree, job, first.and_then(|node| node.class), n)
+        self.resources(job, first.and_then(|node| node.class), n)
     }
-}
-
-/// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.
-///
-/// Before a model is chosen, the lowest that the job accepts counts.
-pub(crate) fn resources(tree: &Tree, job: &Job, class: Option<ClassIdx>, n_nodes: u32) -> Vec<u64> {
-    let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
-    let n = u64::from(n_nodes);
-    let mut amounts = vec![0_u64; tree.n_resources()];
-    let n_classes = amounts.len().saturating_sub(2);
-    let lowest = ClassIdx(job.classes.0.trailing_zeros());
-    let class = class.unwrap_or(lowest).at().min(n_classes.saturating_sub(1));
-    let parts = [
-        (class, u64::from(gpus).saturating_mul(1_000)),
-        (n_classes, cpu_milli),
-        (n_classes.saturating_add(1), memory_bytes),
-    ];
-    for (at, each) in parts {
-        if let Some(amount) = amounts.get_mut(at) {
-            *amount = amount.saturating_add(each.saturating_mul(n));
-        }
-    }
-    amounts
 }
 
 const fn clearing_hold(job: JobIdx) -> Hold {
@@ -308,6 +317,6 @@ const fn calendar_hold(reservation: &Reservation) -> Hold {
     Hold {
         from_us: reservation.from_us,
         until_us: reservation.until_us,
-        owner: Owner::Reservation(reservation.id),
+        owner: Owner::Calendar(reservation.id, reservation.holder),
     }
 }

@@ -48,7 +48,6 @@ fn job(nodes: u32, gpus: u32) -> Job {
         allowed_sites: SiteMask::all(8),
         limit_us: None,
         predicted_us: None,
-        reservation: None,
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,

@@ -151,7 +151,7 @@ fn kept_for(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Option<JobIdx
     });
     held.flat_map(|node| fleet.holds_of(node)).find_map(|hold| match hold.owner {
         Owner::Job(job) if job != ask.asker.job => Some(job),
-        Owner::Job(_) | Owner::Reservation(_) => None,
+        Owner::Job(_) | Owner::Calendar(..) => None,
     })
 }
 

@@ -8,9 +8,9 @@ mod http;
 mod platform;
 
 pub use http::router;
-pub use kernel::site::Config as SiteConfig;
+pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner, OpenError, Platform,
-    PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage, importer,
+    PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage, drains, importer,
     model_public_key, planner, verify_model,
 };

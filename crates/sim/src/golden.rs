@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 38] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
@@ -24,7 +24,10 @@ pub const KINDS: [&str; 31] = [
     "model.created",
     "model.evaluated",
     "model.version_added",
+    "node.drain_started",
     "node.facts_changed",
+    "node.grace_ended",
+    "node.moved",
     "node.registered",
     "node.status_changed",
     "organisation.created",
@@ -32,6 +35,10 @@ pub const KINDS: [&str; 31] = [
     "policy.set",
     "price.set",
     "project.created",
+    "quota.deleted",
+    "quota.set",
+    "reservation.cancelled",
+    "reservation.created",
     "site.created",
     "site.updated",
     "usage.attempt",
@@ -101,7 +108,7 @@ pub fn views(leaves: &[Vec<u8>]) -> Result<Views, EntryError> {
 }
 
 fn names(state: &State) -> BTreeMap<String, Vec<String>> {
-    BTreeMap::from([
+    let mut names = BTreeMap::from([
         (
             "organisations".to_owned(),
             state.organisations.values().map(|x| x.name.to_string()).collect(),
@@ -152,7 +159,21 @@ fn names(state: &State) -> BTreeMap<String, Vec<String>> {
                 .collect(),
         ),
         ("policies".to_owned(), state.policy_sets.values().map(|x| x.name.to_string()).collect()),
-    ])
+    ]);
+    names.extend(names_of_later_nouns(state));
+    names
+}
+
+/// Logs from before there were such nouns say nothing of them.
+fn names_of_later_nouns(state: &State) -> BTreeMap<String, Vec<String>> {
+    let quotas = state.quotas.values().map(|x| format!("{} {}", x.class, x.terms.nominal.0));
+    let reservations =
+        state.reservations.values().map(|x| format!("{} of {}", x.name, x.nodes.len()));
+    let all = [
+        ("quotas".to_owned(), quotas.collect::<Vec<String>>()),
+        ("reservations".to_owned(), reservations.collect()),
+    ];
+    all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
 }
 
 const fn revoked(is: bool) -> &'static str {

@@ -9,7 +9,7 @@ use units::{Bytes, DataClass};
 
 use crate::{
     actors::{
-        catalogue::{any, facts, nobody, site_config},
+        catalogue::{any, facts, nobody, site_config, topology},
         prices,
     },
     platform::Request,
@@ -68,7 +68,9 @@ fn machines(state: &State, rng: &mut Rng) -> Result<Vec<Request>, String> {
     for site in state.sites.keys() {
         for name in ["node0", "node1", "node2"] {
             let facts = facts(rng, name);
-            let register = node::Command::Register { site: *site, name: parse(name)?, facts };
+            let topology = topology(rng)?;
+            let name = parse(name)?;
+            let register = node::Command::Register { site: *site, name, facts, topology };
             requests.push(system(Command::Node(register)));
         }
     }

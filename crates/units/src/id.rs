@@ -66,6 +66,10 @@ kinds! {
     Policy = "pol";
     /// A budget that blocks.
     Budget = "bud";
+    /// A quota of a class of GPU.
+    Quota = "quo";
+    /// A block of nodes reserved for a window of time.
+    Reservation = "rsv";
     /// A price list.
     Price = "prc";
     /// A workload: train, batch, eval, finetune, dev or service.

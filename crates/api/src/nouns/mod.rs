@@ -9,6 +9,7 @@ pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod event;
+pub mod gpu;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -21,6 +22,9 @@ pub mod policy;
 pub mod price;
 pub mod project;
 pub mod proof;
+pub mod queue;
+pub mod quota;
+pub mod reservation;
 pub mod site;
 pub mod workload;
 pub mod workload_insight;
@@ -30,6 +34,10 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
+    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+}
+
+fn tenancy() -> Vec<Operation> {
     vec![
         Operation::of::<organisation::OrganisationCreate>(),
         Operation::of::<organisation::OrganisationList>(),
@@ -44,20 +52,42 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<policy::PolicySet>(),
         Operation::of::<policy::PolicyList>(),
         Operation::of::<policy::PolicyGet>(),
+        Operation::of::<budget::BudgetCreate>(),
+        Operation::of::<budget::BudgetList>(),
+        Operation::of::<budget::BudgetGet>(),
+        Operation::of::<quota::QuotaSet>(),
+        Operation::of::<quota::QuotaList>(),
+        Operation::of::<quota::QuotaGet>(),
+        Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<price::PriceSet>(),
+        Operation::of::<price::PriceGet>(),
+        Operation::of::<cost::CostGet>(),
+        Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn fleet() -> Vec<Operation> {
+    vec![
         Operation::of::<site::SiteCreate>(),
         Operation::of::<site::SiteList>(),
         Operation::of::<site::SiteGet>(),
         Operation::of::<node::NodeCreate>(),
         Operation::of::<node::NodeList>(),
         Operation::of::<node::NodeGet>(),
+        Operation::of::<node_action::NodeSuspect>(),
         Operation::of::<node_action::NodeCordon>(),
         Operation::of::<node_action::NodeUncordon>(),
         Operation::of::<node_action::NodeDrain>(),
-        Operation::of::<budget::BudgetCreate>(),
-        Operation::of::<budget::BudgetList>(),
-        Operation::of::<budget::BudgetGet>(),
-        Operation::of::<price::PriceSet>(),
-        Operation::of::<price::PriceGet>(),
+        Operation::of::<reservation::ReservationCreate>(),
+        Operation::of::<reservation::ReservationList>(),
+        Operation::of::<reservation::ReservationGet>(),
+        Operation::of::<reservation::ReservationCancel>(),
+        Operation::of::<gpu::GpuList>(),
+    ]
+}
+
+fn artefacts() -> Vec<Operation> {
+    vec![
         Operation::of::<artefact::BlobPut>(),
         Operation::of::<artefact::BlobGet>(),
         Operation::of::<artefact::ManifestCreate>(),
@@ -74,6 +104,12 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<model_version::ModelVersionList>(),
         Operation::of::<model_version::ModelVersionGet>(),
         Operation::of::<model_version::EvaluationCreate>(),
+    ]
+}
+
+fn work() -> Vec<Operation> {
+    vec![
+        Operation::of::<queue::QueueList>(),
         Operation::of::<workload::WorkloadCreate>(),
         Operation::of::<workload::WorkloadList>(),
         Operation::of::<workload::WorkloadGet>(),
@@ -87,8 +123,11 @@ pub fn endpoints() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
-        Operation::of::<cost::CostGet>(),
-        Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn platform_itself() -> Vec<Operation> {
+    vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
         Operation::of::<proof::LogKeyGet>(),

@@ -20,6 +20,8 @@ use crate::{
 pub enum NodeState {
     /// It takes work.
     Ready,
+    /// It takes work of one node but no gang: its health is doubted.
+    Suspect,
     /// It keeps its work and takes no more.
     Cordoned,
     /// It takes no work and its work is being stopped.
@@ -46,6 +48,10 @@ pub struct NodeFacts {
     /// The container runtime, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_runtime: Option<String>,
+    /// The machine that shows itself as this node among others, for tests and teaching: its GPUs
+    /// are not real. Absent for a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_host: Option<String>,
 }
 
 /// A machine of a site.
@@ -60,11 +66,22 @@ pub struct Node {
     /// Unique on the site.
     #[schemars(with = "NameText")]
     pub name: Name,
+    /// Its rack (NVLink domain), if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameText>")]
+    pub rack: Option<Name>,
+    /// Its group of racks (spine block), if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameText>")]
+    pub group: Option<Name>,
     /// Whether it takes work.
     pub state: NodeState,
     /// Why, unless it is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
+    /// When a drain stops what still runs; absent if nothing is to be stopped later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stops_work_at: Option<Timestamp>,
     /// Processor capacity in thousandths of a core.
     #[schemars(with = "u64")]
     pub cpu_milli: MilliCpu,
@@ -120,6 +137,14 @@ pub struct NodeNew {
     /// The GPUs' model; needed if `gpus` is not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_model: Option<String>,
+    /// Its rack (NVLink domain).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameText>")]
+    pub rack: Option<Name>,
+    /// Its group of racks (spine block); all nodes of a rack name the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameText>")]
+    pub group: Option<Name>,
 }
 
 /// Which nodes.
@@ -129,6 +154,13 @@ pub struct NodeQuery {
     /// Only nodes of this site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Ref<kinds::Site>>,
+    /// Only nodes of this rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NameText>")]
+    pub rack: Option<Name>,
+    /// Only nodes in this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<NodeState>,
     /// Only nodes of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<NameText>")]

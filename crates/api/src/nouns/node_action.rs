@@ -1,4 +1,4 @@
-//! What an operator does to a node: cordon, uncordon, drain.
+//! What an operator does to a node: suspect, cordon, uncordon, drain.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,37 @@ pub struct NodeReason {
     /// For those who read the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// How an operator drains a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NodeDrainNew {
+    /// For those who read the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seconds for which its work may go on, at most 30 days; 0 or absent stops it at once. Then
+    /// each workload has its own grace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_s: Option<u64>,
+}
+
+/// `POST /api/v1/nodes/{id}/suspect`: let a node take no gangs.
+#[derive(Debug)]
+pub struct NodeSuspect;
+
+impl Endpoint for NodeSuspect {
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/nodes/{id}/suspect";
+    const ID: &'static str = "node_suspect";
+    const SUMMARY: &'static str = "Let a node take no gangs, because its health is doubted";
+    const PERMISSION: Permission = Permission::Operator;
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
+    const IF_MATCH: bool = true;
+    type Path = IdPath<kinds::Node>;
+    type Query = Nothing;
+    type Body = NodeReason;
+    type Response = Node;
 }
 
 /// `POST /api/v1/nodes/{id}/cordon`: let a node take no more work.
@@ -69,6 +100,6 @@ impl Endpoint for NodeDrain {
     const IF_MATCH: bool = true;
     type Path = IdPath<kinds::Node>;
     type Query = Nothing;
-    type Body = NodeReason;
+    type Body = NodeDrainNew;
     type Response = Node;
 }

@@ -15,6 +15,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         key::Whoami,
+        node::{NodeList, NodeQuery},
         platform::{Healthz, Readyz},
     },
 };
@@ -267,7 +268,19 @@ fn platform(session: &Session, listen: SocketAddr) -> Vec<Check> {
         Ok(who) => ok("key", format!("`{}` with the role {}", who.name, word(&who.role))),
         Err(error) => warn("key", error.to_string(), "run `cocarde login URL` with a valid key"),
     };
-    vec![version, ready, key]
+    [version, ready, key].into_iter().chain(virtual_nodes(&client)).collect()
+}
+
+/// A platform that shows one machine as several says so; whoever may not list nodes is told nothing.
+fn virtual_nodes(client: &Client) -> Option<Check> {
+    let query = NodeQuery { limit: Some(500), ..NodeQuery::default() };
+    let page = client.get::<NodeList>(&Nothing {}, &query).ok()?;
+    let facts = page.items.iter().filter_map(|node| node.facts.as_ref());
+    let hosts: Vec<&String> = facts.filter_map(|facts| facts.virtual_host.as_ref()).collect();
+    let host = hosts.first()?;
+    let text =
+        format!("{} nodes are virtual, shown by `{host}`; GPUs on them are not real", hosts.len());
+    Some(warn("virtual nodes", text, "for tests and teaching only: figures say nothing of a fleet"))
 }
 
 fn port(listen: SocketAddr) -> Check {

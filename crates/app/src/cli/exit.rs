@@ -101,7 +101,9 @@ impl Exit {
             Code::NameTaken
             | Code::VersionConflict
             | Code::IdempotencyMismatch
-            | Code::StateConflict => Self::Conflict,
+            | Code::StateConflict
+            | Code::ReservationConflict
+            | Code::QuotaExceeded => Self::Conflict,
             Code::InvalidBody
             | Code::InvalidQuery
             | Code::InvalidField

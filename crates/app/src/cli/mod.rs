@@ -26,6 +26,9 @@ mod outcome;
 mod policy;
 mod price;
 mod project;
+mod queue;
+mod quota;
+mod reserve;
 mod run;
 pub(crate) mod session;
 mod simulate;
@@ -82,6 +85,8 @@ enum Command {
     Stop(workload::StopArgs),
     Wait(workload::WaitArgs),
     Explain(workload::ExplainArgs),
+    Queue(queue::QueueArgs),
+    Gpus(queue::GpusArgs),
     Events(events::EventsArgs),
     Cost(cost::CostArgs),
     #[command(subcommand)]
@@ -93,6 +98,10 @@ enum Command {
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
+    Quota(quota::Verb),
+    #[command(subcommand)]
+    Reserve(reserve::Verb),
+    #[command(subcommand)]
     Dataset(dataset::Verb),
     #[command(subcommand)]
     Model(model::Verb),
@@ -102,6 +111,9 @@ enum Command {
     Site(site::Verb),
     #[command(subcommand)]
     Node(node::Verb),
+    Cordon(node::CordonArgs),
+    Uncordon(node::UncordonArgs),
+    Drain(node::DrainArgs),
     #[command(subcommand)]
     Policy(policy::Verb),
     #[command(subcommand)]
@@ -180,17 +192,24 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Stop(args) => workload::stop(args, session).map(done),
         Command::Wait(args) => workload::wait(&args, session).map(ExitCode::from),
         Command::Explain(args) => workload::explain(&args, session).map(done),
+        Command::Queue(args) => queue::queue(&args, session).map(done),
+        Command::Gpus(args) => queue::gpus(&args, session).map(done),
         Command::Events(args) => events::run(&args, session).map(done),
         Command::Cost(args) => cost::run(args, session).map(done),
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Quota(verb) => quota::run(verb, session).map(done),
+        Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
         Command::Dataset(verb) => dataset::run(verb, session).map(done),
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
+        Command::Cordon(args) => node::cordon(args, session).map(done),
+        Command::Uncordon(args) => node::uncordon(&args, session).map(done),
+        Command::Drain(args) => node::drain(args, session).map(done),
         Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),

@@ -1,23 +1,23 @@
-//! `node`: machines that take work.
+//! `node`: machines that take work. `cordon`, `uncordon` and `drain` are also verbs of their own.
 
 use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
         node::{Node, NodeCreate, NodeGet, NodeList, NodeNew, NodeQuery},
-        node_action::{NodeCordon, NodeDrain, NodeReason, NodeUncordon},
+        node_action::{NodeCordon, NodeDrain, NodeDrainNew, NodeReason, NodeSuspect, NodeUncordon},
     },
     quantity_text::{parse_cpu, parse_gpus, parse_memory},
     reference::Ref,
 };
-use units::{Id, Name, kinds};
+use units::{DurationMicros, Id, Name, kinds};
 
 use super::{
     failure::Failure,
     session::{Guard, Once, Session, id_of},
 };
 use crate::output::{
-    human::{cores, or_dash, size, word},
+    human::{cores, or_dash, size, time, word},
     table::{Table, left, right, state},
 };
 
@@ -33,6 +33,9 @@ pub(crate) enum Verb {
         /// Only nodes of this site
         #[arg(long, value_name = "NAME|ID")]
         site: Option<Ref<kinds::Site>>,
+        /// Only nodes of this rack
+        #[arg(long, value_name = "NAME")]
+        rack: Option<Name>,
         /// Most items to show
         #[arg(long, default_value_t = 200)]
         limit: u32,
@@ -44,17 +47,11 @@ pub(crate) enum Verb {
     },
     /// Declare a node; real ones register by themselves
     Create(CreateArgs),
-    /// Let a node take no more work
-    Cordon(ChangeArgs),
-    /// Let a node take work again
-    Uncordon {
-        /// Its name or id
-        node: Ref<kinds::Node>,
-        #[command(flatten)]
-        guard: Guard,
-    },
-    /// Stop the work of a node and let it take no more
-    Drain(ChangeArgs),
+    /// Let a node take no gangs, because its health is doubted
+    Suspect(ChangeArgs),
+    Cordon(CordonArgs),
+    Uncordon(UncordonArgs),
+    Drain(DrainArgs),
 }
 
 /// What a node is declared with.
@@ -74,6 +71,12 @@ pub(crate) struct CreateArgs {
     /// GPUs, such as `GB200:4`
     #[arg(long, value_name = "MODEL:COUNT", default_value = "0")]
     gpu: String,
+    /// Its rack (NVLink domain)
+    #[arg(long, value_name = "NAME")]
+    rack: Option<Name>,
+    /// Its group of racks (spine block)
+    #[arg(long, value_name = "NAME")]
+    group: Option<Name>,
     #[command(flatten)]
     once: Once,
 }
@@ -90,25 +93,77 @@ pub(crate) struct ChangeArgs {
     guard: Guard,
 }
 
+/// Let a node take no more work
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cocarde cordon n1 --reason 'ECC errors'
+  cocarde cordon n1 --if-match 7")]
+pub(crate) struct CordonArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+/// Let a node take work again
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cocarde uncordon n1
+  cocarde uncordon n1 -o json")]
+pub(crate) struct UncordonArgs {
+    /// Its name or id
+    node: Ref<kinds::Node>,
+    #[command(flatten)]
+    guard: Guard,
+}
+
+/// Let a node take no more work and stop what it runs, at once or after a grace
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cocarde drain n1 --reason 'new fan'
+  cocarde drain n1 --grace 2h")]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    /// How long its work may go on before it is stopped, such as `30m` [default: not at all]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<DurationMicros>,
+}
+
 /// Runs the verb.
 pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     let path = |node: &Ref<kinds::Node>| find(session, node).map(|id| IdPath { id });
     match verb {
-        Verb::List { site, limit } => list(session, site.as_ref(), limit),
+        Verb::List { site, rack, limit } => list(session, (site, rack), limit),
         Verb::Get { node } => show(session, &session.read::<NodeGet>(&path(&node)?)?),
         Verb::Create(args) => create(args, session),
-        Verb::Cordon(ChangeArgs { node, reason, guard }) => {
+        Verb::Suspect(ChangeArgs { node, reason, guard }) => {
             let body = NodeReason { reason };
-            show(session, &session.change::<NodeCordon>(&path(&node)?, &body, &guard)?)
+            show(session, &session.change::<NodeSuspect>(&path(&node)?, &body, &guard)?)
         }
-        Verb::Uncordon { node, guard } => {
-            show(session, &session.change::<NodeUncordon>(&path(&node)?, &Nothing {}, &guard)?)
-        }
-        Verb::Drain(ChangeArgs { node, reason, guard }) => {
-            let body = NodeReason { reason };
-            show(session, &session.change::<NodeDrain>(&path(&node)?, &body, &guard)?)
-        }
+        Verb::Cordon(args) => cordon(args, session),
+        Verb::Uncordon(args) => uncordon(&args, session),
+        Verb::Drain(args) => drain(args, session),
     }
+}
+
+/// Lets a node take no more work.
+pub(crate) fn cordon(args: CordonArgs, session: &Session) -> Result<(), Failure> {
+    let ChangeArgs { node, reason, guard } = args.change;
+    let path = IdPath { id: find(session, &node)? };
+    show(session, &session.change::<NodeCordon>(&path, &NodeReason { reason }, &guard)?)
+}
+
+/// Lets a node take work again.
+pub(crate) fn uncordon(args: &UncordonArgs, session: &Session) -> Result<(), Failure> {
+    let path = IdPath { id: find(session, &args.node)? };
+    show(session, &session.change::<NodeUncordon>(&path, &Nothing {}, &args.guard)?)
+}
+
+/// Lets a node take no more work and stops what it runs.
+pub(crate) fn drain(args: DrainArgs, session: &Session) -> Result<(), Failure> {
+    let ChangeArgs { node, reason, guard } = args.change;
+    let path = IdPath { id: find(session, &node)? };
+    let body = NodeDrainNew { reason, grace_s: args.grace.map(DurationMicros::as_secs) };
+    show(session, &session.change::<NodeDrain>(&path, &body, &guard)?)
 }
 
 fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
@@ -121,26 +176,41 @@ fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
         memory_bytes: parse_memory(&args.memory).map_err(wrong)?.least,
         gpus: gpus.count,
         gpu_model: gpus.model,
+        rack: args.rack,
+        group: args.group,
     };
     let guard = Guard::once(args.once);
     show(session, &session.change::<NodeCreate>(&Nothing {}, &body, &guard)?)
 }
 
-fn list(session: &Session, site: Option<&Ref<kinds::Site>>, limit: u32) -> Result<(), Failure> {
+fn list(
+    session: &Session,
+    (site, rack): (Option<Ref<kinds::Site>>, Option<Name>),
+    limit: u32,
+) -> Result<(), Failure> {
     let page = session.pages::<NodeList, _>(&Nothing {}, limit, |n, token| NodeQuery {
-        site: site.cloned(),
+        site: site.clone(),
+        rack: rack.clone(),
+        state: None,
         name: None,
         limit: Some(n),
         page_token: token,
     })?;
     session.output.show(&page, || {
-        let columns = [left("ID"), left("NAME"), state("STATE"), right("CPU FREE")];
-        let more = [right("MEMORY FREE"), right("GPU FREE"), left("GPU MODEL"), left("REASON")];
+        let columns = [left("ID"), left("NAME"), left("RACK"), state("STATE")];
+        let more = [
+            right("CPU FREE"),
+            right("MEMORY FREE"),
+            right("GPU FREE"),
+            left("GPU MODEL"),
+            left("REASON"),
+        ];
         let mut table = Table::new(&[&columns[..], &more].concat());
         for one in &page.items {
             table.row([
                 one.id.to_string(),
                 one.name.to_string(),
+                or_dash(one.rack.as_ref()),
                 word(&one.state),
                 format!("{}/{}", cores(one.cpu_free_milli), cores(one.cpu_milli)),
                 format!("{}/{}", size(one.memory_free_bytes), size(one.memory_bytes)),
@@ -167,8 +237,11 @@ fn show(session: &Session, one: &Node) -> Result<(), Failure> {
             .field("id", one.id)
             .field("name", &one.name)
             .field("site", one.site)
+            .field_if("group", one.group.as_ref())
+            .field_if("rack", one.rack.as_ref())
             .field("state", word(&one.state))
             .field_if("reason", one.state_reason.as_ref())
+            .field_if("stops work", one.stops_work_at.map(time))
             .field("cpu", format!("{} of {} free", cores(one.cpu_free_milli), cores(one.cpu_milli)))
             .field(
                 "memory",
@@ -181,6 +254,12 @@ fn show(session: &Session, one: &Node) -> Result<(), Failure> {
         match &one.facts {
             None => table,
             Some(facts) => table
+                .field_if(
+                    "virtual",
+                    facts.virtual_host.as_ref().map(|host| {
+                        format!("yes: `{host}` shows itself as several nodes; GPUs are not real")
+                    }),
+                )
                 .field("hostname", &facts.hostname)
                 .field("system", &facts.system)
                 .field("cpu model", &facts.cpu_model)

@@ -2,15 +2,17 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use server::Topology;
 use units::{Country, Name};
 
 use super::{failure::Failure, session::data_dir};
-use crate::up::{self, SiteArgs, UpConfig};
+use crate::up::{self, SiteArgs, UpConfig, VirtualNodes};
 
 /// Run the platform on this machine
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cocarde up
+  cocarde up --virtual-nodes 8 --racks 2 --virtual-gpus 4 --virtual-gpu-model H200
   cocarde up --data /srv/cocarde --listen 0.0.0.0:7711 --site-country FR --site-operator 'Exemple SA'
 
 Prints the operator's token once, at the first start, and the line to log in with. SIGTERM ends it
@@ -43,6 +45,25 @@ pub(crate) struct UpArgs {
     /// Power usage effectiveness of the site × 1,000
     #[arg(long, value_name = "PUE", default_value_t = 1_000)]
     site_pue_milli: u32,
+    /// Rack (NVLink domain) of this machine
+    #[arg(long, value_name = "NAME")]
+    rack: Option<Name>,
+    /// Group of racks (spine block) of this machine
+    #[arg(long, value_name = "NAME")]
+    group: Option<Name>,
+    /// Show this machine as so many nodes `vm-0`, `vm-1`, …, each with its share, for tests and
+    /// teaching; real processes run on each, and real GPUs are not shown
+    #[arg(long, value_name = "NODES")]
+    virtual_nodes: Option<u32>,
+    /// In so many racks `rack-0`, `rack-1`, …
+    #[arg(long, value_name = "RACKS", requires = "virtual_nodes", conflicts_with = "rack")]
+    racks: Option<u32>,
+    /// Each with so many virtual GPUs: nothing stands behind them, nothing is measured of them
+    #[arg(long, value_name = "GPUS", requires = "virtual_nodes", default_value_t = 0)]
+    virtual_gpus: u32,
+    /// What the virtual GPUs' model is called, followed by `(virtual)`
+    #[arg(long, value_name = "NAME", requires = "virtual_gpus", default_value = "GPU")]
+    virtual_gpu_model: String,
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -64,6 +85,13 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
             carbon: args.site_carbon_g_per_kwh.zip(args.site_carbon_source),
             pue_milli: args.site_pue_milli,
         },
+        virtual_nodes: args.virtual_nodes.map(|count| VirtualNodes {
+            count,
+            racks: args.racks,
+            gpus: args.virtual_gpus,
+            gpu_model: args.virtual_gpu_model,
+        }),
+        topology: Topology { group: args.group, rack: args.rack },
         ready_file: args.ready_file,
         token_file: args.token_file,
     };

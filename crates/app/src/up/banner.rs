@@ -6,12 +6,15 @@ use anyhow::Context as _;
 use api::engine::NodeFacts;
 use server::Platform;
 
+use super::VirtualNodes;
+
 /// What is said at the start.
 pub(super) struct Start<'a> {
     pub(super) address: SocketAddr,
     pub(super) data: &'a Path,
     pub(super) token: Option<&'a str>,
     pub(super) facts: &'a NodeFacts,
+    pub(super) virtual_nodes: Option<&'a VirtualNodes>,
     pub(super) log_size: u64,
 }
 
@@ -26,6 +29,13 @@ pub(super) fn print(start: &Start<'_>) {
         format!("  limits   {}; sandbox {}", start.facts.limits, start.facts.sandbox),
         format!("  energy   {}", start.facts.power),
     ];
+    if let Some(plan) = start.virtual_nodes {
+        let gpus = match plan.gpus {
+            0 => String::new(),
+            n => format!(", each with {n} virtual GPUs that nothing stands behind"),
+        };
+        lines.push(format!("  shown as  {} virtual nodes{gpus}", plan.count));
+    }
     if let Some(token) = start.token {
         lines.push(format!("  operator token, shown once: {token}"));
         lines.push(format!("  sign in: cocarde login {url} --token {token}"));

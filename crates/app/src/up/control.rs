@@ -8,25 +8,25 @@ use server::{Platform, SubmitFailure};
 use tokio::sync::{Mutex, watch};
 use units::{Digest, Id, kinds};
 
-/// The platform in this process.
+/// The platform in this process, for an engine that is one node or several.
 #[derive(Debug)]
 pub(super) struct Control {
     platform: Arc<Platform>,
-    node: Id<kinds::Node>,
+    nodes: Vec<Id<kinds::Node>>,
     changes: Mutex<watch::Receiver<u64>>,
 }
 
 impl Control {
-    /// The control plane of one node.
-    pub(super) fn new(platform: Arc<Platform>, node: Id<kinds::Node>) -> Self {
+    /// The control plane of these nodes, at least one.
+    pub(super) fn new(platform: Arc<Platform>, nodes: Vec<Id<kinds::Node>>) -> Self {
         let changes = Mutex::new(platform.watch());
-        Self { platform, node, changes }
+        Self { platform, nodes, changes }
     }
 }
 
 impl ControlPlane for Control {
     fn desired(&self) -> DesiredNode {
-        self.platform.desired_node(self.node)
+        self.platform.desired_nodes(&self.nodes)
     }
 
     async fn report(&self, reports: Vec<AttemptReport>) -> Result<(), ReportError> {

@@ -7,6 +7,7 @@ mod banner;
 mod control;
 mod gateway;
 mod site;
+mod virtual_nodes;
 
 use std::{
     net::SocketAddr,
@@ -19,7 +20,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use api::engine::NodeFacts;
 use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
-use server::{Platform, PlatformConfig};
+use server::{Platform, PlatformConfig, Topology};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -29,6 +30,7 @@ use tokio::{
 use units::{Id, kinds};
 
 pub(crate) use site::SiteArgs;
+pub(crate) use virtual_nodes::VirtualNodes;
 
 /// How long requests in flight may take when the platform is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -42,6 +44,10 @@ pub(crate) struct UpConfig {
     pub(crate) listen: SocketAddr,
     /// What this machine's site is.
     pub(crate) site: SiteArgs,
+    /// Where this machine stands in the network.
+    pub(crate) topology: Topology,
+    /// If this machine is shown as several nodes.
+    pub(crate) virtual_nodes: Option<VirtualNodes>,
     /// A file that receives the base URL once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
@@ -83,16 +89,12 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         .ensure_site(config.site.name.clone(), declaration)
         .await
         .context("cannot register the site")?;
-    let node_name = site::node_name(&facts.hostname);
-    let node = platform
-        .register_node(site, node_name, &facts)
-        .await
-        .context("cannot register this machine")?;
+    let nodes = register(config, &platform, site, &facts).await?;
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let meter = gateway::open(&platform, &config.data).await?;
-    spawn_loops(&mut tasks, &platform, &engine, node, &stopped);
+    spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
@@ -104,6 +106,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         data: &config.data,
         token: operator.as_deref().filter(|_| config.token_file.is_none()),
         facts: &facts,
+        virtual_nodes: config.virtual_nodes.as_ref(),
         log_size: platform.watch().borrow().to_owned(),
     });
     if let Some(path) = &config.ready_file {
@@ -121,6 +124,32 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     platform.close().await;
     banner::goodbye(&platform);
     end
+}
+
+/// Registers this machine as one node or as several; answers them, and those that an earlier start
+/// has shown: what still runs there is this engine's too.
+async fn register(
+    config: &UpConfig,
+    platform: &Platform,
+    site: Id<kinds::Site>,
+    facts: &NodeFacts,
+) -> anyhow::Result<Vec<Id<kinds::Node>>> {
+    let shown = match &config.virtual_nodes {
+        Some(plan) => virtual_nodes::split(facts, plan, &config.topology)?,
+        None => vec![virtual_nodes::Shown {
+            name: site::node_name(&facts.hostname),
+            facts: facts.clone(),
+            topology: config.topology.clone(),
+        }],
+    };
+    let mut nodes = Vec::new();
+    for one in shown {
+        let id = platform.register_node(site, one.name, &one.facts, one.topology).await;
+        nodes.push(id.context("cannot register this machine")?);
+    }
+    let retired = platform.retire_other_nodes(site, &nodes).await;
+    nodes.extend(retired.context("cannot give up the nodes of an earlier start")?);
+    Ok(nodes)
 }
 
 /// Listens with a clear error for a port in use.
@@ -159,12 +188,13 @@ fn spawn_loops(
     tasks: &mut JoinSet<()>,
     platform: &Arc<Platform>,
     engine: &Arc<LocalEngine>,
-    node: Id<kinds::Node>,
+    nodes: Vec<Id<kinds::Node>>,
     stopped: &watch::Receiver<bool>,
 ) {
     tasks.spawn(server::planner::run(Arc::clone(platform)));
     tasks.spawn(server::importer::run(Arc::clone(platform)));
-    let control = Arc::new(control::Control::new(Arc::clone(platform), node));
+    tasks.spawn(server::drains::run(Arc::clone(platform)));
+    let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();
     let engine = Arc::clone(engine);

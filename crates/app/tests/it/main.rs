@@ -6,6 +6,7 @@ mod bad_input;
 mod crash;
 mod example_jobs;
 mod examples;
+mod fleet;
 mod help;
 mod mistakes;
 mod offline;

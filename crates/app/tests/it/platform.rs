@@ -23,10 +23,15 @@ pub(crate) struct Platform {
 
 impl Platform {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With further flags of `up`.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
         let home = Home::new();
         let up = ["up", "--data", "data", "--listen", "127.0.0.1:0"];
         let mut command = home.command(&up);
-        command.args(["--ready-file", "ready", "--token-file", "token"]);
+        command.args(["--ready-file", "ready", "--token-file", "token"]).args(flags);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut platform = Self { home, process };
         let url = platform.ready();

@@ -38,6 +38,7 @@ impl Engine for Fake {
             limits: "none: fake".to_owned(),
             sandbox: "none: fake".to_owned(),
             power: "none: fake".to_owned(),
+            virtual_host: None,
             container: None,
         }
     }

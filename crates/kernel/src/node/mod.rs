@@ -1,16 +1,17 @@
 //! Nodes: machines that run work.
 //!
-//! States: ready ⇄ cordoned ⇄ draining; any → down when its engine is lost, → ready when it is back.
-//! Cordoned takes no new work; draining also stops what runs there.
+//! States: ready ⇄ suspect ⇄ cordoned ⇄ draining; any → down when its engine is lost, → ready when it
+//! is back. Suspect takes work of one node but no gang; cordoned takes no new work; draining also
+//! stops what runs there, at once or when its grace is over.
 
 mod apply;
 mod decide;
 
 pub(crate) use apply::apply;
-pub(crate) use decide::decide;
+pub(crate) use decide::{decide, get};
 
 use serde::{Deserialize, Serialize};
-use units::{Bytes, GpuCount, Id, MilliCpu, Name, kinds};
+use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, Name, UnixMicros, kinds};
 
 use crate::{Meta, Subject};
 
@@ -87,20 +88,57 @@ pub struct Facts {
     pub sandbox: String,
     /// Where energy figures come from.
     pub power: String,
+    /// The machine that shows itself as this node among others; its GPUs are then not real and
+    /// nothing is measured of them. `None` for a machine of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_host: Option<String>,
+}
+
+/// Where a node stands in the network; nothing is assumed of what is not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Topology {
+    /// Group of racks (spine block), unique in the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Name>,
+    /// Rack (NVLink domain), unique in the site: a rack stands in one group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rack: Option<Name>,
+}
+
+impl Topology {
+    /// True if neither is given.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.group.is_none() && self.rack.is_none()
+    }
 }
 
 /// Whether a node takes work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Takes work.
     Ready,
+    /// Takes work of one node, but no gang: somebody doubts its health.
+    Suspect,
     /// Takes no new work.
     Cordoned,
     /// Takes no new work and stops what it runs.
     Draining,
     /// Its engine is lost.
     Down,
+}
+
+impl Status {
+    /// True if new work of so many nodes may start on such a node.
+    #[must_use]
+    pub const fn takes(self, n_nodes: usize) -> bool {
+        match self {
+            Self::Ready => true,
+            Self::Suspect => n_nodes <= 1,
+            Self::Cordoned | Self::Draining | Self::Down => false,
+        }
+    }
 }
 
 /// A machine.
@@ -114,10 +152,16 @@ pub struct Node {
     pub name: Name,
     /// What it is.
     pub facts: Facts,
+    /// Where it stands in the network.
+    #[serde(default, skip_serializing_if = "Topology::is_unknown")]
+    pub topology: Topology,
     /// Whether it takes work.
     pub status: Status,
     /// Why it has that status.
     pub reason: String,
+    /// When a drain stops what still runs; `None` if nothing is to be stopped later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<UnixMicros>,
     /// Taken by placed work; never exceeds the capacity.
     pub allocated: Capacity,
     /// Version and times.
@@ -133,6 +177,7 @@ impl Node {
 }
 
 /// What can be asked about nodes.
+#[expect(clippy::large_enum_variant, reason = "a command lives for one decision, one at a time")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
@@ -144,6 +189,23 @@ pub enum Command {
         name: Name,
         /// What it is.
         facts: Facts,
+        /// Where it stands in the network; unknown leaves what was known before.
+        #[serde(default, skip_serializing_if = "Topology::is_unknown")]
+        topology: Topology,
+    },
+    /// Lets it take no more work, and stops what still runs when the grace is over.
+    Drain {
+        /// The node.
+        id: Id<kinds::Node>,
+        /// How long its work may go on; nothing stops it at once.
+        grace: DurationMicros,
+        /// Why.
+        reason: String,
+    },
+    /// Stops what still runs on a drained node whose grace is over; the platform's clock asks.
+    EndGrace {
+        /// The node.
+        id: Id<kinds::Node>,
     },
     /// Changes whether it takes work.
     SetStatus {
@@ -170,6 +232,16 @@ pub enum Event {
         name: Name,
         /// What it is.
         facts: Facts,
+        /// Where it stands in the network.
+        #[serde(default, skip_serializing_if = "Topology::is_unknown")]
+        topology: Topology,
+    },
+    /// It stands elsewhere in the network.
+    Moved {
+        /// The node.
+        id: Id<kinds::Node>,
+        /// Where it stands.
+        topology: Topology,
     },
     /// What is known of it changed.
     FactsChanged {
@@ -187,22 +259,42 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// It takes no more work; what runs there may go on until the time given.
+    DrainStarted {
+        /// The node.
+        id: Id<kinds::Node>,
+        /// When what still runs is stopped.
+        stop_at: UnixMicros,
+        /// Why.
+        reason: String,
+    },
+    /// The grace of its drain is over: what still ran is stopped by the events that follow.
+    GraceEnded {
+        /// The node.
+        id: Id<kinds::Node>,
+    },
 }
 
 impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Registered { .. } => "node.registered",
+            Self::Moved { .. } => "node.moved",
             Self::FactsChanged { .. } => "node.facts_changed",
             Self::StatusChanged { .. } => "node.status_changed",
+            Self::DrainStarted { .. } => "node.drain_started",
+            Self::GraceEnded { .. } => "node.grace_ended",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
             Self::Registered { id, .. }
+            | Self::Moved { id, .. }
             | Self::FactsChanged { id, .. }
-            | Self::StatusChanged { id, .. } => (*id).into(),
+            | Self::StatusChanged { id, .. }
+            | Self::DrainStarted { id, .. }
+            | Self::GraceEnded { id } => (*id).into(),
         }
     }
 }
@@ -210,6 +302,8 @@ impl Event {
 pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Node>> {
     match command {
         Command::Register { .. } => None,
-        Command::SetStatus { id, .. } => Some(*id),
+        Command::SetStatus { id, .. } | Command::Drain { id, .. } | Command::EndGrace { id } => {
+            Some(*id)
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a workload is to the scheduler, in plain integers.
 
-use sched::{ClassSet, Gate, Job, Micros, Running, SiteMask, Topology, share::QueueIdx};
+use sched::{ClassSet, Gate, Job, Micros, Running, SiteMask, Topology};
 use units::{DurationMicros, UnixMicros};
 
 use super::names::{Names, amounts};
@@ -34,7 +34,7 @@ impl Names {
     fn job(&self, workload: &Workload) -> Job {
         let spec = &workload.spec;
         Job {
-            queue: QueueIdx(0),
+            queue: self.queue(workload.project),
             priority: spec.priority,
             submitted_order: workload.submitted_seq,
             submitted_us: workload.meta.created_at.0,
@@ -47,7 +47,6 @@ impl Names {
             allowed_sites: SiteMask::none(),
             limit_us: spec.time_limit.map(|limit| limit.0),
             predicted_us: None,
-            reservation: None,
             preemptible: false,
             guaranteed_us: 0,
             gate: Gate::Open,

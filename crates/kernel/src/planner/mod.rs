@@ -7,10 +7,11 @@
 
 mod jobs;
 mod names;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sched::{Fleet, Gate, JobIdx, Plan, Reason, Scheduler, Settings, share::Tree};
+use sched::{Fleet, Gate, JobIdx, Plan, Reason, ReservationIdx, Scheduler, Settings};
 use units::{Id, UnixMicros, kinds};
 
 use crate::{
@@ -172,7 +173,10 @@ impl Planner {
                 Subject::Site(_)
                 | Subject::Policy(_)
                 | Subject::Organisation(_)
-                | Subject::Project(_) => return false,
+                | Subject::Project(_)
+                // Who is entitled to what, and which nodes are promised.
+                | Subject::Quota(_)
+                | Subject::Reservation(_) => return false,
                 // Money is looked at each time; the rest is nothing to a scheduler.
                 Subject::Budget(_)
                 | Subject::Price(_)
@@ -202,8 +206,13 @@ impl Planner {
 
     fn rebuild(&mut self, state: &State, now: UnixMicros) {
         self.names = Names::of(state);
-        self.scheduler =
-            Scheduler::new(Fleet::new(self.names.rows()), Tree::default(), self.settings);
+        let (tree, queues) = shares::tree(state, &self.names);
+        self.names.set_queues(queues);
+        self.scheduler = Scheduler::new(Fleet::new(self.names.rows()), tree, self.settings);
+        let reservations = state.reservations_from(now).zip((0..=u32::MAX).map(ReservationIdx));
+        for (reservation, id) in reservations {
+            self.scheduler.reserve(self.names.reservation(reservation, id));
+        }
         self.jobs.clear();
         self.workloads.clear();
         self.delayed.clear();

@@ -1,15 +1,19 @@
 //! The names behind the scheduler's numbers: sites, nodes, GPU models, and where work may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy::SiteFacts;
-use sched::{Amounts, ClassIdx, ClassSet, Node, NodeIdx, NodeState, SiteIdx, SiteMask};
-use units::{Country, DataClass, Id, kinds};
+use sched::{
+    Amounts, ClassIdx, ClassSet, Node, NodeIdx, NodeState, Reservation, ReservationIdx, SiteIdx,
+    SiteMask, share::QueueIdx,
+};
+use units::{Country, DataClass, Id, Name, kinds};
 
 use crate::{
     State,
     node::{self, Capacity, Status},
     policy_set,
+    reservation::{self, Holder},
     workload::{self, Kind, Workload},
 };
 
@@ -26,6 +30,10 @@ pub(super) struct Names {
     rows: Vec<Node>,
     nodes: Vec<Id<kinds::Node>>,
     node_numbers: BTreeMap<Id<kinds::Node>, NodeIdx>,
+    /// Numbers of racks and rack groups, each by site and name.
+    racks: BTreeMap<(Id<kinds::Site>, Name), u32>,
+    groups: BTreeMap<(Id<kinds::Site>, Name), u32>,
+    queues: BTreeMap<Id<kinds::Project>, QueueIdx>,
     masks: BTreeMap<MaskKey, SiteMask>,
 }
 
@@ -44,6 +52,8 @@ impl Names {
             nodes,
             ..Self::default()
         };
+        names.racks = numbered(state, |node| node.topology.rack.clone());
+        names.groups = numbered(state, |node| node.topology.group.clone());
         names.rows = state.nodes.values().map(|node| names.row(node)).collect();
         names
     }
@@ -76,21 +86,62 @@ impl Names {
         let site = self.sites.binary_search(&node.site).ok();
         let model = node.facts.gpus.first().map(|gpu| &gpu.model);
         let class = model.and_then(|model| self.models.binary_search(model).ok());
+        // Of a node that does not say where it stands nothing is assumed: it is near to nobody.
+        let own =
+            self.node_numbers.get(&node.id).map_or(u32::MAX, |own| u32::MAX.wrapping_sub(own.0));
+        let place = |numbers: &BTreeMap<(Id<kinds::Site>, Name), u32>, name: &Option<Name>| {
+            let name = name.clone();
+            name.and_then(|name| numbers.get(&(node.site, name)).copied()).unwrap_or(own)
+        };
         // A model that is new since the last reading is no class yet: the row differs, and
         // everything is read again.
         let number = |at: Option<usize>| at.and_then(|at| u32::try_from(at).ok());
         Node {
             site: SiteIdx(number(site).unwrap_or(u32::MAX)),
-            group: 0,
-            rack: 0,
+            group: place(&self.groups, &node.topology.group),
+            rack: place(&self.racks, &node.topology.rack),
             state: match node.status {
                 Status::Ready => NodeState::Ready,
+                Status::Suspect => NodeState::Suspect,
                 Status::Cordoned => NodeState::Cordoned,
                 Status::Draining => NodeState::Draining,
                 Status::Down => NodeState::Down,
             },
             class: model.map(|_| ClassIdx(number(class).unwrap_or(u32::MAX))),
             total: amounts(node.facts.capacity),
+        }
+    }
+
+    /// GPU models that nodes have, in the order of their numbers.
+    pub(super) fn models(&self) -> &[String] {
+        &self.models
+    }
+
+    /// The queue of a project; the root, where no work runs, if it has none.
+    pub(super) fn queue(&self, project: Id<kinds::Project>) -> QueueIdx {
+        self.queues.get(&project).copied().unwrap_or(QueueIdx(0))
+    }
+
+    pub(super) fn set_queues(&mut self, queues: BTreeMap<Id<kinds::Project>, QueueIdx>) {
+        self.queues = queues;
+    }
+
+    /// A promise of the calendar. Nodes that are gone are promised to nobody.
+    pub(super) fn reservation(
+        &self,
+        reservation: &reservation::Reservation,
+        id: ReservationIdx,
+    ) -> Reservation {
+        let nodes = reservation.nodes.iter().filter_map(|node| Some(self.node_index(*node)?.0));
+        Reservation {
+            id,
+            holder: match reservation.holder {
+                Holder::Project(project) => Some(self.queue(project)),
+                Holder::Maintenance => None,
+            },
+            nodes: nodes.collect(),
+            from_us: reservation.window.from.0,
+            until_us: reservation.window.until.0,
         }
     }
 
@@ -113,6 +164,16 @@ impl Names {
         self.masks.insert(key, mask.clone());
         mask
     }
+}
+
+/// Numbers for all names that nodes give, in order of sites and names.
+fn numbered(
+    state: &State,
+    name: impl Fn(&node::Node) -> Option<Name>,
+) -> BTreeMap<(Id<kinds::Site>, Name), u32> {
+    let named = state.nodes.values().filter_map(|node| Some((node.site, name(node)?)));
+    let names: BTreeSet<(Id<kinds::Site>, Name)> = named.collect();
+    names.into_iter().zip(0..).collect()
 }
 
 pub(super) const fn amounts(capacity: Capacity) -> Amounts {

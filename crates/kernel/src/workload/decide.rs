@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{Command, Event, OutputStatus, Phase, Place, StopCause, get, report, stop_one, submit};
-use crate::{
-    Ctx, Reject, State, budget, limits,
-    node::{Capacity, Status},
-    policy_set,
-    reject::Refused,
-};
+use crate::{Ctx, Reject, State, budget, limits, node::Capacity, policy_set, reject::Refused};
 
 pub(crate) fn decide(
     state: &State,
@@ -103,7 +98,7 @@ fn require_room(
     let gpu_model = gpu_model.filter(|_| !need.gpus.is_zero());
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
-        if node.status != Status::Ready {
+        if !node.status.takes(nodes.len()) {
             return Err(Reject::DoesNotFit {
                 message: format!("node `{}` is not ready", node.name),
             });

@@ -18,10 +18,10 @@ use crate::fleet::{Hold, Need, Owner};
 use crate::mask::SiteMask;
 use crate::place::{self, Ask};
 use crate::plan::{Placement, Plan, Preemption, Promise, Unplaced};
-use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, ReservationIdx, Topology};
+use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, Topology};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
-use crate::share::{Refusal, RefusalKind};
+use crate::share::{QueueIdx, Refusal, RefusalKind};
 use crate::why;
 use order::Order;
 use preempt::Room;
@@ -37,7 +37,8 @@ struct Shape<'a> {
     topology: Topology,
     sites: &'a SiteMask,
     limit_us: Option<u64>,
-    reservation: Option<ReservationIdx>,
+    /// Its queue, if that is promised nodes that others are not.
+    queue: Option<QueueIdx>,
 }
 
 impl<'a> Shape<'a> {
@@ -49,7 +50,7 @@ impl<'a> Shape<'a> {
             topology: job.topology,
             sites: &job.allowed_sites,
             limit_us: job.limit_us,
-            reservation: job.reservation,
+            queue: None,
         }
     }
 }
@@ -109,7 +110,9 @@ impl Cycle {
             Err(refusal) if refusal.kind >= RefusalKind::Exhausted => (job.classes, Some(refusal)),
             Err(refusal) => return self.waits(index, quota::reason(&refusal), None),
         };
-        let shape = Shape { classes: admitted, ..Shape::of(job) };
+        let holds = scheduler.reservations.values().any(|one| one.holder == Some(job.queue));
+        let queue = holds.then_some(job.queue);
+        let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
         let ask = Ask { classes: admitted, ..Ask::new(index, job, self.now_us) };
         // A job whose place is being cleared sees nodes that its like do not.
         let is_cleared_for = scheduler.clearing.contains_key(&index);

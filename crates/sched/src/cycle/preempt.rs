@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::ones;
 use crate::place::{self, Ask};
 use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
-use crate::scheduler::{Reclaim, Scheduler, resources};
+use crate::scheduler::{Reclaim, Scheduler};
 use crate::share::{Claim, Rule, Tree};
 
 /// Whom to evict, and the nodes that this gives.
@@ -133,13 +133,8 @@ fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
 fn reclaims(scheduler: &Scheduler, tree: &Tree, ask: &Ask<'_>, victim: &Running) -> bool {
     let held = scheduler.used_by(&victim.job, &victim.nodes);
     let node = victim.nodes.first().and_then(|node| scheduler.fleet.node(*node));
-    let need = resources(tree, ask.job, node.and_then(|node| node.class), ask.job.nodes_min);
-    // GPUs are what is short where any are needed; processor and memory only come along.
-    let n_classes = need.len().saturating_sub(2);
-    let is_short = |at: usize| ask.job.need.gpus == 0 || at < n_classes;
-    let missing: Vec<u64> =
-        need.iter().enumerate().map(|(at, n)| if is_short(at) { *n } else { 0 }).collect();
-    let claim = Claim { queue: ask.job.queue, need: &need, missing: &missing };
+    let need = scheduler.resources(ask.job, node.and_then(|node| node.class), ask.job.nodes_min);
+    let claim = Claim { queue: ask.job.queue, need: &need, missing: &need };
     match (scheduler.settings.reclaim, tree.may_reclaim(&claim, victim.job.queue, &held)) {
         (Reclaim::Off, _) | (_, None) => false,
         (Reclaim::Deserved, Some(rule)) => rule == Rule::Deserved,

@@ -2,7 +2,7 @@
 
 use crate::problem::{CLASSES_MAX, ClassIdx, ClassSet, Job, NodeIdx};
 use crate::reason::Reason;
-use crate::scheduler::{Scheduler, resources};
+use crate::scheduler::Scheduler;
 use crate::share::Refusal;
 
 /// The models that the job may have now, on its fewest nodes.
@@ -14,7 +14,7 @@ pub(crate) fn admitted(scheduler: &Scheduler, job: &Job) -> Result<ClassSet, Ref
     if !tree.is_leaf(job.queue) {
         return Ok(job.classes);
     }
-    let admit = |class| tree.admit(job.queue, &resources(tree, job, class, job.nodes_min));
+    let admit = |class| tree.admit(job.queue, &scheduler.resources(job, class, job.nodes_min));
     if job.need.gpus == 0 {
         return admit(None).map(|()| job.classes);
     }
@@ -51,7 +51,7 @@ pub(super) fn nodes_allowed(scheduler: &Scheduler, job: &Job, nodes: &[NodeIdx])
         return job.nodes_max;
     }
     let class = nodes.first().and_then(|node| scheduler.fleet.node(*node)?.class);
-    let each = resources(tree, job, class, 1);
+    let each = scheduler.resources(job, class, 1);
     let allowed = each.iter().enumerate().filter(|(_, each)| **each > 0).map(|(resource, each)| {
         tree.headroom(job.queue, resource).checked_div(*each).unwrap_or(u64::MAX)
     });

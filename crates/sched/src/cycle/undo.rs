@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::Hold;
 use crate::problem::{Amounts, JobIdx, Micros, NodeIdx};
-use crate::scheduler::{Scheduler, resources};
+use crate::scheduler::Scheduler;
 use crate::share::QueueIdx;
 
 /// One change.
@@ -42,7 +42,7 @@ impl Journal {
         let expected: Vec<JobIdx> = on.clearing.keys().copied().collect();
         for index in expected {
             let Some(job) = on.waiting.get(&index) else { continue };
-            let amounts = resources(&on.tree, job, None, job.nodes_min);
+            let amounts = on.resources(job, None, job.nodes_min);
             let queue = job.queue;
             if journal.charge(on, queue, amounts.clone()) {
                 journal.expected.insert(index, (queue, amounts));

@@ -17,8 +17,10 @@ pub(crate) use pool::Pool;
 pub(crate) use shelf::{SLOTS_MAX, Shelf};
 
 use crate::problem::{
-    Amounts, CLASSES_MAX, ClassIdx, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
+    Amounts, CLASSES_MAX, ClassIdx, ClassSet, JobIdx, Micros, Node, NodeIdx, NodeState,
+    ReservationIdx,
 };
+use crate::share::QueueIdx;
 use shelf::Slot;
 
 /// Everything about one node that changes.
@@ -63,8 +65,8 @@ pub(crate) struct Hold {
 /// To whom a node is promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
-    /// To the jobs of a calendar reservation.
-    Reservation(ReservationIdx),
+    /// By the calendar: to the jobs of a queue, or to nobody.
+    Calendar(ReservationIdx, Option<QueueIdx>),
     /// To one waiting job (backfill), or the place that is being cleared for it.
     Job(JobIdx),
 }
@@ -73,7 +75,7 @@ pub(crate) enum Owner {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asker {
     pub(crate) job: JobIdx,
-    pub(crate) reservation: Option<ReservationIdx>,
+    pub(crate) queue: QueueIdx,
     pub(crate) start_us: Micros,
     pub(crate) end_us: Micros,
 }
@@ -172,6 +174,12 @@ impl Fleet {
         // Until now it is on no mask, which is what a lost node looks like.
         row.node.state = NodeState::Down;
         self.set_state(index, state);
+    }
+
+    /// GPU models that nodes have, whatever their state.
+    pub(crate) fn classes(&self) -> ClassSet {
+        let classes = self.pools.iter().filter_map(|pool| pool.class);
+        classes.fold(ClassSet(0), |set, class| set.or(ClassSet::one(class)))
     }
 
     /// Number of nodes, whatever their state.
@@ -299,7 +307,7 @@ impl Fleet {
         self.holds_of(node).iter().any(|hold| {
             let mine = match hold.owner {
                 Owner::Job(job) => job == asker.job,
-                Owner::Reservation(id) => asker.reservation == Some(id),
+                Owner::Calendar(_, holder) => holder == Some(asker.queue),
             };
             !mine && hold.from_us < asker.end_us && asker.start_us < hold.until_us
         })

@@ -51,7 +51,7 @@ impl<'a> Ask<'a> {
     /// Asks for a job that would start at this time.
     pub(crate) fn new(index: JobIdx, job: &'a Job, start_us: Micros) -> Self {
         let end_us = job.limit_us.map_or(Micros::MAX, |limit| after(start_us, limit));
-        let asker = Asker { job: index, reservation: job.reservation, start_us, end_us };
+        let asker = Asker { job: index, queue: job.queue, start_us, end_us };
         Self {
             job,
             need: Need { amounts: job.need, alone: job.exclusive },

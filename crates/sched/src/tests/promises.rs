@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::{job, node, problem, running, show};
 use crate::{
     ClassIdx, ClassSet, Job, JobIdx, Level, Node, NodeIdx, Problem, Reservation, ReservationIdx,
-    Settings, Topology, plan,
+    Settings, Topology, plan, share::QueueIdx,
 };
 
 fn limited(limit_us: u64, job: Job) -> Job {
@@ -60,12 +60,13 @@ fn the_calendar_is_kept_for_its_owner() {
         vec![
             limited(5_000, job(2, 4)),
             limited(4_000, job(1, 4)),
-            Job { reservation: Some(ReservationIdx(7)), ..limited(9_000, job(1, 4)) },
+            Job { queue: QueueIdx(3), ..limited(9_000, job(1, 4)) },
         ],
         vec![],
     );
     given.reservations = vec![Reservation {
         id: ReservationIdx(7),
+        holder: Some(QueueIdx(3)),
         nodes: vec![NodeIdx(0)],
         from_us: 5_000,
         until_us: 20_000,

@@ -50,10 +50,10 @@ fn turns_alternate_by_share_and_not_by_submission() {
             job 0 on [0]
             job 5 on [1]
             job 1 on [2]
-            job 2 on [3]
+            job 6 on [3]
+            job 2 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
             job 3 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
             job 4 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
-            job 6 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
             job 7 waits: Waiting for GPUs: the job needs 1 node with enough free in one site, 0 have it now.
         "#]],
     );

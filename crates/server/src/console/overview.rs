@@ -24,6 +24,7 @@ const ROWS: u32 = 20;
 
 struct NodeRow {
     name: String,
+    rack: String,
     state: &'static str,
     why: String,
     machine: String,
@@ -133,8 +134,14 @@ fn node_row(node: &Node) -> NodeRow {
     };
     NodeRow {
         name: node.name.to_string(),
+        rack: match (&node.rack, &node.group) {
+            (Some(rack), Some(group)) => format!("{group}/{rack}"),
+            (Some(name), None) | (None, Some(name)) => name.to_string(),
+            (None, None) => String::new(),
+        },
         state: match node.state {
             NodeState::Ready => "ready",
+            NodeState::Suspect => "suspect",
             NodeState::Cordoned => "cordoned",
             NodeState::Draining => "draining",
             NodeState::Lost => "lost",
@@ -142,7 +149,10 @@ fn node_row(node: &Node) -> NodeRow {
         why: node.state_reason.clone().unwrap_or_default(),
         machine: facts.map_or_else(
             || "declared by the operator".to_owned(),
-            |facts| format!("{}, {}", facts.cpu_model, facts.system),
+            |facts| match &facts.virtual_host {
+                Some(host) => format!("virtual node of {host}"),
+                None => format!("{}, {}", facts.cpu_model, facts.system),
+            },
         ),
         cpu: format!(
             "{} of {} cores free",

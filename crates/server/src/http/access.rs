@@ -77,7 +77,8 @@ pub(crate) fn find<'a, T>(
     Ok(thing)
 }
 
-fn needs(role: Role) -> Fail {
+/// The refusal of a caller who lacks a role.
+pub(crate) fn needs(role: Role) -> Fail {
     let name = role_text(role);
     Fail::new(Code::Forbidden, format!("the key lacks the role `{name}` here"))
         .remedy(format!("use a key with the role `{name}`, or ask an administrator for one"))

@@ -144,7 +144,7 @@ impl Figures {
         // Zero is a figure too: a series that vanishes cannot be alerted on.
         let zeros = |names: &[&'static str]| names.iter().map(|name| (*name, 0)).collect();
         let mut workloads = zeros(&["placed", "queued", "running", "stopping"]);
-        let mut nodes = zeros(&["cordoned", "down", "draining", "ready"]);
+        let mut nodes = zeros(&["cordoned", "down", "draining", "ready", "suspect"]);
         for workload in state.active_workloads() {
             count(&mut workloads, workload.state_name());
         }
@@ -153,6 +153,7 @@ impl Figures {
                 &mut nodes,
                 match node.status {
                     Status::Ready => "ready",
+                    Status::Suspect => "suspect",
                     Status::Cordoned => "cordoned",
                     Status::Draining => "draining",
                     Status::Down => "down",

@@ -16,6 +16,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod forecast;
+pub(crate) mod gpus;
 mod health;
 mod job;
 mod keys;
@@ -34,7 +35,10 @@ mod possession;
 mod prices;
 pub(crate) mod projects;
 pub(crate) mod proofs;
+pub(crate) mod queue;
+mod quotas;
 mod reject;
+mod reservations;
 mod resolve;
 pub(crate) mod serve;
 pub(crate) mod sites;
@@ -55,18 +59,22 @@ use api::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         event::EventList,
+        gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
-        node_action::{NodeCordon, NodeDrain, NodeUncordon},
+        node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
         organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
         proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
+        queue::QueueList,
+        quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
+        reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
@@ -159,6 +167,10 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetCreate, _>(budgets::create)
         .mount::<BudgetList, _>(budgets::list)
         .mount::<BudgetGet, _>(budgets::get)
+        .mount::<QuotaSet, _>(quotas::set)
+        .mount::<QuotaList, _>(quotas::list)
+        .mount::<QuotaGet, _>(quotas::get)
+        .mount::<QuotaDelete, _>(quotas::delete)
         .mount::<PriceSet, _>(prices::set)
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
@@ -172,9 +184,15 @@ fn mount_fleet(api: Api) -> Api {
         .mount::<NodeCreate, _>(nodes::create)
         .mount::<NodeList, _>(nodes::list)
         .mount::<NodeGet, _>(nodes::get)
+        .mount::<NodeSuspect, _>(nodes::suspect)
         .mount::<NodeCordon, _>(nodes::cordon)
         .mount::<NodeUncordon, _>(nodes::uncordon)
         .mount::<NodeDrain, _>(nodes::drain)
+        .mount::<ReservationCreate, _>(reservations::create)
+        .mount::<ReservationList, _>(reservations::list)
+        .mount::<ReservationGet, _>(reservations::get)
+        .mount::<ReservationCancel, _>(reservations::cancel)
+        .mount::<GpuList, _>(gpus::list)
 }
 
 fn mount_artefacts(api: Api) -> Api {
@@ -201,6 +219,7 @@ fn mount_work(api: Api) -> Api {
         .mount::<WorkloadList, _>(workloads::list)
         .mount::<WorkloadGet, _>(workloads::get)
         .mount::<WorkloadStop, _>(workloads::stop)
+        .mount::<QueueList, _>(queue::list)
         .mount::<WorkloadPlan, _>(plan::plan)
         .mount::<WorkloadExplain, _>(explain::explain)
         .mount_raw::<WorkloadLogs, _>(logs::logs)

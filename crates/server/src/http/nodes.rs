@@ -1,19 +1,19 @@
-//! Nodes: declare, list, get, cordon, uncordon, drain.
+//! Nodes: declare, list, get, suspect, cordon, uncordon, drain.
 
 use api::{
     endpoint::Endpoint,
     nouns::{
         common::{IdPath, Page},
         node::{Node, NodeCreate, NodeFacts, NodeGet, NodeList, NodeNew, NodeState},
-        node_action::{NodeCordon, NodeDrain, NodeUncordon},
+        node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
     },
     text::Timestamp,
 };
 use kernel::{
     Command, Subject,
-    node::{self, Capacity, Facts, Gpu, Status},
+    node::{self, Capacity, Facts, Gpu, Status, Topology},
 };
-use units::{Bytes, Id, kinds};
+use units::{Bytes, DurationMicros, Id, kinds};
 
 use super::{
     fail::Fail,
@@ -22,7 +22,7 @@ use super::{
 };
 
 /// What stands in the facts of a node that no engine registered.
-const DECLARED: &str = "declared";
+pub(crate) const DECLARED: &str = "declared";
 
 /// `POST /api/v1/nodes`
 pub(crate) async fn create(call: Call<NodeCreate>) -> Result<Node, Fail> {
@@ -35,7 +35,9 @@ pub(crate) async fn create(call: Call<NodeCreate>) -> Result<Node, Fail> {
         return Err(kernel::Reject::NameTaken { kind: "node", name }.into());
     }
     let facts = declared_facts(new)?;
-    let command = Command::Node(node::Command::Register { site, name: new.name.clone(), facts });
+    let topology = Topology { group: new.group.clone(), rack: new.rack.clone() };
+    let name = new.name.clone();
+    let command = Command::Node(node::Command::Register { site, name, facts, topology });
     let accepted = call.submit(command).await?;
     let Some(Subject::Node(id)) = accepted.subject else { return Err(unexpected()) };
     call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
@@ -68,6 +70,7 @@ fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
         limits: declared(),
         sandbox: declared(),
         power: declared(),
+        virtual_host: None,
     })
 }
 
@@ -79,6 +82,8 @@ pub(crate) async fn list(call: Call<NodeList>) -> Result<Page<Node>, Fail> {
         let only = query.site.as_ref().map(|site| resolve::site(state, site)).transpose()?;
         let wished = |node: &node::Node| {
             query.name.as_ref().is_none_or(|name| *name == node.name)
+                && (query.rack.is_none() || query.rack == node.topology.rack)
+                && query.state.is_none_or(|state| state == state_of(node.status))
                 && only.is_none_or(|site| site == node.site)
         };
         let all = state.nodes.range(page::after(&wanted)).filter(|(_, node)| wished(node));
@@ -96,6 +101,17 @@ pub(crate) async fn get(call: Call<NodeGet>) -> Result<Node, Fail> {
     })
 }
 
+/// `POST /api/v1/nodes/{id}/suspect`
+pub(crate) async fn suspect(call: Call<NodeSuspect>) -> Result<Node, Fail> {
+    let id = call.path.id;
+    // Doubts about a machine that is gone would bring it back.
+    if call.read(|s| s.nodes.get(&id).is_some_and(|node| node.status == Status::Down)) {
+        return Err(is_down(id, "suspect it: its engine must report first"));
+    }
+    let reason = call.body.reason.clone();
+    set_status(&call, Status::Suspect, reason.unwrap_or_else(|| "suspect".to_owned())).await
+}
+
 /// `POST /api/v1/nodes/{id}/cordon`
 pub(crate) async fn cordon(call: Call<NodeCordon>) -> Result<Node, Fail> {
     let reason = call.body.reason.clone();
@@ -106,28 +122,51 @@ pub(crate) async fn cordon(call: Call<NodeCordon>) -> Result<Node, Fail> {
 pub(crate) async fn uncordon(call: Call<NodeUncordon>) -> Result<Node, Fail> {
     let id = call.path.id;
     if call.read(|s| s.nodes.get(&id).is_some_and(|node| node.status == Status::Down)) {
-        let (kind, action) = ("node", "uncordon it: its engine must report first");
-        let state = "down".to_owned();
-        return Err(kernel::Reject::WrongState { kind, id: id.to_string(), state, action }.into());
+        return Err(is_down(id, "uncordon it: its engine must report first"));
     }
     set_status(&call, Status::Ready, "uncordoned".to_owned()).await
 }
 
 /// `POST /api/v1/nodes/{id}/drain`
 pub(crate) async fn drain(call: Call<NodeDrain>) -> Result<Node, Fail> {
-    let reason = call.body.reason.clone();
-    set_status(&call, Status::Draining, reason.unwrap_or_else(|| "drained".to_owned())).await
+    let id = call.path.id;
+    let reason = call.body.reason.clone().unwrap_or_else(|| "drained".to_owned());
+    let grace = DurationMicros::from_secs(call.body.grace_s.unwrap_or(0));
+    change(&call, node::Command::Drain { id, grace, reason }).await
+}
+
+fn is_down(id: Id<kinds::Node>, action: &'static str) -> Fail {
+    let (kind, state) = ("node", "down".to_owned());
+    kernel::Reject::WrongState { kind, id: id.to_string(), state, action }.into()
 }
 
 async fn set_status<E>(call: &Call<E>, status: Status, reason: String) -> Result<Node, Fail>
 where
     E: Endpoint<Path = IdPath<kinds::Node>>,
 {
+    let id: Id<kinds::Node> = call.path.id;
+    change(call, node::Command::SetStatus { id, status, reason }).await
+}
+
+async fn change<E>(call: &Call<E>, command: node::Command) -> Result<Node, Fail>
+where
+    E: Endpoint<Path = IdPath<kinds::Node>>,
+{
     require_operator(call)?;
     let id: Id<kinds::Node> = call.path.id;
-    let command = Command::Node(node::Command::SetStatus { id, status, reason });
-    let accepted = call.submit(command).await?;
+    let accepted = call.submit(Command::Node(command)).await?;
     call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
+}
+
+/// A status as the API says it.
+pub(crate) const fn state_of(status: Status) -> NodeState {
+    match status {
+        Status::Ready => NodeState::Ready,
+        Status::Suspect => NodeState::Suspect,
+        Status::Cordoned => NodeState::Cordoned,
+        Status::Draining => NodeState::Draining,
+        Status::Down => NodeState::Lost,
+    }
 }
 
 /// A node as the API shows it.
@@ -139,13 +178,11 @@ pub(crate) fn dto(node: &node::Node, seq: u64) -> Node {
         id: node.id,
         site: node.site,
         name: node.name.clone(),
-        state: match node.status {
-            Status::Ready => NodeState::Ready,
-            Status::Cordoned => NodeState::Cordoned,
-            Status::Draining => NodeState::Draining,
-            Status::Down => NodeState::Lost,
-        },
+        rack: node.topology.rack.clone(),
+        group: node.topology.group.clone(),
+        state: state_of(node.status),
         state_reason: (node.status != Status::Ready).then(|| node.reason.clone()),
+        stops_work_at: node.stop_at.map(Timestamp),
         cpu_milli: total.cpu,
         cpu_free_milli: free.cpu,
         memory_bytes: total.memory,
@@ -163,6 +200,7 @@ pub(crate) fn dto(node: &node::Node, seq: u64) -> Node {
             power_source: facts.power.clone(),
             // The log does not hold it: a container runtime comes and goes without an event.
             container_runtime: None,
+            virtual_host: facts.virtual_host.clone(),
         }),
         version: node.meta.version,
         seq,

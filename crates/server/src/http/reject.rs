@@ -4,7 +4,10 @@
 //! or version, 422 valid JSON that a rule refuses, 402 budget, 507 no room. Nothing else in this
 //! crate chooses a code for a [`Reject`].
 
-use api::problem::{Code, FieldError};
+use api::{
+    problem::{Code, FieldError},
+    text::Timestamp,
+};
 use kernel::Reject;
 
 use super::fail::Fail;
@@ -39,6 +42,13 @@ impl From<Reject> for Fail {
                 Self::new(Code::StateConflict, text).remedy("read it again, then decide")
             }
             Reject::DoesNotFit { .. } => Self::new(Code::NoCapacity, text),
+            Reject::QuotaExceeded { .. } => Self::new(Code::QuotaExceeded, text)
+                .remedy("see `cocarde quota list` for what each project has"),
+            Reject::ReservationConflict { until, .. } => {
+                let until = Timestamp(until);
+                Self::new(Code::ReservationConflict, text)
+                    .remedy(format!("choose other nodes, or a window from {until} on"))
+            }
             Reject::EntryTooLarge { limit, .. } => {
                 let mut fail = Self::new(Code::PayloadTooLarge, text);
                 fail.0.limit = u64::try_from(limit).ok();

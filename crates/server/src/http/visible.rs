@@ -4,12 +4,14 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, dataset, endpoint, key, model, organisation, policy_set, project, usage, workload,
+    budget, dataset, endpoint, key, model, organisation, policy_set, project, quota,
+    reservation::{self, Holder},
+    usage, workload,
 };
 use serde_json::Value;
 use store::Row;
 
-use super::{access, caller::Caller, fail::Fail};
+use super::{access, caller::Caller, fail::Fail, quotas};
 
 /// The entry as the caller sees it; `None` if it is none of the caller's business.
 ///
@@ -63,6 +65,10 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
             (Some(Scope::Platform), Role::Operator)
         }
         Happened::Budget(event) => viewer(budget_scope(state, event)),
+        Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
+            viewer(Some(quotas::scope_of(*owner)))
+        }
+        Happened::Reservation(event) => reservation_place(state, event),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -73,6 +79,18 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
         Happened::Usage(usage::Event::Tokens(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+    }
+}
+
+/// A project's reservation is the project's business; maintenance is the operator's in the log.
+fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope>, Role) {
+    let holder = match event {
+        reservation::Event::Created { holder, .. } => Some(*holder),
+        reservation::Event::Cancelled { id } => state.reservations.get(id).map(|r| r.holder),
+    };
+    match holder {
+        Some(Holder::Project(id)) => (Some(Scope::Project(id)), Role::Viewer),
+        Some(Holder::Maintenance) | None => (Some(Scope::Platform), Role::Operator),
     }
 }
 

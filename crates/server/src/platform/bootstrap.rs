@@ -95,15 +95,40 @@ impl Platform {
         site: Id<kinds::Site>,
         node_name: Name,
         facts: &NodeFacts,
+        topology: node::Topology,
     ) -> Result<Id<kinds::Node>, SubmitFailure> {
-        let register =
-            node::Command::Register { site, name: node_name.clone(), facts: to_facts(facts) };
+        let (name, facts) = (node_name.clone(), to_facts(facts));
+        let register = node::Command::Register { site, name, facts, topology };
         self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
         let found = self.read(|state| {
             let same = |node: &&node::Node| node.site == site && node.name == node_name;
             state.nodes.values().find(same).map(|node| node.id)
         });
         found.ok_or_else(|| SubmitFailure::Unavailable("the node was not registered".to_owned()))
+    }
+
+    /// Nodes of the site that an engine registered and that are not among those shown now: they are
+    /// lost, and answered so that what still runs on them is ended in good order.
+    ///
+    /// # Errors
+    /// If the log cannot take it.
+    pub async fn retire_other_nodes(
+        &self,
+        site: Id<kinds::Site>,
+        shown: &[Id<kinds::Node>],
+    ) -> Result<Vec<Id<kinds::Node>>, SubmitFailure> {
+        let others: Vec<Id<kinds::Node>> = self.read(|state| {
+            let here = state.nodes.values().filter(|node| node.site == site);
+            let real = here.filter(|node| node.facts.system != crate::http::nodes::DECLARED);
+            real.map(|node| node.id).filter(|id| !shown.contains(id)).collect()
+        });
+        for id in &others {
+            let reason = "its engine shows other nodes now".to_owned();
+            let status = node::Status::Down;
+            let command = Command::Node(node::Command::SetStatus { id: *id, status, reason });
+            self.submit(Actor::Engine, Submission::new(command)).await?;
+        }
+        Ok(others)
     }
 }
 
@@ -131,5 +156,6 @@ fn to_facts(facts: &NodeFacts) -> node::Facts {
         limits: facts.limits.clone(),
         sandbox: facts.sandbox.clone(),
         power: facts.power.clone(),
+        virtual_host: facts.virtual_host.clone(),
     }
 }

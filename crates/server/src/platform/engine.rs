@@ -8,11 +8,29 @@ use kernel::{
 };
 use units::{Id, MilliJoule, kinds};
 
-/// Everything that must be true on a node now.
+/// The variable that tells work on a virtual node how many GPUs it would have.
+const VIRTUAL_GPUS: &str = "COCARDE_VIRTUAL_GPUS";
+
+/// Everything that must be true on the nodes of one engine now.
 #[must_use]
-pub(crate) fn desired_node(state: &State, node: Id<kinds::Node>) -> DesiredNode {
-    let processes = kernel::desired(state, node).iter().map(to_process).collect();
-    DesiredNode { node, processes }
+pub(crate) fn desired_nodes(state: &State, nodes: &[Id<kinds::Node>]) -> DesiredNode {
+    let node = nodes.first().copied().unwrap_or(Id::from_bytes([0; 16]));
+    let processes = nodes.iter().flat_map(|id| {
+        let is_virtual = state.nodes.get(id).is_some_and(|n| n.facts.virtual_host.is_some());
+        let wanted = kernel::desired(state, *id);
+        let all: Vec<DesiredProcess> = wanted.iter().map(to_process).collect();
+        all.into_iter().map(move |process| if is_virtual { without_gpus(process) } else { process })
+    });
+    DesiredNode { node, processes: processes.collect() }
+}
+
+/// No device stands behind a virtual GPU: nothing is given, so nothing can be measured of it.
+fn without_gpus(mut process: DesiredProcess) -> DesiredProcess {
+    let count = std::mem::take(&mut process.launch.gpus);
+    if !count.is_zero() {
+        process.launch.environment.insert(VIRTUAL_GPUS.to_owned(), count.0.to_string());
+    }
+    process
 }
 
 fn to_process(desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod directory;
+pub mod drains;
 mod engine;
 pub mod importer;
 mod open;
@@ -192,10 +193,11 @@ impl Platform {
         })
     }
 
-    /// Everything that must be true on a node now.
+    /// Everything that must be true now on the nodes of one engine, as of one moment; under the first
+    /// one's id.
     #[must_use]
-    pub fn desired_node(&self, node: Id<kinds::Node>) -> DesiredNode {
-        self.read(|state| engine::desired_node(state, node))
+    pub fn desired_nodes(&self, nodes: &[Id<kinds::Node>]) -> DesiredNode {
+        self.read(|state| engine::desired_nodes(state, nodes))
     }
 
     /// Records what an engine saw.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
 mod bill;
+mod capacity;
 mod conditions;
 mod errors;
 mod life;

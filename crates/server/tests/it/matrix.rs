@@ -10,7 +10,7 @@ use expect_test::expect_file;
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::world::{Tenant, World, digest, job, request, tenant};
+use crate::world::{Tenant, World, digest, in_hours, job, request, tenant};
 
 /// Who calls; `stranger` administers another organisation, `sibling` another project of this one.
 const CALLERS: [&str; 9] = [
@@ -35,6 +35,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
         "sites" => &world.site,
         "nodes" => &world.node,
         "budgets" => &tenant.budget,
+        "quotas" => &tenant.quota,
+        "reservations" => &tenant.reservation,
         "datasets" => &tenant.dataset,
         "models" => &tenant.model,
         "endpoints" => &tenant.endpoint,
@@ -72,6 +74,11 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
             "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
         }),
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
+        "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
+        "reservation_create" => json!({
+            "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
+            "from": in_hours(1_000),
+        }),
         "price_set" => json!({ "lines": [] }),
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
@@ -86,7 +93,7 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
-        "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => Value::Null,
     }
 }

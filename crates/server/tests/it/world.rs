@@ -94,9 +94,15 @@ impl World {
             limits: "rlimits".to_owned(),
             sandbox: "none".to_owned(),
             power: "model".to_owned(),
+            virtual_host: None,
             container: None,
         };
-        world.platform.register_node(site, "node-1".parse().unwrap(), &facts).await.unwrap();
+        let topology = server::Topology::default();
+        world
+            .platform
+            .register_node(site, "node-1".parse().unwrap(), &facts, topology)
+            .await
+            .unwrap();
         world
     }
 
@@ -168,6 +174,8 @@ pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
     pub(crate) budget: String,
+    pub(crate) quota: String,
+    pub(crate) reservation: String,
     pub(crate) policy: String,
     pub(crate) blob: String,
     pub(crate) manifest: String,
@@ -191,6 +199,21 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.project = id(&world.make("/api/v1/projects", new).await);
     let new = json!({ "project": project, "name": "q1", "limit": "10 EUR" });
     tenant.budget = id(&world.make("/api/v1/budgets", new).await);
+    let new = json!({ "organisation": name, "class": "H200", "nominal_milli": 8_000 });
+    world.make("/api/v1/quotas", new).await;
+    let new = json!({ "project": project, "class": "H200", "nominal_milli": 6_000 });
+    tenant.quota = id(&world.make("/api/v1/quotas", new).await);
+    // Each tenant's window follows those before it: there may be one node only.
+    let before = world.get(&world.operator, "/api/v1/reservations").await.json();
+    let day = 24 * (1 + i64::try_from(before["items"].as_array().unwrap().len()).unwrap());
+    let new = json!({
+        "name": format!("{name}-exam"), "project": project, "count": 1,
+        "from": in_hours(day), "until": in_hours(day + 4),
+    });
+    let nodes = world.get(&world.operator, "/api/v1/nodes").await.json();
+    if !nodes["items"].as_array().unwrap().is_empty() {
+        tenant.reservation = id(&world.make("/api/v1/reservations", new).await);
+    }
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);
@@ -215,6 +238,13 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
     tenant
+}
+
+/// A time so many hours from now, as the API writes it: reservations only take times to come.
+pub(crate) fn in_hours(hours: i64) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let at = (i64::try_from(now).unwrap() + hours * 3_600) * 1_000_000;
+    api::text::Timestamp(units::UnixMicros(at)).to_string()
 }
 
 /// A job that is valid in that project.

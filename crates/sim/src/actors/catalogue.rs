@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kernel::{
     State,
     model::Artefact,
-    node::{Capacity, Facts, Gpu},
+    node::{Capacity, Facts, Gpu, Topology},
     site,
     workload::{Input, Kind, Outputs, RetryOn, Spec},
 };
@@ -94,7 +94,15 @@ pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
         limits: "simulated".to_owned(),
         sandbox: "simulated".to_owned(),
         power: "simulated".to_owned(),
+        virtual_host: None,
     }
+}
+
+/// Where a machine says it stands: mostly nowhere, sometimes in a rack that another group has.
+pub(crate) fn topology(rng: &mut Rng) -> Result<Topology, String> {
+    let rack = if rng.chance(50) { Some(name(rng, "rack", 3)?) } else { None };
+    let group = if rng.chance(30) { Some(name(rng, "group", 2)?) } else { None };
+    Ok(Topology { group, rack })
 }
 
 /// A version of a dataset or model with its manifest.

@@ -10,9 +10,12 @@ use kernel::{
     budget, dataset, endpoint, key, model, node, organisation, policy_set, price, project, site,
     workload,
 };
-use units::{Bytes, Digest, MicroEuro, PriceUnit, UnixMicros};
+use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
 
-use super::catalogue::{any, artefact, class, country, facts, name, nobody, site_config, spec};
+use super::capacity::{quota_command, reservation_command};
+use super::catalogue::{
+    any, artefact, class, country, facts, name, nobody, site_config, spec, topology,
+};
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -112,7 +115,9 @@ impl Clients {
             }
             9..=10 => Command::Site(site_command(rng, state)?),
             11..=17 => node_command(rng, state)?,
-            18..=24 => budget_command(rng, state)?,
+            18..=21 => budget_command(rng, state)?,
+            22..=23 => quota_command(rng, state)?,
+            24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
             27..=36 => data_command(rng, state)?,
             37..=46 => model_command(rng, state)?,
@@ -205,16 +210,25 @@ fn node_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
         let site = any(rng, &state.sites).unwrap_or(nobody());
         let name = name(rng, "node", 6)?;
         let facts = facts(rng, name.as_str());
-        return Ok(Command::Node(node::Command::Register { site, name, facts }));
+        let topology = topology(rng)?;
+        return Ok(Command::Node(node::Command::Register { site, name, facts, topology }));
     }
-    let status = match rng.below(6) {
+    let id = any(rng, &state.nodes).unwrap_or(nobody());
+    let reason = "simulated maintenance".to_owned();
+    if rng.chance(25) {
+        let grace = DurationMicros::from_secs(rng.below(20));
+        return Ok(Command::Node(node::Command::Drain { id, grace, reason }));
+    }
+    if rng.chance(25) {
+        return Ok(Command::Node(node::Command::EndGrace { id }));
+    }
+    let status = match rng.below(7) {
         0 => node::Status::Cordoned,
         1 => node::Status::Draining,
         2 => node::Status::Down,
+        3 => node::Status::Suspect,
         _ => node::Status::Ready,
     };
-    let id = any(rng, &state.nodes).unwrap_or(nobody());
-    let reason = "simulated maintenance".to_owned();
     Ok(Command::Node(node::Command::SetStatus { id, status, reason }))
 }
 

@@ -66,6 +66,7 @@ impl Engine {
             site: known.site,
             name: known.name.clone(),
             facts: known.facts.clone(),
+            topology: known.topology.clone(),
         };
         Some(Request::new(Actor::Engine, Command::Node(register)))
     }

@@ -1,6 +1,7 @@
 //! Who acts on a simulated platform: clients, engines, a gateway, an importer, the planner, and the
 //! network between them and the sequencer. All of them only read the durable state and send commands.
 
+mod capacity;
 pub(crate) mod catalogue;
 mod client;
 mod engine;

@@ -47,6 +47,8 @@ impl History {
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
+            | Event::Quota(_)
+            | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
             | Event::Model(_)

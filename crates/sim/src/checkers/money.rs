@@ -54,6 +54,8 @@ impl Money {
                 Ok(())
             }
             Event::Budget(_)
+            | Event::Quota(_)
+            | Event::Reservation(_)
             | Event::Organisation(_)
             | Event::Project(_)
             | Event::Key(_)

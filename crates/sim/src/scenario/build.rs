@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, names, work};
+use super::{args::Args, capacity, names, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -25,10 +25,13 @@ pub(super) fn command(
         "project" => new_project(state, args)?,
         "site" => new_site(args)?,
         "node" => new_node(state, args)?,
-        "node-status" => node_status(state, args)?,
+        "node-status" | "node-drain" | "node-grace-over" => node_status(state, verb, args)?,
         "price" => new_prices(args)?,
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
+        "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
+            capacity::command(state, verb, args)?
+        }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
         "key" => new_key(state, args)?,
@@ -104,20 +107,32 @@ fn new_node(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
         limits: "none".to_owned(),
         sandbox: "none".to_owned(),
         power: "model".to_owned(),
+        virtual_host: None,
     };
-    Ok(Command::Node(node::Command::Register { site, name, facts }))
+    let topology = node::Topology { group: args.maybe("group")?, rack: args.maybe("rack")? };
+    Ok(Command::Node(node::Command::Register { site, name, facts, topology }))
 }
 
-fn node_status(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+fn node_status(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
     let id = names::node(state, &args.word::<String>("a node")?)?;
+    let reason = "scenario".to_owned();
+    if verb == "node-drain" {
+        let grace = args.duration("grace")?;
+        return Ok(Command::Node(node::Command::Drain { id, grace, reason }));
+    }
+    if verb == "node-grace-over" {
+        return Ok(Command::Node(node::Command::EndGrace { id }));
+    }
     let status = match args.word::<String>("a status")?.as_str() {
         "ready" => node::Status::Ready,
+        "suspect" => node::Status::Suspect,
         "cordoned" => node::Status::Cordoned,
         "draining" => node::Status::Draining,
         "down" => node::Status::Down,
-        other => return Err(format!("`{other}` is not ready, cordoned, draining or down")),
+        other => {
+            return Err(format!("`{other}` is not ready, suspect, cordoned, draining or down"));
+        }
     };
-    let reason = "scenario".to_owned();
     Ok(Command::Node(node::Command::SetStatus { id, status, reason }))
 }
 

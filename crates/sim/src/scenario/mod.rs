@@ -11,6 +11,7 @@
 
 mod args;
 mod build;
+mod capacity;
 mod names;
 mod views;
 mod work;

@@ -65,11 +65,14 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.policy_sets.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.sites.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.nodes.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.reservations.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.budgets.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.datasets.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.models.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.endpoints.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.workloads.values().for_each(|x| add(x.id.to_string(), &x.spec.name));
+    let of_class = |x: &kernel::quota::Quota| (x.id.to_string(), format!("quota of {}", x.class));
+    pairs.extend(state.quotas.values().map(of_class));
     pairs.extend(state.prices.iter().map(|x| (x.id.to_string(), "prices".to_owned())));
     pairs
         .into_iter()

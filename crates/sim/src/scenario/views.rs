@@ -116,6 +116,8 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Project(_)
         | Event::Key(_)
         | Event::Site(_)
+        | Event::Quota(_)
+        | Event::Reservation(_)
         | Event::Price(_)
         | Event::Dataset(_)
         | Event::Model(_)

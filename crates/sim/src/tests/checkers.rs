@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn golden() -> Vec<Entry> {
-    stored_leaves().iter().map(|leaf| Entry::from_leaf(leaf).unwrap()).collect()
+    stored_leaves("logs/v1").iter().map(|leaf| Entry::from_leaf(leaf).unwrap()).collect()
 }
 
 fn history(entries: &[Entry]) -> Result<(), String> {

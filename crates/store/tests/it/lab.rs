@@ -52,12 +52,8 @@ pub(crate) fn new_organisation(text: &str) -> Command {
     Command::Organisation(organisation::Command::Create { name: name(text) })
 }
 
-/// Makes a platform on an empty log.
-pub(crate) fn build(handle: &Handle) -> Lab {
-    let organisation = made!(handle, Organisation, new_organisation("orange"));
-    let command = project::Command::Create { organisation, name: name("nlp") };
-    let project = made!(handle, Project, Command::Project(command));
-    let config = site::Config {
+fn campus() -> site::Config {
+    site::Config {
         country: "FR".parse().unwrap(),
         operator: "campus".to_owned(),
         operator_country: "FR".parse().unwrap(),
@@ -66,8 +62,15 @@ pub(crate) fn build(handle: &Handle) -> Lab {
         carbon_g_per_kwh: 40,
         carbon_source: "a test".to_owned(),
         power_cap_w: None,
-    };
-    let command = site::Command::Create { name: name("saclay"), config };
+    }
+}
+
+/// Makes a platform on an empty log.
+pub(crate) fn build(handle: &Handle) -> Lab {
+    let organisation = made!(handle, Organisation, new_organisation("orange"));
+    let command = project::Command::Create { organisation, name: name("nlp") };
+    let project = made!(handle, Project, Command::Project(command));
+    let command = site::Command::Create { name: name("saclay"), config: campus() };
     let site = made!(handle, Site, Command::Site(command));
     let capacity =
         Capacity { cpu: MilliCpu(1_000_000_000), memory: Bytes(1 << 50), gpus: GpuCount(0) };
@@ -80,8 +83,10 @@ pub(crate) fn build(handle: &Handle) -> Lab {
         limits: "none".to_owned(),
         sandbox: "none".to_owned(),
         power: "none".to_owned(),
+        virtual_host: None,
     };
-    let command = node::Command::Register { site, name: name("n1"), facts };
+    let topology = node::Topology::default();
+    let command = node::Command::Register { site, name: name("n1"), facts, topology };
     let node = made!(handle, Node, Command::Node(command));
     let lines = [PriceUnit::CpuHour, PriceUnit::MTokensIn, PriceUnit::MTokensOut]
         .map(|per| price::Line { per, amount: MicroEuro(500_000) })

@@ -54,6 +54,7 @@ fn all_series_are_rendered() {
         cocarde_nodes{status="down"} 0
         cocarde_nodes{status="draining"} 0
         cocarde_nodes{status="ready"} 0
+        cocarde_nodes{status="suspect"} 0
     "##]]
     .assert_eq(&text);
 }

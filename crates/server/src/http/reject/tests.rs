@@ -33,6 +33,18 @@ fn all() -> Vec<Reject> {
         },
         Reject::Stale { workload: id::<kinds::Workload>(), given: 1, current: 2 },
         Reject::DoesNotFit { message: text("node `a` is full") },
+        Reject::QuotaExceeded {
+            organisation: text("orange"),
+            class: text("H200"),
+            promised_milli: 9,
+            given_milli: 8,
+        },
+        Reject::ReservationConflict {
+            node: text("n1"),
+            reservation: id::<kinds::Reservation>(),
+            name: text("exam"),
+            until: units::UnixMicros(1_700_000_000_000_000),
+        },
         Reject::EntryTooLarge { bytes: 70_000, limit: 65_535 },
     ]
 }
@@ -64,6 +76,8 @@ fn each_refusal_has_its_code_and_keeps_its_text() {
         409 state-conflict [] workload `job_1` is ended: cannot stop it | -
         409 state-conflict [] generation 1 of workload `job_01hf7yat00ew3re1r70w3ge1r7` is stale: the current one is 2 | read it again, then decide
         507 no-capacity [] placement does not fit: node `a` is full | -
+        409 quota-exceeded [] the projects of organisation `orange` would be promised 9 thousandths of `H200`, it has 8: raise its quota or give less | see `cocarde quota list` for what each project has
+        409 reservation-conflict [] node `n1` is reserved by `exam` (rsv_01hf7yat00ew3re1r70w3ge1r7) in that window | choose other nodes, or a window from 2023-11-14T22:13:20Z on
         413 payload-too-large [] the entry would take 70000 bytes, the log holds at most 65535: pass large payloads by digest | shorten texts, or store the content as a blob and name its digest
     "#]].assert_eq(&lines);
 }
