@@ -87,16 +87,15 @@ impl Tree {
         // minus what the queues below it still keep.
         let (mut most, mut kept) = (UNLIMITED, 0_u64);
         for node in self.shape.path(queue) {
-            let limit = self.limit.get(node, resource);
-            if limit != UNLIMITED {
-                most = most.min(limit.saturating_sub(self.used(node, resource)));
+            let cell = self.cell(node, resource);
+            if cell.limit != UNLIMITED {
+                most = most.min(cell.limit.saturating_sub(self.used(node, resource)));
             }
-            let pooled = self.pooled.get(node, resource);
-            let ceiling = self.ceiling.get(node, resource);
-            if ceiling != UNLIMITED {
-                most = most.min(ceiling.saturating_sub(pooled).saturating_add(kept));
+            if cell.ceiling != UNLIMITED {
+                let left = cell.ceiling.saturating_sub(cell.pooled);
+                most = most.min(left.saturating_add(kept));
             }
-            kept = kept.saturating_add(self.kept.get(node, resource).saturating_sub(pooled));
+            kept = kept.saturating_add(cell.kept.saturating_sub(cell.pooled));
         }
         most
     }
@@ -108,9 +107,7 @@ impl Tree {
         let mut found = Vec::new();
         for queue in self.shape.top_down().iter().copied() {
             for resource in 0..self.n_resources() {
-                let (used, pooled) = (self.used(queue, resource), self.pooled.get(queue, resource));
-                let (limit, ceiling) =
-                    (self.limit.get(queue, resource), self.ceiling.get(queue, resource));
+                let (used, cell) = (self.used(queue, resource), self.cell(queue, resource));
                 let over = |kind, used, bound| {
                     (used > bound).then_some(Refusal {
                         kind,
@@ -121,8 +118,8 @@ impl Tree {
                         need: 0,
                     })
                 };
-                found.extend(over(RefusalKind::Limit, used, limit));
-                found.extend(over(self.ceiling_kind(queue), pooled, ceiling));
+                found.extend(over(RefusalKind::Limit, used, cell.limit));
+                found.extend(over(self.ceiling_kind(queue), cell.pooled, cell.ceiling));
             }
         }
         found
@@ -139,14 +136,13 @@ impl Tree {
     ) -> Option<Refusal> {
         let (mut passed, mut obstacle) = (need, None);
         for node in self.shape.path(queue) {
-            let used = self.used(node, resource);
-            let bound = self.limit.get(node, resource);
+            let cell = self.cell(node, resource);
+            let (used, bound) = (self.used(node, resource), cell.limit);
             if bound != UNLIMITED && exceeds(used, need, bound) {
                 let kind = RefusalKind::Limit;
                 return Some(Refusal { kind, queue: node, resource, used, bound, need });
             }
-            let used = self.pooled.get(node, resource);
-            let bound = self.ceiling.get(node, resource);
+            let (used, bound) = (cell.pooled, cell.ceiling);
             if obstacle.is_none() && passed > 0 && exceeds(used, passed, bound) {
                 let mut kind = self.ceiling_kind(node);
                 if kind == RefusalKind::Exhausted && self.has_lent(queue, resource, need) {
@@ -154,7 +150,7 @@ impl Tree {
                 }
                 obstacle = Some(Refusal { kind, queue: node, resource, used, bound, need });
             }
-            passed = self.passed_on(node, resource, passed);
+            passed = cell.passed_on(passed);
             if last == Some(node) {
                 break;
             }
@@ -181,11 +177,11 @@ impl Tree {
             if self.shape.parent(node).is_none() {
                 break;
             }
-            let quota = self.quota.get(node, resource);
-            if !exceeds(self.pooled.get(node, resource), passed, quota) {
+            let cell = self.cell(node, resource);
+            if !exceeds(cell.pooled, passed, cell.quota) {
                 return true;
             }
-            passed = self.passed_on(node, resource, passed);
+            passed = cell.passed_on(passed);
         }
         false
     }

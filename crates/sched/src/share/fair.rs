@@ -94,13 +94,12 @@ impl Tree {
 
     /// The most that a queue may ever have in use.
     fn most(&self, queue: QueueIdx, resource: usize) -> u64 {
-        let limit = self.limit.get(queue, resource);
-        let ceiling = self.ceiling.get(queue, resource);
-        if ceiling == UNLIMITED {
-            return limit;
+        let cell = self.cell(queue, resource);
+        if cell.ceiling == UNLIMITED {
+            return cell.limit;
         }
-        let borrowed = ceiling.saturating_sub(self.quota.get(queue, resource));
-        limit.min(self.deserved.get(queue, resource).saturating_add(borrowed))
+        let borrowed = cell.ceiling.saturating_sub(cell.quota);
+        cell.limit.min(cell.deserved.saturating_add(borrowed))
     }
 
     /// Shares one resource out among the members of a group.
@@ -120,7 +119,7 @@ impl Tree {
         let mut claimants: Vec<Claimant> = members
             .iter()
             .map(|queue| {
-                let deserved = self.deserved.get(*queue, resource);
+                let deserved = self.deserved(*queue, resource);
                 Claimant { weight: deserved, cap: want(queue).min(deserved), given: 0 }
             })
             .collect();

@@ -142,8 +142,8 @@ impl Tree {
             *held == 0
                 || *missing == 0
                 || in_branch.into_iter().all(|queue| {
-                    let pooled = self.pooled.get(queue, resource);
-                    borrows(pooled, *held, self.quota.get(queue, resource))
+                    let cell = self.cell(queue, resource);
+                    borrows(cell.pooled, *held, cell.quota)
                 })
         })
     }
@@ -153,15 +153,15 @@ impl Tree {
         let Contest { claim, claimant_branch, .. } = *contest;
         let below = || self.shape.path(claim.queue).take_while(|queue| *queue != claimant_branch);
         let passed = |(resource, need): (usize, &u64)| {
-            below().fold(*need, |passed, queue| self.passed_on(queue, resource, passed))
+            below().fold(*need, |passed, queue| self.cell(queue, resource).passed_on(passed))
         };
         claim.need.iter().enumerate().map(passed).collect()
     }
 
     fn within_quota(&self, branch: QueueIdx, added: &[u64]) -> bool {
         added.iter().enumerate().filter(|(_, added)| **added > 0).all(|(resource, added)| {
-            let sum = self.pooled.get(branch, resource).checked_add(*added);
-            sum.is_some_and(|sum| sum <= self.quota.get(branch, resource))
+            let cell = self.cell(branch, resource);
+            cell.pooled.checked_add(*added).is_some_and(|sum| sum <= cell.quota)
         })
     }
 
@@ -169,16 +169,16 @@ impl Tree {
         let weight = u128::from(self.shape.weight(branch));
         let mut largest = Ratio::ZERO;
         for resource in 0..self.n_resources() {
-            let pooled = self.pooled.get(branch, resource);
+            let cell = self.cell(branch, resource);
             let at = |amounts: &[u64]| amounts.get(resource).copied().unwrap_or(0);
             let pooled = match change {
-                Change::None => pooled,
-                Change::More(added) => pooled.saturating_add(at(added)),
-                Change::Less(taken) => pooled.saturating_sub(at(taken)),
+                Change::None => cell.pooled,
+                Change::More(added) => cell.pooled.saturating_add(at(added)),
+                Change::Less(taken) => cell.pooled.saturating_sub(at(taken)),
             };
-            let over = pooled.saturating_sub(self.quota.get(branch, resource));
+            let over = pooled.saturating_sub(cell.quota);
             let parent = self.shape.parent(branch);
-            let lendable = parent.map_or(0, |parent| self.potential.get(parent, resource));
+            let lendable = parent.map_or(0, |parent| self.cell(parent, resource).potential);
             // Without a weight the shares of those who have none are compared unweighted.
             let under = u128::from(lendable).wrapping_mul(weight.max(1));
             largest = largest.max(if over > 0 { Ratio::new(over, under) } else { Ratio::ZERO });

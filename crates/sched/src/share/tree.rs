@@ -16,20 +16,43 @@ pub(crate) const UNLIMITED: u64 = u64::MAX;
 pub struct Tree {
     pub(crate) shape: Shape,
     n_resources: usize,
-    pub(crate) deserved: Table,
-    /// [`UNLIMITED`] where there is none.
-    pub(crate) limit: Table,
-    /// What a queue can draw on without borrowing: what it deserves without what its descendants
-    /// lend to nobody.
-    pub(crate) quota: Table,
-    /// The part of the quota that it lends to nobody.
-    pub(crate) kept: Table,
-    /// The most that a queue may take from its pool.
-    pub(crate) ceiling: Table,
-    /// The most that could come to a queue if nobody used anything.
-    pub(crate) potential: Table,
+    /// By queue and resource.
+    cells: Vec<Cell>,
     allocated: Table,
-    pub(crate) pooled: Table,
+}
+
+/// What one queue is given and takes of one resource; together because they are read together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cell {
+    pub(crate) deserved: u64,
+    /// [`UNLIMITED`] where there is none.
+    pub(crate) limit: u64,
+    /// What the queue can draw on without borrowing: what it deserves without what its
+    /// descendants lend to nobody.
+    pub(crate) quota: u64,
+    /// The part of the quota that it lends to nobody.
+    pub(crate) kept: u64,
+    /// The most that it may take from its pool.
+    pub(crate) ceiling: u64,
+    /// The most that could come to it if nobody used anything.
+    pub(crate) potential: u64,
+    /// What it takes from its pool.
+    pub(crate) pooled: u64,
+}
+
+impl Cell {
+    const NONE: Self =
+        Self { deserved: 0, limit: 0, quota: 0, kept: 0, ceiling: 0, potential: 0, pooled: 0 };
+
+    /// What of an amount that the queue takes more is taken from its parent.
+    pub(crate) fn passed_on(&self, amount: u64) -> u64 {
+        amount.saturating_sub(self.kept.saturating_sub(self.pooled))
+    }
+
+    /// What the queue has taken from its parent.
+    fn taken_from_parent(&self) -> u64 {
+        self.pooled.saturating_sub(self.kept)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -57,19 +80,9 @@ impl Tree {
             return Err(TreeError::TooManyResources { n_resources });
         }
         let shape = Shape::new(specs)?;
-        let empty = Table::new(specs.len(), n_resources);
-        let mut tree = Self {
-            shape,
-            n_resources,
-            deserved: empty.clone(),
-            limit: empty.clone(),
-            quota: empty.clone(),
-            kept: empty.clone(),
-            ceiling: empty.clone(),
-            potential: empty.clone(),
-            allocated: empty.clone(),
-            pooled: empty,
-        };
+        let n_cells = specs.len().saturating_mul(n_resources);
+        let allocated = Table::new(specs.len(), n_resources);
+        let mut tree = Self { shape, n_resources, cells: vec![Cell::NONE; n_cells], allocated };
         for (position, spec) in specs.iter().enumerate() {
             tree.fill_in(QueueIdx::from_position(position), spec)?;
         }
@@ -116,10 +129,10 @@ impl Tree {
         self.allocated.row(queue)
     }
 
-    /// What a queue deserves, by resource; empty for an unknown queue.
+    /// What a queue deserves of a resource; 0 for an unknown queue or resource.
     #[must_use]
-    pub fn deserved(&self, queue: QueueIdx) -> &[u64] {
-        self.deserved.row(queue)
+    pub fn deserved(&self, queue: QueueIdx, resource: usize) -> u64 {
+        self.cell(queue, resource).deserved
     }
 
     /// A table of zeros with a row for each queue, for demand.
@@ -184,11 +197,11 @@ impl Tree {
             loop {
                 let allocated = direction.apply(self.allocated.get(node, resource), amount);
                 self.allocated.set(node, resource, allocated);
-                let before = self.pooled.get(node, resource);
-                let after = direction.apply(before, passed);
-                self.pooled.set(node, resource, after);
-                let kept = self.kept.get(node, resource);
-                passed = before.saturating_sub(kept).abs_diff(after.saturating_sub(kept));
+                if let Some(cell) = self.cell_mut(node, resource) {
+                    let before = cell.taken_from_parent();
+                    cell.pooled = direction.apply(cell.pooled, passed);
+                    passed = before.abs_diff(cell.taken_from_parent());
+                }
                 match self.shape.parent(node) {
                     Some(parent) => node = parent,
                     None => break,
@@ -197,10 +210,16 @@ impl Tree {
         }
     }
 
-    /// What of an amount that a queue takes more is taken from its parent.
-    pub(crate) fn passed_on(&self, queue: QueueIdx, resource: usize, amount: u64) -> u64 {
-        let own = self.kept.get(queue, resource).saturating_sub(self.pooled.get(queue, resource));
-        amount.saturating_sub(own)
+    pub(crate) fn cell(&self, queue: QueueIdx, resource: usize) -> &Cell {
+        let row = queue.at().saturating_mul(self.n_resources);
+        let cell = self.cells.get(row.saturating_add(resource));
+        cell.filter(|_| resource < self.n_resources).unwrap_or(&Cell::NONE)
+    }
+
+    fn cell_mut(&mut self, queue: QueueIdx, resource: usize) -> Option<&mut Cell> {
+        let row = queue.at().saturating_mul(self.n_resources);
+        let cell = self.cells.get_mut(row.saturating_add(resource));
+        cell.filter(|_| resource < self.n_resources)
     }
 
     /// Copies what is given to a queue.
@@ -223,8 +242,9 @@ impl Tree {
             if limit < deserved {
                 return Err(TreeError::LimitBelowDeserved { queue, resource, limit, deserved });
             }
-            self.deserved.set(queue, resource, deserved);
-            self.limit.set(queue, resource, limit);
+            if let Some(cell) = self.cell_mut(queue, resource) {
+                (cell.deserved, cell.limit) = (deserved, limit);
+            }
         }
         Ok(())
     }
@@ -234,9 +254,9 @@ impl Tree {
         let all = self.shape.top_down().iter().map(|queue| Group::Some(*queue));
         for parent in all.filter(|group| self.shape.range(*group).1 > 0).chain([None]) {
             let members = self.shape.members(parent).iter();
-            let amounts = members.map(|child| u128::from(self.deserved.get(*child, resource)));
+            let amounts = members.map(|child| u128::from(self.deserved(*child, resource)));
             let sum = amounts.fold(0, u128::saturating_add);
-            let deserved = parent.map_or(UNLIMITED, |queue| self.deserved.get(queue, resource));
+            let deserved = parent.map_or(UNLIMITED, |queue| self.deserved(queue, resource));
             if sum > u128::from(deserved) {
                 let sum = u64::try_from(sum).unwrap_or(u64::MAX);
                 return Err(TreeError::ChildrenDeserveMore { parent, resource, sum, deserved });
@@ -253,29 +273,26 @@ impl Tree {
         for queue in order.iter().rev() {
             let members = self.shape.members(Some(*queue)).iter();
             let below = members.map(|child| withheld.get(*child, 0)).fold(0, u64::saturating_add);
-            let quota = self.deserved.get(*queue, resource).saturating_sub(below);
+            let quota = self.deserved(*queue, resource).saturating_sub(below);
             let lent = specs.get(queue.at()).map(|spec| optional(&spec.lending_limit, resource));
             let kept = quota.saturating_sub(lent.unwrap_or(UNLIMITED));
-            self.quota.set(*queue, resource, quota);
-            self.kept.set(*queue, resource, kept);
             withheld.set(*queue, 0, below.saturating_add(kept));
+            if let Some(cell) = self.cell_mut(*queue, resource) {
+                (cell.quota, cell.kept) = (quota, kept);
+            }
         }
         for queue in order {
-            let quota = self.quota.get(queue, resource);
-            let borrowed = match (self.shape.parent(queue), specs.get(queue.at())) {
-                (Some(_), Some(spec)) => optional(&spec.borrowing_limit, resource),
+            let borrowing = specs.get(queue.at()).map(|spec| &spec.borrowing_limit);
+            let above =
+                self.shape.parent(queue).map(|parent| self.cell(parent, resource).potential);
+            let Some(cell) = self.cell_mut(queue, resource) else { continue };
+            let borrowed = match (above, borrowing) {
+                (Some(_), Some(limits)) => optional(limits, resource),
                 (Some(_), None) | (None, _) => 0,
             };
-            let ceiling = quota.saturating_add(borrowed);
-            let from_above = match self.shape.parent(queue) {
-                Some(parent) => {
-                    let kept = self.kept.get(queue, resource);
-                    self.potential.get(parent, resource).saturating_add(kept)
-                }
-                None => quota,
-            };
-            self.ceiling.set(queue, resource, ceiling);
-            self.potential.set(queue, resource, from_above.min(ceiling));
+            cell.ceiling = cell.quota.saturating_add(borrowed);
+            let potential = above.map_or(cell.quota, |above| above.saturating_add(cell.kept));
+            cell.potential = potential.min(cell.ceiling);
         }
     }
 }

@@ -124,8 +124,8 @@ proptest! {
                     let sum = reference.allocated(queue, resource);
                     prop_assert_eq!(tree.allocated(at)[resource], sum);
                     let pooled = reference.pooled(queue, resource);
-                    prop_assert_eq!(tree.pooled.get(at, resource), pooled);
-                    prop_assert_eq!(tree.quota.get(at, resource), reference.quota(queue, resource));
+                    prop_assert_eq!(tree.cell(at, resource).pooled, pooled);
+                    prop_assert_eq!(tree.cell(at, resource).quota, reference.quota(queue, resource));
                 }
             }
         }

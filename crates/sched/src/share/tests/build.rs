@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::{q, queue, spec};
-use crate::share::{ChargeError, DEPTH_MAX, QUEUES_MAX, QueueSpec, Tree, TreeError};
+use crate::share::{ChargeError, QUEUES_MAX, QueueSpec, Tree, TreeError};
 
 fn check(specs: &[QueueSpec], expected: &Expect) {
     match Tree::new(1, specs) {
@@ -53,14 +53,11 @@ fn contradictions_are_named_with_their_remedy() {
 
 #[test]
 fn size_is_bounded() {
-    let chain = |length: usize| -> Vec<QueueSpec> {
-        (0_u32..).take(length).map(|at| queue(at.checked_sub(1), 1, 0)).collect()
+    let chain = |length: u32| -> Vec<QueueSpec> {
+        (0..length).map(|at| queue(at.checked_sub(1), 1, 0)).collect()
     };
-    assert!(Tree::new(1, &chain(DEPTH_MAX)).is_ok());
-    check(
-        &chain(DEPTH_MAX + 1),
-        &expect!["queue 8 is more than 8 levels deep; leave out a level above it"],
-    );
+    assert!(Tree::new(1, &chain(8)).is_ok());
+    check(&chain(9), &expect!["queue 8 is more than 8 levels deep; leave out a level above it"]);
     let many = vec![spec(); QUEUES_MAX + 1];
     assert_eq!(Tree::new(1, &many).err(), Some(TreeError::TooManyQueues { n_queues: 100_001 }));
     let error = Tree::new(257, &[]).err();

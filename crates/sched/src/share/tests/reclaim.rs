@@ -121,6 +121,40 @@ fn useless_victims_are_left_alone() {
     assert_eq!(tree.may_reclaim(&gpus, q(2), &[5, 0]), Some(Rule::Deserved));
 }
 
+/// Without these two rules the jobs below would take turns for ever.
+#[test]
+fn what_would_start_a_chase_is_refused() {
+    let of = |parent: Option<u32>, deserved: [u64; 3]| QueueSpec {
+        parent: parent.map(QueueIdx),
+        weight: 1,
+        deserved: deserved.to_vec(),
+        ..QueueSpec::default()
+    };
+    // Stone, scissors, paper: each deserves what the next one borrows, and borrows itself.
+    let specs = [
+        of(None, [1, 1, 1]),
+        of(Some(0), [1, 0, 0]),
+        of(Some(0), [0, 1, 0]),
+        of(Some(0), [0, 0, 1]),
+    ];
+    let mut tree = Tree::new(3, &specs).unwrap();
+    tree.charge(q(2), &[1, 1, 0]).unwrap();
+    let claim = Claim { queue: q(1), need: &[1, 0, 1], missing: &[1, 0, 0] };
+    assert_eq!(tree.may_reclaim(&claim, q(2), &[1, 1, 0]), None);
+    let modest = Claim { need: &[1, 0, 0], ..claim };
+    assert_eq!(tree.may_reclaim(&modest, q(2), &[1, 1, 0]), Some(Rule::Deserved));
+    // Two queues level in another resource: the job would make no difference to either.
+    let specs = [of(None, [4, 8, 0]), of(Some(0), [0; 3]), of(Some(0), [0; 3])];
+    let mut tree = Tree::new(3, &specs).unwrap();
+    tree.charge(q(1), &[0, 4]).unwrap();
+    tree.charge(q(2), &[1, 4]).unwrap();
+    let claim = Claim { queue: q(1), need: &[1], missing: &[1] };
+    assert_eq!(tree.may_reclaim(&claim, q(2), &[1]), None);
+    tree.discharge(q(1), &[0, 1]).unwrap();
+    assert_eq!(tree.may_reclaim(&claim, q(2), &[1]), None);
+    assert_eq!(tree.may_reclaim(&claim, q(2), &[1, 1]), Some(Rule::FinalShare));
+}
+
 #[test]
 fn a_job_across_the_bound_is_a_last_resort() {
     let tree = cohort(0, &[(1, 0), (1, 20)]);
@@ -196,7 +230,7 @@ impl Arena {
             for (resource, held) in held.iter().enumerate() {
                 let rest = self.tree.allocated(*queue)[resource] - held;
                 let taken = *held > 0 && claim.missing[resource] > 0;
-                assert!(!taken || rest >= self.tree.deserved(*queue)[resource]);
+                assert!(!taken || rest >= self.tree.deserved(*queue, resource));
             }
         }
         rule.is_some() || (self.across && self.tree.may_reclaim_across(claim, *queue, held))
