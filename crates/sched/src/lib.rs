@@ -21,10 +21,13 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod carbon;
 mod choose;
 mod fleet;
 mod mask;
+pub mod mig;
 mod plan;
+pub mod power;
 mod problem;
 mod reason;
 
