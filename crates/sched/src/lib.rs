@@ -21,11 +21,14 @@
 )]
 
 mod advise;
+pub mod carbon;
 mod cycle;
 mod fleet;
 mod mask;
+pub mod mig;
 mod place;
 mod plan;
+pub mod power;
 mod problem;
 mod reason;
 mod scheduler;
