@@ -23,6 +23,7 @@
 
 mod choose;
 mod fleet;
+pub mod frag;
 mod mask;
 mod plan;
 mod problem;
