@@ -49,8 +49,9 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Rankings kept; when more needs are asked, all are built anew.
-const RANKINGS_MAX: usize = 1_024;
+/// Most nodes in all rankings together, which is some 64 MiB. When the needs asked go beyond that,
+/// all rankings are built anew.
+const RANKED_MAX: usize = 1 << 22;
 
 /// See the module.
 #[derive(Debug)]
@@ -213,7 +214,8 @@ impl Packer {
         if let Some(at) = self.needs.get(need) {
             return *at;
         }
-        if self.rankings.len() >= RANKINGS_MAX {
+        let nodes = self.nodes.len().next_power_of_two();
+        if self.rankings.len().saturating_add(1).saturating_mul(nodes) > RANKED_MAX {
             self.forget();
         }
         let scores = (0..self.nodes.len()).map(|node| self.score(node, need));

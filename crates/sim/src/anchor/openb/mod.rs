@@ -17,6 +17,7 @@ pub mod original;
 mod pass;
 mod published;
 mod report;
+mod row;
 mod run;
 mod table;
 
@@ -26,7 +27,8 @@ pub use error::Error;
 pub use lists::{Cluster, Pod, PodList, read_nodes, read_pods};
 pub use pass::{Kind, Pass, pass};
 pub use published::{Published, read_published};
-pub use report::{Report, Row};
+pub use report::Report;
+pub use row::{Comparison, Row};
 pub use run::{Options, POLICIES, run};
 
 #[cfg(test)]

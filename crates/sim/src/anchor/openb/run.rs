@@ -9,10 +9,10 @@ use sched::frag::Policy;
 
 use super::original::Constants;
 use super::published::PERCENT_MAX;
-use super::report::{Comparison, FRAGMENTS_AT, PERCENTS, Report, Row};
+use super::row::{Comparison, FRAGMENTS_AT, PERCENTS};
 use super::{
-    Cluster, Derivation, Error, Kind, Pass, PodList, Published, arrivals, derive, pass, read_nodes,
-    read_pods, read_published,
+    Cluster, Derivation, Error, Kind, Pass, PodList, Published, Report, Row, arrivals, derive,
+    pass, read_nodes, read_pods, read_published,
 };
 
 /// The policies and their published names; the last one is ours.
@@ -185,7 +185,7 @@ fn compare(pass: &Pass, run: &[Option<i64>]) -> Comparison {
     let mut comparison = Comparison::default();
     for off in both {
         comparison.cells += 1;
-        comparison.near += u32::from(off <= 30);
+        comparison.near += u32::from(off <= 10);
         comparison.farthest = comparison.farthest.max(off);
     }
     comparison
