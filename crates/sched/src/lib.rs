@@ -24,6 +24,7 @@ mod advise;
 pub mod carbon;
 mod cycle;
 mod fleet;
+pub mod frag;
 mod mask;
 pub mod mig;
 mod place;

@@ -6,6 +6,7 @@
 //!
 //! - [`run`] and [`check`]: seeded runs with faults, followed by independent checkers.
 //! - [`scenario`]: text files of commands with the transcript that they must give.
+//! - [`anchor`]: published experiments of others, repeated and compared.
 //! - [`golden`]: the public views of a stored log, so that old logs stay readable.
 #![deny(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 )]
 
 pub mod actors;
+pub mod anchor;
 pub mod checkers;
 mod config;
 pub mod golden;
