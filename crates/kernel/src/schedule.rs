@@ -12,7 +12,7 @@ use crate::{
     Command, State, Submission, budget,
     node::Status,
     policy_set,
-    workload::{self, Kind, Phase, Place, Workload},
+    workload::{self, Kind, Place, Workload},
 };
 
 /// A scheduling problem with the names behind its numbers.
@@ -29,19 +29,7 @@ pub struct Scheduling {
 /// Everything that waits and may be placed now.
 #[must_use]
 pub fn scheduling_problem(state: &State, now: UnixMicros) -> Scheduling {
-    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let due = waiting.filter(|workload| is_due(workload, now));
-    build(state, due)
-}
-
-fn is_due(workload: &Workload, now: UnixMicros) -> bool {
-    match &workload.phase {
-        Phase::Queued { not_before, .. } => not_before.is_none_or(|time| time <= now),
-        Phase::Placed { .. }
-        | Phase::Running { .. }
-        | Phase::Stopping { .. }
-        | Phase::Ended { .. } => false,
-    }
+    build(state, workload::due(state, now))
 }
 
 /// The commands that a plan proposes, in its order.
