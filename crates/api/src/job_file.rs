@@ -4,6 +4,7 @@
 //! value and fills every default. An unknown field is an error, never ignored.
 
 mod file_of;
+mod lists;
 mod parse;
 mod resolve;
 mod resolved;
@@ -14,10 +15,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use lists::{AfterText, OneOrMany};
 pub use parse::{BRACKETS_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
 pub use resolved::{
-    Checkpoint, Outputs, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Topology,
-    TopologyLevel, WorkloadKind,
+    After, ArrayRange, Checkpoint, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
+    PowerClass, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Topology, TopologyLevel,
+    When, WorkloadKind,
 };
 pub use scalar::Scalar;
 
@@ -83,9 +86,43 @@ pub struct JobFile {
     /// The port of a service; chosen by the engine if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<Scalar>,
-    /// -1000 to 1000, larger first; 0 if absent.
+    /// `low`, `normal`, `high`, `urgent`, or -1000 to 1000, larger first; `normal`, which is 0, if
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Scalar>,
+    /// Whether it may make room for other work; false for `service` and `dev`, true for others, if
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptible: Option<bool>,
+    /// How long an attempt runs before it may be preempted, such as `1h`; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guaranteed: Option<String>,
+    /// What must have ended first: `[prepare]` by name (the newest of the project) or id, or
+    /// `{ prepare: any }` if it may end badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<AfterText>,
+    /// Many tasks that differ in `ARRAY_INDEX`: `0-99`, or `0-99%10` for at most 10 at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<Scalar>,
+    /// Until when its start may be put off, for cheaper or cleaner energy; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferrable: Option<DeferrableText>,
+    /// Who is slowed first when power is short; `standard` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_class: Option<PowerClass>,
+}
+
+/// Until when a start may be put off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a map such as `{ until: 12h }`")]
+#[schemars(rename = "JobDeferrable")]
+pub struct DeferrableText {
+    /// Latest start: a time, or a duration after the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Latest end, reckoned with the time limit: a time, or a duration after the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
 }
 
 /// What each node must have.
@@ -96,15 +133,19 @@ pub struct JobFile {
 )]
 #[schemars(rename = "JobResources")]
 pub struct ResourcesText {
-    /// `4` of any model or `GB200:4`; none if absent.
+    /// `4` of any model or `GB200:4`; `GB200|B200:4` or `[GB200:4, H100:8]` for any of these; `0.5`
+    /// for a share of one; none if absent.
     #[serde(default, alias = "accelerators", skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<Scalar>,
+    pub gpu: Option<OneOrMany>,
     /// Cores: `4`, `0.5`, or `64..` for at least; 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Scalar>,
     /// `400GB`, `16GiB`, or `400GB..` for at least; 1 GiB if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Scalar>,
+    /// True for whole nodes, with all that they have; false if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive: Option<bool>,
 }
 
 /// How close nodes must be.

@@ -22,9 +22,20 @@ pub struct AtLeast<T> {
     pub open: bool,
 }
 
-/// GPUs on each node.
+/// GPUs on each node: one wish, or several of which any will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuRequest {
+    /// The first choice.
+    pub first: GpuChoice,
+    /// What will do instead, in order of preference.
+    pub others: Vec<GpuChoice>,
+    /// Thousandths of the one GPU that are used, 1 to 999; 0 for whole GPUs.
+    pub share_milli: u32,
+}
+
+/// One wish for GPUs on each node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuChoice {
     /// The model, or any.
     pub model: Option<String>,
     /// How many on each node.
@@ -46,7 +57,8 @@ const CPU: &str =
 const MEMORY: &str =
     "a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`";
 const NODES: &str = "a number of nodes from 1 to 100000: write for example `16` or `8..16`";
-const GPUS: &str = "GPUs for each node, at most 256: write for example `4` or `GB200:4`";
+const GPUS: &str = "GPUs for each node, at most 256: write for example `4`, `GB200:4`, \
+                    `GB200|B200:4` or `0.5`";
 
 /// Memory units, in the order in which [`memory_text`] tries them.
 const UNITS: [(&str, u64); 9] = [
@@ -138,29 +150,52 @@ pub fn parse_nodes(text: &str) -> Result<(u32, u32), ParseQuantityError> {
     if least <= most { Ok((least, most)) } else { Err(refusal(text, NODES)) }
 }
 
-/// Reads GPUs for each node: `4`, `GB200:4`, or `GB200` for one.
+/// Most models of which any will do.
+pub const GPU_CHOICES_MAX: usize = 9;
+
+/// Reads GPUs for each node: `4`, `GB200:4`, `GB200` for one, `GB200|B200:4` for either, `0.5` or
+/// `H100:0.5` for a share of one.
 ///
 /// # Errors
 /// If it is not such a text or above [`GPUS_PER_NODE_MAX`].
 pub fn parse_gpus(text: &str) -> Result<GpuRequest, ParseQuantityError> {
     let wrong = || refusal(text, GPUS);
     let trimmed = text.trim();
-    let (model, count) = match (whole(trimmed), trimmed.split_once(':')) {
-        (Some(count), _) => (None, Some(count)),
-        (None, Some((model, count))) => (Some(model), whole(count)),
-        (None, None) => (Some(trimmed), Some(1)),
+    let (models, milli) = match (scaled(trimmed, 1_000), trimmed.split_once(':')) {
+        (Some(milli), _) => (None, Some(milli)),
+        (None, Some((models, count))) => (Some(models), scaled(count, 1_000)),
+        (None, None) => (Some(trimmed), Some(1_000)),
     };
-    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if model.is_some_and(|m| {
-        !(1..=63).contains(&m.len())
-            || !m.bytes().all(letter)
-            || !m.bytes().any(|b| b.is_ascii_alphabetic())
-    }) {
-        return Err(wrong());
-    }
-    let count = count.and_then(|c| u32::try_from(c).ok()).filter(|c| *c <= GPUS_PER_NODE_MAX);
+    let milli = milli.ok_or_else(wrong)?;
+    let (count, share_milli) = match (milli.checked_div(1_000), milli.checked_rem(1_000)) {
+        (Some(count), Some(0)) => (count, 0),
+        // A share of one GPU; one and a half is neither.
+        (Some(0), Some(share)) => (1, share),
+        _ => return Err(wrong()),
+    };
+    let count = u32::try_from(count).ok().filter(|c| *c <= GPUS_PER_NODE_MAX);
     let count = GpuCount(count.ok_or_else(wrong)?);
-    Ok(GpuRequest { model: model.map(str::to_owned), count })
+    let share_milli = u32::try_from(share_milli).map_err(|_| wrong())?;
+    let Some(models) = models else {
+        let first = GpuChoice { model: None, count };
+        return Ok(GpuRequest { first, others: Vec::new(), share_milli });
+    };
+    let mut choices = Vec::new();
+    for model in models.split('|').map(str::trim) {
+        if !is_model(model) || choices.len() == GPU_CHOICES_MAX {
+            return Err(wrong());
+        }
+        choices.push(GpuChoice { model: Some(model.to_owned()), count });
+    }
+    let first = if choices.is_empty() { return Err(wrong()) } else { choices.remove(0) };
+    Ok(GpuRequest { first, others: choices, share_milli })
+}
+
+fn is_model(text: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=63).contains(&text.len())
+        && text.bytes().all(letter)
+        && text.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 /// Writes cores as [`parse_cpu`] reads them.
@@ -188,11 +223,25 @@ pub fn nodes_text(least: u32, most: u32) -> String {
     if least == most { least.to_string() } else { format!("{least}..{most}") }
 }
 
-/// Writes GPUs as [`parse_gpus`] reads them.
+/// Writes GPUs as [`parse_gpus`] reads them: one text for each number of GPUs.
 #[must_use]
-pub fn gpus_text(request: &GpuRequest) -> String {
-    match &request.model {
-        Some(model) => format!("{model}:{}", request.count.0),
-        None => request.count.0.to_string(),
+pub fn gpus_texts(request: &GpuRequest) -> Vec<String> {
+    let mut groups: Vec<(Vec<&str>, GpuCount)> = Vec::new();
+    let choices = std::iter::once(&request.first).chain(&request.others);
+    for choice in choices {
+        let model = choice.model.as_deref().unwrap_or_default();
+        match groups.last_mut() {
+            Some((models, count)) if *count == choice.count => models.push(model),
+            _ => groups.push((vec![model], choice.count)),
+        }
     }
+    let amount = |count: GpuCount| match request.share_milli {
+        0 => count.0.to_string(),
+        share => format!("0.{share:03}").trim_end_matches('0').to_owned(),
+    };
+    let text = |(models, count): (Vec<&str>, GpuCount)| match models.join("|") {
+        models if models.is_empty() => amount(count),
+        models => format!("{models}:{}", amount(count)),
+    };
+    groups.into_iter().map(text).collect()
 }

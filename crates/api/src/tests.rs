@@ -195,7 +195,7 @@ fn quantities_are_read_as_the_table_says() {
         ("-1", None),
     ] {
         let read = parse_gpus(text).ok();
-        let read = read.as_ref().map(|gpus| (gpus.model.as_deref(), gpus.count.0));
+        let read = read.as_ref().map(|gpus| (gpus.first.model.as_deref(), gpus.first.count.0));
         assert_eq!(read, expected, "gpus {text}");
     }
 }
@@ -226,7 +226,9 @@ proptest! {
         let _ = parse_memory(&text);
         let _ = parse_nodes(&text);
         if let Ok(gpus) = parse_gpus(&text) {
-            prop_assert_eq!(parse_gpus(&gpus_text(&gpus)).unwrap(), gpus);
+            let texts = gpus_texts(&gpus);
+            prop_assert_eq!(texts.len(), 1);
+            prop_assert_eq!(parse_gpus(&texts[0]).unwrap(), gpus);
         }
         if let Ok(input) = text.parse::<InputRef>() {
             prop_assert_eq!(input.to_string().parse::<InputRef>().unwrap(), input);

@@ -86,6 +86,16 @@ impl Auditor {
                     self.find(seq, message);
                 }
             }
+            Event::Workload(WorkloadEvent::PlacedMany { id, site, nodes, decision, .. }) => {
+                self.placements = self.placements.saturating_add(1);
+                let read = nodes.verified(&self.state);
+                let read = read.ok_or_else(|| "its node positions do not give its digest".into());
+                let problem =
+                    read.and_then(|nodes| self.check_placement(*id, *site, &nodes, decision));
+                if let Err(message) = problem {
+                    self.find(seq, message);
+                }
+            }
             Event::PolicySet(policy_set::Event::Refused(_)) => {
                 self.refusals = self.refusals.saturating_add(1);
             }
@@ -142,8 +152,12 @@ impl Auditor {
                 return Err(format!("node `{}` was not ready at that site", node.name));
             }
             let left = free.entry(*node_id).or_insert_with(|| node.free());
+            let (_, taken) = workload
+                .spec
+                .take_on(node)
+                .ok_or_else(|| format!("node `{}` had other GPUs", node.name))?;
             *left = left
-                .checked_sub(workload.spec.per_node)
+                .checked_sub(taken)
                 .ok_or_else(|| format!("node `{}` had not enough free capacity", node.name))?;
         }
         Ok(())

@@ -24,6 +24,7 @@ impl State {
         self.check_reservations(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
+        self.check_arrays(&mut broken);
         for workload in self.workloads.values() {
             check_workload(workload, &mut broken);
         }
@@ -36,7 +37,7 @@ impl State {
         for workload in self.workloads.values().filter(|w| w.holds_nodes()) {
             for rank in workload.attempt().into_iter().flat_map(|attempt| &attempt.ranks) {
                 let sum = taken.entry(rank.node).or_default();
-                *sum = sum.saturating_add(workload.spec.per_node);
+                *sum = sum.saturating_add(workload.taken_by(rank));
             }
         }
         for (id, node) in &self.nodes {
@@ -147,6 +148,27 @@ impl State {
         }
     }
 
+    /// An array has all its tasks, no more of them run than may, and it ends with them.
+    fn check_arrays(&self, broken: &mut Vec<String>) {
+        for (id, tally) in &self.index.arrays {
+            let workload = self.workloads.get(id);
+            let Some(array) = workload.and_then(|workload| workload.spec.terms.array) else {
+                broken.push(format!("array {id} does not exist"));
+                continue;
+            };
+            if tally.total() != array.n_tasks() {
+                broken.push(format!("array {id} has {tally:?} of {} tasks", array.n_tasks()));
+            }
+            if array.running_max.is_some_and(|most| tally.holding > most) {
+                broken.push(format!("array {id} runs {} tasks at once", tally.holding));
+            }
+            let ended = workload.is_some_and(Workload::has_ended);
+            if ended != (tally.open() == 0) {
+                broken.push(format!("array {id} has {} open tasks, ended {ended}", tally.open()));
+            }
+        }
+    }
+
     /// The indices are what a rebuild would give.
     fn check_index(&self, broken: &mut Vec<String>) {
         let (kept, fresh) = (&self.index, &self.fresh_index());
@@ -161,6 +183,8 @@ impl State {
             && kept.queued == fresh.queued
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node
+            && kept.dependents == fresh.dependents
+            && kept.arrays == fresh.arrays
             && kept.outputs_pending == fresh.outputs_pending;
         if !same {
             broken.push("an index differs from its rebuild".to_owned());

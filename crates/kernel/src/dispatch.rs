@@ -18,7 +18,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
     {
         return Err(Reject::VersionConflict { expected, current });
     }
-    match &submission.command {
+    let events = match &submission.command {
         Command::Organisation(c) => organisation::decide(state, c, ctx),
         Command::Project(c) => project::decide(state, c, ctx),
         Command::Key(c) => key::decide(state, c, ctx),
@@ -34,7 +34,9 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
-    }
+    };
+    // Whoever ends a workload ends what waits for it: not only commands about workloads do.
+    events.map(|events| workload::with_consequences(state, events))
 }
 
 /// The version of the resource that a command changes; `None` for commands that create.

@@ -52,8 +52,21 @@ pub const ENDPOINTS_MAX: usize = 100_000;
 pub const REPLICAS_MAX: u32 = 64;
 /// Workloads that have not ended.
 pub const ACTIVE_WORKLOADS_MAX: usize = 1_000_000;
-/// Nodes of one gang: a placement names each in one entry of at most [`ENTRY_BYTES_MAX`].
-pub const GANG_NODES_MAX: u32 = 1_500;
+/// Nodes of one gang: a placement names each in one entry of at most [`ENTRY_BYTES_MAX`], with up
+/// to five digits and a comma, beside its policy decision.
+pub const GANG_NODES_MAX: u32 = 9_000;
+/// Nodes that a placement names by id; a larger gang's are named by position.
+pub const NODES_BY_ID_MAX: usize = 64;
+/// Models of GPU that will do instead of the first.
+pub const GPU_ALTERNATIVES_MAX: usize = 8;
+/// Tasks of one array.
+pub const ARRAY_TASKS_MAX: usize = 10_000;
+/// Bytes that the specifications of all tasks of an array may take together.
+pub const ARRAY_BYTES_MAX: usize = 64 << 20;
+/// Workloads that one waits for.
+pub const DEPENDENCIES_MAX: usize = 64;
+/// Workloads that wait for one.
+pub const DEPENDENTS_MAX: usize = 10_000;
 /// Bytes of a workload's script.
 pub const SCRIPT_BYTES_MAX: usize = 16 * 1024;
 /// Variables of a workload's environment.

@@ -109,6 +109,10 @@ pub(crate) struct Index {
     /// Everything that has not ended.
     pub(crate) active: BTreeSet<Id<kinds::Workload>>,
     pub(crate) by_node: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Workload>>>,
+    /// How the tasks of each array stand.
+    pub(crate) arrays: BTreeMap<Id<kinds::Workload>, workload::Tally>,
+    /// Who waits for a workload's end.
+    pub(crate) dependents: BTreeMap<Id<kinds::Workload>, BTreeSet<Id<kinds::Workload>>>,
     /// Succeeded, but what they made is not registered yet.
     pub(crate) outputs_pending: BTreeSet<Id<kinds::Workload>>,
     /// Budgets by project.

@@ -8,11 +8,14 @@
     reason = "a test that overflows or meets another variant fails, as it should"
 )]
 
+mod arrays;
 mod capacity;
 mod fleet;
 mod life_cycle;
+mod preempting;
 mod rules;
 mod tenancy;
+mod terms;
 
 use policy::residency_policy;
 use units::{
@@ -117,27 +120,22 @@ impl World {
         name: &str,
         cores: u64,
     ) -> Id<kinds::Node> {
-        let facts = node::Facts {
-            hostname: name.to_owned(),
-            system: "Linux".to_owned(),
-            cpu_model: "example".to_owned(),
-            capacity: node::Capacity {
-                cpu: MilliCpu(cores * 1_000),
-                memory: Bytes(16 << 30),
-                gpus: GpuCount(0),
-            },
-            gpus: Vec::new(),
-            limits: "none".to_owned(),
-            sandbox: "none".to_owned(),
-            power: "model".to_owned(),
-            virtual_host: None,
-        };
-        let topology = node::Topology::default();
-        let command =
-            node::Command::Register { site, name: name.parse().unwrap(), facts, topology };
+        let command = register(site, name, cores);
         match self.subject(Command::Node(command)) {
             Subject::Node(id) => id,
             other => panic!("{other}"),
+        }
+    }
+
+    /// A node of two cores without the check of the whole state, for large fleets.
+    pub(crate) fn quick_node(&mut self, site: Id<kinds::Site>, name: &str) {
+        self.now += 1_000;
+        let ctx = Ctx { now: self.now(), actor: Actor::System, random: [7; 10] };
+        let submission = Submission::new(Command::Node(register(site, name, 2)));
+        for event in decide(&self.state, &submission, &ctx).unwrap() {
+            let entry = Entry { at: ctx.now, actor: ctx.actor, idempotency: None, event };
+            self.leaves.push(entry.to_leaf().unwrap());
+            self.state.apply(&entry);
         }
     }
 
@@ -240,6 +238,31 @@ impl World {
     }
 }
 
+/// A node with cores and nothing else.
+fn register(site: Id<kinds::Site>, name: &str, cores: u64) -> node::Command {
+    let facts = node::Facts {
+        hostname: name.to_owned(),
+        system: "Linux".to_owned(),
+        cpu_model: "example".to_owned(),
+        capacity: node::Capacity {
+            cpu: MilliCpu(cores * 1_000),
+            memory: Bytes(16 << 30),
+            gpus: GpuCount(0),
+        },
+        gpus: Vec::new(),
+        limits: "none".to_owned(),
+        sandbox: "none".to_owned(),
+        power: "model".to_owned(),
+        virtual_host: None,
+    };
+    node::Command::Register {
+        site,
+        name: name.parse().unwrap(),
+        facts,
+        topology: node::Topology::default(),
+    }
+}
+
 /// A job of one node and one core.
 pub(crate) fn job(name: &str) -> workload::Spec {
     workload::Spec {
@@ -267,6 +290,7 @@ pub(crate) fn job(name: &str) -> workload::Spec {
         class: DataClass::Internal,
         outputs: workload::Outputs::default(),
         priority: 0,
+        terms: workload::Terms::default(),
     }
 }
 

@@ -72,12 +72,12 @@ pub struct Scheduler {
     pub(crate) ends: BTreeSet<(Micros, JobIdx)>,
     /// How much running work of each queue has each priority.
     pub(crate) priorities: BTreeMap<(QueueIdx, i32), u32>,
-    /// Running work that is being stopped.
-    pub(crate) leaving: BTreeSet<JobIdx>,
+    /// Running work that is being stopped, and for which waiting job.
+    pub(crate) leaving: BTreeMap<JobIdx, Option<JobIdx>>,
     /// What waiting jobs of each leaf want, by resource.
     pub(crate) wanted: Table,
-    /// Nodes that are being cleared for a waiting job.
-    pub(crate) clearing: BTreeMap<JobIdx, BTreeSet<NodeIdx>>,
+    /// Nodes that are being cleared for a waiting job, and by how many who still have to leave.
+    pub(crate) clearing: BTreeMap<JobIdx, BTreeMap<NodeIdx, u32>>,
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
 }
 
@@ -143,7 +143,7 @@ impl Scheduler {
             *cell = cell.saturating_sub(amount);
         }
         if let Some(nodes) = self.clearing.remove(&index) {
-            for node in nodes {
+            for node in nodes.into_keys() {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
@@ -177,28 +177,51 @@ impl Scheduler {
             self.ends.insert((end, index));
         }
         if running.gone_by_us.is_some() {
-            self.leaving.insert(index);
+            self.leaving.insert(index, None);
         }
         let count = self.priorities.entry((running.job.queue, running.job.priority)).or_default();
         *count = count.saturating_add(1);
         self.running.insert(index, running);
     }
 
-    /// Running work is being stopped and is gone by this time; for whom, if for another job.
+    /// Running work is being stopped and is gone by this time; for whom, if for a waiting job. Until
+    /// it is gone its nodes are kept for that job.
     pub fn stopping(&mut self, index: JobIdx, gone_by_us: Micros, for_job: Option<JobIdx>) {
+        self.stays(index);
         let Some(running) = self.running.get_mut(&index) else { return };
         if let Some(end) = running.ends_by_us() {
             self.ends.remove(&(end, index));
         }
         running.gone_by_us = Some(gone_by_us);
-        self.leaving.insert(index);
         self.ends.insert((gone_by_us, index));
-        let Some(for_job) = for_job.filter(|job| self.waiting.contains_key(job)) else { return };
+        let for_job = for_job.filter(|job| self.waiting.contains_key(job));
+        self.leaving.insert(index, for_job);
+        let Some(for_job) = for_job else { return };
         let cleared = self.clearing.entry(for_job).or_default();
         for node in &running.nodes {
-            if cleared.insert(*node) {
+            let count = cleared.entry(*node).or_default();
+            if *count == 0 {
                 self.fleet.hold(*node, clearing_hold(for_job));
             }
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Running work no longer leaves: it is gone, or it was said anew for whom it goes.
+    fn stays(&mut self, index: JobIdx) {
+        let Some(Some(for_job)) = self.leaving.remove(&index) else { return };
+        let running = self.running.get(&index);
+        let Some((running, cleared)) = running.zip(self.clearing.get_mut(&for_job)) else { return };
+        for node in &running.nodes {
+            let Some(count) = cleared.get_mut(node) else { continue };
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                cleared.remove(node);
+                self.fleet.unhold(*node, &clearing_hold(for_job));
+            }
+        }
+        if cleared.is_empty() {
+            self.clearing.remove(&for_job);
         }
     }
 
@@ -211,8 +234,8 @@ impl Scheduler {
 
     /// Running work is gone; it is given back.
     pub fn finish(&mut self, index: JobIdx) -> Option<Running> {
+        self.stays(index);
         let running = self.running.remove(&index)?;
-        self.leaving.remove(&index);
         let key = (running.job.queue, running.job.priority);
         if let Some(count) = self.priorities.get_mut(&key) {
             *count = count.saturating_sub(1);

@@ -3,12 +3,14 @@
 use units::DurationMicros;
 
 use super::{
-    CheckpointText, JobFile, LimitsText, OutputsText, ResidencyText, ResolvedJob, ResourcesText,
-    RetryText, Scalar, TopologyText,
+    After, AfterText, ArrayRange, CheckpointText, DeferrableText, DependencyEnd, JobFile,
+    LimitsText, OneOrMany, OutputsText, PRIORITY_CLASSES, ResidencyText, ResolvedJob,
+    ResourcesText, RetryText, Scalar, TopologyText, When,
 };
 use crate::{
-    quantity_text::{cpu_text, gpus_text, memory_text, nodes_text},
+    quantity_text::{GpuRequest, cpu_text, gpus_texts, memory_text, nodes_text},
     reference::ArtefactRef,
+    text::Timestamp,
 };
 
 /// A duration as job files write it: in seconds, or milliseconds if that is not whole.
@@ -18,6 +20,44 @@ fn duration_text(duration: DurationMicros) -> String {
         return format!("{seconds}s");
     }
     format!("{}ms", duration.0.checked_div(1_000).unwrap_or(0))
+}
+
+fn gpu_field(gpus: &GpuRequest) -> OneOrMany {
+    let mut texts = gpus_texts(gpus);
+    match (texts.pop(), texts.is_empty()) {
+        (Some(only), true) => only.into(),
+        (last, _) => OneOrMany::Many(texts.into_iter().chain(last).map(Scalar::from).collect()),
+    }
+}
+
+fn priority_field(priority: i32) -> Scalar {
+    let class = PRIORITY_CLASSES.iter().find(|(_, number)| *number == priority);
+    class.map_or(Scalar::Integer(i64::from(priority)), |(name, _)| (*name).into())
+}
+
+fn after_field(after: &[After]) -> Option<AfterText> {
+    if after.is_empty() {
+        return None;
+    }
+    let all_well = after.iter().all(|one| one.on == DependencyEnd::Success);
+    Some(if all_well {
+        AfterText::Listed(after.iter().map(|one| one.workload.to_string()).collect())
+    } else {
+        AfterText::Mapped(after.iter().map(|one| (one.workload.to_string(), one.on)).collect())
+    })
+}
+
+fn array_text(array: ArrayRange) -> String {
+    let step = if array.step == 1 { String::new() } else { format!(":{}", array.step) };
+    let most = array.running_max.map_or_else(String::new, |most| format!("%{most}"));
+    format!("{}-{}{step}{most}", array.first, array.last)
+}
+
+fn when_text(when: When) -> String {
+    match when {
+        When::At(at) => Timestamp(at).to_string(),
+        When::In(duration) => duration_text(duration),
+    }
 }
 
 fn registry_text(artefact: &ArtefactRef) -> String {
@@ -37,9 +77,10 @@ impl ResolvedJob {
             image: self.image.clone(),
             nodes: Some(nodes_text(self.nodes_min, self.nodes_max).into()),
             resources: Some(ResourcesText {
-                gpu: Some(gpus_text(&self.gpus).into()),
+                gpu: Some(gpu_field(&self.gpus)),
                 cpu: Some(cpu_text(self.cpu).into()),
                 memory: Some(memory_text(self.memory).into()),
+                exclusive: Some(self.exclusive),
             }),
             topology: Some(TopologyText {
                 within: Some(self.topology.within),
@@ -73,7 +114,17 @@ impl ResolvedJob {
                 dataset: self.outputs.dataset.as_ref().map(registry_text),
             }),
             port: self.port.map(|port| Scalar::Integer(i64::from(port))),
-            priority: Some(Scalar::Integer(i64::from(self.priority))),
+            priority: Some(priority_field(self.priority)),
+            preemptible: Some(self.preemptible),
+            guaranteed: (self.guaranteed != DurationMicros::ZERO)
+                .then(|| duration_text(self.guaranteed)),
+            after: after_field(&self.after),
+            array: self.array.map(|array| array_text(array).into()),
+            deferrable: self.deferrable.map(|deferrable| DeferrableText {
+                until: deferrable.until.map(when_text),
+                deadline: deferrable.deadline.map(when_text),
+            }),
+            power_class: Some(self.power_class),
         }
     }
 }

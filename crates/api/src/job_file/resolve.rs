@@ -2,15 +2,17 @@
 //!
 //! Defaults: 1 node; 1 core, 1 GiB and no GPU on each; topology `site`; stop with TERM and 30 s of
 //! grace; 24 h an attempt (none for a service); no retry (a service: 100, also after a failure);
-//! no budget of its own; wherever policy allows; priority 0.
+//! no budget of its own; wherever policy allows; priority normal (0); preemptible (not so a service or
+//! `dev`) and no guaranteed run time; power class standard.
 
 mod parts;
 mod reader;
+mod terms;
 
-use super::{JobFile, ResolvedJob, Scalar, WorkloadKind};
+use super::{JobFile, PowerClass, ResolvedJob, Scalar, WorkloadKind};
 use crate::{
     problem::FieldError,
-    quantity_text::{parse_cpu, parse_gpus, parse_memory, parse_nodes},
+    quantity_text::{parse_cpu, parse_memory, parse_nodes},
 };
 use reader::Reader;
 
@@ -37,7 +39,7 @@ impl JobFile {
             value.map_or_else(|| default.to_owned(), |value| value.to_string())
         };
         let nodes = reader.take("/nodes", parse_nodes(&text(self.nodes.clone(), "1")));
-        let gpus = reader.take("/resources/gpu", parse_gpus(&text(resources.gpu, "0")));
+        let gpus = self.gpus(&mut reader);
         let cpu = reader.take("/resources/cpu", parse_cpu(&text(resources.cpu, "1")));
         let memory =
             reader.take("/resources/memory", parse_memory(&text(resources.memory, "1GiB")));
@@ -53,7 +55,11 @@ impl JobFile {
         if self.port.is_some() && self.kind != WorkloadKind::Service {
             reader.refuse("/port", "only `type: service` has a port: remove it");
         }
-        let priority = reader.number("/priority", self.priority.as_ref(), (-1_000, 1_000));
+        let priority = self.priority(&mut reader);
+        let (preemptible, guaranteed) = self.preemption(&mut reader);
+        let after = self.after(&mut reader);
+        let array = self.array(&mut reader);
+        let deferrable = self.deferrable(&mut reader);
         let (Some(name), Some(project), Some(nodes), Some(cpu), Some(memory), true) =
             (name, project, nodes, cpu, memory, reader.errors.is_empty())
         else {
@@ -66,9 +72,10 @@ impl JobFile {
             image: self.image.clone(),
             nodes_min: nodes.0,
             nodes_max: nodes.1,
-            gpus: gpus.unwrap_or_else(Default::default),
+            gpus,
             cpu,
             memory,
+            exclusive: resources.exclusive.unwrap_or(false),
             topology,
             setup: self.setup.clone().unwrap_or_default(),
             run: self.run.clone(),
@@ -81,7 +88,13 @@ impl JobFile {
             residency,
             outputs,
             port: port.and_then(|port| u16::try_from(port).ok()),
-            priority: priority.and_then(|p| i32::try_from(p).ok()).unwrap_or(0),
+            priority,
+            preemptible,
+            guaranteed,
+            after,
+            array,
+            deferrable,
+            power_class: self.power_class.unwrap_or(PowerClass::Standard),
         })
     }
 

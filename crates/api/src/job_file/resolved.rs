@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use units::{Bytes, Country, DataClass, DurationMicros, MicroEuro, MilliCpu, Name};
+use units::{
+    Bytes, Country, DataClass, DurationMicros, MicroEuro, MilliCpu, Name, UnixMicros, kinds,
+};
 
 use crate::{
     quantity_text::{AtLeast, GpuRequest},
-    reference::{ArtefactRef, InputRef, ProjectRef},
+    reference::{ArtefactRef, InputRef, ProjectRef, Ref},
 };
 
 macro_rules! words {
@@ -54,7 +56,8 @@ words! {
     TopologyLevel {
         /// On one node.
         Node = "node",
-        /// In one NVLink domain.
+        /// In one rack, which is one NVLink domain; `rack` says the same.
+        #[serde(alias = "rack")]
         Nvlink = "nvlink",
         /// Below one spine of the network.
         Spine = "spine",
@@ -69,6 +72,22 @@ words! {
         Preempted = "preempted",
         /// It ended badly by itself.
         Failure = "failure",
+    }
+    /// How something that is waited for must have ended.
+    DependencyEnd {
+        /// Well.
+        Success = "success",
+        /// In any way.
+        Any = "any",
+    }
+    /// Who is slowed first when power is short.
+    PowerClass {
+        /// First.
+        Flexible = "flexible",
+        /// After all flexible work.
+        Standard = "standard",
+        /// Last.
+        Critical = "critical",
     }
     /// The signal that asks a job to stop.
     StopSignal {
@@ -104,6 +123,8 @@ pub struct ResolvedJob {
     pub cpu: AtLeast<MilliCpu>,
     /// Memory on each node.
     pub memory: AtLeast<Bytes>,
+    /// True if it has its nodes whole.
+    pub exclusive: bool,
     /// How close the nodes must be.
     pub topology: Topology,
     /// Shell commands that prepare each node; may be empty.
@@ -130,6 +151,18 @@ pub struct ResolvedJob {
     pub port: Option<u16>,
     /// -1000 to 1000, larger first.
     pub priority: i32,
+    /// Whether it may be preempted.
+    pub preemptible: bool,
+    /// How long an attempt runs before it may be preempted.
+    pub guaranteed: DurationMicros,
+    /// What must have ended first, sorted, each once.
+    pub after: Vec<After>,
+    /// The numbers of its tasks, if it is an array.
+    pub array: Option<ArrayRange>,
+    /// Until when its start may be put off.
+    pub deferrable: Option<Deferrable>,
+    /// Who is slowed first when power is short.
+    pub power_class: PowerClass,
 }
 
 impl ResolvedJob {
@@ -141,6 +174,50 @@ impl ResolvedJob {
         }
         format!("{}\n{}", self.setup, self.run)
     }
+}
+
+/// Priorities by name, from last to first.
+pub const PRIORITY_CLASSES: [(&str, i32); 4] =
+    [("low", -100), ("normal", 0), ("high", 100), ("urgent", 500)];
+
+/// The numbers of an array's tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrayRange {
+    /// The first.
+    pub first: u32,
+    /// The last that may occur.
+    pub last: u32,
+    /// From one to the next; at least 1.
+    pub step: u32,
+    /// Most tasks that run at once; `None` for all that fit.
+    pub running_max: Option<u32>,
+}
+
+/// Something that must have ended first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct After {
+    /// By id, or by name: the newest of the project.
+    pub workload: Ref<kinds::Workload>,
+    /// How it must have ended.
+    pub on: DependencyEnd,
+}
+
+/// Until when a start may be put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deferrable {
+    /// Latest start.
+    pub until: Option<When>,
+    /// Latest end.
+    pub deadline: Option<When>,
+}
+
+/// A point in time, or how long after the submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// A time.
+    At(UnixMicros),
+    /// After the submission.
+    In(DurationMicros),
 }
 
 /// How close nodes must be.

@@ -27,6 +27,11 @@ retry: { on: [preempted, node-failure, preempted], max: 5 }
 residency: { countries: [FR, DE, FR], class: restricted }
 outputs: { model: "registry://nlp/llm-7b" }
 priority: -5
+guaranteed: 1h
+preemptible: true
+after: { corpus: any, tokens: success }
+deferrable: { until: 12h, deadline: "2027-03-01T08:00:00Z" }
+power_class: flexible
 "#;
 
 const SMALL: &str = "type: batch\nname: a\nproject: o/p\nrun: 'true'\n";
@@ -52,8 +57,8 @@ fn check_unresolved(change: &str, expected: Expect) {
 fn a_full_file_is_read() {
     let job = resolved(FULL);
     assert_eq!((job.kind, job.nodes_min, job.nodes_max), (WorkloadKind::Train, 8, 16));
-    assert_eq!(job.gpus.model.as_deref(), Some("GB200"));
-    assert_eq!((job.gpus.count.0, job.cpu.least.0, job.cpu.open), (4, 64_000, true));
+    assert_eq!(job.gpus.first.model.as_deref(), Some("GB200"));
+    assert_eq!((job.gpus.first.count.0, job.cpu.least.0, job.cpu.open), (4, 64_000, true));
     assert_eq!((job.memory.least.0, job.memory.open), (400_000_000_000, true));
     assert_eq!(job.topology.segment, Some(4));
     assert_eq!(job.topology.otherwise, TopologyLevel::Spine);
@@ -67,6 +72,17 @@ fn a_full_file_is_read() {
     assert_eq!(job.residency.countries.len(), 2);
     assert_eq!(job.outputs.model.as_ref().unwrap().to_string(), "nlp/llm-7b");
     assert_eq!(job.priority, -5);
+    assert_eq!((job.preemptible, job.guaranteed.as_secs()), (true, 3_600));
+    assert_eq!(job.after.len(), 2);
+    assert_eq!(
+        (job.after[0].workload.to_string().as_str(), job.after[0].on),
+        ("corpus", DependencyEnd::Any)
+    );
+    assert_eq!(job.power_class, PowerClass::Flexible);
+    assert!(matches!(
+        job.deferrable,
+        Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)) })
+    ));
     assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
 }
 
@@ -81,6 +97,7 @@ fn every_default_is_filled_and_shown() {
           gpu: '0'
           cpu: '1'
           memory: 1GiB
+          exclusive: false
         topology:
           within: site
           else: site
@@ -97,7 +114,9 @@ fn every_default_is_filled_and_shown() {
           max: 0
         residency: {}
         outputs: {}
-        priority: 0
+        priority: normal
+        preemptible: true
+        power_class: standard
     "]]
     .assert_eq(&resolved(SMALL).to_file().to_yaml().unwrap());
     let service = resolved(&SMALL.replace("batch", "service"));
@@ -106,7 +125,21 @@ fn every_default_is_filled_and_shown() {
 
 #[test]
 fn a_resolved_job_writes_a_file_of_the_same_job() {
-    for text in [FULL, SMALL, &SMALL.replace("batch", "service")] {
+    let gpus = ["'0.5'", "GB200|B200:4", "[GB200:4, H100:8]", "[GB200:4, 'H100|H200:8']", "0"];
+    let gpus = gpus.map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
+    let more = [
+        "topology: { within: rack, segment: 2, else: site }\nnodes: 2",
+        "array: 3-9:3%2\npriority: urgent",
+        "array: 7\npriority: 7",
+        "after: prepare",
+        "after: [prepare, job_01kav9ft00e008000000008000]",
+        "deferrable: { deadline: 90m }\nguaranteed: 500ms",
+    ];
+    let more = more.map(|text| format!("{SMALL}{text}\n"));
+    let service = SMALL.replace("batch", "service");
+    let texts = [FULL, SMALL, &service].map(str::to_owned);
+    for text in texts.into_iter().chain(gpus).chain(more) {
+        let text = text.as_str();
         let job = resolved(text);
         let yaml = job.to_file().to_yaml().unwrap();
         assert_eq!(resolved(&yaml), job, "{yaml}");
@@ -166,17 +199,17 @@ fn a_wrong_value_names_field_value_and_remedy() {
     check_unresolved(
         "resources: { cpu: many, memory: 400, gpu: 'GB200:x' }",
         expect![[r#"
-        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4` or `GB200:4`
+        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4`, `GB200:4`, `GB200|B200:4` or `0.5`
         /resources/cpu: `many` is not a number of cores from 0.001 to 100000: write for example `4`, `0.5`, `500m` or `64..`
         /resources/memory: `400` is not a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`"#]],
     );
     check_unresolved(
-        "nodes: 0\nport: 80\npriority: high\nretry: { max: 5000 }",
+        "nodes: 0\nport: 80\npriority: hgih\nretry: { max: 5000 }",
         expect![[r#"
         /nodes: `0` is not a number of nodes from 1 to 100000: write for example `16` or `8..16`
         /retry/max: `5000` is not a whole number from 0 to 1000
         /port: only `type: service` has a port: remove it
-        /priority: `high` is not a whole number from -1000 to 1000"#]],
+        /priority: `hgih` is not a priority: write `low`, `normal`, `high`, `urgent`, or a whole number from -1000 to 1000"#]],
     );
     check_unresolved(
         "data: { data: 'x', /a/../b: 'dataset://a/b@v0' }",
@@ -206,6 +239,14 @@ fn a_wrong_value_names_field_value_and_remedy() {
         expect![[r#"
         /image: `a b` is not an image: write for example `ghcr.io/acme/train:1.4`
         /topology/else: `node` is closer than `spine`: swap them or remove `else`"#]],
+    );
+    check_unresolved(
+        "array: 9-1\nafter: [a/b]\nguaranteed: soon\ndeferrable: { until: tomorrow }",
+        expect![[r#""#]],
+    );
+    check_unresolved(
+        "array: 0-9999999\nresources: { gpu: ['H100:2', '0.5'] }\ndeferrable: {}\nenv: { ARRAY_INDEX: 1 }",
+        expect![[r#""#]],
     );
     let job = JobFile::parse(b"type: batch\nname: ../a\nrun: ' '\n").unwrap();
     let errors = job.resolve().unwrap_err();
@@ -276,6 +317,7 @@ prop_compose! {
         cpu in prop::option::of(prop::option::of(any_scalar())),
         environment in prop::collection::btree_map(any_text(), any_scalar(), 0..4),
         data in prop::collection::btree_map(any_text(), any_text(), 0..4),
+        after in prop::option::of(prop::collection::btree_map(any_text(), prop::sample::select(DependencyEnd::ALL), 0..3)),
         within in prop::option::of(prop::sample::select(TopologyLevel::ALL)),
         countries in prop::option::of(prop::collection::vec(any_text(), 0..3)),
     ) -> JobFile {
@@ -284,6 +326,12 @@ prop_compose! {
             project: None,
             image: None,
             resources: cpu.map(|cpu| ResourcesText { cpu, ..ResourcesText::default() }),
+            preemptible: None,
+            guaranteed: None,
+            after: after.map(AfterText::Mapped),
+            array: None,
+            deferrable: None,
+            power_class: None,
             topology: Some(TopologyText { within, segment: None, otherwise: within }),
             checkpoint: None,
             limits: None,

@@ -53,6 +53,23 @@ pub struct Assignment {
     pub site: Id<kinds::Site>,
 }
 
+/// How the tasks of an array stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskCounts {
+    /// All tasks.
+    pub total: u32,
+    /// Waiting.
+    pub queued: u32,
+    /// On their nodes.
+    pub running: u32,
+    /// Ended well.
+    pub succeeded: u32,
+    /// Ended badly.
+    pub failed: u32,
+    /// Stopped.
+    pub stopped: u32,
+}
+
 /// A workload: the job as written and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
@@ -75,8 +92,26 @@ pub struct Workload {
     pub state_reason: Option<String>,
     /// Since when.
     pub state_since: Timestamp,
+    /// Larger goes first.
+    pub priority: i32,
+    /// Its place in the queue while it waits, from 1, by priority and submission; absent in lists,
+    /// and where the queue is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<u32>,
+    /// Of an array: how its tasks stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TaskCounts>,
+    /// Of a task: its array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Workload>>")]
+    pub array: Option<Id<kinds::Workload>>,
+    /// Of a task: its number, the `ARRAY_INDEX` of its processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_index: Option<u32>,
     /// Attempt, from 1; 0 before the first.
     pub attempt: u32,
+    /// Attempts that made room for other work.
+    pub n_preemptions: u32,
     /// Where its ranks are; empty unless placed.
     pub placement: Vec<Assignment>,
     /// `host:port` of a service that is ready.
@@ -122,6 +157,13 @@ pub struct WorkloadQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<NameText>")]
     pub name: Option<Name>,
+    /// The tasks of this array; without it, arrays are listed and their tasks are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Workload>>")]
+    pub array: Option<Id<kinds::Workload>>,
+    /// Only the task with this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array_index: Option<u32>,
     /// Items on a page, 1 to 500; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -168,7 +210,8 @@ impl Endpoint for WorkloadList {
     const PATH: &'static str = "/api/v1/workloads";
     const ID: &'static str = "workload_list";
     const SUMMARY: &'static str = "List workloads";
-    const DESCRIPTION: &'static str = "The newest first.";
+    const DESCRIPTION: &'static str =
+        "The newest first. An array is one item; `array` lists its tasks.";
     const PERMISSION: Permission = Permission::Viewer;
     type Path = Nothing;
     type Query = WorkloadQuery;
@@ -202,7 +245,8 @@ impl Endpoint for WorkloadStop {
     const PATH: &'static str = "/api/v1/workloads/{id}/stop";
     const ID: &'static str = "workload_stop";
     const SUMMARY: &'static str = "Stop a workload";
-    const DESCRIPTION: &'static str = "Its stop signal first, SIGKILL after its grace.";
+    const DESCRIPTION: &'static str =
+        "Its stop signal first, SIGKILL after its grace. Of an array, every task.";
     const PERMISSION: Permission = Permission::Member;
     const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
     const IF_MATCH: bool = true;

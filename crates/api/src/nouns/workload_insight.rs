@@ -191,7 +191,7 @@ impl Endpoint for WorkloadLogs {
     const ID: &'static str = "workload_logs";
     const SUMMARY: &'static str = "Read the logs of a workload";
     const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
     const RESPONSE: Content = Content::Text;
     type Path = IdPath<kinds::Workload>;
     type Query = LogsQuery;

@@ -11,16 +11,20 @@ use api::{
         common::IdPath,
         proof::{AuditVerify, ReceiptGet},
     },
-    reference::Ref,
 };
 use serde_json::json;
 use store::{
     FolderError,
     audit::{self, AuditError},
 };
-use units::kinds;
 
-use super::{exit::Exit, failure::Failure, input, outcome, session::Session};
+use super::{
+    exit::Exit,
+    failure::Failure,
+    input,
+    outcome::{self, WorkRef},
+    session::Session,
+};
 use crate::output::{
     say,
     table::{Table, left, right},
@@ -72,7 +76,7 @@ pub(crate) enum Verb {
 pub(crate) struct ReceiptArgs {
     /// The workload's id, or a name: the newest of that name
     #[arg(required_unless_present = "verify")]
-    workload: Option<Ref<kinds::Workload>>,
+    workload: Option<WorkRef>,
     /// Write it to this file instead of standard output
     #[arg(long, value_name = "FILE", conflicts_with = "verify")]
     out: Option<PathBuf>,
@@ -161,7 +165,7 @@ fn verify_by_platform(session: &Session) -> Result<Exit, Failure> {
 
 fn fetch(
     session: &Session,
-    workload: Option<Ref<kinds::Workload>>,
+    workload: Option<WorkRef>,
     out: Option<PathBuf>,
 ) -> Result<Exit, Failure> {
     let workload = workload.ok_or_else(|| Failure::usage("no workload is named"))?;

@@ -7,11 +7,15 @@ use api::{
         event::{Event, EventList, EventQuery},
         workload_insight::WorkloadEvents,
     },
-    reference::Ref,
 };
-use units::kinds;
 
-use super::{exit::Exit, failure::Failure, interrupt, outcome, session::Session};
+use super::{
+    exit::Exit,
+    failure::Failure,
+    interrupt,
+    outcome::{self, WorkRef},
+    session::Session,
+};
 use crate::output::{
     human::{or_dash, time},
     say,
@@ -41,7 +45,7 @@ pub(crate) struct EventsArgs {
     limit: u32,
     /// Only events of this workload
     #[arg(long, value_name = "NAME|ID", conflicts_with_all = ["follow", "after"])]
-    workload: Option<Ref<kinds::Workload>>,
+    workload: Option<WorkRef>,
 }
 
 /// Lists or follows events.

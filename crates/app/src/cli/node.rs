@@ -169,13 +169,17 @@ pub(crate) fn drain(args: DrainArgs, session: &Session) -> Result<(), Failure> {
 fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
     let wrong = |error: api::quantity_text::ParseQuantityError| Failure::usage(error.to_string());
     let gpus = parse_gpus(&args.gpu).map_err(wrong)?;
+    if !gpus.others.is_empty() || gpus.share_milli > 0 {
+        let message = format!("`{}`: a machine has whole GPUs of one model", args.gpu);
+        return Err(Failure::usage(message));
+    }
     let body = NodeNew {
         site: args.site,
         name: args.name,
         cpu_milli: parse_cpu(&args.cpu).map_err(wrong)?.least,
         memory_bytes: parse_memory(&args.memory).map_err(wrong)?.least,
-        gpus: gpus.count,
-        gpu_model: gpus.model,
+        gpus: gpus.first.count,
+        gpu_model: gpus.first.model,
         rack: args.rack,
         group: args.group,
     };

@@ -3,7 +3,9 @@
 //! Waiting asks again and again, so that it survives a restart of the platform.
 
 use std::{
+    fmt,
     io::Read,
+    str::FromStr,
     thread,
     time::{Duration, Instant},
 };
@@ -99,8 +101,56 @@ pub(crate) const fn exit_of(state: WorkloadState) -> Exit {
     }
 }
 
+/// A workload by id or name, or a task of an array: `sweep[3]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkRef {
+    /// The workload; of a task, its array.
+    workload: Ref<kinds::Workload>,
+    /// The task's number.
+    index: Option<u32>,
+}
+
+impl FromStr for WorkRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let task = text.strip_suffix(']').and_then(|text| text.split_once('['));
+        let (workload, index) = match task {
+            Some((workload, index)) => (workload, Some(index)),
+            None => (text, None),
+        };
+        let wrong = |_| format!("`{text}` is not a task: write for example `sweep[3]`");
+        let index = index.map(str::parse).transpose().map_err(wrong)?;
+        let workload = workload.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self { workload, index })
+    }
+}
+
+impl fmt::Display for WorkRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.workload.fmt(f)?;
+        self.index.map_or(Ok(()), |index| write!(f, "[{index}]"))
+    }
+}
+
 /// The id of a workload; a name means the newest of that name.
-pub(crate) fn find(
+pub(crate) fn find(session: &Session, workload: &WorkRef) -> Result<Id<kinds::Workload>, Failure> {
+    let id = find_whole(session, &workload.workload)?;
+    let Some(index) = workload.index else { return Ok(id) };
+    let query = WorkloadQuery {
+        array: Some(id),
+        array_index: Some(index),
+        limit: Some(1),
+        ..WorkloadQuery::default()
+    };
+    let page = session.client()?.get::<WorkloadList>(&Nothing {}, &query)?;
+    page.items.first().map(|one| one.id).ok_or_else(|| {
+        Failure::not_found(format!("there is no task `{workload}`"))
+            .remedy(format!("list the tasks with `cocarde ps --tasks {}`", workload.workload))
+    })
+}
+
+fn find_whole(
     session: &Session,
     workload: &Ref<kinds::Workload>,
 ) -> Result<Id<kinds::Workload>, Failure> {
@@ -250,6 +300,16 @@ pub(crate) fn summary(workload: &Workload) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_is_named_by_its_number() {
+        let read = |text: &str| text.parse::<WorkRef>().map(|read| read.to_string());
+        assert_eq!(read("sweep[3]"), Ok("sweep[3]".to_owned()));
+        assert_eq!(read("sweep"), Ok("sweep".to_owned()));
+        for wrong in ["sweep[x]", "sweep[]", "[3]", "a/b"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_goal_is_over_when_it_is_reached_or_cannot_be() {

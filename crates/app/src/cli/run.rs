@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use api::{
     endpoint::Nothing,
-    job_file::{JobFile, LimitsText, ResidencyText, ResourcesText, Scalar, WorkloadKind},
+    job_file::{
+        AfterText, JobFile, LimitsText, OneOrMany, ResidencyText, ResourcesText, Scalar,
+        WorkloadKind,
+    },
     nouns::workload::WorkloadCreate,
 };
 use units::Name;
@@ -61,6 +64,15 @@ pub(crate) struct RunArgs {
     /// Most that it may cost, such as `5 EUR`
     #[arg(long, value_name = "AMOUNT")]
     budget: Option<String>,
+    /// `low`, `normal`, `high`, `urgent`, or a number
+    #[arg(long, value_name = "CLASS")]
+    priority: Option<String>,
+    /// Start once this workload has succeeded; may be repeated
+    #[arg(long = "after", value_name = "WORKLOAD")]
+    after_jobs: Vec<String>,
+    /// Many tasks that differ in ARRAY_INDEX, such as `0-99%10`
+    #[arg(long, value_name = "RANGE")]
+    array: Option<String>,
     #[command(flatten)]
     after: After,
     #[command(flatten)]
@@ -103,9 +115,10 @@ fn job(args: RunArgs) -> Result<JobFile, Failure> {
         image: args.image,
         nodes: scalar(args.nodes),
         resources: some.then(|| ResourcesText {
-            gpu: scalar(args.gpu),
+            gpu: args.gpu.map(OneOrMany::from),
             cpu: scalar(args.cpu),
             memory: scalar(args.memory),
+            exclusive: None,
         }),
         topology: None,
         setup: None,
@@ -121,7 +134,13 @@ fn job(args: RunArgs) -> Result<JobFile, Failure> {
         }),
         outputs: None,
         port: None,
-        priority: None,
+        priority: scalar(args.priority),
+        preemptible: None,
+        guaranteed: None,
+        after: (!args.after_jobs.is_empty()).then_some(AfterText::Listed(args.after_jobs)),
+        array: scalar(args.array),
+        deferrable: None,
+        power_class: None,
     })
 }
 

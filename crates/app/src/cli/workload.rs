@@ -11,15 +11,14 @@ use api::{
         },
         workload_insight::{LogsQuery, WorkloadExplain},
     },
-    reference::Ref,
 };
-use units::{DurationMicros, kinds};
+use units::{DurationMicros, Id, kinds};
 
 use super::{
     exit::Exit,
     failure::Failure,
     interrupt,
-    outcome::{self, Goal},
+    outcome::{self, Goal, WorkRef},
     session::{Guard, Session},
 };
 use crate::output::{
@@ -42,11 +41,15 @@ const ACTIVE: [WorkloadState; 5] = [
 #[command(after_help = "Examples:
   cocarde ps
   cocarde ps -a --project orange/nlp
+  cocarde ps --tasks sweep
   cocarde ps -o json | jq -r '.items[].id'")]
 pub(crate) struct PsArgs {
     /// Also those that have ended
     #[arg(short, long)]
     all: bool,
+    /// The tasks of this array, also those that have ended
+    #[arg(long, value_name = "WORKLOAD")]
+    tasks: Option<WorkRef>,
     /// Most items to show
     #[arg(long, default_value_t = 200)]
     limit: u32,
@@ -57,10 +60,11 @@ pub(crate) struct PsArgs {
 #[command(after_help = "Examples:
   cocarde logs train-numbers
   cocarde logs -f train-numbers          # Ctrl-C ends it with exit code 130
-  cocarde logs job_01j… --tail 20 --attempt 1")]
+  cocarde logs job_01j… --tail 20 --attempt 1
+  cocarde logs 'sweep[3]'")]
 pub(crate) struct LogsArgs {
-    /// Its id, or a name: the newest of that name
-    workload: Ref<kinds::Workload>,
+    /// Its id, or a name: the newest of that name; `sweep[3]` is a task of an array
+    workload: WorkRef,
     /// Show what comes, through every attempt, until it ends
     #[arg(short, long)]
     follow: bool,
@@ -83,8 +87,8 @@ pub(crate) struct LogsArgs {
 
 Its stop signal first, SIGKILL after its grace.")]
 pub(crate) struct StopArgs {
-    /// Its id, or a name: the newest of that name
-    workload: Ref<kinds::Workload>,
+    /// Its id, or a name: the newest of that name; `sweep[3]` is a task of an array
+    workload: WorkRef,
     /// Why, for those who read the log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -101,8 +105,8 @@ pub(crate) struct StopArgs {
 Exit code 0 if it succeeded (a service: is ready), 1 if it failed or was stopped, 8 if the time is
 over first.")]
 pub(crate) struct WaitArgs {
-    /// Its id, or a name: the newest of that name
-    workload: Ref<kinds::Workload>,
+    /// Its id, or a name: the newest of that name; `sweep[3]` is a task of an array
+    workload: WorkRef,
     /// What to wait for [default: ready for service and dev, else end]
     #[arg(long = "for", value_enum, value_name = "GOAL")]
     goal: Option<Goal>,
@@ -117,14 +121,17 @@ pub(crate) struct WaitArgs {
   cocarde explain train-numbers
   cocarde explain job_01j… -o json")]
 pub(crate) struct ExplainArgs {
-    /// Its id, or a name: the newest of that name
-    workload: Ref<kinds::Workload>,
+    /// Its id, or a name: the newest of that name; `sweep[3]` is a task of an array
+    workload: WorkRef,
 }
 
 /// Lists workloads.
 pub(crate) fn ps(args: &PsArgs, session: &Session) -> Result<(), Failure> {
-    let page =
-        if args.all { list(session, None, args.limit)? } else { active(session, args.limit)? };
+    let tasks = args.tasks.as_ref().map(|array| outcome::find(session, array)).transpose()?;
+    let page = match tasks {
+        None if !args.all => active(session, args.limit)?,
+        array => list(session, None, array, args.limit)?,
+    };
     session.output.show(&page, || {
         let columns = [left("ID"), left("NAME"), left("TYPE"), state("STATE"), right("SINCE")];
         let more = [right("ATTEMPT"), left("NODE"), right("COST"), left("REASON")];
@@ -132,7 +139,7 @@ pub(crate) fn ps(args: &PsArgs, session: &Session) -> Result<(), Failure> {
         for one in &page.items {
             table.row([
                 one.id.to_string(),
-                one.name.to_string(),
+                name(one),
                 one.kind.to_string(),
                 word(&one.state),
                 age(one.state_since, now()),
@@ -146,6 +153,12 @@ pub(crate) fn ps(args: &PsArgs, session: &Session) -> Result<(), Failure> {
     })
 }
 
+/// Its name; of a task, with its number.
+fn name(workload: &Workload) -> String {
+    let index = workload.array_index.map_or_else(String::new, |index| format!("[{index}]"));
+    format!("{}{index}", workload.name)
+}
+
 fn nodes(workload: &Workload) -> String {
     match workload.placement.as_slice() {
         [] => "-".to_owned(),
@@ -157,6 +170,7 @@ fn nodes(workload: &Workload) -> String {
 fn list(
     session: &Session,
     state: Option<WorkloadState>,
+    array: Option<Id<kinds::Workload>>,
     limit: u32,
 ) -> Result<Page<Workload>, Failure> {
     let project = session.project()?;
@@ -164,6 +178,8 @@ fn list(
         project: project.clone(),
         state,
         name: None,
+        array,
+        array_index: None,
         limit: Some(n),
         page_token: token,
     })
@@ -175,7 +191,7 @@ fn active(session: &Session, limit: u32) -> Result<Page<Workload>, Failure> {
     let mut by_id = BTreeMap::new();
     let mut as_of = u64::MAX;
     for state in ACTIVE {
-        let page = list(session, Some(state), limit)?;
+        let page = list(session, Some(state), None, limit)?;
         as_of = as_of.min(page.as_of);
         by_id.extend(page.items.into_iter().map(|workload| (workload.id, workload)));
     }
@@ -247,10 +263,13 @@ pub(crate) fn explain(args: &ExplainArgs, session: &Session) -> Result<(), Failu
 fn fields(one: &Workload) -> Table {
     Table::fields()
         .field("id", one.id)
-        .field("name", &one.name)
+        .field("name", name(one))
         .field("type", one.kind)
         .field("state", word(&one.state))
         .field_if("reason", one.state_reason.as_ref())
+        .field_if("array", one.array)
+        .field("priority", one.priority)
+        .field_if("place in the queue", one.queue_position)
         .field("attempt", one.attempt)
         .field("node", nodes(one))
         .field_if("address", one.address.as_ref())

@@ -47,7 +47,23 @@ fn every_example_runs() {
     platform.good(&["policy", "set", "fr", "-f", "policy.cedar", "--scope", "example"]);
 
     platform.apply("batch.yaml", &[]);
+    platform.apply("after.yaml", &[]);
     platform.succeeds("make-numbers");
+    platform.succeeds("count-numbers");
+
+    platform.apply("array.yaml", &[]);
+    platform.succeeds("sweep");
+    platform.run(&["logs", "sweep[2]"]).check(0, &["task 2 of sweep"]);
+    platform.run(&["logs", "sweep"]).check(5, &["its tasks do"]);
+    let tasks = platform.good(&["ps", "--tasks", "sweep"]);
+    assert_eq!(tasks["items"].as_array().map(Vec::len), Some(4));
+    let whole = platform.good(&["ps", "-a"]);
+    let sweeps = whole["items"].as_array().unwrap().iter().filter(|one| one["name"] == "sweep");
+    assert_eq!(sweeps.map(|one| one["tasks"]["succeeded"].clone()).collect::<Vec<_>>(), [4]);
+
+    platform.apply("gang.yaml", &[]);
+    platform.succeeds("gang");
+    platform.run(&["logs", "gang"]).check(0, &["rank 0 of 1"]);
 
     platform.good(&["lm", "dataset", "--out", "data", "--seed", "1"]);
     platform.good(&["dataset", "create", "numbers", "--class", "restricted"]);

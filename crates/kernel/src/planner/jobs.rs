@@ -5,15 +5,15 @@ use units::{DurationMicros, UnixMicros};
 
 use super::names::{Names, amounts};
 use crate::{
-    State, budget,
-    workload::{Phase, Workload},
+    State,
+    workload::{self, Level, Phase, Spec, Workload},
 };
 
 impl Names {
     /// A workload that waits.
-    pub(super) fn waiting(&mut self, state: &State, workload: &Workload, now: UnixMicros) -> Job {
+    pub(super) fn waiting(&mut self, state: &State, workload: &Workload) -> Job {
         let allowed_sites = self.mask(state, workload);
-        Job { allowed_sites, gate: gate(state, workload, now), ..self.job(workload) }
+        Job { allowed_sites, ..self.job(workload) }
     }
 
     /// A workload that holds nodes.
@@ -33,6 +33,7 @@ impl Names {
     /// What holds of a workload whether it waits or runs.
     fn job(&self, workload: &Workload) -> Job {
         let spec = &workload.spec;
+        let terms = &spec.terms;
         Job {
             queue: self.queue(workload.project),
             priority: spec.priority,
@@ -41,34 +42,67 @@ impl Names {
             nodes_min: spec.nodes_min,
             nodes_max: spec.nodes_max,
             need: amounts(spec.per_node),
-            exclusive: false,
-            classes: spec.gpu_model.as_ref().map_or(ClassSet::ANY, |model| self.classes(model)),
-            topology: Topology::default(),
+            exclusive: terms.exclusive,
+            classes: self.acceptable(spec),
+            topology: topology(spec),
             allowed_sites: SiteMask::none(),
             limit_us: spec.time_limit.map(|limit| limit.0),
             predicted_us: None,
-            preemptible: false,
-            guaranteed_us: 0,
+            preemptible: spec.is_preemptible(),
+            guaranteed_us: terms.guaranteed.0,
             gate: Gate::Open,
         }
     }
+
+    /// Models of GPU that will do. Alternatives of other counts are not offered to anybody yet.
+    fn acceptable(&self, spec: &Spec) -> ClassSet {
+        let first = spec.gpu_model.as_deref();
+        let others = spec.terms.gpu_alternatives.iter();
+        let others = others.filter(|choice| choice.gpus == spec.per_node.gpus);
+        let wishes = std::iter::once(first).chain(others.map(|choice| choice.model.as_deref()));
+        wishes.fold(ClassSet(0), |set, wish| {
+            set.or(wish.map_or(ClassSet::ANY, |model| self.classes(model)))
+        })
+    }
 }
 
-/// What keeps a waiting workload from being looked at now.
-pub(super) fn gate(state: &State, workload: &Workload, now: UnixMicros) -> Gate {
-    if budget::require_open(state, workload.project).is_err() {
-        return Gate::Budget;
+/// The level that is a condition; closer is always preferred.
+fn topology(spec: &Spec) -> Topology {
+    let wish = spec.terms.topology;
+    let within = match wish.fallback {
+        Level::Node | Level::Nvlink => sched::Level::Rack,
+        Level::Spine => sched::Level::Group,
+        Level::Site => sched::Level::Site,
+    };
+    if wish.segment <= 1 {
+        return Topology { within, segment: 1 };
     }
-    match &workload.phase {
-        Phase::Queued { not_before: Some(time), .. } if *time > now => {
-            Gate::NotBefore { at_us: time.0 }
-        }
-        Phase::Queued { .. }
-        | Phase::Placed { .. }
-        | Phase::Running { .. }
-        | Phase::Stopping { .. }
-        | Phase::Ended { .. } => Gate::Open,
+    match within {
+        // Only the blocks must be that close; they may stand anywhere on the site.
+        sched::Level::Rack => Topology { within: sched::Level::Site, segment: wish.segment },
+        // A whole gang in one group has all its blocks there.
+        sched::Level::Group | sched::Level::Site => Topology { within, segment: 1 },
     }
+}
+
+/// What keeps a waiting workload from being looked at now. `is_due` is the kernel's own word on all
+/// but money, which counts the tasks of an array together.
+pub(super) fn gate(state: &State, workload: &Workload, now: UnixMicros, is_due: bool) -> Gate {
+    if let Phase::Queued { not_before: Some(time), .. } = &workload.phase
+        && *time > now
+    {
+        return Gate::NotBefore { at_us: time.0 };
+    }
+    if is_due {
+        return Gate::Open;
+    }
+    let unfinished = workload::n_unmet(state, workload);
+    if unfinished > 0 {
+        return Gate::Dependency { unfinished };
+    }
+    let array = workload.task.and_then(|task| state.workloads.get(&task.array));
+    let limit = array.and_then(|array| array.spec.terms.array?.running_max);
+    Gate::ArrayLimit { limit: limit.unwrap_or(0) }
 }
 
 pub(super) fn later(time: UnixMicros, by: DurationMicros) -> Micros {

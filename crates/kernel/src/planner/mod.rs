@@ -16,7 +16,7 @@ use units::{Id, UnixMicros, kinds};
 
 use crate::{
     Command, State, Subject, Submission, budget,
-    workload::{self, Phase, Place, Workload},
+    workload::{self, Phase, Place, Preempt, Workload},
 };
 use names::Names;
 
@@ -42,12 +42,6 @@ pub struct Planner {
     jobs: BTreeMap<Id<kinds::Workload>, JobIdx>,
     workloads: BTreeMap<JobIdx, Id<kinds::Workload>>,
     n_jobs: u32,
-    /// Waiting workloads whose back-off ends or ended then.
-    delayed: BTreeSet<(UnixMicros, Id<kinds::Workload>)>,
-    /// The time that gates were opened for last.
-    now: UnixMicros,
-    /// Projects whose budget is used up.
-    closed: BTreeSet<Id<kinds::Project>>,
 }
 
 impl Planner {
@@ -67,7 +61,7 @@ impl Planner {
 
     /// Takes in what changed since the last time, or everything where that cannot be told.
     pub fn follow(&mut self, state: &State, now: UnixMicros) {
-        if !self.follow_changes(state, now) {
+        if !self.follow_changes(state) {
             self.rebuild(state, now);
         }
         self.seen = Some(state.size);
@@ -89,14 +83,27 @@ impl Planner {
     /// The commands that a plan proposes, in its order.
     #[must_use]
     pub fn proposals(&self, state: &State, plan: &Plan) -> Vec<Submission> {
-        let propose = |placement: &sched::Placement| {
+        let generation = |id| state.workloads.get(&id).map(|workload| workload.generation);
+        let place = |placement: &sched::Placement| {
             let workload = self.workload(placement.job)?;
-            let generation = state.workloads.get(&workload)?.generation;
             let nodes = placement.nodes.iter().filter_map(|node| self.names.node(*node)).collect();
-            let place = Place { workload, generation, nodes };
-            Some(Submission::new(Command::Workload(workload::Command::Place(place))))
+            let place = Place { workload, generation: generation(workload)?, nodes };
+            Some(workload::Command::Place(place))
         };
-        plan.placements.iter().filter_map(propose).collect()
+        let preempt = |victim: &JobIdx, job: JobIdx| {
+            let (workload, for_workload) = (self.workload(*victim)?, self.workload(job)?);
+            Some(workload::Command::Preempt(Preempt {
+                workload,
+                generation: generation(workload)?,
+                for_workload: Some(for_workload),
+                reason: format!("it makes room for {for_workload}, which has the better claim"),
+            }))
+        };
+        let evictions = plan.preemptions.iter().flat_map(|preemption| {
+            preemption.victims.iter().filter_map(move |victim| preempt(victim, preemption.job))
+        });
+        let commands = plan.placements.iter().filter_map(place).chain(evictions);
+        commands.map(|command| Submission::new(Command::Workload(command))).collect()
     }
 
     /// The nodes that a plan gives a workload.
@@ -158,7 +165,7 @@ impl Planner {
 
     /// False if the whole state must be read: nothing was seen yet, too much has passed, or
     /// something changed that everything else depends on.
-    fn follow_changes(&mut self, state: &State, now: UnixMicros) -> bool {
+    fn follow_changes(&mut self, state: &State) -> bool {
         let seen = self.seen.filter(|seen| *seen <= state.size);
         let Some(changes) = seen.and_then(|seen| state.index.changes.since(seen)) else {
             return false;
@@ -198,9 +205,7 @@ impl Planner {
             self.names.set_state(index, is.state);
             self.scheduler.set_node_state(index, is.state);
         }
-        for id in workloads {
-            self.take_in(state, id, now);
-        }
+        self.take_in(state, workloads.into_iter());
         true
     }
 
@@ -215,38 +220,51 @@ impl Planner {
         }
         self.jobs.clear();
         self.workloads.clear();
-        self.delayed.clear();
-        self.closed.clear();
         self.n_jobs = 0;
-        let ids: Vec<Id<kinds::Workload>> = state.index.active.iter().copied().collect();
-        for id in ids {
-            self.take_in(state, id, now);
+        self.take_in(state, state.index.active.iter().copied());
+    }
+
+    /// Makes the scheduler know workloads as they are now: first who waits, then who leaves, because
+    /// who leaves may do so for who waits.
+    fn take_in(&mut self, state: &State, ids: impl Iterator<Item = Id<kinds::Workload>>) {
+        let leaving = ids.filter(|id| !self.take_in_one(state, *id));
+        let leaving: Vec<Id<kinds::Workload>> = leaving.collect();
+        for workload in leaving.iter().filter_map(|id| state.workloads.get(id)) {
+            let Phase::Stopping { since, .. } = &workload.phase else { continue };
+            let index = self.number(workload.id);
+            self.hold(workload, index);
+            let gone_by = jobs::later(*since, workload.spec.grace);
+            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
+            let for_workload = preemption.and_then(|preemption| preemption.for_workload);
+            let for_job = for_workload.and_then(|id| self.jobs.get(&id).copied());
+            self.scheduler.stopping(index, gone_by, for_job);
         }
     }
 
-    /// Makes the scheduler know a workload as it is now.
-    fn take_in(&mut self, state: &State, id: Id<kinds::Workload>, now: UnixMicros) {
-        let Some(workload) = state.workloads.get(&id).filter(|workload| !workload.has_ended())
-        else {
+    /// False for a workload that is leaving its nodes.
+    fn take_in_one(&mut self, state: &State, id: Id<kinds::Workload>) -> bool {
+        let workload = state.workloads.get(&id);
+        // An array stands for its tasks and never runs itself.
+        let workload = workload.filter(|workload| !workload.has_ended() && !workload.is_array());
+        let Some(workload) = workload else {
             self.forget(id);
-            return;
+            return true;
         };
-        let index = self.number(id);
         match &workload.phase {
-            Phase::Queued { not_before, .. } => {
+            Phase::Queued { .. } => {
+                let index = self.number(id);
                 self.scheduler.finish(index);
-                self.delayed.extend(not_before.map(|time| (time, id)));
-                let job = self.names.waiting(state, workload, now);
+                let job = self.names.waiting(state, workload);
                 self.scheduler.submit(index, job);
             }
-            Phase::Placed { .. } | Phase::Running { .. } => self.hold(workload, index),
-            Phase::Stopping { since, .. } => {
+            Phase::Placed { .. } | Phase::Running { .. } => {
+                let index = self.number(id);
                 self.hold(workload, index);
-                let gone_by = jobs::later(*since, workload.spec.grace);
-                self.scheduler.stopping(index, gone_by, None);
             }
+            Phase::Stopping { .. } => return false,
             Phase::Ended { .. } => {}
         }
+        true
     }
 
     /// Makes a workload hold the nodes of its attempt, once.
@@ -264,7 +282,6 @@ impl Planner {
     }
 
     fn forget(&mut self, id: Id<kinds::Workload>) {
-        self.delayed.retain(|(_, delayed)| *delayed != id);
         let Some(index) = self.jobs.remove(&id) else { return };
         self.workloads.remove(&index);
         self.scheduler.finish(index);
@@ -282,38 +299,22 @@ impl Planner {
         index
     }
 
-    /// Opens and shuts gates by what can change without an event of the workload: time and money.
+    /// Opens and shuts the gate of everything that waits: time, money, other work and the tasks of
+    /// its array can all change without an event of the workload itself.
     fn open_gates(&mut self, state: &State, now: UnixMicros) {
-        // Clocks may be set back; then what was open is shut again.
-        let (from, to) = (self.now.min(now), self.now.max(now));
-        self.now = now;
-        let passed = self.delayed.iter().filter(|(at, _)| *at > from && *at <= to);
-        let passed: Vec<Id<kinds::Workload>> = passed.map(|(_, id)| *id).collect();
-        for id in passed {
-            self.set_gate(state, id, now);
+        let due: BTreeSet<_> = workload::due(state, now).map(|workload| workload.id).collect();
+        let mut open: BTreeMap<Id<kinds::Project>, bool> = BTreeMap::new();
+        for id in &state.index.queued {
+            let Some((index, workload)) = self.jobs.get(id).zip(state.workloads.get(id)) else {
+                continue;
+            };
+            let project = workload.project;
+            let has_money = *open
+                .entry(project)
+                .or_insert_with(|| budget::require_open(state, project).is_ok());
+            let gate = jobs::gate(state, workload, now, due.contains(id));
+            self.scheduler.set_gate(*index, if has_money { gate } else { Gate::Budget });
         }
-        let projects = state.projects.keys().copied();
-        let closed = projects.filter(|project| budget::require_open(state, *project).is_err());
-        let closed: BTreeSet<Id<kinds::Project>> = closed.collect();
-        if closed == self.closed {
-            return;
-        }
-        let changed: BTreeSet<_> = closed.symmetric_difference(&self.closed).copied().collect();
-        self.closed = closed;
-        let queued: Vec<Id<kinds::Workload>> = state.index.queued.iter().copied().collect();
-        for id in queued {
-            if state.workloads.get(&id).is_some_and(|w| changed.contains(&w.project)) {
-                self.set_gate(state, id, now);
-            }
-        }
-    }
-
-    fn set_gate(&mut self, state: &State, id: Id<kinds::Workload>, now: UnixMicros) {
-        let Some((index, workload)) = self.jobs.get(&id).zip(state.workloads.get(&id)) else {
-            return;
-        };
-        let gate: Gate = jobs::gate(state, workload, now);
-        self.scheduler.set_gate(*index, gate);
     }
 }
 

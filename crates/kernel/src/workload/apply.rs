@@ -1,24 +1,36 @@
 //! Folds workload events, and keeps capacity and indices in step.
 
+use policy::Decision;
 use units::{DataClass, Id, MicroEuro, kinds};
 
 use super::{
-    Attempt, Event, Outcome, OutputStatus, Outputs, Phase, Rank, RankStatus, Spec, Workload,
+    Attempt, Event, Outcome, OutputStatus, Outputs, Phase, Rank, RankStatus, Spec, StopCause,
+    Workload,
+    array::tasks_of,
+    index::{index_into, unindex},
 };
 use crate::{
     Meta, Stamp, State, limits,
-    state::Index,
     usage::{AttemptMetered, Counters},
 };
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     if let Event::Submitted { id, project, spec, class } = event {
         let workload = new(*id, *project, spec, *class, stamp);
-        index_into(&mut state.index, &workload);
-        state.workloads.insert(*id, workload);
+        for one in tasks_of(&workload).into_iter().chain([workload]) {
+            index_into(&mut state.index, &one);
+            state.workloads.insert(one.id, one);
+        }
         return;
     }
     let id = event.id();
+    if let Event::RankChanged { rank, status, .. } = event {
+        // No index knows of ranks, and a gang of thousands reports thousands of times.
+        if let Some(workload) = state.workloads.get_mut(&id) {
+            rank_changed(workload, *rank, status, stamp);
+        }
+        return;
+    }
     // INVARIANT: `decide` emits events only about workloads that exist.
     let Some(mut workload) = state.workloads.remove(&id) else { return };
     unindex(&mut state.index, &workload);
@@ -40,12 +52,14 @@ fn new(
         id,
         project,
         spec: spec.clone(),
+        task: None,
         class,
         phase: Phase::Queued { since: stamp.at, not_before: None, reason: "submitted".to_owned() },
         generation: 1,
         attempts: Vec::new(),
         n_attempts: 0,
         n_failures: 0,
+        n_preemptions: 0,
         used: Counters::default(),
         cost: MicroEuro::ZERO,
         outputs: OutputStatus::None,
@@ -57,42 +71,29 @@ fn new(
 
 fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Stamp) {
     match event {
-        // Handled by the caller: there is no workload yet.
-        Event::Submitted { .. } => {}
+        // Handled by the caller: there is no workload yet, or no index to keep.
+        Event::Submitted { .. } | Event::RankChanged { .. } => {}
         Event::Placed { attempt, generation, site, nodes, decision, .. } => {
-            take(state, workload, nodes);
-            let ranks = nodes.iter().map(|node| Rank {
-                node: *node,
-                status: RankStatus::Assigned,
-                used: Counters::default(),
-            });
-            if workload.attempts.len() >= limits::ATTEMPTS_KEPT {
-                workload.attempts.remove(0);
-            }
-            workload.attempts.push(Attempt {
-                number: *attempt,
-                site: *site,
-                decision: decision.clone(),
-                placed_at: stamp.at,
-                ended_at: None,
-                ranks: ranks.collect(),
-            });
-            workload.n_attempts = *attempt;
-            workload.generation = *generation;
-            workload.phase = Phase::Placed { since: stamp.at };
+            let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
+            begin(state, workload, begun, nodes, decision, stamp);
         }
-        Event::RankChanged { rank, status, .. } => {
-            set_rank(workload, *rank, status);
-            if matches!(workload.phase, Phase::Placed { .. }) {
-                workload.phase = Phase::Running { since: stamp.at };
-            }
+        Event::PlacedMany { attempt, generation, site, nodes, decision, .. } => {
+            let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
+            let nodes = nodes.resolve(state);
+            begin(state, workload, begun, &nodes, decision, stamp);
         }
-        Event::StopRequested { generation, cause, .. } => {
+        Event::StopRequested { generation, cause, preemption, .. } => {
             workload.generation = *generation;
+            if let (Some(_), Some(attempt)) = (preemption, workload.attempts.last_mut()) {
+                attempt.preemption.clone_from(preemption);
+            }
             workload.phase = Phase::Stopping { since: stamp.at, cause: *cause };
         }
         Event::Requeued { reason, failure, not_before, .. } => {
             release(state, workload, stamp);
+            let preempted =
+                matches!(workload.phase, Phase::Stopping { cause: StopCause::Preempted, .. });
+            workload.n_preemptions = workload.n_preemptions.saturating_add(u32::from(preempted));
             workload.n_failures = workload.n_failures.saturating_add(u32::from(*failure));
             workload.generation = workload.generation.saturating_add(1);
             workload.phase =
@@ -115,20 +116,66 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
 }
 
 /// Sets where a rank of the attempt in progress stands.
-fn set_rank(workload: &mut Workload, rank: u32, status: &RankStatus) {
+fn rank_changed(workload: &mut Workload, rank: u32, status: &RankStatus, stamp: &Stamp) {
     let position = usize::try_from(rank).unwrap_or(usize::MAX);
     let attempt = workload.attempts.last_mut();
     if let Some(rank) = attempt.and_then(|attempt| attempt.ranks.get_mut(position)) {
         rank.status.clone_from(status);
     }
+    if matches!(workload.phase, Phase::Placed { .. }) {
+        workload.phase = Phase::Running { since: stamp.at };
+    }
+    workload.meta.touch(stamp);
+    workload.last_seq = stamp.seq;
 }
 
-/// Takes the capacity of a gang from its nodes.
-fn take(state: &mut State, workload: &Workload, nodes: &[Id<kinds::Node>]) {
-    for node in nodes {
-        if let Some(node) = state.nodes.get_mut(node) {
-            node.allocated = node.allocated.saturating_add(workload.spec.per_node);
-        }
+/// What a placement begins.
+struct Begun {
+    attempt: u32,
+    generation: u64,
+    site: Id<kinds::Site>,
+}
+
+/// Begins an attempt: takes the capacity of its nodes.
+fn begin(
+    state: &mut State,
+    workload: &mut Workload,
+    begun: Begun,
+    nodes: &[Id<kinds::Node>],
+    decision: &Decision,
+    stamp: &Stamp,
+) {
+    let ranks = nodes.iter().map(|node| take(state, &workload.spec, *node)).collect();
+    if workload.attempts.len() >= limits::ATTEMPTS_KEPT {
+        workload.attempts.remove(0);
+    }
+    workload.attempts.push(Attempt {
+        number: begun.attempt,
+        site: begun.site,
+        decision: decision.clone(),
+        placed_at: stamp.at,
+        ended_at: None,
+        ranks,
+        preemption: None,
+    });
+    workload.n_attempts = begun.attempt;
+    workload.generation = begun.generation;
+    workload.phase = Phase::Placed { since: stamp.at };
+}
+
+/// Takes what one rank needs of its node.
+fn take(state: &mut State, spec: &Spec, id: Id<kinds::Node>) -> Rank {
+    let node = state.nodes.get_mut(&id);
+    // Recorded with the rank: the node's hardware may change before the rank is over.
+    let taken = node.as_ref().and_then(|node| spec.take_on(node)).map_or(spec.per_node, |(_, t)| t);
+    if let Some(node) = node {
+        node.allocated = node.allocated.saturating_add(taken);
+    }
+    Rank {
+        node: id,
+        status: RankStatus::Assigned,
+        used: Counters::default(),
+        taken: (taken != spec.per_node).then_some(taken),
     }
 }
 
@@ -141,7 +188,8 @@ fn release(state: &mut State, workload: &mut Workload, stamp: &Stamp) {
     attempt.ended_at = Some(stamp.at);
     for rank in &attempt.ranks {
         if let Some(node) = state.nodes.get_mut(&rank.node) {
-            node.allocated = node.allocated.saturating_sub(workload.spec.per_node);
+            let taken = rank.taken.unwrap_or(workload.spec.per_node);
+            node.allocated = node.allocated.saturating_sub(taken);
         }
     }
 }
@@ -161,6 +209,14 @@ pub(crate) fn metered(state: &mut State, metered: &AttemptMetered, added: MicroE
     used.cpu_micros = grown(used.cpu_micros, after.cpu_micros, before.cpu_micros);
     used.gpu_micros = grown(used.gpu_micros, after.gpu_micros, before.gpu_micros);
     used.energy = used.energy.saturating_add(after.energy.saturating_sub(before.energy));
+    let Some(task) = workload.task else { return };
+    // What its tasks use and cost is what an array uses and costs.
+    let Some(array) = state.workloads.get_mut(&task.array) else { return };
+    array.cost = array.cost.saturating_add(added);
+    let used = &mut array.used;
+    used.cpu_micros = grown(used.cpu_micros, after.cpu_micros, before.cpu_micros);
+    used.gpu_micros = grown(used.gpu_micros, after.gpu_micros, before.gpu_micros);
+    used.energy = used.energy.saturating_add(after.energy.saturating_sub(before.energy));
 }
 
 /// Notes that what the workload made is registered, if that is what it waits for.
@@ -172,42 +228,5 @@ pub(crate) fn outputs_registered(state: &mut State, id: Id<kinds::Workload>, mad
     if workload.outputs == OutputStatus::Pending && (model || evaluation) {
         workload.outputs = OutputStatus::Registered;
         state.index.outputs_pending.remove(&id);
-    }
-}
-
-/// Puts a workload into every index that its phase belongs to.
-pub(crate) fn index_into(index: &mut Index, workload: &Workload) {
-    let id = workload.id;
-    if !workload.has_ended() {
-        index.active.insert(id);
-    }
-    if matches!(workload.phase, Phase::Queued { .. }) {
-        index.queued.insert(id);
-    }
-    if workload.outputs == OutputStatus::Pending {
-        index.outputs_pending.insert(id);
-    }
-    if workload.holds_nodes() {
-        for rank in workload.attempts.last().into_iter().flat_map(|attempt| &attempt.ranks) {
-            index.by_node.entry(rank.node).or_default().insert(id);
-        }
-    }
-}
-
-fn unindex(index: &mut Index, workload: &Workload) {
-    let id = workload.id;
-    index.active.remove(&id);
-    index.queued.remove(&id);
-    index.outputs_pending.remove(&id);
-    if !workload.holds_nodes() {
-        return;
-    }
-    for rank in workload.attempts.last().into_iter().flat_map(|attempt| &attempt.ranks) {
-        if let Some(set) = index.by_node.get_mut(&rank.node) {
-            set.remove(&id);
-            if set.is_empty() {
-                index.by_node.remove(&rank.node);
-            }
-        }
     }
 }

@@ -4,8 +4,16 @@ use std::collections::BTreeMap;
 
 use units::{Id, kinds};
 
-use super::{Command, Event, OutputStatus, Phase, Place, StopCause, get, report, stop_one, submit};
-use crate::{Ctx, Reject, State, budget, limits, node::Capacity, policy_set, reject::Refused};
+use super::{
+    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, depend,
+    get, preempt, report, stop::stop_whole, submit,
+};
+use crate::{
+    Ctx, Reject, State, budget, limits,
+    node::{Capacity, Node},
+    policy_set,
+    reject::Refused,
+};
 
 pub(crate) fn decide(
     state: &State,
@@ -18,9 +26,12 @@ pub(crate) fn decide(
         }
         Command::Place(place) => place_gang(state, place).map(|e| vec![crate::Event::Workload(e)]),
         Command::Report(given) => report::decide(state, given, ctx),
+        Command::Preempt(given) => {
+            preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
+        }
         Command::Stop { id } => {
-            get(state, *id)?;
-            Ok(stop_one(state, *id, StopCause::User).into_iter().collect())
+            let workload = get(state, *id)?;
+            Ok(stop_whole(state, workload, StopCause::User))
         }
         Command::FailOutputs { id, message } => {
             let workload = get(state, *id)?;
@@ -43,14 +54,7 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
             current: workload.generation,
         });
     }
-    if !matches!(workload.phase, Phase::Queued { .. }) {
-        return Err(Reject::WrongState {
-            kind: "workload",
-            id: workload.id.to_string(),
-            state: workload.state_name().to_owned(),
-            action: "place it",
-        });
-    }
+    require_waiting(state, workload)?;
     let n_nodes = u32::try_from(place.nodes.len()).unwrap_or(u32::MAX);
     let spec = &workload.spec;
     if !(spec.nodes_min..=spec.nodes_max).contains(&n_nodes) {
@@ -59,7 +63,7 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
         return Err(Reject::DoesNotFit { message });
     }
     budget::require_open(state, workload.project)?;
-    let site = require_room(state, spec.per_node, spec.gpu_model.as_deref(), &place.nodes)?;
+    let site = require_room(state, spec, &place.nodes)?;
     let facts = state.sites.get(&site).ok_or_else(|| Reject::not_found("site", site))?.facts();
     let policies = policy_set::in_force(state, workload.project)
         .ok_or_else(|| Reject::not_found("policy", workload.project))?;
@@ -75,27 +79,48 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
             refusal,
         })));
     }
-    Ok(Event::Placed {
-        id: workload.id,
-        attempt: workload.n_attempts.saturating_add(1),
-        generation: workload.generation.saturating_add(1),
-        site,
-        nodes: place.nodes.clone(),
-        decision,
-    })
+    let (id, attempt) = (workload.id, workload.n_attempts.saturating_add(1));
+    let generation = workload.generation.saturating_add(1);
+    let by_position = place.nodes.len() > limits::NODES_BY_ID_MAX;
+    match by_position.then(|| NodeRuns::new(state, &place.nodes)).flatten() {
+        Some(nodes) => Ok(Event::PlacedMany { id, attempt, generation, site, nodes, decision }),
+        None => {
+            let nodes = place.nodes.clone();
+            Ok(Event::Placed { id, attempt, generation, site, nodes, decision })
+        }
+    }
+}
+
+/// Refuses unless it waits, and for nothing but a place.
+fn require_waiting(state: &State, workload: &Workload) -> Result<(), Reject> {
+    let refuse = |action| {
+        let (id, state) = (workload.id.to_string(), workload.state_name().to_owned());
+        Err(Reject::WrongState { kind: "workload", id, state, action })
+    };
+    if !matches!(workload.phase, Phase::Queued { .. }) {
+        return refuse("place it");
+    }
+    if workload.is_array() {
+        return refuse("place it: it is an array, place its tasks");
+    }
+    if array::free_slots(state, workload) == Some(0) {
+        return refuse("place it: as many tasks of its array run as may");
+    }
+    if depend::unmet(state, workload).is_some() {
+        return refuse("place it: what it waits for has not ended");
+    }
+    Ok(())
 }
 
 /// The one site of the nodes, if each of them takes work and has room for its ranks.
 fn require_room(
     state: &State,
-    need: Capacity,
-    gpu_model: Option<&str>,
+    spec: &Spec,
     nodes: &[Id<kinds::Node>],
 ) -> Result<Id<kinds::Site>, Reject> {
     let mut site = None;
     let mut free: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
-    // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
-    let gpu_model = gpu_model.filter(|_| !need.gpus.is_zero());
+    let mut chosen = None;
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
         if !node.status.takes(nodes.len()) {
@@ -108,10 +133,18 @@ fn require_room(
                 message: "its nodes lie in different sites".to_owned(),
             });
         }
-        let other = |g: &crate::node::Gpu| gpu_model.is_some_and(|model| !g.model.contains(model));
-        if node.facts.gpus.iter().any(other) {
+        let Some((choice, need)) = spec.take_on(node) else {
             return Err(Reject::DoesNotFit {
                 message: format!("node `{}` has other GPUs", node.name),
+            });
+        };
+        if *chosen.get_or_insert(choice) != choice {
+            let message = "its nodes answer different choices of GPU: a gang is alike".to_owned();
+            return Err(Reject::DoesNotFit { message });
+        }
+        if is_held_whole(state, node) {
+            return Err(Reject::DoesNotFit {
+                message: format!("node `{}` is held whole by other work", node.name),
             });
         }
         let left = free.entry(*id).or_insert_with(|| node.free());
@@ -120,4 +153,10 @@ fn require_room(
         })?;
     }
     site.ok_or_else(|| Reject::DoesNotFit { message: "no node was named".to_owned() })
+}
+
+/// True if work that takes its nodes whole runs here, however large the node has become since.
+fn is_held_whole(state: &State, node: &Node) -> bool {
+    let here = state.index.by_node.get(&node.id).into_iter().flatten();
+    here.filter_map(|id| state.workloads.get(id)).any(|workload| workload.spec.terms.exclusive)
 }

@@ -4,7 +4,7 @@ use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, UnixMicros, kinds};
 
-use super::{Outcome, RankStatus, Spec, StopCause};
+use super::{NodeRuns, Outcome, Preempt, Preemption, RankStatus, Spec, StopCause};
 use crate::{Subject, usage::Counters};
 
 /// A proposed placement.
@@ -52,6 +52,8 @@ pub enum Command {
     Place(Place),
     /// Says what an engine saw.
     Report(Report),
+    /// Makes one go to make room; what the scheduler proposes.
+    Preempt(Preempt),
     /// Stops one.
     Stop {
         /// The workload.
@@ -115,6 +117,9 @@ pub enum Event {
         generation: u64,
         /// Why.
         cause: StopCause,
+        /// For whom it makes room, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preemption: Option<Preemption>,
     },
     /// An attempt is over and the workload waits again.
     Requeued {
@@ -141,13 +146,31 @@ pub enum Event {
         /// Why.
         message: String,
     },
+    /// A large gang was given its nodes: what [`Event::Placed`] says, with the nodes by position,
+    /// because thousands of ids of 26 bytes do not fit into one entry. [`NodeRuns`] says how to
+    /// read them.
+    PlacedMany {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// The attempt that this begins.
+        attempt: u32,
+        /// The generation that this begins.
+        generation: u64,
+        /// Where.
+        site: Id<kinds::Site>,
+        /// One node per rank.
+        nodes: NodeRuns,
+        /// Why the policy allowed it.
+        decision: Decision,
+    },
 }
 
 impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Submitted { .. } => "workload.submitted",
-            Self::Placed { .. } => "workload.placed",
+            // Two forms of one thing: who counts placements means both.
+            Self::Placed { .. } | Self::PlacedMany { .. } => "workload.placed",
             Self::RankChanged { .. } => "workload.rank_changed",
             Self::StopRequested { .. } => "workload.stop_requested",
             Self::Requeued { .. } => "workload.requeued",
@@ -160,6 +183,7 @@ impl Event {
         match self {
             Self::Submitted { id, .. }
             | Self::Placed { id, .. }
+            | Self::PlacedMany { id, .. }
             | Self::RankChanged { id, .. }
             | Self::StopRequested { id, .. }
             | Self::Requeued { id, .. }

@@ -3,31 +3,48 @@
 //! ```text
 //! submit ─► queued ─► placed ─► running ─► ended: succeeded | failed | stopped
 //!             ▲          │         │  └──► stopping ─► ended
-//!             └──────────┴─────────┴───── requeued (retry, drained node, a service that ended)
+//!             └──────────┴─────────┴───── requeued (retry, preemption, drained node, a service
+//!                                          that ended)
 //! ```
 //! An attempt is one placement of the whole gang; each rank of it reports for itself.
 
 mod apply;
+mod array;
 mod decide;
+mod depend;
 mod event;
+mod honoured;
+mod index;
+mod need;
+mod node_runs;
+mod preempt;
 mod report;
 mod spec;
 mod stop;
 mod submit;
+mod terms;
 
-pub(crate) use apply::{apply, index_into, metered, outputs_registered};
+pub(crate) use apply::{apply, metered, outputs_registered};
+pub use array::{Array, Tally, Task, due, tally};
 pub(crate) use decide::decide;
+pub use depend::{is_due, unmet};
+pub(crate) use depend::{n_unmet, with_consequences};
 pub use event::{Command, Event, Place, Report};
+pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
+pub(crate) use index::index_into;
+pub use node_runs::NodeRuns;
+pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
 pub use submit::question;
 pub(crate) use submit::submit;
+pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass, Terms, Topology};
 
 use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
 
-use crate::{Meta, Reject, State, usage::Counters};
+use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
 
 /// Where a workload stands. Every state says since when and, where there is one, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +119,10 @@ pub enum StopCause {
     NodeDrained,
     /// Another rank failed; the gang ends together.
     GangMemberFailed,
+    /// It makes room for other work; it goes back to the queue unless it asked not to.
+    Preempted,
+    /// What it waited for ended badly.
+    DependencyFailed,
 }
 
 impl StopCause {
@@ -109,8 +130,12 @@ impl StopCause {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::User | Self::Budget | Self::TimeLimit | Self::EndpointDeleted => true,
-            Self::NodeDrained | Self::GangMemberFailed => false,
+            Self::User
+            | Self::Budget
+            | Self::TimeLimit
+            | Self::EndpointDeleted
+            | Self::DependencyFailed => true,
+            Self::NodeDrained | Self::GangMemberFailed | Self::Preempted => false,
         }
     }
 
@@ -124,6 +149,8 @@ impl StopCause {
             Self::EndpointDeleted => "endpoint deleted",
             Self::NodeDrained => "node drained",
             Self::GangMemberFailed => "another rank failed",
+            Self::Preempted => "preempted",
+            Self::DependencyFailed => "what it waited for did not succeed",
         }
     }
 }
@@ -163,6 +190,9 @@ pub struct Rank {
     pub status: RankStatus,
     /// What it has used, as metered so far.
     pub used: Counters,
+    /// What it takes of its node, where that is not simply what the specification says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Capacity>,
 }
 
 /// One placement of the whole gang.
@@ -180,6 +210,9 @@ pub struct Attempt {
     pub ended_at: Option<UnixMicros>,
     /// Its ranks in order.
     pub ranks: Vec<Rank>,
+    /// For whom it made room, if it was preempted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemption: Option<Preemption>,
 }
 
 /// Whether what a workload made is registered.
@@ -208,6 +241,9 @@ pub struct Workload {
     pub project: Id<kinds::Project>,
     /// What was asked, with every default filled in.
     pub spec: Spec,
+    /// Which task of which array it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
     /// Class of its data: the highest of what was asked and of its inputs.
     pub class: DataClass,
     /// Where it stands.
@@ -220,6 +256,9 @@ pub struct Workload {
     pub n_attempts: u32,
     /// Attempts that failed.
     pub n_failures: u32,
+    /// Attempts that made room for other work.
+    #[serde(default, skip_serializing_if = "terms::is_default")]
+    pub n_preemptions: u32,
     /// What all attempts used.
     pub used: Counters,
     /// What it cost so far: its share of the project's lines.
@@ -245,6 +284,12 @@ impl Workload {
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// True for an array: it stands for its tasks and never runs itself.
+    #[must_use]
+    pub const fn is_array(&self) -> bool {
+        self.spec.terms.array.is_some()
     }
 
     /// True while it holds capacity.
@@ -296,6 +341,26 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::Submit { .. } => None,
         Command::Place(place) => Some(place.workload),
         Command::Report(report) => Some(report.workload),
+        Command::Preempt(preempt) => Some(preempt.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
+}
+
+/// Position of a waiting workload in the queue, from 1, and how many wait: by priority, then by
+/// submission. What else orders the queue is the scheduler's. `None` for what does not wait, and if
+/// more than `counted_max` wait, because each is looked at.
+#[must_use]
+pub fn queue_position(
+    state: &State,
+    id: Id<kinds::Workload>,
+    counted_max: usize,
+) -> Option<(usize, usize)> {
+    if state.index.queued.len() > counted_max {
+        return None;
+    }
+    let own = state.workloads.get(&id).filter(|_| state.index.queued.contains(&id))?;
+    let order = |w: &Workload| (std::cmp::Reverse(w.spec.priority), w.submitted_seq, w.id);
+    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
+    let before = waiting.filter(|other| order(other) < order(own)).count();
+    Some((before.saturating_add(1), state.index.queued.len()))
 }

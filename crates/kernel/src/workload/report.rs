@@ -189,7 +189,11 @@ fn conclude(
         if cause.is_final() && !done {
             return Event::Ended { id, outcome: Outcome::Stopped { cause: *cause } };
         }
-        if *cause == StopCause::NodeDrained {
+        if *cause == StopCause::Preempted && !workload.spec.retry_on.preempted {
+            return Event::Ended { id, outcome: Outcome::Stopped { cause: *cause } };
+        }
+        // A checkpoint and exit code 0 on the stop signal is good manners, not the end of the work.
+        if matches!(cause, StopCause::NodeDrained | StopCause::Preempted) {
             let reason = cause.as_str().to_owned();
             return Event::Requeued { id, reason, failure: false, not_before: None };
         }

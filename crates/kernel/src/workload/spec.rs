@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use units::{Country, DataClass, Digest, DurationMicros, Id, MicroEuro, Name, kinds};
 
+use super::Terms;
 use crate::{Reject, limits, model::Artefact, node::Capacity};
 
 /// The type of a workload.
@@ -61,12 +62,31 @@ pub struct Outputs {
 }
 
 /// When a failed attempt goes back to the queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryOn {
     /// After an exit code other than 0 or a signal.
     pub failure: bool,
     /// After its node was lost or drained.
     pub node_failure: bool,
+    /// After it made room for other work. True in entries older than preemption: that was, and is,
+    /// the default of the job file.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub preempted: bool,
+}
+
+impl Default for RetryOn {
+    fn default() -> Self {
+        Self { failure: false, node_failure: false, preempted: true }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// Everything a workload asks for.
@@ -112,6 +132,9 @@ pub struct Spec {
     pub outputs: Outputs,
     /// Higher goes first.
     pub priority: i32,
+    /// How close, which, when, after what.
+    #[serde(default, skip_serializing_if = "super::terms::is_default")]
+    pub terms: Terms,
 }
 
 /// Signals that a job may ask to be stopped with.
@@ -128,7 +151,8 @@ impl Spec {
             || self.nodes_max < self.nodes_min
             || self.nodes_max > limits::GANG_NODES_MAX
         {
-            return invalid("nodes", "needs 1 ≤ min ≤ max ≤ 1500");
+            let message = format!("needs 1 ≤ min ≤ max ≤ {}", limits::GANG_NODES_MAX);
+            return invalid("nodes", &message);
         }
         if self.per_node.cpu.is_zero() || self.per_node.memory.is_zero() {
             return invalid("resources", "needs processor time and memory above zero");
@@ -167,6 +191,7 @@ impl Spec {
         if self.residency_countries.as_ref().is_some_and(|c| c.is_empty() || c.len() > 250) {
             return invalid("residency.countries", "name 1 to 250 countries, or leave it out");
         }
+        self.terms.check(self)?;
         self.check_inputs()
     }
 

@@ -2,7 +2,7 @@
 
 use units::{Id, kinds};
 
-use super::{Event, Outcome, Phase, StopCause, Workload};
+use super::{Event, Outcome, Phase, StopCause, Workload, array};
 use crate::State;
 
 /// The event that stops a workload, if anything is left to stop.
@@ -12,6 +12,18 @@ pub(crate) fn stop_one(
     cause: StopCause,
 ) -> Option<crate::Event> {
     state.workloads.get(&id).and_then(|workload| stop(workload, cause)).map(crate::Event::Workload)
+}
+
+/// Stops a workload, or every task of an array.
+pub(super) fn stop_whole(
+    state: &State,
+    workload: &Workload,
+    cause: StopCause,
+) -> Vec<crate::Event> {
+    if workload.is_array() {
+        return array::stop_all(state, workload, cause);
+    }
+    stop(workload, cause).map(crate::Event::Workload).into_iter().collect()
 }
 
 /// Stops everything that a project runs or waits for.
@@ -40,8 +52,11 @@ pub(super) fn stop(workload: &Workload, cause: StopCause) -> Option<Event> {
         id: workload.id,
         generation: workload.generation.saturating_add(1),
         cause,
+        preemption: None,
     };
     match &workload.phase {
+        // It ends with its tasks, which are stopped themselves.
+        _ if workload.is_array() => None,
         Phase::Queued { .. } if cause.is_final() => {
             Some(Event::Ended { id: workload.id, outcome: Outcome::Stopped { cause } })
         }

@@ -3,7 +3,7 @@
 use policy::{Action, Question, SiteFacts};
 use units::{DataClass, Id, kinds};
 
-use super::{Event, Kind, Spec};
+use super::{Event, Kind, Spec, array, depend};
 use crate::{
     Reject, State, budget, limits,
     model::{self, Artefact},
@@ -22,9 +22,12 @@ pub(crate) fn submit(
     Reject::limit("active workloads", state.index.active.len(), limits::ACTIVE_WORKLOADS_MAX)?;
     spec.check()?;
     check_outputs(state, project, spec)?;
+    array::check(state, spec)?;
+    depend::check(state, project, &spec.terms.after)?;
     let class = class_of(state, project, spec)?;
     budget::require_open(state, project)?;
     require_some_site(state, project, spec, class)?;
+    let id = if spec.terms.array.is_some() { array::array_id(id) } else { id };
     Ok(crate::Event::Workload(Event::Submitted {
         id,
         project,

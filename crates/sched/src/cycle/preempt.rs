@@ -53,7 +53,8 @@ pub(super) fn could_claim(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
     }
     let tree = &scheduler.tree;
     let deserves_more = |queue| {
-        tree.deserved(queue).iter().zip(tree.allocated(queue)).any(|(has, used)| has > used)
+        let used = tree.allocated(queue).iter().enumerate();
+        used.into_iter().any(|(resource, used)| tree.deserved(queue, resource) > *used)
     };
     match scheduler.settings.reclaim {
         Reclaim::Off => false,

@@ -35,7 +35,7 @@ impl Journal {
     /// they leave have come. Otherwise a queue would take back the same thing again and again.
     pub(super) fn new(on: &mut Scheduler) -> Self {
         let mut journal = Self::default();
-        let leaving: Vec<JobIdx> = on.leaving.iter().copied().collect();
+        let leaving: Vec<JobIdx> = on.leaving.keys().copied().collect();
         for index in leaving {
             journal.discharge_running(on, index);
         }

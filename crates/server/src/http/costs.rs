@@ -95,7 +95,9 @@ fn grouped(
 ) -> Vec<CostLine> {
     let mut left: Vec<CostLine> = by_sku(state, project, totals);
     let mut lines: Vec<CostLine> = Vec::new();
-    for workload in state.workloads.values().filter(|w| w.project == project) {
+    // An array's cost is that of its tasks: one line instead of thousands.
+    let own = state.workloads.values().filter(|w| w.project == project && w.task.is_none());
+    for workload in own {
         let Some(group) = group_of(workload) else { continue };
         for (sku, quantity, amount) in shares(state, workload) {
             take(&mut left, sku, quantity, amount);

@@ -19,7 +19,7 @@ use kernel::{
     endpoint,
     model::Artefact,
     node::Capacity,
-    workload::{self, Input, Kind, Outputs, RetryOn, Spec},
+    workload::{self, Input, Kind, Outputs, RetryOn, Spec, Terms},
 };
 use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, kinds};
 
@@ -96,11 +96,12 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
         time_limit: None,
         budget: None,
         retries_max: REPLICA_RETRIES,
-        retry_on: RetryOn { failure: true, node_failure: true },
+        retry_on: RetryOn { failure: true, node_failure: true, preempted: true },
         residency_countries: None,
         class: new.class.unwrap_or(found.class),
         outputs: Outputs::default(),
         priority: 0,
+        terms: Terms::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use api::{
 use kernel::{
     State,
     access::Role,
-    workload::{self, Outcome, OutputStatus, Phase, RankStatus, StopCause},
+    workload::{self, Condition, Outcome, OutputStatus, Phase, RankStatus, StopCause},
 };
 use units::UnixMicros;
 
@@ -52,7 +52,7 @@ pub(crate) fn explanation(
     why.evidence.extend(placement_evidence(state, workload));
     Explanation {
         workload: workload.id,
-        state: state_of(workload),
+        state: state_of(state, workload),
         reason: why.code.to_owned(),
         summary: why.summary,
         evidence: why.evidence,
@@ -82,6 +82,9 @@ fn queued(
             remedies: vec!["read the last attempt's log to see why it ended".to_owned()],
         };
     }
+    if let Some(why) = waits_for_work(state, workload) {
+        return why;
+    }
     match kernel::explain(state, workload.id, now) {
         Some(waiting) => waits(waiting),
         None => Why {
@@ -100,6 +103,43 @@ fn waits(waiting: kernel::Waiting) -> Why {
     why.start_at = waiting.start_at;
     why.evidence.extend(waiting.kept_for.map(|id| format!("nodes are kept for {id}")));
     why
+}
+
+/// What it waits for before it competes for a place: other work, or a turn in its array.
+fn waits_for_work(state: &State, workload: &workload::Workload) -> Option<Why> {
+    if let Some(tally) = workload::tally(state, workload.id) {
+        let evidence = vec![format!(
+            "tasks: {} wait, {} run, {} succeeded, {} failed, {} stopped",
+            tally.queued, tally.holding, tally.succeeded, tally.failed, tally.stopped
+        )];
+        let summary = "it is an array and ends with its last task".to_owned();
+        let remedies = vec!["ask for one task, such as `cocarde explain NAME[3]`".to_owned()];
+        return Some(Why { start_at: None, code: "array", summary, evidence, remedies });
+    }
+    if let Some(dependency) = workload::unmet(state, workload) {
+        let other = state.workloads.get(&dependency.workload)?;
+        let how = match dependency.on {
+            Condition::Success => "to succeed",
+            Condition::Any => "to end",
+        };
+        let (name, id) = (&other.spec.name, other.id);
+        return Some(Why {
+            start_at: None,
+            code: "waits_for_workload",
+            summary: format!("it waits for `{name}` ({id}) {how}"),
+            evidence: vec![format!("`{name}` is {}", other.state_name())],
+            remedies: vec![format!("ask why with `cocarde explain {id}`")],
+        });
+    }
+    let holding = workload.task.and_then(|task| workload::tally(state, task.array))?.holding;
+    let full = !workload::is_due(state, workload, UnixMicros(i64::MAX));
+    full.then(|| Why {
+        start_at: None,
+        code: "array_limit",
+        summary: format!("its array runs {holding} tasks, as many as it may at once"),
+        evidence: vec![],
+        remedies: vec!["submit it with a larger number after `%`, or with none".to_owned()],
+    })
 }
 
 fn running(workload: &workload::Workload) -> Why {
@@ -171,6 +211,12 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained
         | StopCause::GangMemberFailed => None,
+        StopCause::Preempted => {
+            Some("let it be tried again: write `preempted` into `retry.on`, and a checkpoint")
+        }
+        StopCause::DependencyFailed => {
+            Some("look at what it waited for, run that again, then submit this")
+        }
     }
 }
 
@@ -201,5 +247,26 @@ fn placement_evidence(state: &State, workload: &workload::Workload) -> Vec<Strin
     });
     // A gang of thousands is not listed rank by rank.
     lines.extend(exits.take(8));
+    lines.extend(workload.attempts.iter().rev().filter_map(preempted));
+    lines.extend(failed_dependency(state, workload));
     lines
+}
+
+/// For whom and why an attempt made room.
+fn preempted(attempt: &workload::Attempt) -> Option<String> {
+    let preemption = attempt.preemption.as_ref()?;
+    // The name of another tenant's work is that tenant's business; its id says nothing.
+    let whom = preemption.for_workload.map_or_else(String::new, |id| format!(" for {id}"));
+    Some(format!("attempt {} made room{whom}: {}", attempt.number, preemption.reason))
+}
+
+/// What it waited for in vain.
+fn failed_dependency(state: &State, workload: &workload::Workload) -> Option<String> {
+    let ended = Outcome::Stopped { cause: StopCause::DependencyFailed };
+    if !matches!(&workload.phase, Phase::Ended { outcome, .. } if *outcome == ended) {
+        return None;
+    }
+    let dependency = workload::unmet(state, workload)?;
+    let other = state.workloads.get(&dependency.workload)?;
+    Some(format!("`{}` ({}) has {}", other.spec.name, other.id, other.state_name()))
 }

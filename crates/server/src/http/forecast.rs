@@ -45,10 +45,8 @@ pub(crate) fn require_possible(state: &State, prepared: &Prepared) -> Result<(),
 }
 
 fn could_hold(node: &node::Node, spec: &Spec) -> bool {
-    let model = spec.gpu_model.as_ref();
-    let right_gpus =
-        model.is_none_or(|model| node.facts.gpus.iter().all(|gpu| gpu.model.contains(model)));
-    right_gpus && node.facts.capacity.checked_sub(spec.per_node).is_some()
+    let taken = spec.take_on(node);
+    taken.is_some_and(|(_, taken)| node.facts.capacity.checked_sub(taken).is_some())
 }
 
 fn no_capacity(state: &State, spec: &Spec, best: u32) -> Fail {
@@ -115,8 +113,10 @@ pub(crate) fn start(
     let at = after(&copy, now);
     let mut id = None;
     for event in events {
-        if let Event::Workload(workload::Event::Submitted { id: new, .. }) = &event {
-            id = Some(*new);
+        if let Event::Workload(workload::Event::Submitted { id: new, spec, .. }) = &event {
+            // An array starts with its first task.
+            let array = spec.terms.array;
+            id = array.and_then(|array| array.task(*new, array.first)).or(Some(*new));
         }
         copy.apply(&Entry { at, actor: caller.actor()?, idempotency: None, event });
     }

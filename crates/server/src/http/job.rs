@@ -2,12 +2,12 @@
 //!
 //! Names become ids here, and what this version cannot do is refused, never ignored.
 
+mod terms;
+
 use api::{
-    job_file::{
-        self, JobFile, Outputs, ResolvedJob, RetryCause, StopSignal, TopologyLevel, WorkloadKind,
-    },
+    job_file::{self, JobFile, Outputs, ResolvedJob, RetryCause, StopSignal, WorkloadKind},
     problem::FieldError,
-    quantity_text::{AtLeast, GpuRequest},
+    quantity_text::AtLeast,
     reference::{ArtefactRef, InputRef, ProjectRef},
 };
 use kernel::{
@@ -17,7 +17,7 @@ use kernel::{
     node::Capacity,
     workload::{Input, Kind, RetryOn, Spec},
 };
-use units::{DataClass, Id, Name, kinds};
+use units::{DataClass, Id, Name, UnixMicros, kinds};
 
 use super::{caller::Caller, fail::Fail, resolve};
 
@@ -41,6 +41,7 @@ pub(crate) fn prepare(
     caller: &Caller,
     role: Role,
     file: &JobFile,
+    now: UnixMicros,
 ) -> Result<Prepared, Fail> {
     let resolved = file.resolve().map_err(Fail::fields)?;
     let project = resolve::project(state, caller, role, &resolved.project)?;
@@ -65,9 +66,9 @@ pub(crate) fn prepare(
         per_node: Capacity {
             cpu: resolved.cpu.least,
             memory: resolved.memory.least,
-            gpus: resolved.gpus.count,
+            gpus: resolved.gpus.first.count,
         },
-        gpu_model: resolved.gpus.model.clone(),
+        gpu_model: resolved.gpus.first.model.clone(),
         inputs,
         stop_signal: resolved.checkpoint.signal.as_str().to_owned(),
         grace: resolved.checkpoint.grace,
@@ -77,27 +78,22 @@ pub(crate) fn prepare(
         retry_on: RetryOn {
             failure: resolved.retry.on.contains(&RetryCause::Failure),
             node_failure: resolved.retry.on.contains(&RetryCause::NodeFailure),
+            preempted: resolved.retry.on.contains(&RetryCause::Preempted),
         },
         residency_countries: Some(resolved.residency.countries.clone())
             .filter(|countries| !countries.is_empty()),
         class: resolved.residency.class.unwrap_or(DataClass::Public),
         outputs: kernel::workload::Outputs { model, evaluates },
         priority: resolved.priority,
+        terms: terms::of_job(state, project, &resolved, now)?,
     };
+    terms::refuse_unhonoured(&spec)?;
     Ok(Prepared { project, spec, new_model, resolved })
 }
 
 /// What the file may say but this version does not do.
 fn refuse_unsupported(job: &ResolvedJob) -> Result<(), Fail> {
     let mut errors = Vec::new();
-    // One node is close to itself; a gang is placed within one site and nothing closer is promised.
-    if job.nodes_max > 1 && job.topology.otherwise < TopologyLevel::Site {
-        let message = format!(
-            "a gang is placed within one site, `{}` cannot be promised: write `else: site`",
-            job.topology.otherwise
-        );
-        errors.push(FieldError::new("/topology/else", message));
-    }
     if job.outputs.dataset.is_some() {
         let message = "a dataset is not registered by a workload: write it to a blob and add a \
                        version, or remove the field";
@@ -176,10 +172,12 @@ pub(crate) fn file_of(state: &State, project: Id<kinds::Project>, spec: &Spec) -
     if spec.retry_on.node_failure {
         causes.push(RetryCause::NodeFailure);
     }
+    if spec.retry_on.preempted {
+        causes.push(RetryCause::Preempted);
+    }
     if spec.retry_on.failure {
         causes.push(RetryCause::Failure);
     }
-    let site = TopologyLevel::Site;
     ResolvedJob {
         kind: kind_dto(spec.kind),
         name: spec.name.clone(),
@@ -187,10 +185,11 @@ pub(crate) fn file_of(state: &State, project: Id<kinds::Project>, spec: &Spec) -
         image: spec.image.clone(),
         nodes_min: spec.nodes_min,
         nodes_max: spec.nodes_max,
-        gpus: GpuRequest { model: spec.gpu_model.clone(), count: spec.per_node.gpus },
+        gpus: terms::gpus(spec),
         cpu: AtLeast { least: spec.per_node.cpu, open: false },
         memory: AtLeast { least: spec.per_node.memory, open: false },
-        topology: job_file::Topology { within: site, segment: None, otherwise: site },
+        exclusive: spec.terms.exclusive,
+        topology: terms::topology(spec),
         setup: String::new(),
         run: spec.script.clone(),
         environment: spec.environment.clone(),
@@ -210,6 +209,12 @@ pub(crate) fn file_of(state: &State, project: Id<kinds::Project>, spec: &Spec) -
         outputs: Outputs { model: model_ref(state, spec.outputs.model), dataset: None },
         port: None,
         priority: spec.priority,
+        preemptible: spec.is_preemptible(),
+        guaranteed: spec.terms.guaranteed,
+        after: terms::after(spec),
+        array: terms::array(spec),
+        deferrable: terms::deferrable(spec),
+        power_class: terms::power_class(spec.terms.power_class),
     }
     .to_file()
 }

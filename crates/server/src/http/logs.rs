@@ -2,7 +2,10 @@
 
 use std::{fs, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
 
-use api::nouns::workload_insight::{Progress, WorkloadLogs, WorkloadMetrics};
+use api::{
+    nouns::workload_insight::{Progress, WorkloadLogs, WorkloadMetrics},
+    problem::Code,
+};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -33,7 +36,13 @@ const TAIL_LINES_MAX: u32 = 1_000_000;
 pub(crate) async fn logs(call: Call<WorkloadLogs>) -> Result<Response, Fail> {
     let (id, query) = (call.path.id, call.query.clone());
     let newest = call.read(|state| {
-        workloads::find(state, &call.caller, Role::Viewer, id).map(|w| w.n_attempts)
+        let found = workloads::find(state, &call.caller, Role::Viewer, id)?;
+        if found.is_array() {
+            let message = format!("`{id}` is an array and writes no log: its tasks do");
+            return Err(Fail::new(Code::StateConflict, message)
+                .remedy("name a task, such as `cocarde logs NAME[3]`"));
+        }
+        Ok(found.n_attempts)
     })?;
     if query.attempt.is_some_and(|attempt| attempt == 0 || attempt > newest) {
         let attempt = query.attempt.unwrap_or(0);

@@ -145,7 +145,8 @@ impl Figures {
         let zeros = |names: &[&'static str]| names.iter().map(|name| (*name, 0)).collect();
         let mut workloads = zeros(&["placed", "queued", "running", "stopping"]);
         let mut nodes = zeros(&["cordoned", "down", "draining", "ready", "suspect"]);
-        for workload in state.active_workloads() {
+        // An array is its tasks.
+        for workload in state.active_workloads().filter(|workload| !workload.is_array()) {
             count(&mut workloads, workload.state_name());
         }
         for node in state.nodes.values() {

@@ -32,8 +32,8 @@ const GPU_POWER: MilliWatt = MilliWatt(700_000);
 
 /// `POST /api/v1/workloads/plan`
 pub(crate) async fn plan(call: Call<WorkloadPlan>) -> Result<Plan, Fail> {
-    let prepared = call.read(|s| job::prepare(s, &call.caller, Role::Viewer, &call.body))?;
     let now = call.platform().now();
+    let prepared = call.read(|s| job::prepare(s, &call.caller, Role::Viewer, &call.body, now))?;
     let decided = call.read(|state| {
         forecast::require_possible(state, &prepared)?;
         forecast::dry_run(call.platform(), state, &call.caller, &prepared)

@@ -131,6 +131,7 @@ fn workload_scope(state: &State, event: &workload::Event) -> Option<Scope> {
     let id = match event {
         workload::Event::Submitted { project, .. } => return Some(Scope::Project(*project)),
         workload::Event::Placed { id, .. }
+        | workload::Event::PlacedMany { id, .. }
         | workload::Event::RankChanged { id, .. }
         | workload::Event::StopRequested { id, .. }
         | workload::Event::Requeued { id, .. }

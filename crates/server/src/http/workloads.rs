@@ -26,8 +26,9 @@ use super::{
 
 /// `POST /api/v1/workloads`
 pub(crate) async fn create(call: Call<WorkloadCreate>) -> Result<Workload, Fail> {
+    let now = call.platform().now();
     let mut prepared =
-        call.read(|state| job::prepare(state, &call.caller, Role::Member, &call.body))?;
+        call.read(|state| job::prepare(state, &call.caller, Role::Member, &call.body, now))?;
     call.read(|state| forecast::require_possible(state, &prepared))?;
     if let Some(name) = prepared.new_model.take() {
         prepared.spec.outputs.model = Some(ensure_model(&call, &prepared, name).await?);
@@ -72,7 +73,9 @@ pub(crate) async fn list(call: Call<WorkloadList>) -> Result<Page<Workload>, Fai
         };
         let wished = |w: &workload::Workload| {
             query.name.as_ref().is_none_or(|name| *name == w.spec.name)
-                && query.state.is_none_or(|wanted| wanted == state_of(w))
+                && query.state.is_none_or(|wanted| wanted == state_of(state, w))
+                && query.array == w.task.map(|task| task.array)
+                && query.array_index.is_none_or(|i| w.task.is_some_and(|task| task.index == i))
                 && only.is_none_or(|project| project == w.project)
         };
         // Ids grow with time, so the newest come first from the end.

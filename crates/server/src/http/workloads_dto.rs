@@ -1,7 +1,7 @@
 //! A workload as the API shows it.
 
 use api::{
-    nouns::workload::{Assignment, Workload, WorkloadState},
+    nouns::workload::{Assignment, TaskCounts, Workload, WorkloadState},
     text::Timestamp,
 };
 use kernel::{
@@ -22,9 +22,16 @@ pub(crate) enum Detail {
     Brief,
 }
 
-/// Where a workload stands, in the API's words.
-pub(crate) fn state_of(workload: &workload::Workload) -> WorkloadState {
+/// Waiting work among which a place in the queue is counted; beyond it, counting costs too much.
+const QUEUE_COUNTED_MAX: usize = 10_000;
+
+/// Where a workload stands, in the API's words. An array runs while one of its tasks does.
+pub(crate) fn state_of(state: &State, workload: &workload::Workload) -> WorkloadState {
+    let tally = workload::tally(state, workload.id);
     match &workload.phase {
+        Phase::Queued { .. } if tally.is_some_and(|tally| tally.holding > 0) => {
+            WorkloadState::Running
+        }
         Phase::Queued { .. } => WorkloadState::Queued,
         Phase::Placed { .. } => WorkloadState::Starting,
         Phase::Running { .. } if is_ready(workload) => WorkloadState::Ready,
@@ -57,7 +64,14 @@ fn is_ready(workload: &workload::Workload) -> bool {
 }
 
 /// Since when, and why.
-fn since_and_why(workload: &workload::Workload) -> (UnixMicros, Option<String>) {
+fn since_and_why(state: &State, workload: &workload::Workload) -> (UnixMicros, Option<String>) {
+    if let (Phase::Queued { since, .. }, Some(tally)) =
+        (&workload.phase, workload::tally(state, workload.id))
+    {
+        let done = tally.total().saturating_sub(tally.open());
+        let (total, failed) = (tally.total(), tally.failed);
+        return (*since, Some(format!("{done} of {total} tasks are over, {failed} failed")));
+    }
     match &workload.phase {
         Phase::Queued { since, reason, .. } => (*since, Some(reason.clone())),
         Phase::Placed { since } | Phase::Running { since } => (*since, None),
@@ -80,7 +94,7 @@ pub(crate) fn dto(
     detail: Detail,
     seq: u64,
 ) -> Workload {
-    let (since, why) = since_and_why(workload);
+    let (since, why) = since_and_why(state, workload);
     let ended = match &workload.phase {
         Phase::Ended { at, .. } => Some(Timestamp(*at)),
         Phase::Queued { .. }
@@ -93,10 +107,16 @@ pub(crate) fn dto(
         project: workload.project,
         name: workload.spec.name.clone(),
         kind: job::kind_dto(workload.spec.kind),
-        state: state_of(workload),
+        state: state_of(state, workload),
         state_reason: why.filter(|why| !why.is_empty()),
         state_since: Timestamp(since),
+        priority: workload.spec.priority,
+        queue_position: queue_position(state, workload).filter(|_| detail == Detail::Whole),
+        tasks: workload::tally(state, workload.id).map(counts),
+        array: workload.task.map(|task| task.array),
+        array_index: workload.task.map(|task| task.index),
         attempt: workload.n_attempts,
+        n_preemptions: workload.n_preemptions,
         placement: placement(state, workload),
         address: workload.ready_addresses().next(),
         exit_code: ended.and_then(|_| exit_code(workload)),
@@ -109,6 +129,22 @@ pub(crate) fn dto(
         version: workload.meta.version,
         seq,
         created_at: Timestamp(workload.meta.created_at),
+    }
+}
+
+fn queue_position(state: &State, workload: &workload::Workload) -> Option<u32> {
+    let (position, _) = workload::queue_position(state, workload.id, QUEUE_COUNTED_MAX)?;
+    u32::try_from(position).ok()
+}
+
+fn counts(tally: workload::Tally) -> TaskCounts {
+    TaskCounts {
+        total: tally.total(),
+        queued: tally.queued,
+        running: tally.holding,
+        succeeded: tally.succeeded,
+        failed: tally.failed,
+        stopped: tally.stopped,
     }
 }
 

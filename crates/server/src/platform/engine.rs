@@ -45,22 +45,30 @@ fn to_process(desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {
         rank: desired.rank,
         generation: workload.generation,
         goal,
-        launch: to_launch(workload),
+        launch: to_launch(workload, desired.rank),
     }
 }
 
-fn to_launch(workload: &workload::Workload) -> Launch {
+fn to_launch(workload: &workload::Workload, rank: u32) -> Launch {
     let spec = &workload.spec;
     let n_ranks = workload.attempt().map_or(1, |attempt| attempt.ranks.len());
+    let position = usize::try_from(rank).unwrap_or(usize::MAX);
+    let rank = workload.attempt().and_then(|attempt| attempt.ranks.get(position));
+    let taken = rank.map_or(spec.per_node, |rank| workload.taken_by(rank));
+    let mut environment = spec.environment.clone();
+    if let Some(task) = workload.task {
+        environment.insert("ARRAY_INDEX".to_owned(), task.index.to_string());
+        environment.insert("ARRAY_JOB".to_owned(), task.array.to_string());
+    }
     Launch {
         name: spec.name.to_string(),
         script: spec.script.clone(),
         image: spec.image.clone(),
-        environment: spec.environment.clone(),
+        environment,
         n_ranks: u32::try_from(n_ranks).unwrap_or(u32::MAX),
-        cpu: spec.per_node.cpu,
-        memory: spec.per_node.memory,
-        gpus: spec.per_node.gpus,
+        cpu: taken.cpu,
+        memory: taken.memory,
+        gpus: taken.gpus,
         inputs: spec
             .inputs
             .iter()

@@ -10,4 +10,5 @@ mod life;
 mod matrix;
 mod pages;
 mod streams;
+mod terms;
 mod world;

@@ -8,7 +8,7 @@ use kernel::{
     model::Artefact,
     node::{Capacity, Facts, Gpu, Topology},
     site,
-    workload::{Input, Kind, Outputs, RetryOn, Spec},
+    workload::{Array, Condition, Dependency, Input, Kind, Outputs, RetryOn, Spec, Terms},
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
@@ -153,11 +153,16 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
         time_limit: rng.chance(20).then(|| DurationMicros::from_secs(60)),
         budget: rng.chance(15).then_some(MicroEuro(20_000)),
         retries_max: rng.between_u32(0, 3),
-        retry_on: RetryOn { failure: rng.chance(60), node_failure: rng.chance(50) },
+        retry_on: RetryOn {
+            failure: rng.chance(60),
+            node_failure: rng.chance(50),
+            preempted: rng.chance(80),
+        },
         residency_countries: None,
         class: class(rng),
         outputs: Outputs::default(),
         priority: i32::try_from(rng.below(3)).unwrap_or(0),
+        terms: terms(rng, state),
     };
     // A wish for a model of GPU may come without a wish for GPUs.
     if rng.chance(if gpus > 0 { 50 } else { 8 }) {
@@ -168,6 +173,30 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
     }
     decorate(rng, state, &mut spec);
     Ok(spec)
+}
+
+/// Terms: what the bridge to the scheduler honours, so that every plan is accepted as it stands.
+fn terms(rng: &mut Rng, state: &State) -> Terms {
+    let mut terms = Terms::default();
+    if rng.chance(10) {
+        terms.guaranteed = DurationMicros::from_secs(rng.between(1, 60));
+    }
+    terms.preemptible = rng.chance(10).then(|| rng.chance(50));
+    if rng.chance(12)
+        && let Some(workload) = any(rng, &state.workloads)
+    {
+        let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
+        terms.after.push(Dependency { workload, on });
+    }
+    if rng.chance(6) {
+        terms.array = Some(Array {
+            first: rng.between_u32(0, 2),
+            last: rng.between_u32(1, 5),
+            step: rng.between_u32(1, 2),
+            running_max: rng.chance(50).then(|| rng.between_u32(0, 2)),
+        });
+    }
+    terms
 }
 
 /// Adds inputs, outputs and, seldom, something too large.

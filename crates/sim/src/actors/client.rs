@@ -136,10 +136,10 @@ fn workload_aside(rng: &mut Rng, state: &State) -> Command {
     let some = any(rng, &state.workloads).unwrap_or(nobody());
     let active: Vec<_> = state.active_workloads().map(|w| w.id).collect();
     let id = rng.pick(&active).copied().filter(|_| rng.chance(60)).unwrap_or(some);
-    Command::Workload(match rng.below(4) {
+    let generation = state.workloads.get(&id).map_or(1, |w| w.generation);
+    Command::Workload(match rng.below(6) {
         0 => {
             let nodes = any(rng, &state.nodes).into_iter().collect();
-            let generation = state.workloads.get(&id).map_or(1, |w| w.generation);
             workload::Command::Place(workload::Place { workload: id, generation, nodes })
         }
         1 => workload::Command::FailOutputs { id, message: "simulated".to_owned() },
@@ -151,6 +151,12 @@ fn workload_aside(rng: &mut Rng, state: &State) -> Command {
             used: kernel::usage::Counters::default(),
             energy_measured: false,
             energy_source: "simulated".to_owned(),
+        }),
+        3..=4 => workload::Command::Preempt(workload::Preempt {
+            workload: id,
+            generation,
+            for_workload: if rng.chance(30) { None } else { rng.pick(&active).copied() },
+            reason: "simulated".to_owned(),
         }),
         _ => workload::Command::Stop { id },
     })

@@ -3,12 +3,12 @@
 //! The rules here are those that a state cannot show: a final stop is never taken back, nothing
 //! runs without a placement, and a budget that is used up leaves nothing of its project running.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{
     Entry, Event, State,
-    node::Capacity,
-    workload::{Event as Change, Outcome, Phase, StopCause},
+    node::{self, Capacity},
+    workload::{Array, Event as Change, NodeRuns, Outcome, Phase, StopCause},
 };
 use units::{Id, UnixMicros, kinds};
 
@@ -19,6 +19,10 @@ struct Job {
     attempt: u32,
     stop: Option<StopCause>,
     ended: bool,
+    /// The array whose task it is.
+    array: Option<Id<kinds::Workload>>,
+    /// Of an array: tasks that have not ended, and how many may run at once.
+    tasks: Option<(u32, Option<u32>)>,
 }
 
 /// What the log says so far.
@@ -26,6 +30,7 @@ struct Job {
 pub struct History {
     last_at: UnixMicros,
     jobs: BTreeMap<Id<kinds::Workload>, Job>,
+    nodes: BTreeSet<Id<kinds::Node>>,
 }
 
 impl History {
@@ -40,6 +45,10 @@ impl History {
         self.last_at = entry.at;
         match &entry.event {
             Event::Workload(change) => self.change(change),
+            Event::Node(node::Event::Registered { id, .. }) => {
+                self.nodes.insert(*id);
+                Ok(())
+            }
             Event::Organisation(_)
             | Event::Project(_)
             | Event::Key(_)
@@ -59,29 +68,108 @@ impl History {
 
     fn change(&mut self, change: &Change) -> Result<(), String> {
         if let Change::Submitted { id, spec, .. } = change {
-            let job = Job {
-                per_node: spec.per_node,
-                nodes: Vec::new(),
-                attempt: 0,
-                stop: None,
-                ended: false,
-            };
-            return match self.jobs.insert(*id, job) {
-                None => Ok(()),
-                Some(_) => Err(format!("{id} is submitted twice")),
-            };
+            return self.submitted(*id, spec.per_node, spec.terms.array);
         }
         let id = match change {
             Change::Submitted { id, .. }
             | Change::Placed { id, .. }
+            | Change::PlacedMany { id, .. }
             | Change::RankChanged { id, .. }
             | Change::StopRequested { id, .. }
             | Change::Requeued { id, .. }
             | Change::Ended { id, .. }
             | Change::OutputsFailed { id, .. } => *id,
         };
+        let placed = self.placed(change)?;
         let job = self.jobs.get_mut(&id).ok_or_else(|| format!("{id} was never submitted"))?;
-        follow(job, change).map_err(|message| format!("{id} {message}"))
+        follow(job, change, placed).map_err(|message| format!("{id} {message}"))?;
+        self.array(id, change)
+    }
+
+    fn submitted(
+        &mut self,
+        id: Id<kinds::Workload>,
+        per_node: Capacity,
+        array: Option<Array>,
+    ) -> Result<(), String> {
+        let mut job = Job {
+            per_node,
+            nodes: Vec::new(),
+            attempt: 0,
+            stop: None,
+            ended: false,
+            array: None,
+            tasks: None,
+        };
+        let mut all = Vec::new();
+        if let Some(range) = array {
+            let mut index = range.first;
+            while index <= range.last {
+                let task = range.task(id, index).ok_or_else(|| format!("{id} lacks {index}"))?;
+                all.push((task, Job { array: Some(id), ..job.clone() }));
+                index = index.saturating_add(range.step.max(1));
+            }
+            let n_tasks = u32::try_from(all.len()).unwrap_or(u32::MAX);
+            job.tasks = Some((n_tasks, range.running_max));
+        }
+        all.push((id, job));
+        for (id, job) in all {
+            if self.jobs.insert(id, job).is_some() {
+                return Err(format!("{id} is submitted twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The nodes of a placement, read by the rule that the log's format gives.
+    fn placed(&self, change: &Change) -> Result<Vec<Id<kinds::Node>>, String> {
+        let NodeRuns { runs, count, .. } = match change {
+            Change::Placed { nodes, .. } => return Ok(nodes.clone()),
+            Change::PlacedMany { nodes, .. } => nodes,
+            Change::Submitted { .. }
+            | Change::RankChanged { .. }
+            | Change::StopRequested { .. }
+            | Change::Requeued { .. }
+            | Change::Ended { .. }
+            | Change::OutputsFailed { .. } => return Ok(Vec::new()),
+        };
+        let registered: Vec<Id<kinds::Node>> = self.nodes.iter().copied().collect();
+        let mut nodes = Vec::new();
+        for run in runs.split(',') {
+            let (start, end) = run.split_once('-').unwrap_or((run, run));
+            let bound = |text: &str| text.parse().map_err(|_| format!("`{run}` is no run"));
+            let (start, end): (usize, usize) = (bound(start)?, bound(end)?);
+            let found = registered.get(start..=end);
+            nodes.extend(found.ok_or_else(|| format!("`{run}` names no nodes"))?);
+        }
+        if u32::try_from(nodes.len()) == Ok(*count) {
+            Ok(nodes)
+        } else {
+            Err(format!("{runs} are not {count} nodes"))
+        }
+    }
+
+    /// An array never runs itself, runs no more tasks than it may, and ends with its last.
+    fn array(&mut self, id: Id<kinds::Workload>, change: &Change) -> Result<(), String> {
+        let Some(job) = self.jobs.get(&id) else { return Ok(()) };
+        if let Some((open, _)) = job.tasks {
+            let ends = matches!(change, Change::Ended { .. }) && open == 0;
+            return if ends { Ok(()) } else { Err(format!("{id} is an array of {open} tasks")) };
+        }
+        let Some(array) = job.array else { return Ok(()) };
+        let own = self.jobs.values().filter(|other| other.array == Some(array));
+        let running = own.filter(|other| !other.nodes.is_empty()).count();
+        let ended = matches!(change, Change::Ended { .. });
+        let tasks = self.jobs.get_mut(&array).and_then(|array| array.tasks.as_mut());
+        let Some((open, most)) = tasks else { return Ok(()) };
+        if ended {
+            *open = open.saturating_sub(1);
+        }
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        if most.is_some_and(|most| running > most) {
+            return Err(format!("{array} runs {running} tasks at once"));
+        }
+        Ok(())
     }
 
     /// Compares with the state: capacity, and budgets that block.
@@ -104,7 +192,9 @@ impl History {
             }
         }
         for budget in state.budgets.values().filter(|b| b.spent >= b.limit) {
-            let own = state.active_workloads().filter(|w| w.project == budget.project);
+            // An array is as its tasks are.
+            let own =
+                state.active_workloads().filter(|w| w.project == budget.project && !w.is_array());
             for workload in own {
                 let stopping = matches!(&workload.phase,
                     Phase::Stopping { cause, .. } if cause.is_final());
@@ -122,18 +212,18 @@ impl History {
     }
 }
 
-fn follow(job: &mut Job, change: &Change) -> Result<(), String> {
+fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Result<(), String> {
     let holds = !job.nodes.is_empty();
     let refuse = |message: &str| Err(message.to_owned());
     match change {
         Change::Submitted { .. } | Change::OutputsFailed { .. } => Ok(()),
         _ if job.ended => refuse("changes after its end"),
-        Change::Placed { .. } if holds => refuse("is placed twice"),
-        Change::Placed { nodes, attempt, .. } => {
-            if nodes.is_empty() || *attempt != job.attempt.saturating_add(1) {
+        Change::Placed { .. } | Change::PlacedMany { .. } if holds => refuse("is placed twice"),
+        Change::Placed { attempt, .. } | Change::PlacedMany { attempt, .. } => {
+            if placed.is_empty() || *attempt != job.attempt.saturating_add(1) {
                 return refuse("begins the wrong attempt");
             }
-            job.nodes.clone_from(nodes);
+            job.nodes = placed;
             (job.attempt, job.stop) = (*attempt, None);
             Ok(())
         }

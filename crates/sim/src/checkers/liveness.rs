@@ -7,13 +7,17 @@ use kernel::{
     State, budget,
     node::{Node, Status},
     policy_set,
-    workload::{Workload, question},
+    workload::{Workload, question, unmet},
 };
 
 /// True if some site is allowed and has enough ready nodes that are large enough when empty.
 #[must_use]
 pub fn feasible(state: &State, workload: &Workload) -> bool {
     if budget::require_open(state, workload.project).is_err() {
+        return false;
+    }
+    // Work that waits for other work, and an array, cannot run for now, whatever the fleet.
+    if workload.is_array() || unmet(state, workload).is_some() {
         return false;
     }
     let Some(policies) = policy_set::in_force(state, workload.project) else { return false };

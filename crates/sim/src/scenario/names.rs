@@ -13,9 +13,16 @@ pub(super) fn project(state: &State, path: &str) -> Result<Id<kinds::Project>, S
         .ok_or_else(|| format!("project `{path}` does not exist"))
 }
 
-/// The last workload of a name.
+/// The last workload of a name; `name[3]` is a task of it.
 pub(super) fn workload(state: &State, name: &str) -> Result<Id<kinds::Workload>, String> {
-    let own = state.workloads.values().filter(|w| w.spec.name.as_str() == name);
+    if let Some((array, index)) = name.strip_suffix(']').and_then(|text| text.split_once('[')) {
+        let id = workload(state, array)?;
+        let range = state.workloads.get(&id).and_then(|w| w.spec.terms.array);
+        let task = range.zip(index.parse().ok()).and_then(|(range, index)| range.task(id, index));
+        return task.ok_or_else(|| format!("task `{name}` does not exist"));
+    }
+    let own = state.workloads.values().filter(|w| w.task.is_none());
+    let own = own.filter(|w| w.spec.name.as_str() == name);
     let last = own.max_by_key(|w| (w.submitted_seq, w.id)).map(|w| w.id);
     last.ok_or_else(|| format!("workload `{name}` does not exist"))
 }
@@ -70,9 +77,12 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.datasets.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.models.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.endpoints.values().for_each(|x| add(x.id.to_string(), &x.name));
-    state.workloads.values().for_each(|x| add(x.id.to_string(), &x.spec.name));
     let of_class = |x: &kernel::quota::Quota| (x.id.to_string(), format!("quota of {}", x.class));
     pairs.extend(state.quotas.values().map(of_class));
+    pairs.extend(state.workloads.values().map(|w| {
+        let index = w.task.map_or_else(String::new, |task| format!("[{}]", task.index));
+        (w.id.to_string(), format!("{}{index}", w.spec.name))
+    }));
     pairs.extend(state.prices.iter().map(|x| (x.id.to_string(), "prices".to_owned())));
     pairs
         .into_iter()

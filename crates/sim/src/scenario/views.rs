@@ -45,7 +45,16 @@ fn workload(state: &State, workload: &Workload) -> String {
         },
     };
     let attempts = workload.n_attempts;
-    format!("{} {}{detail}, attempt {attempts}", workload.spec.name, workload.state_name())
+    let name = &workload.spec.name;
+    if let Some(tally) = kernel::workload::tally(state, workload.id) {
+        let word = workload.state_name();
+        return format!(
+            "{name} {word}{detail}: {} wait, {} hold nodes, {} succeeded, {} failed, {} stopped",
+            tally.queued, tally.holding, tally.succeeded, tally.failed, tally.stopped
+        );
+    }
+    let index = workload.task.map_or_else(String::new, |task| format!("[{}]", task.index));
+    format!("{name}{index} {}{detail}, attempt {attempts}", workload.state_name())
 }
 
 /// One line per rank that a node should run or stop.
@@ -136,8 +145,15 @@ fn workload_detail(change: &kernel::workload::Event) -> String {
             let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
             format!(" at {site} on {}, attempt {attempt}", nodes.join(" "))
         }
+        Change::PlacedMany { site, nodes, attempt, .. } => {
+            format!(" at {site} on the nodes {}, attempt {attempt}", nodes.runs)
+        }
         Change::RankChanged { rank, status, .. } => format!(" rank {rank} {}", status_text(status)),
-        Change::StopRequested { cause, .. } => format!(": {}", cause.as_str()),
+        Change::StopRequested { cause, preemption, .. } => {
+            let for_whom = preemption.as_ref().and_then(|p| p.for_workload);
+            let for_whom = for_whom.map_or_else(String::new, |id| format!(" for {id}"));
+            format!(": {}{for_whom}", cause.as_str())
+        }
         Change::Requeued { reason, .. } => format!(": {reason}"),
         Change::Ended { outcome, .. } => match outcome {
             Outcome::Succeeded => " succeeded".to_owned(),

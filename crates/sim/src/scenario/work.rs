@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kernel::{
     Command, State, endpoint, model, node, usage,
-    workload::{self, Kind, RankStatus},
+    workload::{self, Array, Condition, Dependency, Kind, RankStatus, Terms},
 };
 use units::{DataClass, DurationMicros, GpuCount, Id, MilliJoule, Name, Tokens, UnixMicros, kinds};
 
@@ -26,6 +26,18 @@ pub(super) fn command(
         "stop" => {
             let id = names::workload(state, &args.word::<String>("a workload")?)?;
             Command::Workload(workload::Command::Stop { id })
+        }
+        "preempt" => {
+            let id = names::workload(state, &args.word::<String>("a workload")?)?;
+            let other = args.maybe::<String>("for")?;
+            let other = other.map(|name| names::workload(state, &name)).transpose()?;
+            let generation = state.workloads.get(&id).map_or(0, |w| w.generation);
+            Command::Workload(workload::Command::Preempt(workload::Preempt {
+                workload: id,
+                generation,
+                for_workload: other,
+                reason: "scenario".to_owned(),
+            }))
         }
         "fail-outputs" => {
             let id = names::workload(state, &args.word::<String>("a workload")?)?;
@@ -86,12 +98,37 @@ fn spec(
         time_limit: None,
         budget: args.maybe("budget")?,
         retries_max,
-        retry_on: workload::RetryOn { failure: retries_max > 0, node_failure: false },
+        retry_on: workload::RetryOn { failure: retries_max > 0, ..Default::default() },
         residency_countries: args.list("countries")?,
         class: args.option("class", DataClass::Internal)?,
         outputs: workload::Outputs { model, evaluates: None },
         priority: args.option("priority", 0)?,
+        terms: terms(state, args)?,
     })
+}
+
+/// What `submit` says about when and with whom it runs: `after=first` or `after=first:any`,
+/// `array=0-9%2`, `preemptible=false`, `guaranteed=60s`.
+fn terms(state: &State, args: &mut Args<'_>) -> Result<Terms, String> {
+    let mut terms = Terms { preemptible: args.maybe("preemptible")?, ..Terms::default() };
+    terms.guaranteed = args.duration("guaranteed")?;
+    if let Some(text) = args.maybe::<String>("after")? {
+        let (name, on) = match text.strip_suffix(":any") {
+            Some(name) => (name, Condition::Any),
+            None => (text.as_str(), Condition::Success),
+        };
+        terms.after.push(Dependency { workload: names::workload(state, name)?, on });
+    }
+    if let Some(text) = args.maybe::<String>("array")? {
+        let wrong = || format!("`array={text}` is not like 0-9%2");
+        let (range, most) = text.split_once('%').unwrap_or((&text, ""));
+        let (first, last) = range.split_once('-').ok_or_else(wrong)?;
+        let number = |part: &str| part.parse::<u32>().map_err(|_| wrong());
+        let running_max = (!most.is_empty()).then(|| number(most)).transpose()?;
+        let (first, last) = (number(first)?, number(last)?);
+        terms.array = Some(Array { first, last, step: 1, running_max });
+    }
+    Ok(terms)
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

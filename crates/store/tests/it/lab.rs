@@ -159,6 +159,7 @@ pub(crate) fn spec(text: &str) -> Spec {
         class: DataClass::Internal,
         outputs: Outputs::default(),
         priority: 0,
+        terms: Default::default(),
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
 /// Most environment variables, inputs or countries in a file.
 const ENTRIES_MAX: usize = 256;
 /// Variables that the engine sets itself.
-const RESERVED: [&str; 5] = ["NODE_RANK", "NNODES", "MASTER_ADDR", "MASTER_PORT", "PORT"];
+const RESERVED: [&str; 7] =
+    ["NODE_RANK", "NNODES", "MASTER_ADDR", "MASTER_PORT", "PORT", "ARRAY_INDEX", "ARRAY_JOB"];
 
 impl JobFile {
     pub(super) fn topology(&self, reader: &mut Reader) -> Topology {

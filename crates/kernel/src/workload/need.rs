@@ -1,0 +1,54 @@
+//! What a workload takes of a node: the one place that the proposal's check, the fold and the audit
+//! ask, so that they cannot disagree.
+
+use units::GpuCount;
+
+use super::{Kind, Rank, Spec, Workload};
+use crate::node::{Capacity, Node};
+
+impl Spec {
+    /// GPUs that will do, in order of preference, each with its position.
+    fn choices(&self) -> impl Iterator<Item = (usize, Option<&str>, GpuCount)> {
+        let first = (self.gpu_model.as_deref(), self.per_node.gpus);
+        let others = self.terms.gpu_alternatives.iter().map(|c| (c.model.as_deref(), c.gpus));
+        std::iter::once(first).chain(others).enumerate().map(|(i, (model, gpus))| (i, model, gpus))
+    }
+
+    /// The first choice of GPUs that a node's hardware answers, and what one rank takes of the node
+    /// then; `None` if its GPUs are of other models. Whether that is free is another question.
+    #[must_use]
+    pub fn take_on(&self, node: &Node) -> Option<(usize, Capacity)> {
+        // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
+        let suits = |model: Option<&str>, gpus: GpuCount| {
+            let wanted = model.filter(|_| !gpus.is_zero());
+            wanted.is_none_or(|model| node.facts.gpus.iter().all(|gpu| gpu.model.contains(model)))
+        };
+        let mut suiting = self.choices().filter(|(_, model, gpus)| suits(*model, *gpus));
+        let large = |gpus: GpuCount| gpus <= node.facts.capacity.gpus;
+        let first = suiting.next()?;
+        // A choice too large for the node gives way to one that is not.
+        let (choice, _, gpus) =
+            std::iter::once(first).chain(suiting).find(|(_, _, g)| large(*g)).unwrap_or(first);
+        let asked = Capacity { gpus, ..self.per_node };
+        // Taking all of a node is only worth it if that is enough.
+        let whole = self.terms.exclusive && node.facts.capacity.checked_sub(asked).is_some();
+        Some((choice, if whole { node.facts.capacity } else { asked }))
+    }
+
+    /// Whether it may be preempted: as it says, or what its kind implies.
+    #[must_use]
+    pub fn is_preemptible(&self) -> bool {
+        self.terms.preemptible.unwrap_or(match self.kind {
+            Kind::Train | Kind::Batch | Kind::Eval | Kind::Finetune => true,
+            Kind::Dev | Kind::Service => false,
+        })
+    }
+}
+
+impl Workload {
+    /// What a rank of the attempt in progress takes of its node.
+    #[must_use]
+    pub fn taken_by(&self, rank: &Rank) -> Capacity {
+        rank.taken.unwrap_or(self.spec.per_node)
+    }
+}
