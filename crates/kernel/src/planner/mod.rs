@@ -174,7 +174,13 @@ impl Planner {
         let mut nodes = BTreeSet::new();
         for subject in changes {
             match subject {
-                Subject::Workload(id) => drop(workloads.insert(id)),
+                Subject::Workload(id) => {
+                    workloads.insert(id);
+                    // The entry of an array is also that of its tasks.
+                    let array = state.workloads.get(&id).and_then(|one| one.spec.terms.array);
+                    let tasks = array.iter().flat_map(|array| array.indices().map(move |i| (array, i)));
+                    workloads.extend(tasks.filter_map(|(array, index)| array.task(id, index)));
+                }
                 Subject::Node(id) => drop(nodes.insert(id)),
                 // Where data may go, and who is whose.
                 Subject::Site(_)
