@@ -125,13 +125,12 @@ fn whole_pass(criterion: &mut Criterion) {
     for (name, levels) in shapes {
         let site = site(&levels);
         let jobs = jobs_by_queue(&site);
-        // All fit; then what the site has is a tenth of that, and most are refused.
-        for (load, capacity) in
-            [("all_admitted", CAPACITY), ("most_refused", CAPACITY.map(|n| n / 100))]
-        {
+        // All fit; then only a hundredth of the site is left, and most are refused.
+        let rest = CAPACITY.map(|amount| amount / 100 / u64::from(scale()));
+        for (load, capacity) in [("all_admitted", CAPACITY), ("most_refused", rest)] {
             let mut empty = site.tree.clone();
             if load == "most_refused" {
-                let taken = CAPACITY.map(|n| n - n / 100);
+                let taken = std::array::from_fn::<u64, N_RESOURCES, _>(|r| CAPACITY[r] - rest[r]);
                 empty.charge(site.leaves[0], &taken).expect("leaves take charges");
             }
             let admitted = pass(&site, &mut empty.clone(), &jobs, &capacity);

@@ -139,6 +139,9 @@ impl Tree {
             .collect();
         wishes.sort_by_key(|wish| Reverse(wish.band));
         for band in wishes.chunk_by(|a, b| a.band == b.band) {
+            if left == 0 {
+                break;
+            }
             left = fill_band(left, band, decay.map_or(0, |d| d.strength_milli), &mut shares);
         }
         shares
@@ -153,6 +156,9 @@ fn fill_band(total: u64, band: &[Wish], strength_milli: u32, shares: &mut [u64])
     let mut left = total;
     let mut served = vec![false; band.len()];
     for weights in [shifted, by_weight, equal] {
+        if left == 0 {
+            break;
+        }
         let mut claimants: Vec<Claimant> = Vec::with_capacity(band.len());
         for ((wish, weight), served) in band.iter().zip(weights).zip(&mut served) {
             let cap = if *served { 0 } else { wish.wanted };

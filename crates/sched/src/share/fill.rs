@@ -23,13 +23,22 @@ pub(crate) struct Claimant {
 
 /// Sets what each claimant is given and returns what is left when nobody with a weight wants more.
 pub(crate) fn fill(total: u64, claimants: &mut [Claimant]) -> u64 {
-    let mut order: Vec<(Ratio, usize)> = Vec::with_capacity(claimants.len());
-    let mut weights = 0_u64;
-    for (position, claimant) in claimants.iter_mut().enumerate() {
+    let (mut weights, mut wanted) = (0_u64, 0_u64);
+    for claimant in claimants.iter_mut() {
         claimant.given = 0;
-        if claimant.weight > 0 && claimant.cap > 0 {
+        weights = weights.saturating_add(claimant.weight);
+        wanted = wanted.saturating_add(if claimant.weight > 0 { claimant.cap } else { 0 });
+    }
+    if wanted <= total {
+        for claimant in claimants.iter_mut().filter(|claimant| claimant.weight > 0) {
+            claimant.given = claimant.cap;
+        }
+        return total.saturating_sub(wanted);
+    }
+    let mut order: Vec<(Ratio, usize)> = Vec::with_capacity(claimants.len());
+    for (position, claimant) in claimants.iter().enumerate() {
+        if claimant.weight > 0 {
             order.push((Ratio::new(claimant.cap, claimant.weight.into()), position));
-            weights = weights.saturating_add(claimant.weight);
         }
     }
     order.sort_unstable();
