@@ -147,6 +147,7 @@ fn the_site_of_least_carbon_is_chosen_among_those_allowed() {
     outlook.set(SiteIdx(0), flat(30));
     outlook.set(SiteIdx(1), Series::new(0, 60, vec![90, 90, 10, 90]).unwrap());
     outlook.set(SiteIdx(2), flat(10));
+    outlook.set(SiteIdx(3), flat(10));
     let request = Request { earliest_s: 0, length_s: 60, finish_by_s: 240, wait_max_s: 180 };
     let best = |sites: &[u32]| {
         let allowed: SiteMask = sites.iter().copied().map(SiteIdx).collect();
@@ -157,6 +158,7 @@ fn the_site_of_least_carbon_is_chosen_among_those_allowed() {
     assert_eq!(best(&[0, 1, 2]), Some((2, 0)), "as little carbon, and earlier");
     assert_eq!(best(&[0]), Some((0, 0)));
     assert_eq!(best(&[7]), None);
+    assert_eq!(best(&[2, 3]), Some((2, 0)), "of equal ones the lowest site");
     outlook.set(SiteIdx(5), Series::new(0, 60, vec![1]).unwrap());
     let allowed: SiteMask = [SiteIdx(0), SiteIdx(5)].into_iter().collect();
     let (site, error) = outlook.least_mean_start(&allowed, &request).unwrap_err();

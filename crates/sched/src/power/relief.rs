@@ -106,8 +106,8 @@ pub fn relief(
     });
     stopped.reverse();
     for change in lowered.iter().rev() {
+        // Where a deeper step could not be undone, this one cannot either: it needs more.
         let undone = !work.is_stopped(change.job)
-            && work.cap(change.job) == change.to
             && work.fits_at(change.job, work.gpu_mw_at(change.job, change.from));
         if undone {
             work.set_cap(change.job, change.from);

@@ -3,5 +3,7 @@
 //! Each folder is one experiment: its reader, its rules and its comparison. Each is pure: text in,
 //! figures out. None may carry a result that it did not compute.
 
+pub mod carbon;
 pub mod kueue;
 pub mod openb;
+pub mod segments;

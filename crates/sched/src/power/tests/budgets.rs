@@ -32,6 +32,41 @@ fn below(specs: &[FeederSpec], admitted: &[Loads], feeder: FeederIdx) -> u64 {
     loads.filter(|(at, _)| path(specs, *at).contains(&feeder)).map(|(_, mw)| *mw).sum()
 }
 
+/// Whether no feeder that gets more is closed or above what is allowed.
+fn fits(
+    specs: &[FeederSpec],
+    (before, with): (&[Loads], &[Loads]),
+    allowed: &[u64],
+    closed: &[bool],
+) -> bool {
+    (0..specs.len()).all(|index| {
+        let feeder = FeederIdx(index as u32);
+        let now = below(specs, with, feeder);
+        let grows = now > below(specs, before, feeder);
+        !grows || (now <= allowed[index] && !closed[index])
+    })
+}
+
+fn counters_equal_sums(
+    specs: &[FeederSpec],
+    admitted: &[Loads],
+    allowed: &[u64],
+    tree: &PowerTree,
+) -> Result<(), TestCaseError> {
+    let mut over = Vec::new();
+    for (index, allowed) in allowed.iter().enumerate() {
+        let feeder = FeederIdx(index as u32);
+        let used = below(specs, admitted, feeder);
+        prop_assert_eq!(tree.used_mw(feeder), used);
+        if used > *allowed {
+            over.push((feeder, used - allowed));
+        }
+    }
+    let found: Vec<_> = tree.shortfalls().map(|s| (s.feeder, s.short_mw())).collect();
+    prop_assert_eq!(found, over);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -49,14 +84,8 @@ proptest! {
             match step {
                 Step::Admit(loads) => {
                     let loads: Loads = loads.iter().map(|(index, mw)| (at(index), *mw)).collect();
-                    let mut with = admitted.clone();
-                    with.push(loads.clone());
-                    let fits = (0..specs.len()).all(|index| {
-                        let feeder = FeederIdx(index as u32);
-                        let now = below(&specs, &with, feeder);
-                        let grows = now > below(&specs, &admitted, feeder);
-                        !grows || (now <= allowed[index] && !closed[index])
-                    });
+                    let with = [admitted.as_slice(), std::slice::from_ref(&loads)].concat();
+                    let fits = fits(&specs, (&admitted, &with), &allowed, &closed);
                     prop_assert_eq!(tree.fits(&loads).is_ok(), fits);
                     let before = tree.clone();
                     if tree.admit(&loads).is_ok() {
@@ -89,17 +118,7 @@ proptest! {
                     closed[at(&index).0 as usize] = is_closed;
                 }
             }
-            let mut over = Vec::new();
-            for (index, allowed) in allowed.iter().enumerate() {
-                let feeder = FeederIdx(index as u32);
-                let used = below(&specs, &admitted, feeder);
-                prop_assert_eq!(tree.used_mw(feeder), used);
-                if used > *allowed {
-                    over.push((feeder, used - allowed));
-                }
-            }
-            let found: Vec<_> = tree.shortfalls().map(|s| (s.feeder, s.short_mw())).collect();
-            prop_assert_eq!(found, over);
+            counters_equal_sums(&specs, &admitted, &allowed, &tree)?;
         }
     }
 

@@ -87,6 +87,33 @@ fn preemption_takes_the_least_lost_work_for_what_is_missing() {
 }
 
 #[test]
+fn of_preemptions_that_are_too_many_the_dearest_is_given_back_first() {
+    // At their lowest limits they draw 12, 12 and 18 mW, and 30 mW are missing. Chosen for 1, 2 and
+    // 3 of lost work for each milliwatt, all three; then 12 mW are left over.
+    let running = [job(0, RACK_A, 2, 12), job(0, RACK_A, 2, 24), job(0, RACK_A, 3, 54)];
+    let mut tree = admitted(&running);
+    tree.set_allowed(RACK_A, 12).unwrap();
+    let answer = relief(&tree, &model(), &running).unwrap();
+    let preempted: Vec<usize> = answer.preemptions.iter().map(|job| job.job).collect();
+    assert_eq!(preempted, [0, 2], "job 2 cannot stay, job 1 can");
+}
+
+#[test]
+fn what_a_job_frees_where_nothing_is_missing_any_more_does_not_count() {
+    // Both racks are 12 mW short at the lowest limits. Job 0 gives rack A its 12 for 1; then job 1
+    // gives only the 12 of rack B for 20, and job 2 the same for 16.
+    let mut both = job(0, RACK_A, 2, 20);
+    both.gpus_at.push((RACK_B, 2));
+    let running = [job(0, RACK_A, 2, 1), both, job(0, RACK_B, 2, 16)];
+    let mut tree = admitted(&running);
+    tree.set_allowed(RACK_A, 12).unwrap();
+    tree.set_allowed(RACK_B, 12).unwrap();
+    let answer = relief(&tree, &model(), &running).unwrap();
+    let preempted: Vec<usize> = answer.preemptions.iter().map(|job| job.job).collect();
+    assert_eq!(preempted, [0, 2]);
+}
+
+#[test]
 fn what_cannot_be_brought_down_is_named_with_who_draws_it() {
     let mut running = [job(0, RACK_A, 4, 10), job(0, RACK_B, 4, 10)];
     running[0].preemptible = false;
