@@ -19,8 +19,8 @@ pub use lists::{AfterText, OneOrMany};
 pub use parse::{BRACKETS_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
 pub use resolved::{
     After, ArrayRange, Checkpoint, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
-    PowerClass, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Topology, TopologyLevel,
-    When, WorkloadKind,
+    PowerClass, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Terms, Topology,
+    TopologyLevel, When, WorkloadKind,
 };
 pub use scalar::Scalar;
 

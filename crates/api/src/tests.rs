@@ -183,6 +183,10 @@ fn quantities_are_read_as_the_table_says() {
     ] {
         assert_eq!(parse_nodes(text).ok(), expected, "nodes {text}");
     }
+}
+
+#[test]
+fn gpus_are_read_as_the_table_says() {
     for (text, expected) in [
         ("4", Some((None, 4))),
         ("0", Some((None, 0))),
@@ -191,6 +195,12 @@ fn quantities_are_read_as_the_table_says() {
         ("GB200:", None),
         (":4", None),
         ("GB 200:4", None),
+        ("GB200|B200:4", Some((Some("GB200"), 4))),
+        ("GB200|:4", None),
+        ("0.5", Some((None, 1))),
+        ("H100:0.25", Some((Some("H100"), 1))),
+        ("1.5", None),
+        ("0.0005", None),
         ("257", None),
         ("-1", None),
     ] {

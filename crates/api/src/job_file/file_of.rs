@@ -115,16 +115,16 @@ impl ResolvedJob {
             }),
             port: self.port.map(|port| Scalar::Integer(i64::from(port))),
             priority: Some(priority_field(self.priority)),
-            preemptible: Some(self.preemptible),
-            guaranteed: (self.guaranteed != DurationMicros::ZERO)
-                .then(|| duration_text(self.guaranteed)),
-            after: after_field(&self.after),
-            array: self.array.map(|array| array_text(array).into()),
-            deferrable: self.deferrable.map(|deferrable| DeferrableText {
+            preemptible: Some(self.terms.preemptible),
+            guaranteed: (self.terms.guaranteed != DurationMicros::ZERO)
+                .then(|| duration_text(self.terms.guaranteed)),
+            after: after_field(&self.terms.after),
+            array: self.terms.array.map(|array| array_text(array).into()),
+            deferrable: self.terms.deferrable.map(|deferrable| DeferrableText {
                 until: deferrable.until.map(when_text),
                 deadline: deferrable.deadline.map(when_text),
             }),
-            power_class: Some(self.power_class),
+            power_class: Some(self.terms.power_class),
         }
     }
 }

@@ -9,7 +9,7 @@ mod parts;
 mod reader;
 mod terms;
 
-use super::{JobFile, PowerClass, ResolvedJob, Scalar, WorkloadKind};
+use super::{JobFile, ResolvedJob, Scalar, WorkloadKind};
 use crate::{
     problem::FieldError,
     quantity_text::{parse_cpu, parse_memory, parse_nodes},
@@ -51,15 +51,9 @@ impl JobFile {
         let retry = self.retry(&mut reader);
         let residency = self.residency(&mut reader);
         let outputs = self.outputs(&mut reader);
-        let port = reader.number("/port", self.port.as_ref(), (1, i64::from(u16::MAX)));
-        if self.port.is_some() && self.kind != WorkloadKind::Service {
-            reader.refuse("/port", "only `type: service` has a port: remove it");
-        }
+        let port = self.port(&mut reader);
         let priority = self.priority(&mut reader);
-        let (preemptible, guaranteed) = self.preemption(&mut reader);
-        let after = self.after(&mut reader);
-        let array = self.array(&mut reader);
-        let deferrable = self.deferrable(&mut reader);
+        let terms = self.terms(&mut reader);
         let (Some(name), Some(project), Some(nodes), Some(cpu), Some(memory), true) =
             (name, project, nodes, cpu, memory, reader.errors.is_empty())
         else {
@@ -87,15 +81,18 @@ impl JobFile {
             retry,
             residency,
             outputs,
-            port: port.and_then(|port| u16::try_from(port).ok()),
+            port,
             priority,
-            preemptible,
-            guaranteed,
-            after,
-            array,
-            deferrable,
-            power_class: self.power_class.unwrap_or(PowerClass::Standard),
+            terms,
         })
+    }
+
+    fn port(&self, reader: &mut Reader) -> Option<u16> {
+        let port = reader.number("/port", self.port.as_ref(), (1, i64::from(u16::MAX)));
+        if self.port.is_some() && self.kind != WorkloadKind::Service {
+            reader.refuse("/port", "only `type: service` has a port: remove it");
+        }
+        port.and_then(|port| u16::try_from(port).ok())
     }
 
     fn check_texts(&self, reader: &mut Reader) {

@@ -151,6 +151,13 @@ pub struct ResolvedJob {
     pub port: Option<u16>,
     /// -1000 to 1000, larger first.
     pub priority: i32,
+    /// When, after what and on which terms it runs.
+    pub terms: Terms,
+}
+
+/// When, after what and on which terms a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
     /// Whether it may be preempted.
     pub preemptible: bool,
     /// How long an attempt runs before it may be preempted.

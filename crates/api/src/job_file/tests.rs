@@ -72,15 +72,15 @@ fn a_full_file_is_read() {
     assert_eq!(job.residency.countries.len(), 2);
     assert_eq!(job.outputs.model.as_ref().unwrap().to_string(), "nlp/llm-7b");
     assert_eq!(job.priority, -5);
-    assert_eq!((job.preemptible, job.guaranteed.as_secs()), (true, 3_600));
-    assert_eq!(job.after.len(), 2);
+    assert_eq!((job.terms.preemptible, job.terms.guaranteed.as_secs()), (true, 3_600));
+    assert_eq!(job.terms.after.len(), 2);
     assert_eq!(
-        (job.after[0].workload.to_string().as_str(), job.after[0].on),
+        (job.terms.after[0].workload.to_string().as_str(), job.terms.after[0].on),
         ("corpus", DependencyEnd::Any)
     );
-    assert_eq!(job.power_class, PowerClass::Flexible);
+    assert_eq!(job.terms.power_class, PowerClass::Flexible);
     assert!(matches!(
-        job.deferrable,
+        job.terms.deferrable,
         Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)) })
     ));
     assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
@@ -240,18 +240,30 @@ fn a_wrong_value_names_field_value_and_remedy() {
         /image: `a b` is not an image: write for example `ghcr.io/acme/train:1.4`
         /topology/else: `node` is closer than `spine`: swap them or remove `else`"#]],
     );
-    check_unresolved(
-        "array: 9-1\nafter: [a/b]\nguaranteed: soon\ndeferrable: { until: tomorrow }",
-        expect![[r#""#]],
-    );
-    check_unresolved(
-        "array: 0-9999999\nresources: { gpu: ['H100:2', '0.5'] }\ndeferrable: {}\nenv: { ARRAY_INDEX: 1 }",
-        expect![[r#""#]],
-    );
     let job = JobFile::parse(b"type: batch\nname: ../a\nrun: ' '\n").unwrap();
     let errors = job.resolve().unwrap_err();
     let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
     assert_eq!(pointers, ["/name", "/project", "/run"]);
+}
+
+#[test]
+fn a_wrong_term_names_field_value_and_remedy() {
+    check_unresolved(
+        "array: 9-1\nafter: [a/b]\nguaranteed: soon\ndeferrable: { until: tomorrow }",
+        expect![[r#"
+            /guaranteed: `soon` is not a duration: write for example `90s`, `30m`, `24h` or `7d`
+            /after: `a/b` is not a name or an id: write for example `orange`
+            /array: `9-1` is not an array of 1 to 10000 tasks: write for example `0-99`, `0-99%10` for at most 10 at once, or `0-98:2` for each second
+            /deferrable/until: `tomorrow` is neither a time nor a duration: write `2026-03-01T08:00:00Z` or `12h`"#]],
+    );
+    check_unresolved(
+        "array: 0-9999999\nresources: { gpu: ['H100:2', '0.5'] }\ndeferrable: {}\nenv: { ARRAY_INDEX: 1 }",
+        expect![[r#"
+            /resources/gpu: `0.5` asks for another kind of share than the first: write whole GPUs everywhere, or the same share
+            /environment/ARRAY_INDEX: `ARRAY_INDEX` is set by the platform: remove it
+            /array: `0-9999999` is not an array of 1 to 10000 tasks: write for example `0-99`, `0-99%10` for at most 10 at once, or `0-98:2` for each second
+            /deferrable: needs `until` or `deadline`, such as `{ until: 12h }`"#]],
+    );
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) fn explanation(
         Phase::Stopping { cause, .. } => stopping(*cause),
         Phase::Ended { outcome, .. } => ended(workload, outcome),
     };
+    why.evidence.extend(failed_dependency(state, workload));
     why.evidence.extend(placement_evidence(state, workload));
     Explanation {
         workload: workload.id,
@@ -248,7 +249,6 @@ fn placement_evidence(state: &State, workload: &workload::Workload) -> Vec<Strin
     // A gang of thousands is not listed rank by rank.
     lines.extend(exits.take(8));
     lines.extend(workload.attempts.iter().rev().filter_map(preempted));
-    lines.extend(failed_dependency(state, workload));
     lines
 }
 

@@ -209,12 +209,7 @@ pub(crate) fn file_of(state: &State, project: Id<kinds::Project>, spec: &Spec) -
         outputs: Outputs { model: model_ref(state, spec.outputs.model), dataset: None },
         port: None,
         priority: spec.priority,
-        preemptible: spec.is_preemptible(),
-        guaranteed: spec.terms.guaranteed,
-        after: terms::after(spec),
-        array: terms::array(spec),
-        deferrable: terms::deferrable(spec),
-        power_class: terms::power_class(spec.terms.power_class),
+        terms: terms::of_spec(spec),
     }
     .to_file()
 }

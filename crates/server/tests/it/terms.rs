@@ -31,7 +31,7 @@ fn path(workload: &Value) -> String {
 #[tokio::test]
 async fn an_array_is_one_item_with_its_tasks_below() {
     let world = world().await;
-    let new = named("sweep", json!({ "array": "1-7:2%2", "priority": "high" }));
+    let new = named("sweep", json!({ "array": "1-7:2%2", "priority": "high", "outputs": null }));
     let made = world.make("/api/v1/workloads", new).await;
     let counts = json!({
         "total": 4, "queued": 4, "running": 0, "succeeded": 0, "failed": 0, "stopped": 0

@@ -5,7 +5,8 @@ use units::{DurationMicros, UnixMicros};
 use super::Reader;
 use crate::{
     job_file::{
-        After, ArrayRange, Deferrable, JobFile, PRIORITY_CLASSES, Scalar, When, WorkloadKind,
+        After, ArrayRange, Deferrable, JobFile, PRIORITY_CLASSES, PowerClass, Scalar, Terms, When,
+        WorkloadKind,
     },
     quantity_text::{GPU_CHOICES_MAX, GpuRequest, parse_gpus},
     text::Timestamp,
@@ -17,6 +18,19 @@ const AFTER_MAX: usize = 64;
 const TASKS_MAX: u32 = 10_000;
 
 impl JobFile {
+    /// When, after what and on which terms it runs.
+    pub(super) fn terms(&self, reader: &mut Reader) -> Terms {
+        let (preemptible, guaranteed) = self.preemption(reader);
+        Terms {
+            preemptible,
+            guaranteed,
+            after: self.after(reader),
+            array: self.array(reader),
+            deferrable: self.deferrable(reader),
+            power_class: self.power_class.unwrap_or(PowerClass::Standard),
+        }
+    }
+
     /// GPUs that will do, all of one text or each with its number.
     pub(super) fn gpus(&self, reader: &mut Reader) -> GpuRequest {
         let written = self.resources.as_ref().and_then(|resources| resources.gpu.as_ref());
@@ -77,7 +91,7 @@ impl JobFile {
     }
 
     /// Whether it may be preempted, and how long it runs before.
-    pub(super) fn preemption(&self, reader: &mut Reader) -> (bool, DurationMicros) {
+    fn preemption(&self, reader: &mut Reader) -> (bool, DurationMicros) {
         let usual = match self.kind {
             WorkloadKind::Train
             | WorkloadKind::Batch
@@ -90,7 +104,7 @@ impl JobFile {
     }
 
     /// What must have ended first.
-    pub(super) fn after(&self, reader: &mut Reader) -> Vec<After> {
+    fn after(&self, reader: &mut Reader) -> Vec<After> {
         let entries = self.after.as_ref().map(|after| after.entries()).unwrap_or_default();
         if entries.len() > AFTER_MAX {
             reader.refuse("/after", format!("more than {AFTER_MAX} workloads: remove some"));
@@ -107,7 +121,7 @@ impl JobFile {
     }
 
     /// The numbers of the tasks: `0-99`, `0-99:2`, `0-99%10`.
-    pub(super) fn array(&self, reader: &mut Reader) -> Option<ArrayRange> {
+    fn array(&self, reader: &mut Reader) -> Option<ArrayRange> {
         let text = self.array.as_ref()?.to_string();
         let read = read_array(&text);
         if read.is_none() {
@@ -127,7 +141,7 @@ impl JobFile {
     }
 
     /// Until when its start may be put off.
-    pub(super) fn deferrable(&self, reader: &mut Reader) -> Option<Deferrable> {
+    fn deferrable(&self, reader: &mut Reader) -> Option<Deferrable> {
         let text = self.deferrable.as_ref()?;
         if text.until.is_none() && text.deadline.is_none() {
             let message = "needs `until` or `deadline`, such as `{ until: 12h }`";

@@ -32,7 +32,7 @@ pub(super) fn of_job(
         When::At(at) => at,
         When::In(duration) => now.plus(duration),
     };
-    let after = job.after.iter().map(|after| dependency(state, project, after));
+    let after = job.terms.after.iter().map(|after| dependency(state, project, after));
     let others = job.gpus.others.iter();
     Ok(Terms {
         topology: Topology {
@@ -45,19 +45,19 @@ pub(super) fn of_job(
             .collect(),
         gpu_milli: job.gpus.share_milli,
         exclusive: job.exclusive,
-        guaranteed: job.guaranteed,
-        preemptible: Some(job.preemptible),
-        deferrable: job.deferrable.map(|deferrable| Deferrable {
+        guaranteed: job.terms.guaranteed,
+        preemptible: Some(job.terms.preemptible),
+        deferrable: job.terms.deferrable.map(|deferrable| Deferrable {
             start_by: deferrable.until.map(at),
             end_by: deferrable.deadline.map(at),
         }),
-        power_class: match job.power_class {
+        power_class: match job.terms.power_class {
             PowerClass::Flexible => workload::PowerClass::Flexible,
             PowerClass::Standard => workload::PowerClass::Standard,
             PowerClass::Critical => workload::PowerClass::Critical,
         },
         after: after.collect::<Result<_, _>>()?,
-        array: job.array.map(|array| Array {
+        array: job.terms.array.map(|array| Array {
             first: array.first,
             last: array.last,
             step: array.step,
@@ -146,41 +146,34 @@ pub(super) fn gpus(spec: &Spec) -> GpuRequest {
     }
 }
 
-/// What must have ended first, by id.
-pub(super) fn after(spec: &Spec) -> Vec<After> {
-    let one = |dependency: &Dependency| After {
+/// The terms of a specification; names are ids and durations are times by now.
+pub(super) fn of_spec(spec: &Spec) -> job_file::Terms {
+    let terms = &spec.terms;
+    let after = |dependency: &Dependency| After {
         workload: Ref::Id(dependency.workload),
         on: match dependency.on {
             Condition::Success => DependencyEnd::Success,
             Condition::Any => DependencyEnd::Any,
         },
     };
-    spec.terms.after.iter().map(one).collect()
-}
-
-/// The numbers of an array's tasks.
-pub(super) fn array(spec: &Spec) -> Option<ArrayRange> {
-    spec.terms.array.map(|array| ArrayRange {
-        first: array.first,
-        last: array.last,
-        step: array.step,
-        running_max: array.running_max,
-    })
-}
-
-/// Until when its start may be put off: times, whatever was written.
-pub(super) fn deferrable(spec: &Spec) -> Option<job_file::Deferrable> {
-    spec.terms.deferrable.map(|deferrable| job_file::Deferrable {
-        until: deferrable.start_by.map(When::At),
-        deadline: deferrable.end_by.map(When::At),
-    })
-}
-
-/// Who is slowed first.
-pub(super) const fn power_class(class: workload::PowerClass) -> PowerClass {
-    match class {
-        workload::PowerClass::Flexible => PowerClass::Flexible,
-        workload::PowerClass::Standard => PowerClass::Standard,
-        workload::PowerClass::Critical => PowerClass::Critical,
+    job_file::Terms {
+        preemptible: spec.is_preemptible(),
+        guaranteed: terms.guaranteed,
+        after: terms.after.iter().map(after).collect(),
+        array: terms.array.map(|array| ArrayRange {
+            first: array.first,
+            last: array.last,
+            step: array.step,
+            running_max: array.running_max,
+        }),
+        deferrable: terms.deferrable.map(|deferrable| job_file::Deferrable {
+            until: deferrable.start_by.map(When::At),
+            deadline: deferrable.end_by.map(When::At),
+        }),
+        power_class: match terms.power_class {
+            workload::PowerClass::Flexible => PowerClass::Flexible,
+            workload::PowerClass::Standard => PowerClass::Standard,
+            workload::PowerClass::Critical => PowerClass::Critical,
+        },
     }
 }
