@@ -76,8 +76,8 @@ fn width() -> usize {
     usize::try_from(STEPS).unwrap_or(0).saturating_add(1)
 }
 
-/// The demand that may run on a model, per GPU: a share as often as it fits one GPU, several GPUs in
-/// equal parts. Sorted by processor; the parts sum up to a million, or there are none.
+/// The demand that may run on a model, per GPU: a share as often as it fits one GPU, several GPUs
+/// in equal parts. Sorted by processor; the parts sum up to a million, or there are none.
 fn slices_of(typical: &[Class], model: Model, step_milli: u32) -> Vec<Slice> {
     let usable = typical.iter().filter(|class| class.need.models.has(model));
     let mut slices: Vec<Slice> = Vec::new();

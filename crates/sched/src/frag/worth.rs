@@ -3,9 +3,9 @@
 //! The worth of a node is the worth of the room on its GPUs (`prices`), less what of it will lack
 //! processor (`stranding`), raised for models that much work insists on, plus a premium for every
 //! whole group of GPUs that larger work could take. A placement costs the difference. Costs are
-//! compared in steps of a tenth of a GPU; within a step FGD's level decides, and then the order of the
-//! nodes, so that started nodes are finished first. The steps are policy: exact comparison spreads
-//! work over many nodes for gains that are smaller than what is not known of the future.
+//! compared in steps of a tenth of a GPU; within a step FGD's level decides, and then the order of
+//! the nodes, so that started nodes are finished first. The steps are policy: exact comparison
+//! spreads work over many nodes for gains that are smaller than what is not known of the future.
 
 use super::Gpus;
 use super::measure::{Measure, level};
@@ -18,8 +18,8 @@ use super::stranding::Stranding;
 const STEP_MICRO: i64 = 100_000;
 /// The premium of a group of GPUs, in thousandths of the demand for such groups.
 const GROUP_PREMIUM: i64 = 700;
-/// The least demand that counts for the largest groups, in millionths: they are the hardest to place,
-/// and where they are rare nothing else would keep room for them.
+/// The least demand that counts for the largest groups, in millionths: they are the hardest to
+/// place, and where they are rare nothing else would keep room for them.
 const LARGEST_DEMAND: i64 = 60_000;
 /// Levels are 0 to 99.
 const LEVELS: i64 = 128;

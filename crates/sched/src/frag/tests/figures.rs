@@ -89,8 +89,9 @@ fn baselines_score_as_their_rules_say() {
 
 #[test]
 fn prices_are_the_shadow_prices_of_the_mix() {
-    // 810 leaves room for nothing, so a GPU is worth 810 at the margin; two of 470 share it, and what
-    // goes with 650 is worth the rest. Few ask 160, so the many rooms of 190 are worth nothing.
+    // 810 leaves room for nothing, so a GPU is worth 810 at the margin; two of 470 share it, and
+    // what goes with 650 is worth the rest. Few ask 160, so the many rooms of 190 are worth
+    // nothing.
     let classes = mix(&[
         (need(3, share(810)), 1_078),
         (need(8, whole(1)), 3_911),

@@ -63,8 +63,10 @@ fn scan(packer: &Packer, scorer: &Scorer, nodes: usize, need: &Need) -> Option<(
 proptest! {
     #[test]
     fn a_choice_is_what_a_scan_gives(
-        fleet in fleets(), known in prop::collection::vec((needs(), 1_u32..50), 1..8), steps in steps(),
-        policy in prop::sample::select(RANKED.to_vec())
+        fleet in fleets(),
+        known in prop::collection::vec((needs(), 1_u32..50), 1..8),
+        steps in steps(),
+        policy in prop::sample::select(RANKED.to_vec()),
     ) {
         let mix = mix(&known);
         let scorer = Scorer::new(&fleet, &mix, policy);
@@ -108,11 +110,15 @@ proptest! {
     }
 
     #[test]
-    fn random_places_whatever_fits(fleet in fleets(), asked in prop::collection::vec(needs(), 1..40)) {
+    fn random_places_whatever_fits(
+        fleet in fleets(),
+        asked in prop::collection::vec(needs(), 1..40),
+    ) {
         let mut packer = Packer::new(&fleet, &Mix::default(), Policy::Random { seed: 7 });
         for need in asked {
             let fits = (0..fleet.len()).any(|at| {
-                packer.node(NodeIdx(u32::try_from(at).unwrap())).is_some_and(|node| node.fits(&need))
+                let node = packer.node(NodeIdx(u32::try_from(at).unwrap()));
+                node.is_some_and(|node| node.fits(&need))
             });
             let choice = packer.choose(&need);
             prop_assert_eq!(choice.is_some(), fits);
