@@ -1,4 +1,5 @@
-//! Runs the openb experiment on a folder with the artifact's lists and prints its tables as Markdown.
+//! Runs the openb experiment on a folder with the artifact's lists and prints its tables as
+//! Markdown.
 //!
 //! `cargo run --release -p sim --example openb -- FOLDER [LIST…]`; see `docs/benchmarks/openb.md`.
 

@@ -1,9 +1,9 @@
 //! The policies that FGD was compared with, as the artifact of that paper defines them.
 //!
-//! Each gives an integer score, the higher the better, and the GPUs to use. The scales 128 cores and
-//! 8 GPUs are the artifact's: its largest node. Random is not here, it ranks nothing.
-//! Source: hkust-adsl/kubernetes-scheduler-simulator, `pkg/simulator/plugin`; the rules are described,
-//! not copied.
+//! Each gives an integer score, the higher the better, and the GPUs to use. The scales 128 cores
+//! and 8 GPUs are the artifact's: its largest node. Random is not here, it ranks nothing.
+//! Source: hkust-adsl/kubernetes-scheduler-simulator, `pkg/simulator/plugin`; the rules are
+//! described, not copied.
 
 use super::need::{Gpus, Need, WHOLE_MILLI};
 use super::node::NodeState;

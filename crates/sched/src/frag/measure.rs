@@ -1,11 +1,12 @@
 //! The fragmentation measure of FGD, exact.
 //!
 //! For a node and a typical class: all free GPU milli count as fragments if the class cannot run
-//! there (no GPU asked, wrong model, too little processor, too few GPUs with enough room), else only
-//! those on GPUs with less room than the class asks. The mean over the classes, weighted by how often
-//! they come, is the node's fragmentation (Weng et al., "Beware of Fragmentation", USENIX ATC 2023,
-//! section 4). Here nothing is divided: sums are kept over counts, so equal states compare as equal.
-//! The artifact divides in floating point, which turns some exact ties into the level below.
+//! there (no GPU asked, wrong model, too little processor, too few GPUs with enough room), else
+//! only those on GPUs with less room than the class asks. The mean over the classes, weighted by
+//! how often they come, is the node's fragmentation (Weng et al., "Beware of Fragmentation", USENIX
+//! ATC 2023, section 4). Here nothing is divided: sums are kept over counts, so equal states
+//! compare as equal. The artifact divides in floating point, which turns some exact ties into the
+//! level below.
 
 use super::need::{Class, Models, Need};
 use super::{Gpus, Model};

@@ -1,10 +1,10 @@
 //! Fractional placement: processor, memory, and whole GPUs or a share of one GPU, on unlike nodes.
 //!
 //! [`Packer`] keeps the state of every node and answers one question fast: on which node, and on
-//! which GPUs of it, does this need go now? How it answers is a [`Policy`]; what it knows of the work
-//! to come is a [`Mix`]. Everything that decides is an integer, ties go to the node that was given
-//! first, and the same calls in the same order give the same choices. It must never refuse a need
-//! that fits on a ready node: a policy only ranks.
+//! which GPUs of it, does this need go now? How it answers is a [`Policy`]; what it knows of the
+//! work to come is a [`Mix`]. Everything that decides is an integer, ties go to the node that was
+//! given first, and the same calls in the same order give the same choices. It must never refuse a
+//! need that fits on a ready node: a policy only ranks.
 //!
 //! - `need`, `node`: what is asked, what is there, and who may sit where.
 //! - `measure`: the fragmentation measure of FGD (Weng et al., USENIX ATC 2023) in exact integers.

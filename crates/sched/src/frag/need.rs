@@ -111,8 +111,8 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Classes in the order given, the first `typical` of which are the typical ones. The measure of
-    /// fragmentation looks at those only; prices look at all.
+    /// Classes in the order given, the first `typical` of which are the typical ones. The measure
+    /// of fragmentation looks at those only; prices look at all.
     #[must_use]
     pub fn new(classes: Vec<Class>, typical: usize) -> Self {
         let typical = typical.min(classes.len());

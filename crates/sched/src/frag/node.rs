@@ -1,6 +1,7 @@
 //! One node: what it has, what is free, and who fits.
 //!
-//! Must never hold less than nothing or more than the node has: `take` and `release` refuse instead.
+//! Must never hold less than nothing or more than the node has: `take` and `release` refuse
+//! instead.
 
 use super::need::{Gpus, Model, Need, WHOLE_MILLI};
 

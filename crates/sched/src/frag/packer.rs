@@ -1,7 +1,7 @@
 //! The packer: nodes, a policy, and the next choice.
 //!
-//! A choice must always be what a scan of all nodes would give. To be faster than a scan, every need
-//! that was asked keeps its ranking, and a change of a node reaches it when it is asked again.
+//! A choice must always be what a scan of all nodes would give. To be faster than a scan, every
+//! need that was asked keeps its ranking, and a change of a node reaches it when it is asked again.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -108,7 +108,8 @@ fn sizes(classes: &[Class]) -> Vec<(u16, i128)> {
     merged
 }
 
-/// For each room from 0 to 1,000 milli the most that items in it are worth, and the item added last.
+/// For each room from 0 to 1,000 milli the most that items in it are worth, and the item added
+/// last.
 fn fullest(items: &[(u16, i128)]) -> (Vec<i128>, Vec<Option<usize>>) {
     let mut best = vec![0_i128; ROOMS];
     let mut last: Vec<Option<usize>> = vec![None; ROOMS];

@@ -2,8 +2,8 @@
 //!
 //! Maximise the value of the patterns used, where no more bins and no more items are used than
 //! there are. Patterns are not listed: the caller is asked for the best one at the prices so far
-//! (column generation; Gilmore and Gomory, 1961). Only the prices matter here. The number of steps is
-//! bounded, and prices from an unfinished run are merely less exact.
+//! (column generation; Gilmore and Gomory, 1961). Only the prices matter here. The number of steps
+//! is bounded, and prices from an unfinished run are merely less exact.
 
 /// Fixed point: so many fractional bits.
 pub(super) const FRACTION_BITS: u32 = 32;
@@ -29,8 +29,8 @@ struct Basis {
 
 /// Shadow prices of the items and, as the last one, of a bin, in fixed point.
 ///
-/// `available` is the amount of each item and, as the last one, of bins, in fixed point. `best` gives
-/// the pattern of the highest value less its items' prices.
+/// `available` is the amount of each item and, as the last one, of bins, in fixed point. `best`
+/// gives the pattern of the highest value less its items' prices.
 pub(super) fn shadow_prices(
     available: Vec<i128>,
     mut best: impl FnMut(&[i128]) -> Pattern,

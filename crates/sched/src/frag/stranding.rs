@@ -25,13 +25,15 @@ type Slice = (usize, i64);
 #[derive(Debug, Clone)]
 pub(super) struct Stranding {
     step_milli: u32,
+    /// The last row of each table.
+    gpus_max: usize,
     tables: Vec<Vec<i64>>,
     /// The table of each model; models above 63 share the last one.
     of_model: Vec<usize>,
 }
 
 impl Stranding {
-    pub(super) fn new(typical: &[Class], cpu_milli_max: u32) -> Self {
+    pub(super) fn new(typical: &[Class], cpu_milli_max: u32, gpus_max: usize) -> Self {
         let step_milli = cpu_milli_max.div_ceil(STEPS).max(1);
         let mut slices: Vec<Vec<Slice>> = Vec::new();
         let mut of_model = Vec::new();
@@ -43,7 +45,13 @@ impl Stranding {
                 slices.push(of_this);
             }
         }
-        Self { step_milli, tables: slices.iter().map(|slices| table(slices)).collect(), of_model }
+        let gpus_max = gpus_max.min(GPUS_MAX);
+        Self {
+            step_milli,
+            gpus_max,
+            tables: slices.iter().map(|slices| table(slices, gpus_max)).collect(),
+            of_model,
+        }
     }
 
     /// Millionths of a GPU that stay empty, of `gpus` free GPUs in millionths.
@@ -53,7 +61,7 @@ impl Stranding {
         let step = cpu_milli.checked_div(self.step_milli).unwrap_or(0).min(STEPS);
         let step = usize::try_from(step).unwrap_or(0);
         let at = |gpus: i64| {
-            let row = usize::try_from(gpus).unwrap_or(0).min(GPUS_MAX);
+            let row = usize::try_from(gpus).unwrap_or(0).min(self.gpus_max);
             let row = row.saturating_mul(width());
             table.get(row.saturating_add(step)).copied().unwrap_or(0)
         };
@@ -68,8 +76,8 @@ fn width() -> usize {
     usize::try_from(STEPS).unwrap_or(0).saturating_add(1)
 }
 
-/// The demand that may run on a model, per GPU: a share as often as it fits one GPU, several GPUs in
-/// equal parts. Sorted by processor; the parts sum up to a million, or there are none.
+/// The demand that may run on a model, per GPU: a share as often as it fits one GPU, several GPUs
+/// in equal parts. Sorted by processor; the parts sum up to a million, or there are none.
 fn slices_of(typical: &[Class], model: Model, step_milli: u32) -> Vec<Slice> {
     let usable = typical.iter().filter(|class| class.need.models.has(model));
     let mut slices: Vec<Slice> = Vec::new();
@@ -100,10 +108,10 @@ fn slices_of(typical: &[Class], model: Model, step_milli: u32) -> Vec<Slice> {
 }
 
 /// Rows by free GPUs, columns by steps of free processor.
-fn table(slices: &[Slice]) -> Vec<i64> {
+fn table(slices: &[Slice], gpus_max: usize) -> Vec<i64> {
     let mut cells = vec![0_i64; width()];
-    cells.reserve(width().saturating_mul(GPUS_MAX));
-    for gpus in 1..=GPUS_MAX {
+    cells.reserve(width().saturating_mul(gpus_max));
+    for gpus in 1..=gpus_max {
         let before = cells.len().saturating_sub(width());
         let empty = i64::try_from(gpus).unwrap_or(0).saturating_mul(ONE);
         for step in 0..width() {

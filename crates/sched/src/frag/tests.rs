@@ -1,5 +1,5 @@
-//! What holds for every fleet: the answer is that of a scan, nothing is refused that fits, nothing is
-//! taken twice, and what is given back is as if it had never been taken.
+//! What holds for every fleet: the answer is that of a scan, nothing is refused that fits, nothing
+//! is taken twice, and what is given back is as if it had never been taken.
 
 mod figures;
 mod packing;

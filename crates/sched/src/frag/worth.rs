@@ -3,9 +3,9 @@
 //! The worth of a node is the worth of the room on its GPUs (`prices`), less what of it will lack
 //! processor (`stranding`), raised for models that much work insists on, plus a premium for every
 //! whole group of GPUs that larger work could take. A placement costs the difference. Costs are
-//! compared in steps of a tenth of a GPU; within a step FGD's level decides, and then the order of the
-//! nodes, so that started nodes are finished first. The steps are policy: exact comparison spreads
-//! work over many nodes for gains that are smaller than what is not known of the future.
+//! compared in steps of a tenth of a GPU; within a step FGD's level decides, and then the order of
+//! the nodes, so that started nodes are finished first. The steps are policy: exact comparison
+//! spreads work over many nodes for gains that are smaller than what is not known of the future.
 
 use super::Gpus;
 use super::measure::{Measure, level};
@@ -18,6 +18,9 @@ use super::stranding::Stranding;
 const STEP_MICRO: i64 = 100_000;
 /// The premium of a group of GPUs, in thousandths of the demand for such groups.
 const GROUP_PREMIUM: i64 = 700;
+/// The least demand that counts for the largest groups, in millionths: they are the hardest to
+/// place, and where they are rare nothing else would keep room for them.
+const LARGEST_DEMAND: i64 = 60_000;
 /// Levels are 0 to 99.
 const LEVELS: i64 = 128;
 
@@ -34,17 +37,18 @@ pub(super) struct Worth {
     prices: Prices,
     stranding: Stranding,
     groups: Vec<Group>,
-    /// By model, in thousandths: the part of its GPUs that work insists on.
+    /// By model, in thousandths: the part of its GPUs that work insists on, squared.
     wanted: Vec<i64>,
 }
 
 impl Worth {
     pub(super) fn new(nodes: &[NodeSpec], mix: &Mix) -> Self {
         let cpu_milli_max = nodes.iter().map(|node| node.cpu_milli).max().unwrap_or(0);
-        let gpus = nodes.iter().map(|node| usize::from(node.gpus)).sum();
+        let gpus = || nodes.iter().map(|node| usize::from(node.gpus));
+        let gpus_max = gpus().max().unwrap_or(0);
         Self {
-            prices: Prices::new(mix.classes(), gpus),
-            stranding: Stranding::new(mix.typical(), cpu_milli_max),
+            prices: Prices::new(mix.classes(), gpus().sum()),
+            stranding: Stranding::new(mix.typical(), cpu_milli_max, gpus_max),
             groups: groups(mix),
             wanted: wanted(nodes, mix),
         }
@@ -85,14 +89,20 @@ fn demand(mix: &Mix) -> impl Iterator<Item = (super::Class, i64)> {
 fn groups(mix: &Mix) -> Vec<Group> {
     let total: i64 = demand(mix).map(|(_, milli)| milli).sum();
     let sizes = 2..=u8::try_from(super::GPUS_MAX).unwrap_or(u8::MAX);
-    let group = |count: u8| {
+    let part = |count: u8| {
         let of_size = demand(mix).filter(|(class, _)| class.need.gpus == Gpus::Whole { count });
         let milli: i64 = of_size.map(|(_, milli)| milli).sum();
-        let part = milli.saturating_mul(MICRO).checked_div(total).unwrap_or(0);
+        (count, milli.saturating_mul(MICRO).checked_div(total).unwrap_or(0))
+    };
+    let mut parts: Vec<(u8, i64)> = sizes.map(part).filter(|(_, part)| *part > 0).collect();
+    if let Some((_, largest)) = parts.last_mut() {
+        *largest = (*largest).max(LARGEST_DEMAND);
+    }
+    let group = |(count, part): (u8, i64)| {
         let premium = part.saturating_mul(i64::from(count)).saturating_mul(GROUP_PREMIUM);
         Group { gpus: usize::from(count), premium: premium.div_euclid(1_000) }
     };
-    sizes.map(group).filter(|group| group.premium > 0).collect()
+    parts.into_iter().map(group).collect()
 }
 
 /// Demand that insists on models is spread over these by their size; the fleet's whole demand is
@@ -120,5 +130,8 @@ fn wanted(nodes: &[NodeSpec], mix: &Mix) -> Vec<i64> {
             }
         }
     }
-    wanted.iter().map(|part| i64::try_from((*part).min(1_000)).unwrap_or(0)).collect()
+    // Squared: where little is insisted on, others need not keep off.
+    let part =
+        |part: &i128| (*part).min(1_000).saturating_mul((*part).min(1_000)).div_euclid(1_000);
+    wanted.iter().map(|wanted| i64::try_from(part(wanted)).unwrap_or(0)).collect()
 }

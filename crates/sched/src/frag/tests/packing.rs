@@ -63,57 +63,62 @@ fn scan(packer: &Packer, scorer: &Scorer, nodes: usize, need: &Need) -> Option<(
 proptest! {
     #[test]
     fn a_choice_is_what_a_scan_gives(
-        fleet in fleets(), known in prop::collection::vec((needs(), 1_u32..50), 1..8), steps in steps()
+        fleet in fleets(),
+        known in prop::collection::vec((needs(), 1_u32..50), 1..8),
+        steps in steps(),
+        policy in prop::sample::select(RANKED.to_vec()),
     ) {
         let mix = mix(&known);
-        for policy in RANKED {
-            let scorer = Scorer::new(&fleet, &mix, policy);
-            let mut packer = Packer::new(&fleet, &mix, policy);
-            let mut running: Vec<(Need, Choice)> = Vec::new();
-            for step in &steps {
-                match step {
-                    Step::Place(need) => {
-                        let best = scan(&packer, &scorer, fleet.len(), need);
-                        let choice = packer.choose(need);
-                        prop_assert_eq!(choice.map(|c| c.node), best.map(|(_, at)| at));
-                        prop_assert!(best.is_none_or(|(key, _)| key > UNFIT));
-                        if let Some(choice) = choice {
-                            prop_assert_eq!(packer.take(need, choice), Ok(()));
-                            running.push((*need, choice));
-                        }
-                    }
-                    Step::GiveBack(at) if !running.is_empty() => {
-                        let (need, choice) = running.swap_remove(at % running.len());
-                        prop_assert_eq!(packer.release(&need, choice), Ok(()));
-                    }
-                    Step::GiveBack(_) => {}
-                    Step::Ready(node, ready) => {
-                        let known = *node < fleet.len();
-                        let node = NodeIdx(u32::try_from(*node).unwrap());
-                        prop_assert_eq!(packer.set_ready(node, *ready).is_ok(), known);
+        let scorer = Scorer::new(&fleet, &mix, policy);
+        let mut packer = Packer::new(&fleet, &mix, policy);
+        let mut running: Vec<(Need, Choice)> = Vec::new();
+        for step in &steps {
+            match step {
+                Step::Place(need) => {
+                    let best = scan(&packer, &scorer, fleet.len(), need);
+                    let choice = packer.choose(need);
+                    prop_assert_eq!(choice.map(|c| c.node), best.map(|(_, at)| at));
+                    prop_assert!(best.is_none_or(|(key, _)| key > UNFIT));
+                    if let Some(choice) = choice {
+                        prop_assert_eq!(packer.take(need, choice), Ok(()));
+                        running.push((*need, choice));
                     }
                 }
+                Step::GiveBack(at) if !running.is_empty() => {
+                    let (need, choice) = running.swap_remove(at % running.len());
+                    prop_assert_eq!(packer.release(&need, choice), Ok(()));
+                }
+                Step::GiveBack(_) => {}
+                Step::Ready(node, ready) => {
+                    let known = *node < fleet.len();
+                    let node = NodeIdx(u32::try_from(*node).unwrap());
+                    prop_assert_eq!(packer.set_ready(node, *ready).is_ok(), known);
+                }
             }
-            // Everything given back is as if nothing had happened.
-            for (need, choice) in running {
-                prop_assert_eq!(packer.release(&need, choice), Ok(()));
-            }
-            let fresh = Packer::new(&fleet, &mix, policy);
-            prop_assert_eq!(packer.fragmentation(), fresh.fragmentation());
-            for (at, spec) in fleet.iter().enumerate() {
-                let state = packer.node(NodeIdx(u32::try_from(at).unwrap())).unwrap();
-                prop_assert_eq!(state.cpu_free_milli(), spec.cpu_milli);
-                prop_assert_eq!(state.free_milli(), i64::from(spec.gpus) * 1_000);
-            }
+        }
+        // Everything given back is as if nothing had happened.
+        for (need, choice) in running {
+            prop_assert_eq!(packer.release(&need, choice), Ok(()));
+        }
+        let fresh = Packer::new(&fleet, &mix, policy);
+        prop_assert_eq!(packer.fragmentation(), fresh.fragmentation());
+        for (at, spec) in fleet.iter().enumerate() {
+            let state = packer.node(NodeIdx(u32::try_from(at).unwrap())).unwrap();
+            prop_assert_eq!(state.cpu_free_milli(), spec.cpu_milli);
+            prop_assert_eq!(state.free_milli(), i64::from(spec.gpus) * 1_000);
         }
     }
 
     #[test]
-    fn random_places_whatever_fits(fleet in fleets(), asked in prop::collection::vec(needs(), 1..40)) {
+    fn random_places_whatever_fits(
+        fleet in fleets(),
+        asked in prop::collection::vec(needs(), 1..40),
+    ) {
         let mut packer = Packer::new(&fleet, &Mix::default(), Policy::Random { seed: 7 });
         for need in asked {
             let fits = (0..fleet.len()).any(|at| {
-                packer.node(NodeIdx(u32::try_from(at).unwrap())).is_some_and(|node| node.fits(&need))
+                let node = packer.node(NodeIdx(u32::try_from(at).unwrap()));
+                node.is_some_and(|node| node.fits(&need))
             });
             let choice = packer.choose(&need);
             prop_assert_eq!(choice.is_some(), fits);

@@ -1,8 +1,8 @@
 //! What arrives in which order, and in which order nodes break ties.
 //!
 //! Must draw exactly what the artifact draws, in its order: one number that is only logged, the
-//! shuffle of the pods, the pods that are added or removed until the demand is 130 % of the GPUs, ten
-//! numbers that its background watchers draw meanwhile, and the order of the nodes.
+//! shuffle of the pods, the pods that are added or removed until the demand is 130 % of the GPUs,
+//! ten numbers that its background watchers draw meanwhile, and the order of the nodes.
 
 use sched::frag::{Need, NodeSpec};
 
@@ -11,7 +11,8 @@ use super::{Cluster, Error, PodList};
 
 /// Demand against GPUs, in percent, until which pods are added.
 const TUNED_PERCENT: i64 = 130;
-/// Found by comparing with the published runs: with ten, all of them agree; with any other number, none.
+/// Found by comparing with the published runs: with ten, all of them agree; with any other number,
+/// none.
 const WATCHER_DRAWS: usize = 10;
 
 /// One run's input.

@@ -1,8 +1,8 @@
 //! Lists that nobody published, made from those that were: for judging a policy where it was not
 //! tuned.
 //!
-//! The artifact's lists vary one thing at a time (the part of shared GPUs, of constrained models, of
-//! pods with several GPUs, the number of pods without GPUs). These vary the same things to other
+//! The artifact's lists vary one thing at a time (the part of shared GPUs, of constrained models,
+//! of pods with several GPUs, the number of pods without GPUs). These vary the same things to other
 //! degrees, by drawing pods of the published lists. The draws depend on the name only.
 
 use sched::frag::{Gpus, Models};
@@ -24,9 +24,9 @@ pub enum Derivation {
 }
 
 impl Derivation {
-    /// Degrees that the artifact has and the usual extracts of it have not; their true lists differ in
-    /// the draws.
-    pub const ALL: [Self; 8] = [
+    /// The first eight are degrees that the artifact also has, though its lists differ in the draws.
+    /// The others were not looked at before the policy was settled.
+    pub const ALL: [Self; 15] = [
         Self::Shared(60),
         Self::Shared(80),
         Self::Constrained(25),
@@ -35,6 +35,13 @@ impl Derivation {
         Self::Several(50),
         Self::CpuOnly(1_700),
         Self::CpuOnly(2_350),
+        Self::Shared(50),
+        Self::Shared(90),
+        Self::Constrained(15),
+        Self::Constrained(40),
+        Self::Several(25),
+        Self::CpuOnly(600),
+        Self::CpuOnly(2_700),
     ];
 
     fn name(self) -> String {
@@ -86,7 +93,8 @@ fn shared(list: &PodList, percent: u32, random: &mut Rng) -> Vec<Pod> {
     let shares = of(list, |pod| matches!(pod.need.gpus, Gpus::Share { .. }));
     let whole = of(list, |pod| matches!(pod.need.gpus, Gpus::Whole { .. }));
     let mut pods = of(list, |pod| pod.need.gpus == Gpus::None);
-    // The part of pods that gives this part of GPUs: p·b / (p·b + (1 - p)·a), a and b the mean sizes.
+    // The part of pods that gives this part of GPUs: p·b / (p·b + (1 - p)·a), a and b the mean
+    // sizes.
     let percent = u64::from(percent.min(100));
     let small = milli(&shares) * 1_000 / u64::try_from(shares.len().max(1)).unwrap_or(1);
     let large = milli(&whole) * 1_000 / u64::try_from(whole.len().max(1)).unwrap_or(1);

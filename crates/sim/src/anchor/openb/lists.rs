@@ -1,7 +1,7 @@
 //! The lists of the artifact: nodes and pods.
 //!
-//! Must refuse what contradicts itself (a share of several GPUs, a model that no node has) instead of
-//! guessing. Columns that the experiment does not use are not read.
+//! Must refuse what contradicts itself (a share of several GPUs, a model that no node has) instead
+//! of guessing. Columns that the experiment does not use are not read.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -59,8 +59,9 @@ pub struct PodList {
 }
 
 impl PodList {
-    /// What a scheduler may know of the list: its classes by how often they occur. Typical are those
-    /// first ones that reach 95 % of the pods; ties and what makes a class are the artifact's.
+    /// What a scheduler may know of the list: its classes by how often they occur. Typical are
+    /// those first ones that reach 95 % of the pods; ties and what makes a class are the
+    /// artifact's.
     #[must_use]
     pub fn mix(&self) -> Mix {
         let mut counts: BTreeMap<(u32, u16, usize, &str), (Need, u32)> = BTreeMap::new();

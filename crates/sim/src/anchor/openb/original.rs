@@ -1,10 +1,10 @@
 //! The random generator of the published runs, so that seed 42 means here what it meant there.
 //!
-//! The artifact shuffles with Go's `math/rand`: an additive lagged Fibonacci generator of Mitchell and
-//! Reeds, x(n) = x(n-607) + x(n-273) mod 2⁶⁴, whose 607 values are those of a simple generator xored
-//! with a constant table. The table is the state of the same recurrence after 7.8 × 10¹² steps from
-//! seed 1. It is not stored here but computed: steps are powers of x modulo x⁶⁰⁷ - x³³⁴ - 1, so that
-//! 43 squarings jump there. For nothing but repeating published runs.
+//! The artifact shuffles with Go's `math/rand`: an additive lagged Fibonacci generator of Mitchell
+//! and Reeds, x(n) = x(n-607) + x(n-273) mod 2⁶⁴, whose 607 values are those of a simple generator
+//! xored with a constant table. The table is the state of the same recurrence after 7.8 × 10¹²
+//! steps from seed 1. It is not stored here but computed: steps are powers of x modulo x⁶⁰⁷ - x³³⁴
+//! - 1, so that 43 squarings jump there. For nothing but repeating published runs.
 
 const LENGTH: usize = 607;
 const TAP: usize = 273;

@@ -47,14 +47,14 @@ pub struct Pass {
     capacity_milli: i128,
     counts: i128,
     cells: Vec<Cell>,
-    /// Pods that arrived until all GPUs were asked, and those of them that were dropped, in the order
-    /// of [`Kind::ALL`].
+    /// Pods that arrived until all GPUs were asked, and those of them that were dropped, in the
+    /// order of [`Kind::ALL`].
     pub dropped: [(u32, u32); 4],
 }
 
 impl Pass {
-    /// Thousandths of a percent of the GPUs that were allocated when so many percent had been asked:
-    /// the mean over all events that round to it. `None` if there were none.
+    /// Thousandths of a percent of the GPUs that were allocated when so many percent had been
+    /// asked: the mean over all events that round to it. `None` if there were none.
     #[must_use]
     pub fn allocated(&self, percent: usize) -> Option<i64> {
         let cell = self.cells.get(percent)?;

@@ -36,8 +36,8 @@ pub struct Options {
     pub lists: Vec<String>,
     /// Seeds; the published ones are 42 to 51.
     pub seeds: Range<u32>,
-    /// How often each seed is repeated for the random policy, whose choices in the artifact depend on
-    /// the order in which its threads finish and cannot be repeated; their mean can.
+    /// How often each seed is repeated for the random policy, whose choices in the artifact depend
+    /// on the order in which its threads finish and cannot be repeated; their mean can.
     pub random_streams: u32,
     /// Also run FGD and ours on lists that were not published ([`Derivation::ALL`]).
     pub derived: bool,

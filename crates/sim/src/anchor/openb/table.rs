@@ -1,6 +1,7 @@
 //! A CSV table with a header, plain or compressed, whose errors name the line and the field.
 //!
-//! Must stay bounded: a file that unpacks to more than a quarter of a GiB is cut and then malformed.
+//! Must stay bounded: a file that unpacks to more than a quarter of a GiB is cut and then
+//! malformed.
 
 use std::fs::File;
 use std::io::Read;
