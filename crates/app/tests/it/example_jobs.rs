@@ -25,6 +25,12 @@ impl Platform {
         assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, self.run(&["logs", job]).stdout);
     }
 
+    fn says(&self, job: &str, words: &str) {
+        let log = self.run(&["logs", job]);
+        log.check(0, &[]);
+        assert!(log.stdout.contains(words), "`{words}` is missing in: {}", log.stdout);
+    }
+
     /// Waits until a model version is registered, by its exit code.
     fn registered(&self, model: &str, count: usize) {
         for _ in 0..600 {
@@ -53,7 +59,7 @@ fn every_example_runs() {
 
     platform.apply("array.yaml", &[]);
     platform.succeeds("sweep");
-    platform.run(&["logs", "sweep[2]"]).check(0, &["task 2 of sweep"]);
+    platform.says("sweep[2]", "task 2 of sweep");
     platform.run(&["logs", "sweep"]).check(5, &["its tasks do"]);
     let tasks = platform.good(&["ps", "--tasks", "sweep"]);
     assert_eq!(tasks["items"].as_array().map(Vec::len), Some(4));
@@ -63,7 +69,7 @@ fn every_example_runs() {
 
     platform.apply("gang.yaml", &[]);
     platform.succeeds("gang");
-    platform.run(&["logs", "gang"]).check(0, &["rank 0 of 1"]);
+    platform.says("gang", "rank 0 of 1");
 
     platform.good(&["lm", "dataset", "--out", "data", "--seed", "1"]);
     platform.good(&["dataset", "create", "numbers", "--class", "restricted"]);
