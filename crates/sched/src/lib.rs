@@ -24,6 +24,7 @@
 mod choose;
 mod fleet;
 mod mask;
+pub mod order;
 mod plan;
 mod problem;
 mod reason;

@@ -16,6 +16,7 @@
 )]
 
 pub mod actors;
+pub mod anchor;
 pub mod checkers;
 mod config;
 pub mod golden;
