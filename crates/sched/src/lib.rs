@@ -27,6 +27,7 @@ mod fleet;
 pub mod frag;
 mod mask;
 pub mod mig;
+pub mod order;
 mod place;
 mod plan;
 pub mod power;

@@ -34,10 +34,12 @@ impl Names {
     fn job(&self, workload: &Workload) -> Job {
         let spec = &workload.spec;
         let terms = &spec.terms;
+        let index = workload.task.map_or(0, |task| u64::from(task.index));
         Job {
             queue: self.queue(workload.project),
             priority: spec.priority,
-            submitted_order: workload.submitted_seq,
+            // The tasks of an array were submitted by one entry, in order of their numbers.
+            submitted_order: workload.submitted_seq << 20 | index & 0xf_ffff,
             submitted_us: workload.meta.created_at.0,
             nodes_min: spec.nodes_min,
             nodes_max: spec.nodes_max,

@@ -87,8 +87,7 @@ impl Names {
         let model = node.facts.gpus.first().map(|gpu| &gpu.model);
         let class = model.and_then(|model| self.models.binary_search(model).ok());
         // Of a node that does not say where it stands nothing is assumed: it is near to nobody.
-        let own =
-            self.node_numbers.get(&node.id).map_or(u32::MAX, |own| u32::MAX.wrapping_sub(own.0));
+        let own = self.node_numbers.get(&node.id).map_or(u32::MAX, |own| own.0 | 1 << 31);
         let place = |numbers: &BTreeMap<(Id<kinds::Site>, Name), u32>, name: &Option<Name>| {
             let name = name.clone();
             name.and_then(|name| numbers.get(&(node.site, name)).copied()).unwrap_or(own)

@@ -5,5 +5,8 @@
 
 pub mod carbon;
 pub mod kueue;
+pub mod muri;
 pub mod openb;
+pub mod philly;
+pub mod rows;
 pub mod segments;

@@ -1,0 +1,212 @@
+//! The outcome of the experiment beside the reference values, as data and as Markdown.
+//!
+//! Must show what was run and what was published, and mark the two apart.
+
+use std::fmt::Write;
+
+use super::{Published, Sums, Tenant};
+
+/// All that was run, and the reference values.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Jobs of the window.
+    pub jobs: usize,
+    /// Virtual clusters alone under FIFO.
+    pub private: Vec<Private>,
+    /// The pools.
+    pub pools: Vec<Pool>,
+    /// The whole list under ours.
+    pub whole: Option<Whole>,
+    /// Reference values.
+    pub published: Vec<Published>,
+}
+
+/// A virtual cluster alone.
+#[derive(Debug, Clone)]
+pub struct Private {
+    /// Which, with how many nodes.
+    pub tenant: Tenant,
+    /// What came out.
+    pub sums: Sums,
+}
+
+/// One pool of all virtual clusters.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Nodes of eight GPUs.
+    pub nodes: u32,
+    /// FIFO, whose head blocks.
+    pub fifo: Sums,
+    /// SJF with exact durations, whose head blocks.
+    pub sjf: Sums,
+    /// FIFO's mean wait with the jobs of each second in other orders, in hundredths of a second.
+    pub other_orders: Vec<u64>,
+    /// Ours.
+    pub ours: Sums,
+    /// Nanoseconds that ours took, 0 without a clock.
+    pub took_ns: u64,
+    /// Ours by tenant.
+    pub shares: Vec<Share>,
+}
+
+/// A tenant of the pool, and the same alone on the nodes of its quota under the same policy.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// The tenant.
+    pub name: String,
+    /// Nodes it is guaranteed.
+    pub quota_nodes: u32,
+    /// All its jobs.
+    pub jobs: u64,
+    /// In the pool, those of its jobs that its quota could run.
+    pub shared: Sums,
+    /// The same jobs alone.
+    pub private: Sums,
+}
+
+/// The whole list.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// Nodes of eight GPUs.
+    pub nodes: u32,
+    /// What came out.
+    pub sums: Sums,
+    /// Nanoseconds it took, 0 without a clock.
+    pub took_ns: u64,
+}
+
+impl Share {
+    /// Whether the tenant waits no longer in the pool than alone.
+    #[must_use]
+    pub fn gains(&self) -> bool {
+        self.shared.mean_wait_cs() <= self.private.mean_wait_cs()
+    }
+}
+
+impl Report {
+    /// The reference values of a policy on a cluster.
+    #[must_use]
+    pub fn published(&self, cluster: &str, nodes: u32, policy: &str) -> Option<&Published> {
+        let is =
+            |one: &&Published| one.cluster == cluster && one.nodes == nodes && one.policy == policy;
+        self.published.iter().find(is)
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = format!("{} jobs in the window.\n\n", self.jobs);
+        text.push_str(
+            "| cluster | nodes | policy | mean JCT / wait s | reference | equal |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        for Private { tenant, sums } in &self.private {
+            self.replica(&mut text, &tenant.name, tenant.nodes, "FIFO", sums);
+        }
+        for pool in &self.pools {
+            self.replica(&mut text, "pool", pool.nodes, "FIFO", &pool.fifo);
+            self.replica(&mut text, "pool", pool.nodes, "SJF", &pool.sjf);
+        }
+        self.orders(&mut text);
+        self.ours(&mut text);
+        self.shares(&mut text);
+        if let Some(whole) = &self.whole {
+            let _infallible = writeln!(
+                text,
+                "\nThe whole list, {} jobs on {} nodes under ours: mean wait {} s, {} ms.",
+                whole.sums.jobs,
+                whole.nodes,
+                seconds(whole.sums.mean_wait_cs()),
+                whole.took_ns / 1_000_000,
+            );
+        }
+        text
+    }
+
+    fn replica(&self, text: &mut String, cluster: &str, nodes: u32, policy: &str, sums: &Sums) {
+        let (completion, wait) = (sums.mean_completion_cs(), sums.mean_wait_cs());
+        let (reference, equal) = match self.published(cluster, nodes, policy) {
+            None => ("none".to_owned(), ""),
+            Some(one) => {
+                let equal = one.completion_cs == completion && one.wait_cs == wait;
+                let reference =
+                    format!("{} / {}", seconds(one.completion_cs), seconds(one.wait_cs));
+                (reference, if equal { "yes" } else { "**no**" })
+            }
+        };
+        let ours = format!("{} / {}", seconds(completion), seconds(wait));
+        let _infallible =
+            writeln!(text, "| {cluster} | {nodes} | {policy} | {ours} | {reference} | {equal} |");
+    }
+
+    fn orders(&self, text: &mut String) {
+        text.push_str(
+            "\nFIFO's mean wait in the pool with the jobs of each second in other orders:\n\n\
+             | nodes | orders | least s | median s | most s | reference |\n|---|---|---|---|---|---|\n",
+        );
+        for pool in &self.pools {
+            let mut waits = pool.other_orders.clone();
+            waits.sort_unstable();
+            let at = |position: usize| waits.get(position).map_or(0, |wait| *wait);
+            let reference = self.published("pool", pool.nodes, "FIFO");
+            let _infallible = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} |",
+                pool.nodes,
+                waits.len(),
+                seconds(at(0)),
+                seconds(at(waits.len() / 2)),
+                seconds(at(waits.len().saturating_sub(1))),
+                reference.map_or_else(|| "none".to_owned(), |one| seconds(one.wait_cs)),
+            );
+        }
+    }
+
+    fn ours(&self, text: &mut String) {
+        text.push_str(
+            "\n| nodes | ours: mean JCT / wait s | of SJF's wait | longest wait h | ms |\n\
+             |---|---|---|---|---|\n",
+        );
+        for pool in &self.pools {
+            let part = pool.ours.mean_wait_cs() * 1_000 / pool.sjf.mean_wait_cs().max(1);
+            let _infallible = writeln!(
+                text,
+                "| {} | {} / {} | {}.{:03} | {} | {} |",
+                pool.nodes,
+                seconds(pool.ours.mean_completion_cs()),
+                seconds(pool.ours.mean_wait_cs()),
+                part / 1_000,
+                part % 1_000,
+                pool.ours.longest_s / 3_600,
+                pool.took_ns / 1_000_000,
+            );
+        }
+    }
+
+    fn shares(&self, text: &mut String) {
+        text.push_str(
+            "\n| nodes | tenant | quota | jobs | that fit the quota | mean wait s: pool | alone | \
+             no longer |\n|---|---|---|---|---|---|---|---|\n",
+        );
+        for pool in &self.pools {
+            for share in &pool.shares {
+                let _infallible = writeln!(
+                    text,
+                    "| {} | {} | {} | {} | {} | {} | {} | {} |",
+                    pool.nodes,
+                    share.name,
+                    share.quota_nodes,
+                    share.jobs,
+                    share.shared.jobs,
+                    seconds(share.shared.mean_wait_cs()),
+                    seconds(share.private.mean_wait_cs()),
+                    if share.gains() { "yes" } else { "**no**" },
+                );
+            }
+        }
+    }
+}
+
+fn seconds(hundredths: u64) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
