@@ -183,13 +183,14 @@ struct Points(Option<i64>);
 impl fmt::Display for Points {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(thousandths) = self.0 else { return f.write_str("-") };
-        let sign = if thousandths < 0 { "-" } else { "" };
         let size = thousandths.unsigned_abs();
-        if f.precision() == Some(3) {
-            return write!(f, "{sign}{}.{:03}", size / 1_000, size % 1_000);
-        }
-        let hundredths = (size + 5) / 10;
-        write!(f, "{sign}{}.{:02}", hundredths / 100, hundredths % 100)
+        let three = f.precision() == Some(3);
+        let shown = if three { size } else { (size + 5) / 10 };
+        let sign = if thousandths < 0 && shown > 0 { "-" } else { "" };
+        let (whole, part) =
+            if three { (shown / 1_000, shown % 1_000) } else { (shown / 100, shown % 100) };
+        let decimals = if three { 3 } else { 2 };
+        write!(f, "{sign}{whole}.{part:0decimals$}")
     }
 }
 
@@ -198,7 +199,7 @@ struct Signed(Option<i64>);
 
 impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_some_and(|thousandths| thousandths >= 0) {
+        if self.0.is_some_and(|thousandths| thousandths > -5) {
             f.write_str("+")?;
         }
         write!(f, "{}", Points(self.0))
