@@ -104,6 +104,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`EntryError::Json`] if the bytes are not an entry.
+    #[inline]
     pub fn from_leaf(leaf: &[u8]) -> Result<Self, EntryError> {
         match leaf::read(leaf) {
             Some(entry) => Ok(entry),

@@ -17,6 +17,7 @@ use serde::forward_to_deserialize_any;
 use access::{Items, Unit, Variant};
 
 /// Reads a whole leaf; nothing if `serde_json` must be asked.
+#[inline]
 pub(super) fn read<'de, T: Deserialize<'de>>(leaf: &'de [u8]) -> Option<T> {
     let mut reader = Reader { text: std::str::from_utf8(leaf).ok()?, at: 0 };
     let value = T::deserialize(&mut reader).ok()?;
@@ -70,6 +71,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes a byte if it is this one.
+    #[inline]
     fn takes(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -92,30 +94,42 @@ impl<'de> Reader<'de> {
     }
 
     /// Takes a string.
+    #[inline]
     fn string(&mut self) -> Known<Text<'de>> {
         let opened = self.at;
         self.expect(b'"')?;
         let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.skip(plain_len(self.rest()));
-            match self.peek() {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.skip(2);
-                }
-                // Control characters must be escaped.
-                Some(_) | None => return Err(Odd),
-            }
-        }
+        self.skip(plain_len(self.rest()));
         let end = self.at;
-        self.skip(1);
-        if escaped {
-            self.text.get(opened..self.at).map(Text::Escaped).ok_or(Odd)
-        } else {
-            self.text.get(start..end).map(Text::Plain).ok_or(Odd)
+        if self.takes(b'"') {
+            return self.text.get(start..end).map(Text::Plain).ok_or(Odd);
         }
+        self.skip_escapes()?;
+        self.text.get(opened..self.at).map(Text::Escaped).ok_or(Odd)
+    }
+
+    /// Goes on from the first escape of a string to its end.
+    #[cold]
+    fn skip_escapes(&mut self) -> Known<()> {
+        while !self.takes(b'"') {
+            // Control characters must be escaped.
+            self.expect(b'\\')?;
+            self.skip(1);
+            self.skip(plain_len(self.rest()));
+        }
+        Ok(())
+    }
+
+    /// Takes this name if it comes next. `name` has nothing that is escaped.
+    #[inline]
+    fn takes_name(&mut self, name: &str) -> bool {
+        let rest = self.rest().strip_prefix(b"\"");
+        let rest = rest.and_then(|rest| rest.strip_prefix(name.as_bytes()));
+        let found = rest.is_some_and(|rest| rest.starts_with(b"\""));
+        if found {
+            self.skip(name.len().saturating_add(2));
+        }
+        found
     }
 
     /// Takes a name: a string without escapes.
@@ -162,6 +176,7 @@ impl<'de> Reader<'de> {
 }
 
 /// How many bytes from the start are plain: no quote, no backslash, no control character.
+#[inline]
 fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
@@ -251,25 +266,25 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Known<V::Value> {
         self.expect(b'[')?;
-        let mut items = Items::new(self, b']');
+        let mut items = Items::new(self, b']', &[]);
         let value = visitor.visit_seq(&mut items)?;
         items.end(value)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Known<V::Value> {
-        self.expect(b'{')?;
-        let mut items = Items::new(self, b'}');
-        let value = visitor.visit_map(&mut items)?;
-        items.end(value)
+        self.deserialize_struct("", &[], visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Known<V::Value> {
-        self.deserialize_map(visitor)
+        self.expect(b'{')?;
+        let mut items = Items::new(self, b'}', fields);
+        let value = visitor.visit_map(&mut items)?;
+        items.end(value)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -13,10 +13,10 @@ use crate::leaves::Leaves;
 use crate::log_store::LogStore;
 
 /// Leaves per step: few enough that a chunk, parsed and not, stays in a core's cache.
-const CHUNK_ROWS: usize = 128;
+const CHUNK_ROWS: usize = 256;
 
 /// Chunks that may wait for one before them: enough to keep all busy, small enough to bound memory.
-const CHUNKS_WAITING: usize = 16;
+const CHUNKS_WAITING: usize = 8;
 
 /// Most workers: the fold and the reading are done by one at a time.
 const WORKERS_MAX: usize = 4;

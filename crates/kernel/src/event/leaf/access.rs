@@ -10,13 +10,34 @@ use super::{Known, Odd, Reader};
 pub(super) struct Items<'r, 'de> {
     reader: &'r mut Reader<'de>,
     closing: u8,
+    // Names still to come if they come in the order in which they are written.
+    fields: &'static [&'static str],
     is_first: bool,
     ended: bool,
 }
 
+/// Names that are tried before reading whatever name there is: one more than may be left out.
+const NAMES_TRIED: usize = 2;
+
 impl<'r, 'de> Items<'r, 'de> {
-    pub(super) fn new(reader: &'r mut Reader<'de>, closing: u8) -> Self {
-        Self { reader, closing, is_first: true, ended: false }
+    /// Items up to `closing`; for a struct with the names of its fields.
+    pub(super) fn new(
+        reader: &'r mut Reader<'de>,
+        closing: u8,
+        fields: &'static [&'static str],
+    ) -> Self {
+        Self { reader, closing, fields, is_first: true, ended: false }
+    }
+
+    /// Takes a name. To compare it with the one that is due is faster than to look for its end.
+    fn name(&mut self) -> Known<&'de str> {
+        for (skipped, name) in self.fields.iter().take(NAMES_TRIED).enumerate() {
+            if self.reader.takes_name(name) {
+                self.fields = self.fields.get(skipped.saturating_add(1)..).unwrap_or_default();
+                return Ok(name);
+            }
+        }
+        self.reader.name()
     }
 
     /// Takes the separator before an item and answers true, or takes the end.
@@ -55,7 +76,7 @@ impl<'de> MapAccess<'de> for &mut Items<'_, 'de> {
         if !self.goes_on()? {
             return Ok(None);
         }
-        seed.deserialize(BorrowedStrDeserializer::new(self.reader.name()?)).map(Some)
+        seed.deserialize(BorrowedStrDeserializer::new(self.name()?)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Known<V::Value> {
@@ -129,9 +150,9 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Known<V::Value> {
-        self.0.deserialize_map(visitor)
+        self.0.deserialize_struct("", fields, visitor)
     }
 }

@@ -89,7 +89,7 @@ proptest! {
     ) {
         let mut bytes = serde_json::to_vec(&shapes).unwrap();
         for (place, byte, how) in changes {
-            let place = usize::from(place) % bytes.len();
+            let place = usize::from(place).checked_rem(bytes.len()).unwrap_or(0);
             match how {
                 0 => bytes[place] = byte,
                 1 => bytes.insert(place, byte),
@@ -97,9 +97,6 @@ proptest! {
                 _ => {
                     bytes.remove(place);
                 }
-            }
-            if bytes.is_empty() {
-                break;
             }
             agree(&bytes);
         }
@@ -127,6 +124,54 @@ fn with(field: &str, value: &str) -> Vec<u8> {
     written.replacen(&format!("{name}:{old}"), &format!("{name}:{value}"), 1).into_bytes()
 }
 
+/// Fields and values that only `serde_json` may judge.
+const LEFT: &[(&str, &str)] = &[
+    ("signed", "-0"),
+    ("signed", "-"),
+    ("signed", "- 1"),
+    ("signed", "+1"),
+    ("signed", "01"),
+    ("signed", "-9223372036854775809"),
+    ("signed", "1.0"),
+    ("signed", "1e3"),
+    ("signed", "1E0"),
+    ("unsigned", "18446744073709551616"),
+    ("unsigned", "184467440737095516150"),
+    ("unsigned", "-1"),
+    ("small", "256"),
+    ("flag", "tru"),
+    ("flag", "truefalse"),
+    ("flag", "1"),
+    ("none_or_text", "nul"),
+    ("none_or_text", "nullnull"),
+    ("text", "\"\u{1f}\""),
+    ("text", "\"\n\""),
+    ("text", r#""\x""#),
+    ("text", r#""\ud800""#),
+    ("text", r#""\"#),
+    ("text", "\"a"),
+    ("text", "null"),
+    ("list", "[,]"),
+    ("list", r#"["unit",]"#),
+    ("list", r#"[,"unit"]"#),
+    ("list", r#"["unit""unit"]"#),
+    ("list", r#"["unit"}"#),
+    ("list", r#"[{"unit":null}]"#),
+    ("list", r#"["inner"]"#),
+    ("list", r#"[{"inner":1,"unit":null}]"#),
+    ("list", r#"[{"fields":{"one":true}}]"#),
+    ("list", r#"[{"fields":[true,"a"]}]"#),
+    ("map", r#"{"a":1,}"#),
+    ("map", r#"{"a",1}"#),
+    ("map", r#"{"a":1]"#),
+    ("map", r#"{"\u0061":1}"#),
+    ("map", "{1:1}"),
+    ("new", "[1]"),
+    ("new", "1 "),
+    ("new", "1,\"unknown\":[1.5]"),
+    ("new", "1,\"new\":1"),
+];
+
 #[test]
 fn odd_spellings_are_left_to_serde_json() {
     let taken = [
@@ -138,53 +183,7 @@ fn odd_spellings_are_left_to_serde_json() {
     for (field, value) in taken {
         assert!(agree(&with(field, value)), "{field}: {value}");
     }
-    let left = [
-        ("signed", "-0"),
-        ("signed", "-"),
-        ("signed", "- 1"),
-        ("signed", "+1"),
-        ("signed", "01"),
-        ("signed", "-9223372036854775809"),
-        ("signed", "1.0"),
-        ("signed", "1e3"),
-        ("signed", "1E0"),
-        ("unsigned", "18446744073709551616"),
-        ("unsigned", "184467440737095516150"),
-        ("unsigned", "-1"),
-        ("small", "256"),
-        ("flag", "tru"),
-        ("flag", "truefalse"),
-        ("flag", "1"),
-        ("none_or_text", "nul"),
-        ("none_or_text", "nullnull"),
-        ("text", "\"\u{1f}\""),
-        ("text", "\"\n\""),
-        ("text", r#""\x""#),
-        ("text", r#""\ud800""#),
-        ("text", r#""\"#),
-        ("text", "\"a"),
-        ("text", "null"),
-        ("list", "[,]"),
-        ("list", r#"["unit",]"#),
-        ("list", r#"[,"unit"]"#),
-        ("list", r#"["unit""unit"]"#),
-        ("list", r#"["unit"}"#),
-        ("list", r#"[{"unit":null}]"#),
-        ("list", r#"["inner"]"#),
-        ("list", r#"[{"inner":1,"unit":null}]"#),
-        ("list", r#"[{"fields":{"one":true}}]"#),
-        ("list", r#"[{"fields":[true,"a"]}]"#),
-        ("map", r#"{"a":1,}"#),
-        ("map", r#"{"a",1}"#),
-        ("map", r#"{"a":1]"#),
-        ("map", r#"{"\u0061":1}"#),
-        ("map", "{1:1}"),
-        ("new", "[1]"),
-        ("new", "1 "),
-        ("new", "1,\"unknown\":[1.5]"),
-        ("new", "1,\"new\":1"),
-    ];
-    for (field, value) in left {
+    for (field, value) in LEFT {
         assert!(!agree(&with(field, value)), "{field}: {value}");
     }
     for end in ["{}", "", "}", " ", "\0"] {
