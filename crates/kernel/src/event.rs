@@ -3,6 +3,8 @@
 //! An [`Entry`] is one leaf of the log: plain JSON, stored as written and hashed as stored, never
 //! re-encoded. A changed shape is a new variant, never a changed meaning.
 
+mod leaf;
+
 use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
@@ -106,8 +108,12 @@ impl Entry {
     ///
     /// # Errors
     /// [`EntryError::Json`] if the bytes are not an entry.
+    #[inline]
     pub fn from_leaf(leaf: &[u8]) -> Result<Self, EntryError> {
-        Ok(serde_json::from_slice(leaf)?)
+        match leaf::read(leaf) {
+            Some(entry) => Ok(entry),
+            None => Ok(serde_json::from_slice(leaf)?),
+        }
     }
 }
 

@@ -229,7 +229,9 @@ impl World {
             if position == self.leaves.len() / 2 {
                 state = State::from_snapshot(&state.to_snapshot().unwrap()).unwrap();
             }
-            state.apply(&Entry::from_leaf(leaf).unwrap());
+            let entry = Entry::from_leaf(leaf).unwrap();
+            assert_eq!(entry, serde_json::from_slice(leaf).unwrap(), "one reading of a leaf");
+            state.apply(&entry);
         }
         assert_eq!(state.hash(), self.state.hash(), "replay == live");
         let audit = auditor.finish();

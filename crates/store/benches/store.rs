@@ -100,21 +100,24 @@ fn stages(dir: &Path) {
     let [mut read, mut hash, mut parse, mut fold] = [Duration::ZERO; 4];
     let mut state = kernel::State::default();
     let mut tree = ledger::Tree::new();
+    let mut leaves = store::Leaves::new();
     loop {
         let started = Instant::now();
-        let rows = store.read(size, 1_024).unwrap();
+        store.read_leaves(size, 256, &mut leaves).unwrap();
         read += started.elapsed();
-        let Some(last) = rows.last() else { break };
-        size = last.seq + 1;
-        bytes += rows.iter().map(|row| row.leaf.len()).sum::<usize>();
+        if leaves.is_empty() {
+            break;
+        }
+        size += u64::try_from(leaves.len()).unwrap();
+        bytes += leaves.n_bytes();
         let started = Instant::now();
-        rows.iter().for_each(|row| {
-            tree.append(ledger::leaf_hash(&row.leaf));
-        });
+        for (_, leaf) in leaves.iter() {
+            tree.append(ledger::leaf_hash(leaf));
+        }
         hash += started.elapsed();
         let started = Instant::now();
         let entries: Vec<_> =
-            rows.iter().map(|row| kernel::Entry::from_leaf(&row.leaf).unwrap()).collect();
+            leaves.iter().map(|(_, leaf)| kernel::Entry::from_leaf(leaf).unwrap()).collect();
         parse += started.elapsed();
         let started = Instant::now();
         entries.iter().for_each(|entry| state.apply(entry));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use units::{DurationMicros, UnixMicros};
 
+use crate::leaves::Leaves;
 use crate::log_store::{AppendError, Batch, Head, Lease, LogStore, Row, Snapshot, StoreError};
 
 /// What happens to one append.
@@ -113,6 +114,15 @@ impl LogStore for FaultyStore {
 
     fn read(&mut self, from: u64, limit: usize) -> Result<Vec<Row>, StoreError> {
         self.alive()?.read(from, limit)
+    }
+
+    fn read_leaves(
+        &mut self,
+        from: u64,
+        limit: usize,
+        leaves: &mut Leaves,
+    ) -> Result<(), StoreError> {
+        self.alive()?.read_leaves(from, limit, leaves)
     }
 
     fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {

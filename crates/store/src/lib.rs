@@ -15,6 +15,7 @@ mod clock;
 mod data;
 pub mod faults;
 mod folder;
+mod leaves;
 mod log_store;
 mod memory;
 mod seal;
@@ -27,6 +28,7 @@ pub use boot::{BootError, BootReport};
 pub use clock::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy};
 pub use data::{DataFolder, OpenError};
 pub use folder::{FORMAT_VERSION, FolderError, Format};
+pub use leaves::Leaves;
 pub use log_store::{
     AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
     StoreError,

@@ -1,9 +1,11 @@
-//! The border to a database: six calls, no business in any of them. An implementation must never
+//! The border to a database: seven calls, no business in any of them. An implementation must never
 //! store half a batch, and must never say "written" before the bytes would survive a power cut.
 //!
-//! Called by the sequencer (all six) and by readers (`head`, `read`).
+//! Called by the sequencer (all seven) and by readers (`head`, `read`).
 
 use units::{DurationMicros, UnixMicros};
+
+use crate::leaves::Leaves;
 
 /// Bytes of leaves after which [`LogStore::read`] returns what it has.
 pub const READ_BYTES_MAX: usize = 8 << 20;
@@ -153,6 +155,18 @@ pub trait LogStore: Send {
     /// # Errors
     /// If the database cannot be read.
     fn read(&mut self, from: u64, limit: usize) -> Result<Vec<Row>, StoreError>;
+
+    /// Replaces what `leaves` holds by the leaves from position `from` in order, as many as
+    /// [`read`](Self::read) would give, without the columns by which others find them.
+    ///
+    /// # Errors
+    /// If the database cannot be read; what `leaves` then holds means nothing.
+    fn read_leaves(
+        &mut self,
+        from: u64,
+        limit: usize,
+        leaves: &mut Leaves,
+    ) -> Result<(), StoreError>;
 
     /// Saves a state, replacing one of the same position and all but [`SNAPSHOTS_KEPT`].
     ///

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use units::{DurationMicros, UnixMicros};
 
+use crate::leaves::Leaves;
 use crate::log_store::{
     AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
     StoreError, check_batch, size_after,
@@ -70,6 +71,24 @@ impl LogStore for MemoryStore {
             rows.push(row.clone());
         }
         Ok(rows)
+    }
+
+    fn read_leaves(
+        &mut self,
+        from: u64,
+        limit: usize,
+        leaves: &mut Leaves,
+    ) -> Result<(), StoreError> {
+        let inner = self.lock();
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        leaves.clear();
+        for row in inner.rows.iter().skip(from).take(limit) {
+            if leaves.n_bytes() >= READ_BYTES_MAX {
+                break;
+            }
+            leaves.push(row.seq, &row.leaf);
+        }
+        Ok(())
     }
 
     fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, params};
 use units::{DurationMicros, UnixMicros};
 
+use crate::leaves::Leaves;
 use crate::log_store::{
     AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
     StoreError, check_batch, size_after,
@@ -159,6 +160,30 @@ impl LogStore for SqliteStore {
                 rows.push(row);
             }
             Ok(rows)
+        };
+        read().map_err(|error| failed("read the log", &error))
+    }
+
+    fn read_leaves(
+        &mut self,
+        from: u64,
+        limit: usize,
+        leaves: &mut Leaves,
+    ) -> Result<(), StoreError> {
+        leaves.clear();
+        let Ok(from) = i64::try_from(from) else { return Ok(()) };
+        let connection = self.trusted()?;
+        let mut read = || -> rusqlite::Result<()> {
+            let sql = "SELECT seq, leaf FROM log WHERE seq >= ?1 ORDER BY seq";
+            let mut statement = connection.prepare(sql)?;
+            let mut found = statement.query([from])?;
+            while leaves.len() < limit
+                && leaves.n_bytes() < READ_BYTES_MAX
+                && let Some(row) = found.next()?
+            {
+                leaves.push(unsigned(row.get(0)?), row.get_ref(1)?.as_blob()?);
+            }
+            Ok(())
         };
         read().map_err(|error| failed("read the log", &error))
     }

@@ -9,6 +9,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Digest(pub [u8; 32]);
 
 const PREFIX: &str = "sha256:";
+/// Value of each byte as a lower-case hexadecimal digit; `NOT_A_DIGIT` for all others.
+const DIGITS: [u8; 256] = digits();
+const NOT_A_DIGIT: u8 = 0xff;
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "evaluated at compile time over 16 digits and 256 places: a fault would not compile"
+)]
+const fn digits() -> [u8; 256] {
+    let alphabet = b"0123456789abcdef";
+    let mut table = [NOT_A_DIGIT; 256];
+    let mut digit = 0;
+    while digit < alphabet.len() {
+        table[alphabet[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+}
 
 impl Digest {
     /// The 64 hexadecimal digits without the algorithm.
@@ -59,18 +79,16 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
         let refuse = || ParseDigestError(text.chars().take(80).collect());
         let hex = text.strip_prefix(PREFIX).filter(|h| h.len() == 64).ok_or_else(refuse)?;
-        let mut digits = hex.bytes().map(|b| match b {
-            b'0'..=b'9' => Some(b.saturating_sub(b'0')),
-            b'a'..=b'f' => Some(b.saturating_sub(b'a').saturating_add(10)),
-            _ => None,
-        });
+        let digit = |byte: u8| DIGITS.get(usize::from(byte)).copied().unwrap_or(NOT_A_DIGIT);
         let mut bytes = [0u8; 32];
-        for byte in &mut bytes {
-            let high = digits.next().flatten().ok_or_else(refuse)?;
-            let low = digits.next().flatten().ok_or_else(refuse)?;
-            *byte = (high << 4) | low;
+        // Digits have four bits: a higher bit says that something was none.
+        let mut seen = 0;
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().as_chunks().0) {
+            let [high, low] = pair.map(digit);
+            seen |= high | low;
+            *byte = (high << 4) | (low & 0x0f);
         }
-        Ok(Self(bytes))
+        if seen > 0x0f { Err(refuse()) } else { Ok(Self(bytes)) }
     }
 }
 
@@ -82,7 +100,6 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        crate::deserialize_text(d)
     }
 }

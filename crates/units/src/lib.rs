@@ -19,6 +19,7 @@ mod money;
 mod name;
 mod place;
 mod quantity;
+mod text;
 mod time;
 
 pub use digest::{Digest, ParseDigestError};
@@ -29,6 +30,7 @@ pub use place::{Country, DataClass, ParsePlaceError};
 pub use quantity::{
     Bytes, GpuCount, MicroGram, MilliCpu, MilliGram, MilliJoule, MilliWatt, Tokens,
 };
+pub use text::deserialize_text;
 pub use time::{DurationMicros, ParseDurationError, UnixMicros};
 
 #[cfg(test)]

@@ -150,8 +150,7 @@ impl Serialize for PriceUnit {
 
 impl<'de> Deserialize<'de> for PriceUnit {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        crate::deserialize_text(d)
     }
 }
 

@@ -1,7 +1,9 @@
 //! One suite over every store. A factory gives connections to one fresh log.
 
 use store::faults::{Faults, FaultyStore};
-use store::{AppendError, Batch, Head, LogStore, MemoryStore, Row, SNAPSHOTS_KEPT, SqliteStore};
+use store::{
+    AppendError, Batch, Head, Leaves, LogStore, MemoryStore, Row, SNAPSHOTS_KEPT, SqliteStore,
+};
 use units::{DurationMicros, UnixMicros};
 
 /// Gives further connections to the same log.
@@ -40,6 +42,27 @@ fn appends_and_reads(connect: Connect) {
     assert_eq!(store.read(0, 0).unwrap(), []);
     // Another connection sees the same.
     assert_eq!(connect().read(0, 100).unwrap(), all);
+}
+
+fn leaves_are_those_of_the_rows(connect: Connect) {
+    let mut store = connect();
+    let mut leaves = Leaves::new();
+    leaves.push(7, b"what was there before");
+    store.read_leaves(0, 10, &mut leaves).unwrap();
+    assert!(leaves.is_empty());
+    let mut large = batch(0, 300, "a");
+    for row in &mut large.rows {
+        row.leaf = vec![b'x'; usize::try_from(row.seq % 2).unwrap() * 120_000];
+    }
+    store.append(&Head::default(), &large).unwrap();
+    for (from, limit) in [(0, 1_000), (0, 2), (5, 9), (298, 9), (300, 9), (u64::MAX, 9), (3, 0)] {
+        store.read_leaves(from, limit, &mut leaves).unwrap();
+        let rows = store.read(from, limit).unwrap();
+        assert_eq!(leaves.len(), rows.len(), "{from}, {limit}");
+        assert_eq!(leaves.n_bytes(), rows.iter().map(|row| row.leaf.len()).sum::<usize>());
+        let same = rows.iter().map(|row| (row.seq, row.leaf.as_slice())).eq(leaves.iter());
+        assert!(same, "{from}, {limit}");
+    }
 }
 
 fn conflicts_change_nothing(connect: Connect) {
@@ -112,6 +135,7 @@ fn leases_exclude_until_they_end(connect: Connect) {
 macro_rules! conformance {
     ($store:ident, $factory:expr) => {
         conformance!(@tests $store, $factory, starts_empty, appends_and_reads,
+            leaves_are_those_of_the_rows,
             conflicts_change_nothing, malformed_batches_are_refused, reads_are_bounded_by_bytes,
             snapshots_are_replaced, leases_exclude_until_they_end);
     };

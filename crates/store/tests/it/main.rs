@@ -7,6 +7,7 @@ mod conformance;
 mod faults;
 mod folder;
 mod lab;
+mod replay;
 mod sequencer;
 mod support;
 mod tamper;
