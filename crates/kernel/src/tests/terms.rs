@@ -275,7 +275,7 @@ fn work_waits_for_work_and_is_stopped_with_it() {
     assert_eq!((world.phase(next), world.phase(last)), ("stopped", "stopped"));
     assert_eq!(world.phase(anyhow), "queued");
     assert_eq!(world.schedule(), 1);
-    assert!(workload::is_due(&world.state, &world.state.workloads[&next], world.now()) == false);
+    assert!(!workload::is_due(&world.state, &world.state.workloads[&next], world.now()));
     // What ended badly cannot be waited for with hope.
     let refused = world.submit_job(project, after(first, Condition::Success));
     assert!(matches!(refused, Err(Reject::Invalid { field: "after", .. })), "{refused:?}");
