@@ -22,8 +22,8 @@ fn a_rung_starts_where_the_one_before_ends() {
 /// The least mean service per end over all stretches that start on a rung, by trying each.
 fn least_effort(hazards: &Hazards, from: usize) -> f64 {
     let (mut alive, mut ends, mut service, mut least) = (1.0, 0.0, 0.0, f64::MAX);
-    for rung in from..RUNGS {
-        let hazard = hazards[rung] as f64 / ONE as f64;
+    for (rung, hazard) in hazards.iter().enumerate().skip(from) {
+        let hazard = *hazard as f64 / ONE as f64;
         let chance = (2.0 * hazard / (2.0 + hazard)).min(1.0);
         let width = rung_start(rung.max(1)) as f64;
         ends += alive * chance;

@@ -197,10 +197,8 @@ impl<'a> Row<'a> {
 
 /// The reader's reason without the position, which the error has already.
 fn reason(why: &csv::Error) -> String {
-    match why.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("has {len} fields instead of {expected_len}")
-        }
-        _ => why.to_string(),
+    if let csv::ErrorKind::UnequalLengths { expected_len, len, .. } = why.kind() {
+        return format!("has {len} fields instead of {expected_len}");
     }
+    why.to_string()
 }

@@ -47,18 +47,14 @@ fn job(position: u32, gpus: u32, work_us: u64) -> Job {
 }
 
 #[test]
-fn a_policy_that_is_told_nothing_starts_alike_whatever_the_lengths() {
-    // Two lists that differ only in how long the jobs are that nobody has seen end.
-    let ends = |long_us: u64| {
-        let mut jobs: Vec<Job> = (0..8).map(|position| job(position, 8, 60_000_000)).collect();
-        jobs.extend((8..16).map(|position| job(position, 8, long_us)));
-        Policy::Learned.simulate(&jobs)
-    };
-    let (short, long) = (ends(60_000_000), ends(600_000_000));
-    assert_eq!(short.jobs, 16);
-    // The first eight end after a minute, the others a minute or ten later; nobody is stopped.
-    assert_eq!((short.makespan_us, short.preemptions), (120_000_000, 0));
-    assert_eq!((long.makespan_us, long.preemptions), (660_000_000, 0));
+fn a_policy_that_is_told_nothing_does_not_know_who_is_short() {
+    // Sixteen jobs of one kind, room for eight: one is short, and it came last.
+    let mut jobs: Vec<Job> = (0..15).map(|position| job(position, 8, 7_200_000_000)).collect();
+    jobs.push(job(15, 8, 1_000_000));
+    let sum_us = |policy: Policy| policy.simulate(&jobs).completion_us;
+    // Declared work lets it go first at once; learning must first see eight others run on.
+    let waited_us = sum_us(Policy::Learned).saturating_sub(sum_us(Policy::Declared));
+    assert!(waited_us > 60_000_000, "{waited_us}");
 }
 
 #[test]
@@ -67,7 +63,7 @@ fn each_event_costs_every_running_job_its_overhead() {
     let outcome = Policy::Declared.simulate(&[job(0, 1, 20_000_000), late]);
     // 20 s of work; the arrival at 10 s costs 1 s, and so does the end of the other at 15 s.
     assert_eq!(outcome.makespan_us, 22_000_000);
-    assert_eq!(outcome, Outcome { preemptions: 0, events: 3, ..outcome });
+    assert_eq!((outcome.events, outcome.preemptions), (4, 0));
     assert_eq!(Policy::Srsf.simulate(&[job(0, 1, 20_000_000), late]).makespan_us, 22_000_000);
 }
 

@@ -14,14 +14,14 @@ mod share;
 
 pub use job::Sums;
 pub use published::{Published, Tenant};
-pub use report::{Pool, Private, Report, Share, Whole};
+pub use report::{Order, Pool, Private, Report, Share, Whole};
 
 pub use super::rows::Error;
 
 use std::path::PathBuf;
 
 use head::Head;
-use job::{Job, NODE_GPUS, numbered};
+use job::{Job, NODE_GPUS, Waits, numbered};
 use list::List;
 use share::Guarantees;
 
@@ -40,7 +40,7 @@ pub struct Options {
     pub traces: PathBuf,
     /// Sizes of the pool in nodes of eight GPUs. Empty for private clusters only.
     pub pools: Vec<u32>,
-    /// How many orders of the jobs that arrive in one second to try under FIFO in each pool.
+    /// How many other orders of the jobs that arrive in one second to try in each pool.
     pub orders: u64,
     /// Nodes on which the whole list is run, window or not; 0 to leave it out.
     pub whole_nodes: u32,
@@ -52,7 +52,7 @@ impl Options {
     /// The published experiment: pools of 88, 80 and 72 nodes, and the whole list on 88.
     #[must_use]
     pub fn published(traces: PathBuf) -> Self {
-        Self { traces, pools: vec![88, 80, 72], orders: 20, whole_nodes: 88, clock_ns: None }
+        Self { traces, pools: vec![88, 80, 72], orders: 10, whole_nodes: 88, clock_ns: None }
     }
 }
 
@@ -107,32 +107,51 @@ impl Experiment<'_> {
 
     fn pool(&self, nodes: u32) -> Pool {
         let jobs = fitting(self.window, nodes, |_| true);
-        let all = |waits: job::Waits| waits.sums(&jobs, |_| true);
-        let fifo = all(head::simulate(&jobs, nodes, Head::Fifo));
-        let sjf = all(head::simulate(&jobs, nodes, Head::ShortestJob));
-        let other_orders = (0..self.options.orders).map(|seed| {
-            let jobs = reordered(&jobs, seed);
-            head::simulate(&jobs, nodes, Head::Fifo).sums(&jobs, |_| true).mean_wait_cs()
-        });
-        let other_orders = other_orders.collect();
+        let sums = |jobs: &[Job], head| head::simulate(jobs, nodes, head).sums(jobs, |_| true);
+        let (fifo, sjf) = (sums(&jobs, Head::Fifo), sums(&jobs, Head::ShortestJob));
         let start_ns = self.now_ns();
-        let quotas = published::quotas(self.tenants, nodes);
-        let waits = share::simulate(&jobs, nodes, &guarantees(&quotas));
+        let (ours, waits) = self.shared(&jobs, nodes);
         let took_ns = self.now_ns().saturating_sub(start_ns);
-        let ours = waits.sums(&jobs, |_| true);
+        let shares = self.shares(&jobs, nodes, &waits);
+        let orders = (0..self.options.orders).map(|seed| {
+            let jobs = reordered(&jobs, seed);
+            let (ours, waits) = self.shared(&jobs, nodes);
+            let shares = self.shares(&jobs, nodes, &waits);
+            Order {
+                fifo_wait_cs: sums(&jobs, Head::Fifo).mean_wait_cs(),
+                ours_wait_cs: ours.mean_wait_cs(),
+                losers: shares.iter().filter(|share| !share.gains()).count(),
+            }
+        });
+        Pool { nodes, fifo, sjf, orders: orders.collect(), ours, took_ns, shares }
+    }
+
+    /// Ours on a pool.
+    fn shared(&self, jobs: &[Job], nodes: u32) -> (Sums, Waits) {
+        let guarantees = guarantees(&published::quotas(self.tenants, nodes));
+        let waits = share::simulate(jobs, nodes, &guarantees);
+        (waits.sums(jobs, |_| true), waits)
+    }
+
+    /// What each tenant had of a pool, and what it would have had alone.
+    fn shares(&self, jobs: &[Job], nodes: u32, waits: &Waits) -> Vec<Share> {
         let mut shares = Vec::new();
+        let quotas = published::quotas(self.tenants, nodes);
         for ((number, tenant), quota_nodes) in (0..).zip(self.tenants).zip(quotas) {
-            let alone = fitting(&jobs, quota_nodes, |job| job.tenant == number);
-            let of_tenant = waits.sums(&jobs, |job| job.tenant == number);
-            let guarantee = Guarantees::from([(number, quota_nodes * NODE_GPUS)]);
+            let quota_gpus = quota_nodes * NODE_GPUS;
+            let alone = fitting(jobs, quota_nodes, |job| job.tenant == number);
+            let guarantee = Guarantees::from([(number, quota_gpus)]);
             let private = share::simulate(&alone, quota_nodes, &guarantee);
-            let fits = |job: &Job| job.tenant == number && job.gpus <= quota_nodes * NODE_GPUS;
-            let private = private.sums(&alone, |_| true);
-            let name = tenant.name.clone();
-            let shared = waits.sums(&jobs, fits);
-            shares.push(Share { name, quota_nodes, jobs: of_tenant.jobs, shared, private });
+            let fits = |job: &Job| job.tenant == number && job.gpus <= quota_gpus;
+            shares.push(Share {
+                name: tenant.name.clone(),
+                quota_nodes,
+                jobs: waits.sums(jobs, |job| job.tenant == number).jobs,
+                shared: waits.sums(jobs, fits),
+                private: private.sums(&alone, |_| true),
+            });
         }
-        Pool { nodes, fifo, sjf, other_orders, ours, took_ns, shares }
+        shares
     }
 
     /// All jobs of the list under ours; virtual clusters that the table lacks can only borrow.
@@ -142,11 +161,10 @@ impl Experiment<'_> {
             return None;
         }
         let jobs = fitting(&list.jobs, nodes, |_| true);
-        let guarantees = guarantees(&published::quotas(self.tenants, nodes));
         let start_ns = self.now_ns();
-        let waits = share::simulate(&jobs, nodes, &guarantees);
+        let (sums, _) = self.shared(&jobs, nodes);
         let took_ns = self.now_ns().saturating_sub(start_ns);
-        Some(Whole { nodes, sums: waits.sums(&jobs, |_| true), took_ns })
+        Some(Whole { nodes, sums, took_ns })
     }
 }
 
