@@ -13,7 +13,9 @@
 
 mod calendar;
 mod error;
+pub mod failures;
 pub mod fleet;
+pub mod generate;
 mod number;
 mod time;
 pub mod workload;

@@ -39,7 +39,10 @@ fn check(name: &str, rows: usize, expected: &Expect) {
 
 #[test]
 fn every_format_is_recognised_and_read() {
-    check("sample.csv", 6, &expect![[r#"
+    check(
+        "sample.csv",
+        6,
+        &expect![[r#"
         cocarde: 6 jobs of 5 tenants
         pretrain,acme/vision/ada,0,86400,,64,4,,,,,GB200,prefer:row,16,10,,,1800
         sweep-1,acme/speech,30.5,600,,,,1,250,2000,8192,,,,,900,,,sweep:1
@@ -47,74 +50,119 @@ fn every_format_is_recognised_and_read() {
         elastic,beta,60,,720000,4-16,4,,,,,,require:rack,4,-5,,,600,,sweep-1;sweep-2
         tonight,beta/batch,100,3600,,1,0,,,64000,65536,,,,,,86400
         anything,all,200,,,,,8,,,,GB200|H100
-    "#]]);
-    check("openb-pods.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "openb-pods.csv",
+        3,
+        &expect![[r#"
         openb: 36 jobs of 3 tenants
         openb-pod-0000,LS,0,12537496,,1,1,,,12000,16384
         openb-pod-0001,LS,427061,12475899,,1,1,,460,6000,12288
         openb-pod-0002,LS,1558381,11344579,,1,1,,,12000,24576
-    "#]]);
-    check("philly.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "philly.csv",
+        3,
+        &expect![[r#"
         philly: 40 jobs of 6 tenants
         1,7f04ca,0,2240194,,,,8
         2,6214e9,235696,3256045,,,,1
         3,6214e9,257229,2643038,,,,1
-    "#]]);
-    check("philly-original.csv", 4, &expect![[r#"
+    "#]],
+    );
+    check(
+        "philly-original.csv",
+        4,
+        &expect![[r#"
         philly: 4 jobs of 4 tenants
         4,103959,0,197281,,,,4
         3,ee9e8c,6253,193256,,,,8
         2,6214e9,197137,2951,,,,1
         1,11cb48,200069,66,,,,1
-    "#]]);
-    check("muri.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "muri.csv",
+        3,
+        &expect![[r#"
         muri: 40 jobs of 8 tenants
         0,all/models/shufflenet_v2_x1_0,0,927475,,,,4
         1,all/models/resnet18,1456,926133,,,,4
         2,all/models/bert,352430,575169,,,,4
-    "#]]);
-    check("tiresias.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "tiresias.csv",
+        3,
+        &expect![[r#"
         tiresias: 20 jobs of 9 tenants
         0,all/models/vgg19,0,164,,,,1
         1,all/models/vgg11,30,147,,,,8
         2,all/models/inception4,53,127,,,,2
-    "#]]);
-    check("shockwave.trace", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "shockwave.trace",
+        3,
+        &expect![[r#"
         gavel: 20 jobs of 14 tenants
         1,all/types/LM (batch size 10),0,1418,,,,1,,,,,,,1
         2,all/types/ResNet-18 (batch size 32),55,3338,,,,1,,,,,,,1
         3,all/types/ResNet-50 (batch size 64),64,13462,,,,1,,,,,,,1
-    "#]]);
-    check("pollux.csv", 2, &expect![[r#"
+    "#]],
+    );
+    check(
+        "pollux.csv",
+        2,
+        &expect![[r#"
         pollux: 20 jobs of 4 tenants
         cifar10-0,all/applications/cifar10,107,,,,,6
         deepspeech2-1,all/applications/deepspeech2,110,,,,,6
-    "#]]);
-    check("gaia-hours.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "gaia-hours.csv",
+        3,
+        &expect![[r#"
         gaia: 40 jobs of 1 tenants
         1,all,0,91469.016,,,,0,,1000
         2,all,2076.984,90465.984,,,,0,,1000
         3,all,38354.004,51490.008,,,,0,,1000
-    "#]]);
-    check("gaia-seconds.csv", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "gaia-seconds.csv",
+        3,
+        &expect![[r#"
         gaia: 5 jobs of 1 tenants
         1,all,0,6302,,,,0,,1000
         2,all,68,1000,,,,0,,1000
         3,all,463,1570,,,,0,,3000
-    "#]]);
-    check("sample.swf", 4, &expect![[r#"
+    "#]],
+    );
+    check(
+        "sample.swf",
+        4,
+        &expect![[r#"
         swf: 4 jobs of 4 tenants
         1,group-3/queue-1/user-7,0,120,,,,0,,64000,128,,,,,300
         2,group-3/queue-1/user-8,10,3600,,,,0,,128000,,,,,,3600
         4,group-3/queue-2/user-7,40,12.5,,,,0,,1000,,,,,,12.5,,,,1
         5,group-4/queue-2/user-9,50,60,,,,0,,1000
-    "#]]);
-    check("sample.sacct", 3, &expect![[r#"
+    "#]],
+    );
+    check(
+        "sample.sacct",
+        3,
+        &expect![[r#"
         sacct: 3 jobs of 2 tenants
         102_7,speech/gpu/bob,0,183845,,1,1,,,8000,64000,a100,,,,,,,102:7
         101,vision/gpu/ada,1800,3600,,2,4,,,32000,262144,,,,,86400
         104,vision/gpu/ada,12600,300,,,,3,,12000,1000,,,,,600
-    "#]]);
+    "#]],
+    );
 }
 
 /// What must survive being written and read again: everything but the line.

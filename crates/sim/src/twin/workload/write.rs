@@ -1,4 +1,4 @@
-//! Writes a list in our own format. Reading it back gives the same jobs.
+//! Writes a list in our own format. Reading it back gives the same jobs, memory rounded up to MiB.
 
 use std::io::{self, Write};
 
@@ -52,7 +52,7 @@ impl<'a> Rows<'a> {
             gpus,
             unless(job.gpu_milli == GPU_MILLI, job.gpu_milli),
             cpu,
-            unless(job.memory.0 == 0, job.memory.0 >> 20),
+            unless(job.memory.0 == 0, job.memory.0.div_ceil(1 << 20)),
             job.classes.join("|"),
             within.unwrap_or_default(),
             unless(job.segment == 1, job.segment),

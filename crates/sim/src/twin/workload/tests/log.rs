@@ -21,7 +21,8 @@ fn the_golden_log_is_a_list_of_jobs() {
         job_01kav9fv02ep4bp238ay05kkye,bank/risk,1.009,0.001,,1,0,,,1000,1024
         job_01kav9fv06encsdnex0cayb14a,bank/risk,1.013,,,1,0,,,1000,1024
         job_01kav9fv06encsdnex0cayb149,bank/risk,1.013,,,1,0,,,1000,1024
-        job_01kav9fv0aezar7sdypdm4kvsz,bank/risk,1.017,0.003,,1,0,,,2000,1024"#]].assert_eq(&rows.join("\n"));
+        job_01kav9fv0aezar7sdypdm4kvsz,bank/risk,1.017,0.003,,1,0,,,2000,1024"#]]
+    .assert_eq(&rows.join("\n"));
 }
 
 #[test]
