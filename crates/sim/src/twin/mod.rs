@@ -22,6 +22,7 @@ pub mod fleet;
 pub mod generate;
 mod number;
 mod occupancy;
+pub mod policies;
 pub mod power;
 mod quotas;
 pub mod results;

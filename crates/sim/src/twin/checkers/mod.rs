@@ -20,3 +20,6 @@ pub struct Bounds {
     /// How long a job may wait from when it could start; for ever without it.
     pub wait_max: Option<DurationMicros>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,7 +147,8 @@ impl<'a> Checks<'a> {
                 let message = format!("node {}: {message}", share.node.0);
                 self.found(Rule::Capacity, Some(job), message);
             }
-            if !self.occupancy.is_up(share.node) {
+            let exists = self.fleet.node(share.node).is_some();
+            if exists && !self.occupancy.is_up(share.node) {
                 let message =
                     format!("it was started on node {}, which does not work", share.node.0);
                 self.found(Rule::Failure, Some(job), message);

@@ -6,6 +6,9 @@ mod nodes;
 mod place;
 mod run;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use super::{
     backend::{Backend, Input, Progress},
     events::Observer,

@@ -10,12 +10,33 @@ use crate::twin::{
 /// One node.
 #[derive(Debug, Clone)]
 struct Node {
-    /// Thousandths free of each GPU.
-    gpus: Vec<u32>,
+    /// GPUs of which nothing is taken.
+    free_gpus: u32,
+    /// GPUs of which a part is taken, with the thousandths that are free. Whole ones are not told apart.
+    parted: Vec<(u32, u32)>,
     cpu_milli: u64,
     memory_bytes: u64,
     /// Causes for which it does not work.
     down: u32,
+}
+
+impl Node {
+    /// Takes a part of a GPU, or gives it back; one of which nothing is taken is whole again.
+    fn part(&mut self, part: Part, is_taken: bool) {
+        let found = self.parted.iter().position(|(gpu, _)| *gpu == part.gpu);
+        let position = found.unwrap_or(self.parted.len());
+        if found.is_none() {
+            self.free_gpus = self.free_gpus.saturating_sub(1);
+            self.parted.push((part.gpu, 1_000));
+        }
+        let Some((_, free)) = self.parted.get_mut(position) else { return };
+        let by = if is_taken { u32::saturating_sub } else { u32::saturating_add };
+        *free = by(*free, part.milli);
+        if *free >= 1_000 {
+            self.parted.swap_remove(position);
+            self.free_gpus = self.free_gpus.saturating_add(1);
+        }
+    }
 }
 
 /// Neighbouring nodes of one NVLink domain.
@@ -49,9 +70,9 @@ impl<'a> Nodes<'a> {
             if let Some(domain) = all.domains.last_mut() {
                 domain.nodes = domain.nodes.saturating_add(1);
             }
-            let gpus = vec![1_000; number::index(kind.gpus)];
+            let (free_gpus, parted) = (kind.gpus, Vec::new());
             let (cpu_milli, memory_bytes) = (kind.cpu.0, kind.memory.0);
-            all.nodes.push(Node { gpus, cpu_milli, memory_bytes, down: 0 });
+            all.nodes.push(Node { free_gpus, parted, cpu_milli, memory_bytes, down: 0 });
             all.count(NodeIdx(index), true);
         }
         all
@@ -63,7 +84,7 @@ impl<'a> Nodes<'a> {
         if one.down > 0 {
             return;
         }
-        let free = one.gpus.iter().filter(|milli| **milli == 1_000).count();
+        let free = number::index(one.free_gpus);
         let domain = self.fleet.node(node).map(|node| number::index(node.domain));
         let domain = domain.and_then(|domain| self.domains.get_mut(domain));
         if let Some(slot) = domain.and_then(|domain| domain.by_free.get_mut(free)) {
@@ -91,37 +112,26 @@ impl<'a> Nodes<'a> {
         if request.gpus > 0 && request.is_share() {
             let milli = request.gpu_milli;
             // A GPU that is shared already comes first, so that whole ones stay whole.
-            let started = one.gpus.iter().position(|free| *free >= milli && *free < 1_000);
-            let gpu = started.or_else(|| one.gpus.iter().position(|free| *free == 1_000))?;
-            let gpu = number::small(number::count(gpu));
+            let started = one.parted.iter().find(|(_, free)| *free >= milli).map(|(gpu, _)| *gpu);
+            let is_new = |gpu: &u32| one.parted.iter().all(|(parted, _)| parted != gpu);
+            let fresh = || (0..).find(is_new).filter(|_| one.free_gpus > 0);
+            let gpu = started.or_else(fresh)?;
             return Some(Share { node, gpus: 0, part: Some(Part { gpu, milli }) });
         }
-        let free = one.gpus.iter().filter(|milli| **milli == 1_000).count();
-        let is_enough = number::count(free) >= u64::from(request.gpus);
-        is_enough.then_some(Share { node, gpus: request.gpus, part: None })
+        (one.free_gpus >= request.gpus).then_some(Share { node, gpus: request.gpus, part: None })
     }
 
-    /// Takes a share, or gives it back. Whole GPUs are taken from the last one down, parts from the
-    /// first one up, so that they do not get in each other's way.
+    /// Takes a share, or gives it back.
     pub(super) fn change(&mut self, share: &Share, request: &Request, is_taken: bool) {
         self.count(share.node, false);
         if let Some(one) = self.nodes.get_mut(number::index(share.node.0)) {
             let by = if is_taken { u64::saturating_sub } else { u64::saturating_add };
             one.cpu_milli = by(one.cpu_milli, request.cpu.0);
             one.memory_bytes = by(one.memory_bytes, request.memory.0);
-            let (from, to) = if is_taken { (1_000, 0) } else { (0, 1_000) };
-            let whole = one.gpus.iter_mut().rev().filter(|milli| **milli == from);
-            for milli in whole.take(number::index(share.gpus)) {
-                *milli = to;
-            }
-            if let Some(part) = share.part
-                && let Some(milli) = one.gpus.get_mut(number::index(part.gpu))
-            {
-                *milli = if is_taken {
-                    milli.saturating_sub(part.milli)
-                } else {
-                    milli.saturating_add(part.milli)
-                };
+            let by = if is_taken { u32::saturating_sub } else { u32::saturating_add };
+            one.free_gpus = by(one.free_gpus, share.gpus);
+            if let Some(part) = share.part {
+                one.part(part, is_taken);
             }
         }
         self.count(share.node, true);

@@ -27,3 +27,6 @@ pub use histogram::Distribution;
 pub use outcome::{Curves, Outcome};
 pub use sizes::SIZE_CLASSES;
 pub use summary::{FinishTimes, JobCounts, OrganisationSummary, SizeSummary, Summary};
+
+#[cfg(test)]
+mod tests;

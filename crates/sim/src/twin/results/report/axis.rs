@@ -38,7 +38,7 @@ pub(super) enum Axis {
 
 /// Marks of durations in milliseconds.
 const DURATIONS: [(u64, &str); 14] = [
-    (1_000, "1 s"),
+    (1_000, "≤ 1 s"),
     (10_000, "10 s"),
     (60_000, "1 min"),
     (600_000, "10 min"),
@@ -57,7 +57,7 @@ const DURATIONS: [(u64, &str); 14] = [
 /// Marks of ratios in thousandths.
 const RATIOS: [(u64, &str); 13] = [
     (250, "0.25"),
-    (500, "0.5"),
+    (500, "≤ 0.5"),
     (1_000, "1"),
     (2_000, "2"),
     (5_000, "5"),
@@ -231,7 +231,7 @@ mod tests {
             labels(&Axis::Time { end: HOUR_MICROS }),
             ["0 min", "10 min", "20 min", "30 min", "40 min", "50 min", "60 min"]
         );
-        assert_eq!(labels(&Axis::durations(50_000)), ["1 s", "10 s", "1 min"]);
+        assert_eq!(labels(&Axis::durations(50_000)), ["≤ 1 s", "10 s", "1 min"]);
     }
 
     #[test]

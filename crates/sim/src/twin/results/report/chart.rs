@@ -56,13 +56,11 @@ impl Chart<'_> {
                 tenths(LEFT - 70)
             ));
         }
-        for Mark { place, label } in self.across.marks(width) {
-            let x = tenths(LEFT + place);
+        for mark in self.across.marks(width) {
+            let x = tenths(LEFT + mark.place);
             let (from, to) = (tenths(TOP + height), tenths(TOP + height + 40));
-            svg.push_str(&format!(
-                "<path class=\"axis\" d=\"M{x} {from}V{to}\"/><text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
-                tenths(TOP + height + 170)
-            ));
+            svg.push_str(&format!("<path class=\"axis\" d=\"M{x} {from}V{to}\"/>"));
+            svg.push_str(&below(&mark, LEFT, width, TOP + height + 170));
         }
         let base = tenths(TOP + height);
         let (from, to) = (tenths(LEFT), tenths(WIDTH - RIGHT));
@@ -99,6 +97,14 @@ impl Chart<'_> {
             escaped(curve.name)
         )
     }
+}
+
+/// The text of a mark below an axis; the last one ends where the axis does.
+pub(super) fn below(mark: &Mark, left: i64, width: i64, y: i64) -> String {
+    let is_last = mark.place > width - 250;
+    let (x, anchor) = if is_last { (left + width, "end") } else { (left + mark.place, "middle") };
+    let (x, y) = (tenths(x), tenths(y));
+    format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>", mark.label)
 }
 
 /// The start of a drawing, with its name for those who do not see it.

@@ -1,8 +1,8 @@
 //! One row for each thing, one dot for each policy: how things are treated, side by side.
 
 use super::{
-    axis::{Axis, Mark},
-    chart::{figure, frame},
+    axis::Axis,
+    chart::{below, figure, frame},
     html::{colour, escaped, shortened, tenths},
 };
 
@@ -11,7 +11,7 @@ const LEFT: i64 = 1_240;
 const RIGHT: i64 = 160;
 const TOP: i64 = 60;
 const BOTTOM: i64 = 240;
-const ROW: i64 = 210;
+const ROW: i64 = 190;
 /// Half of a dot's height.
 const RADIUS: i64 = 45;
 
@@ -35,14 +35,11 @@ impl Dots<'_> {
         }
         let (width, height) = (WIDTH - LEFT - RIGHT, count * ROW);
         let mut svg = frame(self.title, WIDTH, TOP + height + BOTTOM);
-        for Mark { place, label } in self.across.marks(width) {
-            let x = tenths(LEFT + place);
-            svg.push_str(&format!(
-                "<path class=\"gridline\" d=\"M{x} {}V{}\"/><text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
-                tenths(TOP),
-                tenths(TOP + height),
-                tenths(TOP + height + 160)
-            ));
+        for mark in self.across.marks(width) {
+            let x = tenths(LEFT + mark.place);
+            let (from, to) = (tenths(TOP), tenths(TOP + height));
+            svg.push_str(&format!("<path class=\"gridline\" d=\"M{x} {from}V{to}\"/>"));
+            svg.push_str(&below(&mark, LEFT, width, TOP + height + 160));
         }
         for (row, (name, values)) in (0_i64..).zip(&self.rows) {
             let middle = TOP + row * ROW + ROW / 2;

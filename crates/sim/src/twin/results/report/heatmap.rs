@@ -1,8 +1,8 @@
 //! How busy racks were over time: one lane for each rack or few neighbours, darker is busier, red is out.
 
 use super::{
-    axis::{Axis, Mark},
-    chart::{figure, frame},
+    axis::Axis,
+    chart::{below, figure, frame},
     html::{escaped, tenths},
 };
 use crate::twin::{number, results::rackmap::LaneCurve};
@@ -25,7 +25,7 @@ pub(super) fn figure_of(policy: &str, lanes: &[LaneCurve], racks: u64, end: u64)
     let width = WIDTH - LEFT - RIGHT;
     let title = format!("Racks over time: {policy}");
     let mut svg = frame(&title, WIDTH, TOP + height + BOTTOM);
-    svg.push_str("<g class=\"heat\">");
+    svg.push_str("<g class=\"heat\" shape-rendering=\"crispEdges\">");
     for shade in 1..=SHADES {
         let is_in = |used: u64, _: u64| used > 0 && shade_of(used) == shade;
         let path = cells(lanes, row, (width, end), &is_in);
@@ -99,13 +99,10 @@ fn axes(lanes: &[LaneCurve], row: i64, (width, height): (i64, i64), end: u64) ->
         r = tenths(right),
         b = tenths(bottom)
     );
-    for Mark { place, label } in (Axis::Time { end }).marks(width) {
-        let x = tenths(LEFT + place);
-        svg.push_str(&format!(
-            "<path class=\"axis\" d=\"M{x} {}v4\"/><text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
-            tenths(bottom),
-            tenths(bottom + 170)
-        ));
+    for mark in (Axis::Time { end }).marks(width) {
+        let (x, y) = (tenths(LEFT + mark.place), tenths(bottom));
+        svg.push_str(&format!("<path class=\"axis\" d=\"M{x} {y}v4\"/>"));
+        svg.push_str(&below(&mark, LEFT, width, bottom + 170));
     }
     // A name where there is room for one.
     let every = usize::try_from((150 / row).max(1)).unwrap_or(1).max(lanes.len().div_ceil(12));

@@ -13,3 +13,4 @@ mod style;
 mod tables;
 
 pub use page::page;
+pub use tables::{carbon, duration, energy, euro, percent, ratio_ppm};

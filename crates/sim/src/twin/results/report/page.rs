@@ -12,7 +12,7 @@ use super::{
 };
 use crate::twin::{
     number,
-    results::{Context, Outcome, Summary},
+    results::{Context, OrganisationSummary, Outcome, SizeSummary, Summary},
 };
 
 /// The whole page.
@@ -31,7 +31,7 @@ pub fn page(context: &Context<'_>, outcomes: &[Outcome]) -> String {
     page.push_str("<h2>Over time, and by job</h2>\n<div class=\"grid\">\n");
     page.push_str(&Charts { fleet: context.fleet, outcomes, end }.figures());
     page.push_str(&groups(outcomes));
-    page.push_str("</div>\n<h2>Energy, money and carbon</h2>\n<div class=\"grid\">\n");
+    page.push_str("</div>\n<h2>Energy, money and carbon</h2>\n<div class=\"grid three\">\n");
     page.push_str(&sums(outcomes));
     page.push_str("</div>\n<h2>Racks</h2>\n<div class=\"grid\">\n");
     let racks = context.fleet.counts().racks;
@@ -90,58 +90,76 @@ fn head(context: &Context<'_>, outcomes: &[Outcome], title: &str) -> String {
     text
 }
 
+/// Names, with a value for each policy that has one.
+type Rows<'a> = Vec<(&'a str, Vec<Option<u64>>)>;
+
 /// How classes of size and organisations are treated.
 fn groups(outcomes: &[Outcome]) -> String {
-    let policies: Vec<&str> = outcomes.iter().map(|one| one.summary.policy.as_str()).collect();
     let Some(first) = outcomes.first() else { return String::new() };
-    let sizes: Vec<&str> = first.summary.by_size.iter().map(|one| one.size).collect();
-    let by_size = |value: fn(&Summary, &str) -> Option<u64>| {
-        let row = |size: &&'static str| {
-            (*size, outcomes.iter().map(|one| value(&one.summary, size)).collect())
+    let sizes = || first.summary.by_size.iter().map(|one| one.size);
+    let of_size = |value: fn(&SizeSummary) -> u64| {
+        let of = move |summary: &Summary, size: &str| {
+            summary.by_size.iter().find(|one| one.size == size).map(value)
         };
-        first
-            .summary
-            .by_size
-            .iter()
-            .map(|one| one.size)
-            .collect::<Vec<_>>()
-            .iter()
-            .map(row)
-            .collect()
+        rows(outcomes, sizes(), &of)
     };
-    let _ = sizes;
-    let waits: Vec<(&str, Vec<Option<u64>>)> = by_size(|summary, size| {
-        let found = summary.by_size.iter().find(|one| one.size == size);
-        found.map(|one| one.wait_ms.p90)
-    });
-    let longest = waits.iter().flat_map(|(_, values)| values).flatten().copied().max();
-    let mut text = Dots {
-        title: "Wait by size",
-        about: "90th percentile of the time from submission to first start, by size of job",
-        across: Axis::durations(longest.unwrap_or(0)),
-        rows: waits,
-        policies: policies.clone(),
+    let names = || first.summary.by_organisation.iter().map(|one| one.organisation.as_str());
+    let of_organisation = |value: fn(&OrganisationSummary) -> Option<u64>| {
+        let of = move |summary: &Summary, name: &str| {
+            let mut all = summary.by_organisation.iter();
+            all.find(|one| one.organisation == name).and_then(value)
+        };
+        rows(outcomes, names(), &of)
+    };
+    let waits = of_size(|one| one.wait_ms.p90);
+    let completions = of_size(|one| one.completion_ms.mean);
+    let services = of_organisation(|one| one.service_ppm);
+    let organisation_waits = of_organisation(|one| Some(one.wait_ms.mean));
+    let durations = |rows: &Rows<'_>| {
+        Axis::durations(rows.iter().flat_map(|(_, all)| all).flatten().copied().max().unwrap_or(0))
+    };
+    let whole = Axis::Linear { end: 1_000_000, unit: Unit::Percent };
+    let policies: Vec<&str> = outcomes.iter().map(|one| one.summary.policy.as_str()).collect();
+    let mut text = String::new();
+    for (title, about, across, rows) in [
+        (
+            "Wait by size",
+            "90th percentile of the time from submission to first start",
+            durations(&waits),
+            waits,
+        ),
+        (
+            "Completion by size",
+            "mean time from submission to end",
+            durations(&completions),
+            completions,
+        ),
+        (
+            "Service by organisation",
+            "GPU time got, of GPU time asked for while it asked; the largest first",
+            whole,
+            services,
+        ),
+        (
+            "Wait by organisation",
+            "mean time from submission to first start; the largest first",
+            durations(&organisation_waits),
+            organisation_waits,
+        ),
+    ] {
+        let policies = policies.clone();
+        text.push_str(&Dots { title, about, across, rows, policies }.figure());
     }
-    .figure();
-    let organisations = first.summary.by_organisation.iter().map(|one| one.organisation.as_str());
-    let service = |name: &str| {
-        let of = |outcome: &Outcome| {
-            let all = &outcome.summary.by_organisation;
-            all.iter().find(|one| one.organisation == name).and_then(|one| one.service_ppm)
-        };
-        outcomes.iter().map(of).collect()
-    };
-    text.push_str(
-        &Dots {
-            title: "Service by organisation",
-            about: "GPU time got, of GPU time asked for while it asked; the largest first",
-            across: Axis::Linear { end: 1_000_000, unit: Unit::Percent },
-            rows: organisations.map(|name| (name, service(name))).collect(),
-            policies,
-        }
-        .figure(),
-    );
     text
+}
+
+fn rows<'a>(
+    outcomes: &[Outcome],
+    names: impl Iterator<Item = &'a str>,
+    of: &dyn Fn(&Summary, &str) -> Option<u64>,
+) -> Rows<'a> {
+    let row = |name| (name, outcomes.iter().map(|one| of(&one.summary, name)).collect());
+    names.map(row).collect()
 }
 
 fn sums(outcomes: &[Outcome]) -> String {

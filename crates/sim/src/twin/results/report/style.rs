@@ -23,6 +23,7 @@ p{margin:4px 0}
 .fact b{display:block;font-size:18px;font-variant-numeric:tabular-nums}
 .fact span{color:var(--soft);font-size:12.5px}
 .grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}
+.grid.three{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}
 @media (max-width:860px){.grid{grid-template-columns:minmax(0,1fr)}}
 figure,.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;margin:0}
 figure.wide{grid-column:1/-1}
@@ -43,7 +44,7 @@ svg text.ink{fill:var(--ink)}
 .curve.c1{stroke-dasharray:7 3}.curve.c2{stroke-dasharray:2 2}.curve.c3{stroke-dasharray:9 3 2 3}
 .curve.c5{stroke-dasharray:5 2}.curve.c6{stroke-dasharray:3 3}.curve.c7{stroke-dasharray:8 2 2 2}
 .fill{fill:var(--own);stroke:none}
-.legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:12px 0 0;padding:0;list-style:none}
+.legend{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;margin:10px -20px 0;padding:8px 20px;list-style:none;background:var(--ground)}
 .legend li{display:flex;align-items:center;gap:8px}
 .legend svg{width:34px;height:10px}
 .scroll{overflow-x:auto}

@@ -13,6 +13,8 @@ enum Best {
     Lowest,
     /// Not for comparing.
     None,
+    /// Neither, and of no interest where all are zero.
+    IfAny,
 }
 
 /// One row: its name, its value, and how that is written.
@@ -102,7 +104,7 @@ const GROUPS: &[(&str, &[Row])] = &[
             row("Carbon", Best::Lowest, |s| s.energy.carbon_milli_g, carbon),
             row("Power, highest", Best::Lowest, |s| s.energy.peak_mw, power),
             row("Time above allowed power", Best::Lowest, over, duration),
-            row("Charged for GPUs", Best::None, |s| s.charged_milli_eur, euro),
+            row("Charged for GPUs", Best::IfAny, |s| s.charged_milli_eur, euro),
         ],
     ),
 ];
@@ -137,13 +139,16 @@ pub(super) fn figures(outcomes: &[Outcome]) -> String {
 }
 
 fn cells(row: &Row, values: &[u64]) -> String {
+    if row.best == Best::IfAny && values.iter().all(|value| *value == 0) {
+        return String::new();
+    }
     let (low, high) = (values.iter().min().copied(), values.iter().max().copied());
     let best = match row.best {
         // Where all are the same, or alone, none is better.
         _ if low == high => None,
         Best::Highest => high,
         Best::Lowest => low,
-        Best::None => None,
+        Best::None | Best::IfAny => None,
     };
     let mut text = format!("<tr><td>{}</td>", row.name);
     for value in values {
@@ -178,11 +183,15 @@ pub(super) fn findings(outcomes: &[Outcome]) -> String {
     text
 }
 
-pub(super) fn percent(ppm: u64) -> String {
+/// Millionths as percent with two decimals.
+#[must_use]
+pub fn percent(ppm: u64) -> String {
     format!("{}%", number::thousandths(ppm.saturating_add(5) / 10, 2))
 }
 
-fn ratio_ppm(ppm: u64) -> String {
+/// Millionths as a ratio with three decimals.
+#[must_use]
+pub fn ratio_ppm(ppm: u64) -> String {
     number::thousandths(ppm.saturating_add(500) / 1_000, 3)
 }
 
@@ -195,7 +204,8 @@ fn milli_2(value: u64) -> String {
 }
 
 /// Two parts at most: `3 d 4 h`, `12 min 30 s`, `1.5 s`.
-pub(super) fn duration(ms: u64) -> String {
+#[must_use]
+pub fn duration(ms: u64) -> String {
     let seconds = ms / 1_000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match seconds {
@@ -206,7 +216,9 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
-pub(super) fn energy(milli_kwh: u64) -> String {
+/// Thousandths of a kilowatt-hour in the unit that fits.
+#[must_use]
+pub fn energy(milli_kwh: u64) -> String {
     match milli_kwh {
         1_000_000_000.. => format!("{} GWh", number::thousandths(milli_kwh / 1_000_000, 2)),
         1_000_000.. => format!("{} MWh", number::thousandths(milli_kwh / 1_000, 2)),
@@ -214,11 +226,15 @@ pub(super) fn energy(milli_kwh: u64) -> String {
     }
 }
 
-pub(super) fn euro(milli: u64) -> String {
+/// Thousandths of a euro.
+#[must_use]
+pub fn euro(milli: u64) -> String {
     format!("{} EUR", number::thousandths(milli, if milli < 1_000_000 { 2 } else { 0 }))
 }
 
-pub(super) fn carbon(milli_g: u64) -> String {
+/// Thousandths of a gram in the unit that fits.
+#[must_use]
+pub fn carbon(milli_g: u64) -> String {
     match milli_g {
         1_000_000_000.. => format!("{} tCO2e", number::thousandths(milli_g / 1_000_000, 2)),
         1_000_000.. => format!("{} kgCO2e", number::thousandths(milli_g / 1_000, 2)),
