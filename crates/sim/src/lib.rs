@@ -27,6 +27,7 @@ mod rng;
 pub mod scenario;
 mod setup;
 mod trace;
+pub mod twin;
 
 pub use config::{Config, Failure, Outcome, Report};
 pub use harness::run;

@@ -1,0 +1,167 @@
+//! The platform's own log as a list of jobs, for a what-if: what would another policy or fleet have
+//! made of the same submissions? Nothing but events is read, and each leaf as it was stored.
+//!
+//! A job takes as long as its last attempt held its nodes. One that had not ended when the log did is
+//! unstated: how long it would have run is not in the log.
+
+use std::collections::BTreeMap;
+
+use kernel::{Entry, Event, organisation, project, workload};
+use units::{DurationMicros, Id, UnixMicros, kinds};
+
+use super::{
+    Builder, Format, Job, Shape, Work, Workload,
+    source::{Lines, each_line},
+};
+use crate::twin::{InputError, Time};
+
+/// Reads leaves in the order of the log.
+///
+/// # Errors
+/// [`InputError`] with the number of the leaf, from 1, as its line.
+pub fn read_leaves<'a>(
+    file: &str,
+    leaves: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Workload, InputError> {
+    let mut builder = Builder::new(file, Format::Log);
+    let mut history = History::default();
+    for (number, leaf) in (1..).zip(leaves) {
+        history.leaf(file, number, leaf)?;
+    }
+    history.into_rows(&mut builder)?;
+    builder.finish()
+}
+
+pub(super) fn read(builder: &mut Builder, lines: Lines) -> Result<(), InputError> {
+    let file = builder.file.clone();
+    let mut history = History::default();
+    each_line(&file, lines, &mut |line, text| history.leaf(&file, line, text.as_bytes()))?;
+    history.into_rows(builder)
+}
+
+/// A workload as far as the log has told.
+#[derive(Debug)]
+struct Told {
+    line: u64,
+    submitted: UnixMicros,
+    project: Id<kinds::Project>,
+    spec: Box<workload::Spec>,
+    placed: Option<UnixMicros>,
+    run: Option<DurationMicros>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    last: UnixMicros,
+    organisations: BTreeMap<Id<kinds::Organisation>, String>,
+    projects: BTreeMap<Id<kinds::Project>, String>,
+    /// By position, so that rows come in the order of submission.
+    workloads: Vec<Told>,
+    positions: BTreeMap<Id<kinds::Workload>, usize>,
+}
+
+impl History {
+    fn leaf(&mut self, file: &str, line: u64, leaf: &[u8]) -> Result<(), InputError> {
+        let entry = Entry::from_leaf(leaf)
+            .map_err(|error| InputError::file(file, error.to_string()).at(line))?;
+        if entry.at < self.last {
+            return Err(InputError::file(file, "is earlier than the entry before it")
+                .at(line)
+                .field("at")
+                .value(&entry.at.0.to_string()));
+        }
+        self.last = entry.at;
+        match entry.event {
+            Event::Organisation(organisation::Event::Created { id, name, .. }) => {
+                self.organisations.insert(id, name.to_string());
+            }
+            Event::Project(project::Event::Created { id, organisation, name, .. }) => {
+                let organisation = self.organisations.get(&organisation);
+                let organisation = organisation.map_or("unknown", String::as_str);
+                self.projects.insert(id, format!("{organisation}/{name}"));
+            }
+            Event::Workload(event) => return self.workload(file, line, entry.at, event),
+            Event::Key(_)
+            | Event::PolicySet(_)
+            | Event::Site(_)
+            | Event::Node(_)
+            | Event::Budget(_)
+            | Event::Price(_)
+            | Event::Dataset(_)
+            | Event::Model(_)
+            | Event::Endpoint(_)
+            | Event::Usage(_) => {}
+        }
+        Ok(())
+    }
+
+    fn workload(
+        &mut self,
+        file: &str,
+        line: u64,
+        at: UnixMicros,
+        event: workload::Event,
+    ) -> Result<(), InputError> {
+        use workload::Event as E;
+        let id = match event {
+            E::Submitted { id, project, spec, .. } => {
+                self.positions.insert(id, self.workloads.len());
+                let (placed, run) = (None, None);
+                self.workloads.push(Told { line, submitted: at, project, spec, placed, run });
+                return Ok(());
+            }
+            E::Placed { id, .. } => {
+                self.told(file, line, id)?.placed = Some(at);
+                return Ok(());
+            }
+            E::Requeued { id, .. } | E::Ended { id, .. } => id,
+            E::RankChanged { .. } | E::StopRequested { .. } | E::OutputsFailed { .. } => {
+                return Ok(());
+            }
+        };
+        let told = self.told(file, line, id)?;
+        if let Some(placed) = told.placed.take() {
+            told.run = Some(at.since(placed));
+        }
+        Ok(())
+    }
+
+    fn told(
+        &mut self,
+        file: &str,
+        line: u64,
+        id: Id<kinds::Workload>,
+    ) -> Result<&mut Told, InputError> {
+        let position = self.positions.get(&id).copied();
+        position.and_then(|at| self.workloads.get_mut(at)).ok_or_else(|| {
+            InputError::file(file, "was never submitted in this log: give it from its first entry")
+                .at(line)
+                .field("id")
+                .value(&id.to_string())
+        })
+    }
+
+    fn into_rows(self, builder: &mut Builder) -> Result<(), InputError> {
+        builder.counts_from_1970();
+        let mut ids: Vec<_> = self.positions.into_iter().collect();
+        ids.sort_by_key(|(_, position)| *position);
+        for (told, (id, _)) in self.workloads.into_iter().zip(ids) {
+            let project = self.projects.get(&told.project).map_or("unknown", String::as_str);
+            let tenant = builder.tenant(project);
+            // Still placed at the end of the log: the last attempt is not over.
+            let run = told.run.filter(|_| told.placed.is_none());
+            let work = run.map_or(Work::Unstated, Work::Run);
+            let submit = Time(u64::try_from(told.submitted.0).unwrap_or(0));
+            let mut job = Job::plain(&id.to_string(), tenant, submit, work);
+            let (spec, gpus) = (&told.spec, told.spec.per_node.gpus.0);
+            let (min, max, cpu) = (spec.nodes_min, spec.nodes_max, spec.per_node.cpu);
+            job.shape = Shape::Nodes { min, max, gpus, cpu };
+            job.memory = spec.per_node.memory;
+            job.classes = spec.gpu_model.as_deref().map(Box::from).into_iter().collect();
+            job.priority = spec.priority;
+            job.limit = spec.time_limit;
+            builder.push(told.line, job)?;
+        }
+        Ok(())
+    }
+}
