@@ -27,6 +27,7 @@ pub mod power;
 mod quotas;
 pub mod results;
 pub mod run;
+pub mod scheduled;
 mod time;
 pub mod workload;
 

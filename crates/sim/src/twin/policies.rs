@@ -1,12 +1,30 @@
 //! The policies that can be simulated, by name. A scheduler core is joined by one line here.
 
-use super::{backend::Backend, first_fit::FirstFit};
+use sched::Settings;
+
+use super::{backend::Backend, first_fit::FirstFit, scheduled::Scheduled};
 
 /// Their names, the default first.
-pub const NAMES: [&str; 2] = FirstFit::NAMES;
+pub const NAMES: [&str; 6] = {
+    let [first_fit, other_fit] = FirstFit::NAMES;
+    ["cocarde", "cocarde-greedy", "cocarde-easy", "cocarde-blind", first_fit, other_fit]
+};
 
 /// A backend of a policy, ready for one run.
+///
+/// - `cocarde`: the platform's scheduler as it runs by default;
+/// - `cocarde-greedy`: without promises, so that small work passes large work for ever;
+/// - `cocarde-easy`: one promise, for the first that waits;
+/// - `cocarde-blind`: without topology, the baseline that shows what closeness costs.
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Backend>> {
-    FirstFit::named(name).map(|policy| Box::new(policy) as Box<dyn Backend>)
+    let with_depth = |depth| Settings { backfill_depth_max: depth, ..Settings::default() };
+    let scheduled = match name {
+        "cocarde" => Scheduled::new(name, Settings::default()),
+        "cocarde-greedy" => Scheduled::new(name, with_depth(0)),
+        "cocarde-easy" => Scheduled::new(name, with_depth(1)),
+        "cocarde-blind" => Scheduled::new(name, Settings::default()).blind(),
+        _ => return FirstFit::named(name).map(|policy| Box::new(policy) as Box<dyn Backend>),
+    };
+    Some(Box::new(scheduled))
 }

@@ -4,7 +4,7 @@
 //! A job takes as long as its last attempt held its nodes. One that had not ended when the log did is
 //! unstated: how long it would have run is not in the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{Entry, Event, organisation, project, workload};
 use units::{DurationMicros, Id, UnixMicros, kinds};
@@ -58,6 +58,8 @@ struct History {
     /// By position, so that rows come in the order of submission.
     workloads: Vec<Told>,
     positions: BTreeMap<Id<kinds::Workload>, usize>,
+    /// Positions of those that only stand for their tasks.
+    arrays: BTreeSet<usize>,
 }
 
 impl History {
@@ -90,7 +92,9 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
-            | Event::Usage(_) => {}
+            | Event::Usage(_)
+            | Event::Quota(_)
+            | Event::Reservation(_) => {}
         }
         Ok(())
     }
@@ -105,12 +109,22 @@ impl History {
         use workload::Event as E;
         let id = match event {
             E::Submitted { id, project, spec, .. } => {
-                self.positions.insert(id, self.workloads.len());
-                let (placed, run) = (None, None);
-                self.workloads.push(Told { line, submitted: at, project, spec, placed, run });
+                // An array runs as its tasks, whose ids follow from its own.
+                let array = spec.terms.array;
+                let tasks = array.into_iter().flat_map(|array| {
+                    array.indices().filter_map(move |index| array.task(id, index))
+                });
+                for id in std::iter::once(id).chain(tasks) {
+                    self.positions.insert(id, self.workloads.len());
+                    let (spec, placed, run) = (spec.clone(), None, None);
+                    self.workloads.push(Told { line, submitted: at, project, spec, placed, run });
+                }
+                if let Some(told) = array.and(self.positions.get(&id).copied()) {
+                    self.arrays.insert(told);
+                }
                 return Ok(());
             }
-            E::Placed { id, .. } => {
+            E::Placed { id, .. } | E::PlacedMany { id, .. } => {
                 self.told(file, line, id)?.placed = Some(at);
                 return Ok(());
             }
@@ -145,7 +159,10 @@ impl History {
         builder.counts_from_1970();
         let mut ids: Vec<_> = self.positions.into_iter().collect();
         ids.sort_by_key(|(_, position)| *position);
-        for (told, (id, _)) in self.workloads.into_iter().zip(ids) {
+        for (told, (id, position)) in self.workloads.into_iter().zip(ids) {
+            if self.arrays.contains(&position) {
+                continue;
+            }
             let project = self.projects.get(&told.project).map_or("unknown", String::as_str);
             let tenant = builder.tenant(project);
             // Still placed at the end of the log: the last attempt is not over.

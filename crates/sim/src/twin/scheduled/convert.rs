@@ -1,0 +1,165 @@
+//! The twin's fleet and jobs in the scheduler's numbers.
+
+use std::collections::BTreeMap;
+
+use sched::{
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Scheduler, Settings,
+    SiteIdx, SiteMask, Topology,
+    share::{QueueIdx, QueueSpec, Tree},
+};
+
+use crate::twin::{backend::Input, fleet, number, workload::Request};
+
+/// Nodes, queues and quotas, with nothing running; and each tenant's queue.
+pub(super) fn scheduler(
+    input: &Input<'_>,
+    settings: Settings,
+    minds_topology: bool,
+) -> Result<(Scheduler, Vec<QueueIdx>), String> {
+    let nodes: Vec<Node> = nodes(input, minds_topology);
+    let (tree, queues) = tree(input, &nodes)?;
+    Ok((Scheduler::new(Fleet::new(&nodes), tree, settings), queues))
+}
+
+fn nodes(input: &Input<'_>, minds_topology: bool) -> Vec<Node> {
+    let fleet = input.fleet;
+    let mut nodes = Vec::with_capacity(fleet.nodes.len());
+    for (node, at) in fleet.nodes.iter().zip(0..) {
+        let rack = fleet.rack(node.rack);
+        let kind = fleet.kind(node.kind);
+        let row = rack.and_then(|rack| fleet.feeder(rack.feeder)).and_then(|feeder| feeder.parent);
+        let total = kind.map_or_else(Amounts::default, |kind| Amounts {
+            gpus: kind.gpus,
+            memory_bytes: kind.memory.0,
+            cpu_milli: kind.cpu.0,
+        });
+        nodes.push(Node {
+            site: SiteIdx(rack.map_or(0, |rack| rack.site.0)),
+            group: if minds_topology { row.map_or(0, |row| row.0) } else { 0 },
+            // Without topology each node is a rack: nothing is nearer than anything else.
+            rack: if minds_topology { node.domain } else { at },
+            state: NodeState::Ready,
+            class: kind.and_then(|kind| kind.class).map(|class| ClassIdx(class.0)),
+            total,
+        });
+    }
+    nodes
+}
+
+/// One root that deserves everything; below it a queue for each part of a tenant's path, all of equal
+/// weight, with the fleet's quotas as limits.
+fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), String> {
+    let n_resources = input.fleet.classes.len().saturating_add(2);
+    let root =
+        QueueSpec { weight: 1, deserved: everything(nodes, n_resources), ..QueueSpec::default() };
+    let mut specs = vec![root];
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut queues = Vec::new();
+    for path in input.jobs.tenants.paths() {
+        let mut parent = 0;
+        let mut prefix = String::new();
+        // Work runs in leaves only: the last part is a queue of its own, below all others.
+        for part in path.split('/').chain(["."]) {
+            prefix = format!("{prefix}/{part}");
+            parent = *numbers.entry(prefix.clone()).or_insert_with(|| {
+                let below = Some(QueueIdx(number::small(number::count(parent))));
+                specs.push(QueueSpec { parent: below, weight: 1, ..QueueSpec::default() });
+                specs.len().saturating_sub(1)
+            });
+        }
+        queues.push(QueueIdx(number::small(number::count(parent))));
+    }
+    for quota in &input.fleet.quotas {
+        let Some(at) = numbers.get(&format!("/{}", quota.tenant)) else { continue };
+        let class = match (quota.class, input.fleet.classes.len()) {
+            (Some(class), _) => number::index(class.0),
+            (None, 1) => 0,
+            (None, _) => {
+                return Err(format!(
+                    "the quota of `{}` counts all classes together, which this policy cannot: name \
+                     the class",
+                    quota.tenant
+                ));
+            }
+        };
+        let Some(spec) = specs.get_mut(*at) else { continue };
+        spec.limit.resize(n_resources, None);
+        if let Some(limit) = spec.limit.get_mut(class) {
+            *limit = Some(quota.gpus.saturating_mul(1_000));
+        }
+    }
+    let tree = Tree::new(n_resources, &specs).map_err(|error| error.to_string())?;
+    Ok((tree, queues))
+}
+
+/// What all nodes have together, by resource.
+fn everything(nodes: &[Node], n_resources: usize) -> Vec<u64> {
+    let mut sums = vec![0_u64; n_resources];
+    let n_classes = n_resources.saturating_sub(2);
+    for node in nodes {
+        let class = node.class.map_or(usize::MAX, |class| number::index(class.0));
+        let parts = [
+            (class, u64::from(node.total.gpus).saturating_mul(1_000)),
+            (n_classes, node.total.cpu_milli),
+            (n_classes.saturating_add(1), node.total.memory_bytes),
+        ];
+        for (at, amount) in parts {
+            if let Some(sum) = sums.get_mut(at) {
+                *sum = sum.saturating_add(amount);
+            }
+        }
+    }
+    sums
+}
+
+/// All jobs, in their order. Work that asks for a part of a GPU holds a whole one, as on the platform.
+pub(super) fn jobs(input: &Input<'_>, queues: &[QueueIdx], minds_topology: bool) -> Vec<Job> {
+    let n_sites = number::small(number::count(input.fleet.sites.len()));
+    let everywhere = SiteMask::all(n_sites);
+    let job = |(index, request): (crate::twin::workload::JobIdx, &Request)| {
+        let queue = queues.get(number::index(request.tenant.0)).copied().unwrap_or_default();
+        Job { queue, ..job(request, u64::from(index.0), &everywhere, minds_topology) }
+    };
+    input.jobs.jobs().map(job).collect()
+}
+
+fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) -> Job {
+    Job {
+        queue: QueueIdx::default(),
+        priority: request.priority,
+        submitted_order: order,
+        submitted_us: i64::try_from(request.submit.0).unwrap_or(i64::MAX),
+        nodes_min: request.nodes_min,
+        nodes_max: request.nodes_max,
+        need: Amounts {
+            gpus: request.gpus,
+            memory_bytes: request.memory.0.max(1),
+            cpu_milli: request.cpu.0.max(1),
+        },
+        exclusive: false,
+        classes: ClassSet(request.classes.0),
+        topology: if minds_topology { topology(request) } else { Topology::default() },
+        allowed_sites: sites.clone(),
+        limit_us: request.limit.map(|limit| limit.0),
+        predicted_us: None,
+        preemptible: true,
+        guaranteed_us: 0,
+        gate: match number::small(number::count(request.after.len())) {
+            0 => Gate::Open,
+            unfinished => Gate::Dependency { unfinished },
+        },
+    }
+}
+
+/// A wish that need not be met stays a wish: closeness is preferred anyway.
+fn topology(request: &Request) -> Topology {
+    let within = match request.within {
+        Some(within) if within.is_hard => match within.level {
+            fleet::Level::Nvlink | fleet::Level::Rack => Level::Rack,
+            fleet::Level::Row => Level::Group,
+            fleet::Level::Hall | fleet::Level::Site => Level::Site,
+        },
+        Some(_) | None => Level::Site,
+    };
+    Topology { within, segment: request.segment }
+}

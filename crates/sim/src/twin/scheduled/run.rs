@@ -1,0 +1,355 @@
+//! The event loop: what arrives, ends and breaks, in order of time; a plan whenever one may help.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use sched::{Gate, Job, JobIdx as Number, NodeIdx as Place, NodeState, Plan, Scheduler};
+use units::DurationMicros;
+
+use crate::twin::{
+    backend::{Input, Progress},
+    events::{Ending, Event, Gauges, Observer, Preemption, Share},
+    failures::{Broken, Outage, Outages},
+    fleet::NodeIdx,
+    number,
+    time::Time,
+    workload::{JobIdx, Request},
+};
+
+/// Something that happens at a time it was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A job's run is over, if it is still that run.
+    End(Number, u32),
+    /// A job leaves its nodes because it is evicted, if it is still that run.
+    Gone(Number, u32, Option<Number>),
+    /// An outage is over.
+    Repaired(Broken),
+}
+
+/// What the twin knows of a job that has arrived and not ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Life {
+    /// Runs so far.
+    n_runs: u32,
+    /// When the present run started.
+    started: Time,
+    /// How much of the work is done and saved, in time on the fewest nodes.
+    done: DurationMicros,
+    /// Nodes of the present run.
+    n_nodes: u32,
+}
+
+/// Time between the word to leave and being gone.
+const GRACE: DurationMicros = DurationMicros::from_secs(30);
+/// Events between two reports of progress.
+const PROGRESS_EVERY: u64 = 4_096;
+
+/// One run.
+pub(super) struct Run<'a> {
+    input: &'a Input<'a>,
+    scheduler: Scheduler,
+    jobs: Vec<Job>,
+    interval: DurationMicros,
+    now: Time,
+    next_job: u32,
+    due: BinaryHeap<Reverse<(Time, Due)>>,
+    outages: Option<Outages>,
+    next_outage: Option<Outage>,
+    lives: BTreeMap<Number, Life>,
+    /// Jobs that wait for a job, by the one they wait for.
+    dependents: BTreeMap<JobIdx, Vec<JobIdx>>,
+    ended: BTreeSet<JobIdx>,
+    n_ended: u64,
+    /// How many outages each node suffers from: down, and without links.
+    down: BTreeMap<Place, (u32, u32)>,
+    planned_at: Option<Time>,
+    /// True if something arrived or became free since the last plan.
+    is_stale: bool,
+    n_events: u64,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        input: &'a Input<'a>,
+        scheduler: Scheduler,
+        jobs: Vec<Job>,
+        interval: DurationMicros,
+    ) -> Self {
+        let mut dependents: BTreeMap<JobIdx, Vec<JobIdx>> = BTreeMap::new();
+        for (index, request) in input.jobs.jobs() {
+            for before in &request.after {
+                dependents.entry(*before).or_default().push(index);
+            }
+        }
+        let mut outages = input.has_failures.then(|| Outages::new(input.fleet, input.seed));
+        let next_outage = outages.as_mut().and_then(Iterator::next);
+        Self {
+            input,
+            scheduler,
+            jobs,
+            interval,
+            now: Time::ZERO,
+            next_job: 0,
+            due: BinaryHeap::new(),
+            outages,
+            next_outage,
+            lives: BTreeMap::new(),
+            dependents,
+            ended: BTreeSet::new(),
+            n_ended: 0,
+            down: BTreeMap::new(),
+            planned_at: None,
+            is_stale: false,
+            n_events: 0,
+        }
+    }
+
+    /// Until the last job has ended, the horizon is reached, or nothing can happen any more.
+    pub(super) fn live(
+        &mut self,
+        observer: &mut dyn Observer,
+        progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Time {
+        let n_jobs = number::count(self.jobs.len());
+        while self.n_ended < n_jobs {
+            let Some(next) = self.next_time() else { break };
+            if self.input.horizon.is_some_and(|horizon| next > horizon) {
+                break;
+            }
+            self.now = next;
+            self.happen(observer);
+            if self.may_plan() {
+                self.plan(observer);
+            }
+            self.n_events = self.n_events.saturating_add(1);
+            if self.n_events.is_multiple_of(PROGRESS_EVERY) {
+                observer.observe(self.now, &Event::Sample(Gauges::default()));
+                if !progress(Progress { now: self.now, ended: self.n_ended }) {
+                    break;
+                }
+            }
+        }
+        self.now
+    }
+
+    /// When something happens next; `None` if only outages are left and nobody could use a repair.
+    fn next_time(&self) -> Option<Time> {
+        let arrival = self.request(self.next_job).map(|request| request.submit);
+        let due = self.due.peek().map(|Reverse((time, _))| *time);
+        let plan =
+            self.is_stale.then(|| self.planned_at.map(|at| at.plus(self.interval))).flatten();
+        let known = [arrival, due, plan.map(|plan| plan.max(self.now))].into_iter().flatten().min();
+        let outage = self.next_outage.map(|outage| outage.at);
+        match known {
+            Some(known) => Some(outage.map_or(known, |outage| known.min(outage))),
+            None => None,
+        }
+    }
+
+    fn request(&self, job: u32) -> Option<&'a Request> {
+        self.input.jobs.requests.get(number::index(job))
+    }
+
+    /// Everything that happens at this very time.
+    fn happen(&mut self, observer: &mut dyn Observer) {
+        while let Some(Reverse((_, due))) =
+            self.due.peek().copied().filter(|one| one.0.0 <= self.now)
+        {
+            self.due.pop();
+            match due {
+                Due::End(job, run) => self.end(job, run, observer),
+                Due::Gone(job, run, _) => self.leave(job, run, Preemption::Priority, observer),
+                Due::Repaired(what) => self.change(what, -1, observer),
+            }
+        }
+        while let Some(outage) = self.next_outage.filter(|outage| outage.at <= self.now) {
+            self.change(outage.what, 1, observer);
+            if outage.until < Time::NEVER {
+                self.due.push(Reverse((outage.until, Due::Repaired(outage.what))));
+            }
+            self.next_outage = self.outages.as_mut().and_then(Iterator::next);
+        }
+        while let Some(request) = self.request(self.next_job).filter(|r| r.submit <= self.now) {
+            self.arrive(request, observer);
+        }
+    }
+
+    fn arrive(&mut self, request: &Request, observer: &mut dyn Observer) {
+        let index = JobIdx(self.next_job);
+        self.next_job = self.next_job.saturating_add(1);
+        observer.observe(self.now, &Event::Submitted { job: index });
+        let Some(job) = self.jobs.get(number::index(index.0)) else { return };
+        let unfinished = request.after.iter().filter(|job| !self.ended.contains(job)).count();
+        let gate = match u32::try_from(unfinished).unwrap_or(u32::MAX) {
+            0 => Gate::Open,
+            unfinished => Gate::Dependency { unfinished },
+        };
+        self.lives.insert(Number(index.0), Life::default());
+        self.scheduler.submit(Number(index.0), Job { gate, ..job.clone() });
+        self.is_stale = true;
+    }
+
+    /// True if a plan may change something and enough time has passed since the last one.
+    fn may_plan(&self) -> bool {
+        let rested = self.planned_at.is_none_or(|at| at.plus(self.interval) <= self.now);
+        self.is_stale && rested
+    }
+
+    fn plan(&mut self, observer: &mut dyn Observer) {
+        let plan = self.scheduler.plan(micros(self.now));
+        self.is_stale = false;
+        let waits = !plan.unplaced.is_empty();
+        self.follow(plan, observer);
+        // With nobody waiting the next arrival is looked at at once.
+        self.planned_at = waits.then_some(self.now);
+    }
+
+    fn follow(&mut self, plan: Plan, observer: &mut dyn Observer) {
+        for placement in plan.placements {
+            let job = placement.job;
+            let Some(request) = self.request(job.0) else { continue };
+            let gpus = request.gpus;
+            let share = |node: &Place| Share { node: NodeIdx(node.0), gpus, part: None };
+            let shares: Vec<Share> = placement.nodes.iter().map(share).collect();
+            observer.observe(self.now, &Event::Started { job: JobIdx(job.0), shares: &shares });
+            let n_nodes = u32::try_from(placement.nodes.len()).unwrap_or(u32::MAX);
+            self.scheduler.start(job, placement.nodes, micros(self.now));
+            let Some(life) = self.lives.get_mut(&job) else { continue };
+            life.n_runs = life.n_runs.saturating_add(1);
+            life.started = self.now;
+            life.n_nodes = n_nodes;
+            let left = request.run.0.saturating_sub(life.done.0);
+            let time = scaled(left, request.nodes_min, n_nodes);
+            let time = request.limit.map_or(time, |limit| time.min(limit.0));
+            let at = self.now.plus(DurationMicros(time));
+            self.due.push(Reverse((at, Due::End(job, life.n_runs))));
+        }
+        for preemption in plan.preemptions {
+            for victim in preemption.victims {
+                let Some(life) = self.lives.get(&victim) else { continue };
+                let at = self.now.plus(GRACE);
+                self.scheduler.stopping(victim, micros(at), Some(preemption.job));
+                let gone = Due::Gone(victim, life.n_runs, Some(preemption.job));
+                self.due.push(Reverse((at, gone)));
+            }
+        }
+    }
+
+    /// A run is over: the work is done, or its limit has passed.
+    fn end(&mut self, job: Number, run: u32, observer: &mut dyn Observer) {
+        let is_this = self.lives.get(&job).is_some_and(|life| life.n_runs == run);
+        if !is_this || self.scheduler.finish(job).is_none() {
+            return;
+        }
+        let life = self.lives.remove(&job).unwrap_or_default();
+        let index = JobIdx(job.0);
+        let request = self.request(job.0);
+        let is_done = request.is_none_or(|request| {
+            let ran = self.now.since(life.started).0;
+            life.done.0.saturating_add(scaled(ran, life.n_nodes, request.nodes_min))
+                >= request.run.0
+        });
+        let how = if is_done { Ending::Finished } else { Ending::TimedOut };
+        observer.observe(self.now, &Event::Ended { job: index, how });
+        self.n_ended = self.n_ended.saturating_add(1);
+        self.is_stale = true;
+        let waiting = self.dependents.remove(&index).unwrap_or_default();
+        if !waiting.is_empty() {
+            self.ended.insert(index);
+        }
+        for dependent in waiting {
+            let after = self.request(dependent.0).map(|request| request.after.as_slice());
+            let open = after.unwrap_or_default().iter().filter(|job| !self.ended.contains(job));
+            let gate = match u32::try_from(open.count()).unwrap_or(u32::MAX) {
+                0 => Gate::Open,
+                unfinished => Gate::Dependency { unfinished },
+            };
+            self.scheduler.set_gate(Number(dependent.0), gate);
+        }
+    }
+
+    /// A job leaves its nodes before its work is done, and waits again.
+    fn leave(&mut self, job: Number, run: u32, why: Preemption, observer: &mut dyn Observer) {
+        let Some(life) = self.lives.get_mut(&job).filter(|life| life.n_runs == run) else { return };
+        let Some(running) = self.scheduler.finish(job) else { return };
+        let Some(request) = self.input.jobs.requests.get(number::index(job.0)) else { return };
+        let ran = self.now.since(life.started);
+        let saved = request
+            .checkpoint
+            .filter(|every| every.0 > 0)
+            .map_or(0, |every| ran.0.checked_div(every.0).unwrap_or(0).saturating_mul(every.0));
+        let saved_work = scaled(saved, life.n_nodes, request.nodes_min);
+        life.done = DurationMicros(life.done.0.saturating_add(saved_work).min(request.run.0));
+        let lost = DurationMicros(ran.0.saturating_sub(saved));
+        // Ends of this run that are still due no longer mean anything.
+        life.n_runs = life.n_runs.saturating_add(1);
+        observer.observe(self.now, &Event::Preempted { job: JobIdx(job.0), why, lost });
+        self.scheduler.submit(job, running.job);
+        self.is_stale = true;
+    }
+
+    /// Something breaks (1) or is repaired (-1).
+    fn change(&mut self, what: Broken, by: i32, observer: &mut dyn Observer) {
+        let fleet = self.input.fleet;
+        let (nodes, is_link): (Vec<NodeIdx>, bool) = match what {
+            Broken::Node(node) => (vec![node], false),
+            Broken::Rack(rack) => (fleet.nodes_of(rack).collect(), false),
+            Broken::Nvlink(domain) => {
+                let all = (0..).map(NodeIdx).zip(&fleet.nodes);
+                (all.filter(|(_, n)| n.domain == domain).map(|(node, _)| node).collect(), true)
+            }
+        };
+        let mut hit: BTreeSet<Place> = BTreeSet::new();
+        for node in nodes {
+            let place = Place(node.0);
+            let counts = self.down.entry(place).or_default();
+            let count = if is_link { &mut counts.1 } else { &mut counts.0 };
+            *count = count.saturating_add_signed(by);
+            let (down, links) = *counts;
+            let state = match (down, links) {
+                (0, 0) => NodeState::Ready,
+                (0, _) => NodeState::Suspect,
+                (_, _) => NodeState::Down,
+            };
+            let was = self.scheduler.fleet().node(place).map(|node| node.state);
+            self.scheduler.set_node_state(place, state);
+            let is_up = state != NodeState::Down;
+            if was.is_some_and(|was| (was != NodeState::Down) != is_up) {
+                observer.observe(self.now, &Event::NodeChanged { node, is_up });
+            }
+            hit.insert(place);
+        }
+        if by > 0 {
+            self.break_jobs(&hit, is_link, observer);
+        }
+        self.is_stale = true;
+    }
+
+    /// Whoever runs on broken nodes loses its place; broken links only part gangs.
+    fn break_jobs(&mut self, hit: &BTreeSet<Place>, is_link: bool, observer: &mut dyn Observer) {
+        let victims: Vec<(Number, u32)> = self
+            .scheduler
+            .all_running()
+            .filter(|(_, running)| !is_link || running.nodes.len() > 1)
+            .filter(|(_, running)| running.nodes.iter().any(|node| hit.contains(node)))
+            .filter_map(|(job, _)| Some((job, self.lives.get(&job)?.n_runs)))
+            .collect();
+        for (job, run) in victims {
+            self.leave(job, run, Preemption::Failure, observer);
+        }
+    }
+}
+
+/// A time of work on `from` nodes, on `to` nodes instead.
+fn scaled(time: u64, from: u32, to: u32) -> u64 {
+    if from == to {
+        return time;
+    }
+    let whole = u128::from(time).saturating_mul(u128::from(from));
+    u64::try_from(whole.checked_div(u128::from(to)).unwrap_or(0)).unwrap_or(u64::MAX)
+}
+
+fn micros(time: Time) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
