@@ -1,6 +1,7 @@
-//! The power of a fleet from what runs on it: nodes that are up draw their idle power, shares add the
-//! dynamic part of their GPUs and nodes in proportion. Modelled, never measured.
+//! The power of a fleet from what runs on it. Modelled, never measured.
 //!
+//! A node that is up draws its idle power. A share adds, in proportion, the dynamic part of its GPUs, and
+//! of the node without them: by its part of the node's GPUs or of its processor, whichever is larger.
 //! Sums are kept as amounts in use and multiplied out when asked, so that nothing drifts.
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use super::{
 struct InUse {
     kind: KindIdx,
     gpu_milli: u64,
-    cpu_milli: u64,
+    /// Nodes, in millionths.
+    node_ppm: u64,
 }
 
 /// The state of one feeder.
@@ -84,16 +86,17 @@ impl<'a> Meter<'a> {
 
     fn change(&mut self, request: &Request, share: &Share, by: fn(u64, u64) -> u64) {
         let Some(kind) = self.fleet.node(share.node).map(|node| node.kind) else { return };
+        let ppm = self.fleet.kind(kind).map_or(0, |kind| node_ppm(kind, request, share));
         for feeder in self.fleet.path_of(share.node) {
             let Some(load) = self.loads.get_mut(number::index(feeder.0)) else { continue };
             let found = load.in_use.iter().position(|one| one.kind == kind);
             let position = found.unwrap_or(load.in_use.len());
             if found.is_none() {
-                load.in_use.push(InUse { kind, gpu_milli: 0, cpu_milli: 0 });
+                load.in_use.push(InUse { kind, gpu_milli: 0, node_ppm: 0 });
             }
             if let Some(in_use) = load.in_use.get_mut(position) {
                 in_use.gpu_milli = by(in_use.gpu_milli, share.gpu_milli());
-                in_use.cpu_milli = by(in_use.cpu_milli, request.cpu.0);
+                in_use.node_ppm = by(in_use.node_ppm, ppm);
             }
         }
     }
@@ -156,18 +159,21 @@ impl<'a> Meter<'a> {
     /// What work adds.
     fn dynamic_mw(&self, site: SiteIdx, in_use: &InUse) -> u64 {
         let Some(kind) = self.fleet.kind(in_use.kind) else { return 0 };
-        let node = kind.busy.0.saturating_sub(kind.idle.0);
-        if kind.gpus == 0 {
-            return number::scale(node, in_use.cpu_milli, kind.cpu.0);
-        }
         let gpu = kind.class.and_then(|class| {
             let cap = self.caps.get(&(site, class)).copied();
             let class = self.fleet.classes.get(number::index(class.0))?;
             let busy = cap.map_or(class.busy, |cap| cap.min(class.busy));
             Some(busy.0.saturating_sub(class.idle.0))
         });
-        let whole = u64::from(kind.gpus).saturating_mul(1_000);
-        let of_nodes = number::scale(node, in_use.gpu_milli, whole);
+        let node = kind.busy.0.saturating_sub(kind.idle.0);
+        let of_nodes = number::scale(node, in_use.node_ppm, 1_000_000);
         number::scale(gpu.unwrap_or(0), in_use.gpu_milli, 1_000).saturating_add(of_nodes)
     }
+}
+
+/// A share's part of its node: of the GPUs or of the processor, whichever is larger.
+fn node_ppm(kind: &Kind, request: &Request, share: &Share) -> u64 {
+    let gpus = u64::from(kind.gpus).saturating_mul(1_000);
+    let of_gpus = number::scale(share.gpu_milli(), 1_000_000, gpus);
+    of_gpus.max(number::scale(request.cpu.0, 1_000_000, kind.cpu.0))
 }

@@ -10,10 +10,16 @@ use std::{
 use sim::twin::{
     InputError,
     fleet::{self, Fleet},
-    workload::{self, Format, Workload},
+    workload::{self, Format, LogReader, Workload},
 };
+use store::{LogStore as _, SqliteStore, StoreError};
 
-use crate::cli::failure::Failure;
+use crate::cli::{exit::Exit, failure::Failure};
+
+/// The log in a data folder.
+const DATABASE_FILE: &str = "log.db";
+/// Leaves that are read at once.
+const ROWS_MAX: usize = 1_024;
 
 /// Largest fleet file and series file, in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -45,8 +51,11 @@ pub(super) fn fleet(path: &Path) -> Result<Fleet, Failure> {
     fleet::parse(&path.display().to_string(), &text, &load).map_err(|error| invalid(&error))
 }
 
-/// Reads a list of jobs; `-` is standard input.
+/// Reads a list of jobs; `-` is standard input, a folder is the data folder of a platform.
 pub(super) fn workload(path: &Path, format: Option<Format>) -> Result<Workload, Failure> {
+    if path.is_dir() {
+        return log(path);
+    }
     let source: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
@@ -55,6 +64,29 @@ pub(super) fn workload(path: &Path, format: Option<Format>) -> Result<Workload, 
     // The name alone: results must not depend on where a list lies.
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     workload::read(&name, source, format).map_err(|error| invalid(&error))
+}
+
+/// Reads the log of a data folder, or of a copy of one, leaf by leaf; a platform may go on writing it.
+fn log(folder: &Path) -> Result<Workload, Failure> {
+    let database = folder.join(DATABASE_FILE);
+    if !database.is_file() {
+        let message =
+            format!("`{}` is no data folder: it has no {DATABASE_FILE}", folder.display());
+        return Err(Failure::not_found(message));
+    }
+    let unreadable = |error: StoreError| Failure::new(Exit::Failed, error.to_string());
+    let mut store = SqliteStore::open_reader(&database).map_err(unreadable)?;
+    let mut reader = LogReader::new("the platform's log");
+    let mut from = 0;
+    loop {
+        let rows = store.read(from, ROWS_MAX).map_err(unreadable)?;
+        let Some(last) = rows.last() else { break };
+        from = last.seq.saturating_add(1);
+        for row in &rows {
+            reader.leaf(&row.leaf).map_err(|error| invalid(&error))?;
+        }
+    }
+    reader.finish().map_err(|error| invalid(&error))
 }
 
 /// What is wrong with an input, as a failure.

@@ -35,8 +35,8 @@ pub(crate) struct RunArgs {
     /// Fleet file
     #[arg(long, value_name = "FILE")]
     fleet: PathBuf,
-    /// List of jobs, `.gz` or not; `-` for standard input
-    #[arg(long, value_name = "FILE")]
+    /// List of jobs, `.gz` or not; `-` for standard input; the data folder of a platform for its log
+    #[arg(long, value_name = "FILE|DIR")]
     workload: PathBuf,
     /// Format of the list [default: recognised; see `simulate formats`]
     #[arg(long)]

@@ -59,6 +59,6 @@ impl Backend for FirstFit {
         observer: &mut dyn Observer,
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Time, String> {
-        Ok(run::Run::new(input, observer, self.tries_max).to_end(progress))
+        Ok(run::Run::new(input, observer, self.tries_max).until_end(progress))
     }
 }

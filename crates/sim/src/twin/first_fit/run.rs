@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs until nothing is left that could happen; gives the time of the last event.
-    pub(super) fn to_end(mut self, progress: &mut dyn FnMut(Progress) -> bool) -> Time {
+    pub(super) fn until_end(mut self, progress: &mut dyn FnMut(Progress) -> bool) -> Time {
         let mut now = Time::ZERO;
         for step in 0_u64.. {
             let Some(next) = self.next_time() else { break };

@@ -84,8 +84,8 @@ impl Axis {
 
     fn log(marks: &[(u64, &'static str)], low: u64, largest: u64) -> Self {
         // Up to the mark after the largest value, at least two marks.
-        let after = marks.iter().map(|(value, _)| *value).filter(|value| *value > low);
-        let high = after.clone().find(|value| *value >= largest).or_else(|| after.last());
+        let mut after = marks.iter().map(|(value, _)| *value).filter(|value| *value > low);
+        let high = after.clone().find(|value| *value >= largest).or_else(|| after.next_back());
         let high = high.unwrap_or(low.saturating_mul(10));
         let within = marks.iter().filter(|(value, _)| (low..=high).contains(value));
         Self::Log { low, high, marks: within.copied().collect() }

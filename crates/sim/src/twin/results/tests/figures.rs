@@ -18,12 +18,15 @@ fn whole(node: u32, gpus: u32) -> Share {
     Share { node: NodeIdx(node), gpus, part: None }
 }
 
+/// Takes what happens at a second.
+type Tell<'a> = dyn FnMut(u64, Event<'_>) + 'a;
+
 /// Runs what is told, until a second; gives the outcome and the rows of jobs.
 fn outcome(
     fleet: &Fleet,
     jobs: &Prepared,
     until: u64,
-    tell: &dyn Fn(&mut dyn FnMut(u64, Event<'_>)),
+    tell: &dyn Fn(&mut Tell<'_>),
 ) -> (Outcome, String) {
     let mut rows = Vec::new();
     let mut collector = Collector::new(fleet, jobs, "by hand", &mut rows);
