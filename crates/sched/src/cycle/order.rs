@@ -21,17 +21,21 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn new(scheduler: &Scheduler) -> Self {
         let tree = &scheduler.tree;
-        let (mut lines, mut rest) = (BTreeMap::new(), Vec::new());
+        let mut lines: BTreeMap<QueueIdx, Vec<Turn>> = BTreeMap::new();
+        let mut rest = Vec::new();
         for (queue, turns) in &scheduler.queues {
             let last_first = turns.iter().rev().copied();
             if tree.is_leaf(*queue) {
-                lines.insert(*queue, last_first.collect::<Vec<Turn>>());
+                lines.insert(*queue, last_first.collect());
             } else {
                 rest.extend(last_first);
             }
         }
         rest.sort_unstable_by(|a, b| b.cmp(a));
-        if tree.n_queues() == 0 {
+        if lines.len() <= 1 {
+            // Nobody to share turns with: one line goes first, and no share need be worked out.
+            let first = lines.pop_first().map_or_else(Vec::new, |(_, line)| line);
+            rest.extend(first);
             return Self { turns: None, lines, rest };
         }
         // What running work has counts as wanted: a share covers both.
