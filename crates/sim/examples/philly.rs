@@ -1,6 +1,6 @@
 //! Runs the Philly experiment on a folder with its list and prints the tables as Markdown.
 //!
-//! `cargo run --release -p sim --example philly -- FOLDER [NODES…]`; see `docs/benchmarks/philly.md`.
+//! `cargo run --release -p sim --example philly -- FOLDER [orders=N] [NODES…]`; see `docs/benchmarks/philly.md`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -15,8 +15,13 @@ fn main() -> io::Result<()> {
         .next()
         .ok_or_else(|| io::Error::other(format!("which folder has `{LIST}`? give it first")))?;
     let mut options = Options::published(PathBuf::from(folder));
-    let pools: Vec<u32> =
-        arguments.map(|nodes| nodes.parse()).collect::<Result<_, _>>().map_err(io::Error::other)?;
+    let mut pools = Vec::new();
+    for argument in arguments {
+        match argument.strip_prefix("orders=") {
+            Some(orders) => options.orders = orders.parse().map_err(io::Error::other)?,
+            None => pools.push(argument.parse().map_err(io::Error::other)?),
+        }
+    }
     if !pools.is_empty() {
         options.pools = pools;
     }

@@ -31,12 +31,12 @@ struct Best {
 /// is of ends per time, among all that need at most `capacity` GPUs (cut to [`CAPACITY_MAX`]).
 ///
 /// Serving in the order of `service` is the greedy answer to the same question; it differs where a
-/// large job leaves a remainder that smaller, dearer jobs must fill. Takes O(jobs × log jobs) steps
+/// large job leaves a remainder that smaller, dearer jobs must fill. Takes O(jobs) steps
 /// plus, for each distinct size, O(capacity² / size).
 #[must_use]
 pub fn best_set(candidates: &[Candidate], capacity: u32) -> Vec<usize> {
     let capacity = usize::try_from(capacity.min(CAPACITY_MAX)).unwrap_or(0);
-    let sizes = by_size(candidates);
+    let sizes = by_size(candidates, capacity);
     let mut best = vec![Best::default(); capacity.saturating_add(1)];
     for (gpus, jobs) in &sizes {
         best = extended(&best, *gpus, jobs);
@@ -52,12 +52,21 @@ pub fn best_set(candidates: &[Candidate], capacity: u32) -> Vec<usize> {
     chosen
 }
 
-fn by_size(candidates: &[Candidate]) -> BTreeMap<u32, Vec<(u64, usize)>> {
+/// Jobs of each size, cheapest first, no more than fit.
+fn by_size(candidates: &[Candidate], capacity: usize) -> BTreeMap<u32, Vec<(u64, usize)>> {
     let mut sizes: BTreeMap<u32, Vec<(u64, usize)>> = BTreeMap::new();
     for (position, job) in candidates.iter().enumerate().filter(|(_, job)| job.gpus > 0) {
         sizes.entry(job.gpus).or_default().push((job.service, position));
     }
-    sizes.values_mut().for_each(|jobs| jobs.sort_unstable());
+    for (gpus, jobs) in &mut sizes {
+        let size = usize::try_from(*gpus).unwrap_or(usize::MAX);
+        let fit = capacity.checked_div(size).unwrap_or(0);
+        if fit < jobs.len() {
+            jobs.select_nth_unstable(fit);
+            jobs.truncate(fit);
+        }
+        jobs.sort_unstable();
+    }
     sizes
 }
 

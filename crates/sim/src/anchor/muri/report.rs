@@ -53,12 +53,12 @@ impl Report {
         Some(mean && is_equal(run.outcome.makespan_us, published.makespan_us))
     }
 
-    /// The run's mean in thousandths of a published policy's on the same list.
+    /// The run's mean in ten-thousandths of a published policy's on the same list, rounded up.
     #[must_use]
-    pub fn permille_of(&self, run: &Run, policy: &str) -> Option<u64> {
+    pub fn part_of(&self, run: &Run, policy: &str) -> Option<u64> {
         let published = u128::from(self.published(&run.list, policy)?.mean_us);
         let mean = u128::from(run.outcome.mean_us());
-        u64::try_from((mean * 1_000).div_ceil(published.max(1))).ok()
+        u64::try_from((mean * 10_000).div_ceil(published.max(1))).ok()
     }
 
     /// The tables.
@@ -95,8 +95,8 @@ impl Report {
     }
 
     fn row_of_ours(&self, run: &Run, text: &mut String) {
-        let part = |policy| match self.permille_of(run, policy) {
-            Some(permille) => format!("{}.{:03}", permille / 1_000, permille % 1_000),
+        let part = |policy| match self.part_of(run, policy) {
+            Some(part) => format!("{}.{:04}", part / 10_000, part % 10_000),
             None => "not published".to_owned(),
         };
         let _infallible = writeln!(

@@ -63,7 +63,10 @@ impl Options {
 pub fn run(options: &Options) -> Result<Report, Error> {
     let tenants = published::tenants()?;
     let path = options.traces.join(LIST);
+    let now_ns = || options.clock_ns.map_or(0, |clock| clock());
+    let start_ns = now_ns();
     let list = list::read(&path, &tenants)?;
+    let read_ns = now_ns().saturating_sub(start_ns);
     let window = list.window(&tenants);
     if window.is_empty() {
         let what = "of a known virtual cluster in October and November 2017";
@@ -73,6 +76,7 @@ pub fn run(options: &Options) -> Result<Report, Error> {
     let pools =
         options.pools.iter().map(|nodes| experiment.pool((*nodes).clamp(1, POOL_NODES_MAX)));
     Ok(Report {
+        read_ns,
         jobs: window.len(),
         private: experiment.private(),
         pools: pools.collect(),
@@ -149,6 +153,8 @@ impl Experiment<'_> {
                 jobs: waits.sums(jobs, |job| job.tenant == number).jobs,
                 shared: waits.sums(jobs, fits),
                 private: private.sums(&alone, |_| true),
+                private_fifo: head::simulate(&alone, quota_nodes, Head::Fifo)
+                    .sums(&alone, |_| true),
             });
         }
         shares
