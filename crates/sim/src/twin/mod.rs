@@ -11,12 +11,22 @@
 //! - [`results`]: what is measured, in bounded memory, and the files that show it.
 //! - [`checkers`]: what must never happen, whatever the policy.
 
+pub mod backend;
 mod calendar;
+pub mod checkers;
 mod error;
+pub mod events;
 pub mod failures;
+pub mod first_fit;
 pub mod fleet;
 pub mod generate;
 mod number;
+mod occupancy;
+pub mod policies;
+pub mod power;
+mod quotas;
+pub mod results;
+pub mod run;
 mod time;
 pub mod workload;
 

@@ -81,7 +81,7 @@ impl Format {
             Self::Openb => (
                 "openb",
                 "pod lists of Alibaba's openb cluster (FGD, ATC 2023)",
-                "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time",
+                "name,cpu_milli,memory_mib,num_gpu,gpu_milli and, in most lists, gpu_spec,qos,creation_time,deletion_time,scheduled_time",
             ),
             Self::Philly => (
                 "philly",
@@ -151,7 +151,7 @@ impl Format {
         let is_number = |word: &str| word.trim_start_matches('-').parse::<f64>().is_ok();
         match () {
             () if has(',', &["job", "submit_s"]) => Some(Self::Cocarde),
-            () if has(',', &["name", "num_gpu", "gpu_milli", "creation_time"]) => Some(Self::Openb),
+            () if has(',', &["name", "cpu_milli", "num_gpu", "gpu_milli"]) => Some(Self::Openb),
             () if has(',', &["submit_time", "duration_s", "num_gpus"]) => Some(Self::Philly),
             () if has(',', &["timestamp", "duration", "num_gpus"]) => Some(Self::Philly),
             () if has(',', &["job_id", "num_gpu", "duration", "batch_size"]) => Some(Self::Muri),

@@ -25,7 +25,7 @@ mod write;
 
 pub use format::Format;
 pub use job::{Array, GPU_MILLI, Job, Shape, Within, Work};
-pub use platform::read_leaves;
+pub use platform::LogReader;
 pub use prepare::{Assumptions, ClassSet, JobIdx, Prepared, Request};
 pub use source::read;
 pub use tenants::{TenantIdx, Tenants};

@@ -15,21 +15,39 @@ use super::{
 };
 use crate::twin::{InputError, Time};
 
-/// Reads leaves in the order of the log.
-///
-/// # Errors
-/// [`InputError`] with the number of the leaf, from 1, as its line.
-pub fn read_leaves<'a>(
-    file: &str,
-    leaves: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Workload, InputError> {
-    let mut builder = Builder::new(file, Format::Log);
-    let mut history = History::default();
-    for (number, leaf) in (1..).zip(leaves) {
-        history.leaf(file, number, leaf)?;
+/// Reads leaves one by one, in the order of the log.
+#[derive(Debug)]
+pub struct LogReader {
+    file: String,
+    leaves: u64,
+    history: History,
+}
+
+impl LogReader {
+    /// A log that errors call `file`.
+    #[must_use]
+    pub fn new(file: &str) -> Self {
+        Self { file: file.to_owned(), leaves: 0, history: History::default() }
     }
-    history.into_rows(&mut builder)?;
-    builder.finish()
+
+    /// Reads the next leaf.
+    ///
+    /// # Errors
+    /// [`InputError`] with the number of the leaf, from 1, as its line.
+    pub fn leaf(&mut self, leaf: &[u8]) -> Result<(), InputError> {
+        self.leaves = self.leaves.saturating_add(1);
+        self.history.leaf(&self.file, self.leaves, leaf)
+    }
+
+    /// The list of jobs.
+    ///
+    /// # Errors
+    /// [`InputError`] if there is none.
+    pub fn finish(self) -> Result<Workload, InputError> {
+        let mut builder = Builder::new(&self.file, Format::Log);
+        self.history.into_rows(&mut builder)?;
+        builder.finish()
+    }
 }
 
 pub(super) fn read(builder: &mut Builder, lines: Lines) -> Result<(), InputError> {

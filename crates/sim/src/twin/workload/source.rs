@@ -72,14 +72,14 @@ fn recognise(file: &str, lines: &mut Lines) -> Result<Format, InputError> {
 
 /// A source that ends early or is damaged.
 pub(super) fn unreadable(file: &str, line: Option<u64>, error: &io::Error) -> InputError {
-    let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            "ends in the middle of its compressed data: it is cut off; fetch it again".to_owned()
-        }
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            format!("is damaged: {error}; fetch it again")
-        }
-        _ => format!("cannot be read: {error}"),
+    let kind = error.kind();
+    let is_damaged = kind == io::ErrorKind::InvalidInput || kind == io::ErrorKind::InvalidData;
+    let message = if kind == io::ErrorKind::UnexpectedEof {
+        "ends in the middle of its compressed data: it is cut off; fetch it again".to_owned()
+    } else if is_damaged {
+        format!("is damaged: {error}; fetch it again")
+    } else {
+        format!("cannot be read: {error}")
     };
     let found = InputError::file(file, message);
     match line {

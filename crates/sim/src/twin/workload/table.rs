@@ -115,15 +115,17 @@ fn check_header(
 /// What the table reader says, in our words.
 fn broken(file: &str, error: &csv::Error) -> InputError {
     let line = error.position().map(csv::Position::line);
-    let found = match error.kind() {
-        ErrorKind::Io(error) => return super::source::unreadable(file, line, error),
-        ErrorKind::UnequalLengths { expected_len, len, .. } => InputError::file(
-            file,
-            format!("has {len} columns instead of {expected_len}: the line is cut off"),
-        ),
-        ErrorKind::Utf8 { .. } => InputError::file(file, "is not UTF-8"),
-        _ => InputError::file(file, error.to_string()),
+    if let ErrorKind::Io(error) = error.kind() {
+        return super::source::unreadable(file, line, error);
+    }
+    let message = if let ErrorKind::UnequalLengths { expected_len, len, .. } = error.kind() {
+        format!("has {len} columns instead of {expected_len}: the line is cut off")
+    } else if matches!(error.kind(), ErrorKind::Utf8 { .. }) {
+        "is not UTF-8".to_owned()
+    } else {
+        error.to_string()
     };
+    let found = InputError::file(file, message);
     match line {
         Some(line) => found.at(line),
         None => found,
@@ -137,10 +139,14 @@ impl<'a> Row<'a> {
         position.and_then(|at| self.record.get(at)).unwrap_or_default().trim()
     }
 
+    /// True if the list has a column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.header.iter().any(|name| name.trim() == column)
+    }
+
     /// The first of some columns that the list has, with its name.
     pub(super) fn one_of(&self, columns: &[&'a str]) -> (&'a str, &'a str) {
-        let has = |name: &str| self.header.iter().any(|column| column.trim() == name);
-        let name = columns.iter().copied().find(|name| has(name)).unwrap_or_default();
+        let name = columns.iter().copied().find(|name| self.has(name)).unwrap_or_default();
         (name, self.text(name))
     }
 

@@ -63,6 +63,15 @@ fn every_format_is_recognised_and_read() {
     "#]],
     );
     check(
+        "openb-untimed.csv",
+        2,
+        &expect![[r#"
+        openb: 10 jobs of 1 tenants
+        openb-pod-0000,all,0,,,1,1,,,12000,16384
+        openb-pod-0001,all,0,,,1,1,,460,6000,12288
+    "#]],
+    );
+    check(
         "philly.csv",
         3,
         &expect![[r#"

@@ -105,7 +105,12 @@ impl<'a> Sizes<'a> {
         if fits.is_empty() {
             let value =
                 format!("{} GPUs, {} mCPU, {} MiB", laid.gpus, laid.cpu.0, laid.memory.0 >> 20);
-            return Err(misfit("nodes", value, "no node of the fleet is so large"));
+            let message = if classes == ClassSet::ANY {
+                "no node of the fleet is so large"
+            } else {
+                "no node with a GPU of its classes is so large"
+            };
+            return Err(misfit("nodes", value, message));
         }
         let nodes: u64 = fits.iter().map(|size| size.nodes).sum();
         if nodes < u64::from(laid.nodes_min) {

@@ -117,10 +117,10 @@ fn what_a_list_does_not_say_is_assumed_only_if_asked() {
     let unstated = "a,0,,,,,1,,,,,,\n";
     let error = prepare(unstated, &Assumptions::default()).unwrap_err();
     assert!(error.contains("line 2, field `duration`, value `a`"), "{error}");
-    let hour = Some(DurationMicros::from_secs(3_600));
-    let assuming = Assumptions { unstated: hour, ..Assumptions::default() };
+    let hour = DurationMicros::from_secs(3_600);
+    let assuming = Assumptions { unstated: Some(hour), ..Assumptions::default() };
     let prepared = prepare(unstated, &assuming).unwrap();
-    assert_eq!((prepared.requests[0].run, prepared.assumed), (hour.unwrap(), 1));
+    assert_eq!((prepared.requests[0].run, prepared.assumed), (hour, 1));
     let any = Assumptions { any_class: true, ..Assumptions::default() };
     assert_eq!(prepare("a,0,1,,,,1,,,H999,,,\n", &any).unwrap().requests.len(), 1);
 }

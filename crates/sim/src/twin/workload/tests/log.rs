@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{as_text, read_bytes};
-use crate::twin::workload::{Format, read_leaves};
+use crate::twin::workload::{Format, LogReader};
 
 fn golden() -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/logs/v1/leaves.jsonl");
@@ -28,6 +28,9 @@ fn the_golden_log_is_a_list_of_jobs() {
 #[test]
 fn leaves_and_lines_are_the_same_list() {
     let bytes = golden();
-    let leaves = bytes.split(|byte| *byte == b'\n').filter(|leaf| !leaf.is_empty());
-    assert_eq!(read_leaves("list", leaves).unwrap().jobs, read_bytes(bytes.clone(), None).jobs);
+    let mut reader = LogReader::new("list");
+    for leaf in bytes.split(|byte| *byte == b'\n').filter(|leaf| !leaf.is_empty()) {
+        reader.leaf(leaf).unwrap();
+    }
+    assert_eq!(reader.finish().unwrap().jobs, read_bytes(bytes.clone(), None).jobs);
 }
