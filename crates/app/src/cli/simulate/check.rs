@@ -1,39 +1,35 @@
-//! `simulate`: the digital twin. Everything it reports is simulated, and says so.
+//! `simulate check`: random commands against the platform's state machine, with faults.
 
 use serde_json::json;
 
-use super::{exit::Exit, failure::Failure, session::Session};
-use crate::output::{
-    say,
-    table::{Table, left, right, state},
+use crate::{
+    cli::{exit::Exit, failure::Failure, session::Session},
+    output::{
+        say,
+        table::{Table, left, right, state},
+    },
 };
 
 /// Most seeds of one command.
 const SEEDS_MAX: u64 = 100_000;
 
-/// Simulation: the same state machine under virtual time, with faults
-#[derive(Debug, clap::Subcommand)]
-#[command(after_help = "Examples:
-  cocarde simulate check --seeds 20
-  cocarde simulate check --seed 1234 --steps 500    # repeats one run, byte for byte")]
-pub(crate) enum Verb {
-    /// Random commands with crashes, lost answers and clock jumps; checks every invariant
-    Check {
-        /// First seed
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// How many seeds, from the first one
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
-        seeds: u64,
-        /// Steps of each run
-        #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-        steps: u64,
-    },
+/// Which seeds, and how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// First seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many seeds, from the first one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
+    seeds: u64,
+    /// Steps of each run
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    steps: u64,
 }
 
 /// Runs the verb.
-pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
-    let Verb::Check { seed, seeds, steps } = verb;
+pub(super) fn run(args: &CheckArgs, session: &Session) -> Result<Exit, Failure> {
+    let CheckArgs { seed, seeds, steps } = *args;
     say(&format!("simulating {seeds} seeds from {seed}, {steps} steps each, every seed twice"));
     let report = sim::check(seed..seed.saturating_add(seeds), steps);
     let outcomes: Vec<_> = report
