@@ -13,7 +13,8 @@ use sim::twin::{
     checkers::Bounds,
     policies,
     results::{
-        Context, JOBS_HEADER, Outcome, SERIES_HEADER, Summary, report, results_json, series_rows,
+        CDF_HEADER, Context, JOBS_HEADER, Outcome, SERIES_HEADER, Summary, cdf_rows, report,
+        results_json, series_rows,
     },
     run::{self, RunError},
     workload::{Assumptions, Format},
@@ -65,7 +66,7 @@ pub(crate) struct RunArgs {
     /// Longest wait that a check allows
     #[arg(long, value_name = "TIME", help_heading = "Checks")]
     wait_max: Option<DurationMicros>,
-    /// Folder for results.json, jobs.csv, series.csv and report.html
+    /// Folder for results.json, jobs.csv, series.csv, cdf.csv and report.html
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -104,7 +105,7 @@ pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, Failure> {
     let results = results_json(&context, &outcomes);
     write(&args.out.join("results.json"), results.as_bytes())?;
     write(&args.out.join("report.html"), report::page(&context, &outcomes).as_bytes())?;
-    series(&args.out.join("series.csv"), &outcomes)?;
+    tables(&args.out, &outcomes)?;
     let value: serde_json::Value = serde_json::from_str(&results).unwrap_or_default();
     session.output.show(&value, || table(&outcomes))?;
     for finding in outcomes.iter().flat_map(|outcome| outcome.findings.first.iter().take(5)) {
@@ -147,13 +148,17 @@ fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> 
     Ok(outcomes)
 }
 
-fn series(path: &Path, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let mut bytes = SERIES_HEADER.as_bytes().to_vec();
+/// The tables that are small enough to be made in memory.
+fn tables(folder: &Path, outcomes: &[Outcome]) -> Result<(), Failure> {
+    let mut series = SERIES_HEADER.as_bytes().to_vec();
+    let mut cdf = CDF_HEADER.as_bytes().to_vec();
     for outcome in outcomes {
         // Writing to memory does not fail.
-        let _ = series_rows(outcome, &mut bytes);
+        let _ = series_rows(outcome, &mut series);
+        let _ = cdf_rows(outcome, &mut cdf);
     }
-    write(path, &bytes)
+    write(&folder.join("series.csv"), &series)?;
+    write(&folder.join("cdf.csv"), &cdf)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

@@ -54,7 +54,7 @@ fn a_generated_list_runs_and_its_files_repeat() {
         let policies = ["--policy", "first-fit", "--policy", "first-fit-skip"];
         assert_eq!(simulate(&[&words[..], &policies[..]].concat()), Ok(Exit::Ok));
     }
-    for file in ["results.json", "jobs.csv", "series.csv", "report.html"] {
+    for file in ["results.json", "jobs.csv", "series.csv", "cdf.csv", "report.html"] {
         let read = |out: &str| fs::read(folder.path().join(out).join(file)).unwrap();
         assert_eq!(read("one"), read("two"), "{file}");
         assert!(!read("one").is_empty(), "{file}");

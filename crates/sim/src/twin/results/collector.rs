@@ -15,7 +15,7 @@ use super::{
     histogram::Histogram,
     live::{JobRow, Live, State},
     organisations::Organisations,
-    outcome::Curves,
+    outcome::{Curves, Times},
     rackmap::RackMap,
     sizes::{SIZE_CLASSES, class_of},
     summary::JobCounts,
@@ -28,13 +28,6 @@ use crate::twin::{
     time::{SECOND_MICROS, Time},
     workload::{JobIdx, Prepared, Request},
 };
-
-/// Waits and completion times of some jobs, in milliseconds.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Times {
-    pub(super) waits: Histogram,
-    pub(super) completions: Histogram,
-}
 
 /// Measures a run.
 #[derive(Debug)]

@@ -18,6 +18,9 @@ pub const JOBS_HEADER: &str = "policy,job,tenant,gpu_milli,nodes,submit_s,start_
 /// Columns of the table of series; `_max` is the peak within a step, the others are means.
 pub const SERIES_HEADER: &str = "policy,time_s,used_gpu_milli,up_gpu_milli,reserved_gpu_milli,used_cpu_milli,waiting_jobs,waiting_gpu_milli,running_jobs,fragmentation_ppm,power_mw,allowed_mw,waiting_jobs_max,power_mw_max\n";
 
+/// Columns of the table of distributions: so many jobs of a group have at most that value.
+pub const CDF_HEADER: &str = "policy,group,name,metric,value_ms,jobs\n";
+
 /// Version of the JSON's shape.
 const SCHEMA: &str = "cocarde-twin/1";
 
@@ -99,6 +102,29 @@ pub fn series_rows(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Writes the distributions of waits and completion times: of all jobs, of each class of size, of each
+/// organisation.
+///
+/// # Errors
+/// Those of `out`.
+pub fn cdf_rows(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = csv::Writer::from_writer(out);
+    let all = [("all", "all", &outcome.all)].into_iter();
+    let sizes = outcome.by_size.iter().map(|(name, times)| ("size", *name, times));
+    let organisations = outcome.by_organisation.iter();
+    let organisations = organisations.map(|(name, times)| ("organisation", name.as_str(), times));
+    for (group, name, times) in all.chain(sizes).chain(organisations) {
+        for (metric, histogram) in [("wait", &times.waits), ("completion", &times.completions)] {
+            for (value, jobs) in histogram.cumulative() {
+                let (value, jobs) = (value.to_string(), jobs.to_string());
+                let policy = outcome.summary.policy.as_str();
+                table.write_record([policy, group, name, metric, &value, &jobs])?;
+            }
+        }
+    }
+    table.flush()
 }
 
 /// What was run, for the files of all policies.

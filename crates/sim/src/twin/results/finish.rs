@@ -4,9 +4,10 @@ use std::io;
 
 use super::{
     OrganisationSummary, Outcome, SizeSummary, Summary,
-    collector::{Collector, Times},
+    collector::Collector,
     fairness::jain_ppm,
     live::{JobRow, State},
+    outcome::Times,
     sizes::SIZE_CLASSES,
     summary::FinishTimes,
 };
@@ -26,6 +27,7 @@ impl Collector<'_> {
     /// # Errors
     /// The first error in writing rows of jobs.
     pub fn finish(mut self, now: Time, findings: Findings) -> io::Result<Outcome> {
+        let mut longest_wait_ms = 0;
         for (job, live) in std::mem::take(&mut self.live) {
             let is_running = live.running_since.is_some();
             let (counter, state) = if is_running {
@@ -35,20 +37,30 @@ impl Collector<'_> {
             };
             *counter = counter.saturating_add(1);
             let submit = self.jobs.request(job).map_or(Time::ZERO, |request| request.submit);
+            if live.first_start.is_none() {
+                longest_wait_ms = longest_wait_ms.max(now.since(submit).0 / 1_000);
+            }
             let (live, until, finish_milli) = (&live, now, None);
             self.rows.row(self.jobs, &JobRow { job, live, submit, until, state, finish_milli });
         }
         self.rows.finish()?;
         self.energy.advance(now);
         self.curves.advance(now);
-        let summary = self.summary(now);
+        let mut summary = self.summary(now);
+        summary.longest_wait_ms = summary.wait_ms.max.max(longest_wait_ms);
         Ok(Outcome {
             summary,
             findings,
             racks: self.racks.curves(now),
             curves: self.curves,
-            waits: self.all.waits,
-            completions: self.all.completions,
+            all: self.all,
+            by_size: SIZE_CLASSES.into_iter().zip(self.by_size).filter(occurs).collect(),
+            by_organisation: self
+                .organisations
+                .names
+                .into_iter()
+                .zip(self.by_organisation)
+                .collect(),
             finish_times: self.finish_times,
         })
     }
@@ -90,6 +102,7 @@ impl Collector<'_> {
             waiting_jobs_max: self.curves.waiting_jobs.peak(),
             waiting_gpus_mean_milli: self.curves.waiting_gpu_milli.mean(),
             wait_ms: self.all.waits.distribution(),
+            longest_wait_ms: 0,
             completion_ms: self.all.completions.distribution(),
             by_size: by_size(&self.by_size),
             by_organisation,
@@ -123,6 +136,11 @@ impl Collector<'_> {
         })
         .collect()
     }
+}
+
+/// True for a class of which a job started.
+fn occurs((_, times): &(&'static str, Times)) -> bool {
+    times.waits.count() > 0
 }
 
 fn by_size(times: &[Times; SIZE_CLASSES.len()]) -> Vec<SizeSummary> {

@@ -22,7 +22,9 @@ mod summary;
 
 pub use collector::Collector;
 pub use energy::SiteEnergy;
-pub use files::{Context, JOBS_HEADER, SERIES_HEADER, results_json, series_rows};
+pub use files::{
+    CDF_HEADER, Context, JOBS_HEADER, SERIES_HEADER, cdf_rows, results_json, series_rows,
+};
 pub use histogram::Distribution;
 pub use outcome::{Curves, Outcome};
 pub use sizes::SIZE_CLASSES;

@@ -45,14 +45,25 @@ pub struct Outcome {
     pub findings: Findings,
     /// What was followed over time.
     pub curves: Curves,
-    /// Waits in milliseconds.
-    pub(crate) waits: Histogram,
-    /// Completion times in milliseconds.
-    pub(crate) completions: Histogram,
+    /// Waits and completion times of all jobs, in milliseconds.
+    pub(crate) all: Times,
+    /// The same by class of size, those that occur.
+    pub(crate) by_size: Vec<(&'static str, Times)>,
+    /// The same by organisation.
+    pub(crate) by_organisation: Vec<(String, Times)>,
     /// Finish-time fairness in thousandths.
     pub(crate) finish_times: Histogram,
     /// How busy racks were.
     pub(crate) racks: Vec<LaneCurve>,
+}
+
+/// Waits and completion times of some jobs, in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// From submission to first start.
+    pub(crate) waits: Histogram,
+    /// From submission to end.
+    pub(crate) completions: Histogram,
 }
 
 impl Curves {

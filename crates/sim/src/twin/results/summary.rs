@@ -90,9 +90,11 @@ pub struct Summary {
     pub waiting_jobs_max: u64,
     /// GPUs that waiting jobs ask for: mean, in thousandths.
     pub waiting_gpus_mean_milli: u64,
-    /// From submission to first start.
+    /// From submission to first start, of jobs that started.
     pub wait_ms: Distribution,
-    /// From submission to end.
+    /// The longest wait for a first start, jobs that still wait at the end included.
+    pub longest_wait_ms: u64,
+    /// From submission to end, of jobs that were not given up.
     pub completion_ms: Distribution,
     /// By class of size, those that occur.
     pub by_size: Vec<SizeSummary>,

@@ -5,7 +5,10 @@ mod parts;
 
 use std::path::PathBuf;
 
-use super::{Context, JOBS_HEADER, Outcome, SERIES_HEADER, report, results_json, series_rows};
+use super::{
+    CDF_HEADER, Context, JOBS_HEADER, Outcome, SERIES_HEADER, cdf_rows, report, results_json,
+    series_rows,
+};
 use crate::twin::{
     backend::Input,
     checkers::Bounds,
@@ -25,8 +28,8 @@ pub(super) fn measured(fleet: &Fleet, jobs: &Prepared, mut policy: FirstFit) -> 
     (outcome, String::from_utf8(rows).unwrap())
 }
 
-/// The files of a small comparison: results, jobs, series, report.
-fn files() -> [String; 4] {
+/// The files of a small comparison: results, jobs, series, distributions, report.
+fn files() -> [String; 5] {
     let fleet = example("laptop");
     let horizon = units::DurationMicros(3 * crate::twin::DAY_MICROS);
     let parameters = Parameters { jobs: 60, load_milli: 950, horizon, seed: 11 };
@@ -35,18 +38,21 @@ fn files() -> [String; 4] {
     let jobs = workload.prepare(&fleet, &assumptions).unwrap();
     let mut rows = JOBS_HEADER.to_owned();
     let mut series = SERIES_HEADER.as_bytes().to_vec();
+    let mut cdf = CDF_HEADER.as_bytes().to_vec();
     let mut outcomes = Vec::new();
     for policy in [FirstFit::in_order(), FirstFit::skipping()] {
         let (outcome, text) = measured(&fleet, &jobs, policy);
         rows.push_str(&text);
         series_rows(&outcome, &mut series).unwrap();
+        cdf_rows(&outcome, &mut cdf).unwrap();
         outcomes.push(outcome);
     }
     let (seed, has_failures) = (3, true);
     let (fleet, jobs, assumptions) = (&fleet, &jobs, &assumptions);
     let context = Context { fleet, jobs, assumptions, seed, has_failures };
     let results = results_json(&context, &outcomes);
-    [results, rows, String::from_utf8(series).unwrap(), report::page(&context, &outcomes)]
+    let [series, cdf] = [series, cdf].map(|bytes| String::from_utf8(bytes).unwrap());
+    [results, rows, series, cdf, report::page(&context, &outcomes)]
 }
 
 fn golden(name: &str) -> PathBuf {
@@ -56,10 +62,10 @@ fn golden(name: &str) -> PathBuf {
 /// `UPDATE_GOLDEN=1 cargo test -p sim twin` writes them anew, after a change that is meant.
 #[test]
 fn the_files_of_a_small_comparison_are_those_that_are_kept() {
-    let names = ["results.json", "jobs.csv", "series.csv", "report.html"];
+    let names = ["results.json", "jobs.csv", "series.csv", "cdf.csv", "report.html"];
     for (name, mut text) in names.into_iter().zip(files()) {
-        if name == "series.csv" {
-            // The first hour of many: enough to see a change of its columns or its steps.
+        if name == "series.csv" || name == "cdf.csv" {
+            // The first rows of many: enough to see a change of its columns or its steps.
             text = text.split_inclusive('\n').take(60).collect();
         }
         let path = golden(name);
@@ -78,7 +84,7 @@ fn the_same_run_gives_the_same_bytes() {
 
 #[test]
 fn the_report_needs_nothing_else_and_escapes_what_it_is_given() {
-    let [_, _, _, page] = files();
+    let [_, _, _, _, page] = files();
     for foreign in ["http://", "https://", "<script", "@import", "url(", "src="] {
         assert!(!page.contains(foreign), "{foreign}");
     }

@@ -132,13 +132,11 @@ impl History {
                 let tasks = array.into_iter().flat_map(|array| {
                     array.indices().filter_map(move |index| array.task(id, index))
                 });
+                self.arrays.extend(array.map(|_| self.workloads.len()));
                 for id in std::iter::once(id).chain(tasks) {
                     self.positions.insert(id, self.workloads.len());
                     let (spec, placed, run) = (spec.clone(), None, None);
                     self.workloads.push(Told { line, submitted: at, project, spec, placed, run });
-                }
-                if let Some(told) = array.and(self.positions.get(&id).copied()) {
-                    self.arrays.insert(told);
                 }
                 return Ok(());
             }

@@ -93,7 +93,7 @@ impl Axis {
 
     /// Values from zero to a round one above the largest.
     pub(super) fn linear(largest: u64, unit: Unit) -> Self {
-        if unit == Unit::Percent && largest > 500_000 {
+        if unit == Unit::Percent && (500_001..=1_000_000).contains(&largest) {
             return Self::Linear { end: 1_000_000, unit };
         }
         let step = step(largest.max(1), 5);

@@ -56,12 +56,13 @@ impl Chart<'_> {
                 tenths(LEFT - 70)
             ));
         }
-        for mark in self.across.marks(width) {
+        let marks = self.across.marks(width);
+        for mark in &marks {
             let x = tenths(LEFT + mark.place);
             let (from, to) = (tenths(TOP + height), tenths(TOP + height + 40));
             svg.push_str(&format!("<path class=\"axis\" d=\"M{x} {from}V{to}\"/>"));
-            svg.push_str(&below(&mark, LEFT, width, TOP + height + 170));
         }
+        svg.push_str(&below(&marks, LEFT, width, TOP + height + 170));
         let base = tenths(TOP + height);
         let (from, to) = (tenths(LEFT), tenths(WIDTH - RIGHT));
         svg.push_str(&format!("<path class=\"axis\" d=\"M{from} {base}H{to}\"/>"));
@@ -99,12 +100,25 @@ impl Chart<'_> {
     }
 }
 
-/// The text of a mark below an axis; the last one ends where the axis does.
-pub(super) fn below(mark: &Mark, left: i64, width: i64, y: i64) -> String {
-    let is_last = mark.place > width - 250;
-    let (x, anchor) = if is_last { (left + width, "end") } else { (left + mark.place, "middle") };
-    let (x, y) = (tenths(x), tenths(y));
-    format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>", mark.label)
+/// The texts of the marks below an axis. The last one ends where the axis does; one that would run into
+/// the next is left out.
+pub(super) fn below(marks: &[Mark], left: i64, width: i64, y: i64) -> String {
+    let mut texts = Vec::new();
+    let mut free_until = i64::MAX;
+    for mark in marks.iter().rev() {
+        let length = 65 * i64::try_from(mark.label.chars().count()).unwrap_or(0);
+        let is_last = mark.place + length / 2 > width + 100;
+        let (x, anchor) = if is_last { (width, "end") } else { (mark.place, "middle") };
+        let (from, to) = if is_last { (x - length, x) } else { (x - length / 2, x + length / 2) };
+        if to + 60 > free_until {
+            continue;
+        }
+        free_until = from;
+        let (x, y) = (tenths(left + x), tenths(y));
+        let label = &mark.label;
+        texts.push(format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{label}</text>"));
+    }
+    texts.concat()
 }
 
 /// The start of a drawing, with its name for those who do not see it.

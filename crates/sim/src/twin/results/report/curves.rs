@@ -45,17 +45,18 @@ impl<'a> Charts<'a> {
         for chart in [
             self.utilisation(),
             self.waiting(),
+            self.waiting_gpus(),
+            self.fragmentation(),
             self.distribution(
                 "Waiting time",
                 "share of jobs, by time from submission to first start",
-                |outcome| &outcome.waits,
+                |outcome| &outcome.all.waits,
             ),
             self.distribution(
                 "Completion time",
                 "share of jobs, by time from submission to end",
-                |outcome| &outcome.completions,
+                |outcome| &outcome.all.completions,
             ),
-            self.fragmentation(),
             self.power(),
             self.finish_times(),
         ]
@@ -133,6 +134,20 @@ impl<'a> Charts<'a> {
             whole: None,
             value: |point| point.peak,
         }))
+    }
+
+    fn waiting_gpus(&self) -> Option<Chart<'a>> {
+        let gpus = self.fleet.counts().gpus.saturating_mul(1_000);
+        (gpus > 0).then(|| {
+            self.over(&Over {
+                title: "GPUs asked for by waiting jobs",
+                about: "share of all GPUs, by time of the run; may be above 100%",
+                unit: Unit::Percent,
+                gauge: |curves| &curves.waiting_gpu_milli,
+                whole: Some(gpus),
+                value: |point| point.mean,
+            })
+        })
     }
 
     fn fragmentation(&self) -> Option<Chart<'a>> {

@@ -35,12 +35,13 @@ impl Dots<'_> {
         }
         let (width, height) = (WIDTH - LEFT - RIGHT, count * ROW);
         let mut svg = frame(self.title, WIDTH, TOP + height + BOTTOM);
-        for mark in self.across.marks(width) {
+        let marks = self.across.marks(width);
+        for mark in &marks {
             let x = tenths(LEFT + mark.place);
             let (from, to) = (tenths(TOP), tenths(TOP + height));
             svg.push_str(&format!("<path class=\"gridline\" d=\"M{x} {from}V{to}\"/>"));
-            svg.push_str(&below(&mark, LEFT, width, TOP + height + 160));
         }
+        svg.push_str(&below(&marks, LEFT, width, TOP + height + 160));
         for (row, (name, values)) in (0_i64..).zip(&self.rows) {
             let middle = TOP + row * ROW + ROW / 2;
             svg.push_str(&format!(

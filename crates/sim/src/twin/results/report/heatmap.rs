@@ -32,7 +32,8 @@ pub(super) fn figure_of(policy: &str, lanes: &[LaneCurve], racks: u64, end: u64)
         push_path(&mut svg, "", shade, &path);
     }
     for shade in 1..=SHADES {
-        let is_in = |_: u64, down: u64| down > 0 && shade_of(down) == shade;
+        // Rounded to the nearest, so that a few bad nodes of many racks do not tint the whole map.
+        let is_in = |_: u64, down: u64| (down.min(1_000) + 50) / 100 == shade;
         let path = cells(lanes, row, (width, end), &is_in);
         push_path(&mut svg, " class=\"out\"", shade, &path);
     }
@@ -99,11 +100,12 @@ fn axes(lanes: &[LaneCurve], row: i64, (width, height): (i64, i64), end: u64) ->
         r = tenths(right),
         b = tenths(bottom)
     );
-    for mark in (Axis::Time { end }).marks(width) {
+    let marks = (Axis::Time { end }).marks(width);
+    for mark in &marks {
         let (x, y) = (tenths(LEFT + mark.place), tenths(bottom));
         svg.push_str(&format!("<path class=\"axis\" d=\"M{x} {y}v4\"/>"));
-        svg.push_str(&below(&mark, LEFT, width, bottom + 170));
     }
+    svg.push_str(&below(&marks, LEFT, width, bottom + 170));
     // A name where there is room for one.
     let every = usize::try_from((150 / row).max(1)).unwrap_or(1).max(lanes.len().div_ceil(12));
     for (position, lane) in lanes.iter().enumerate().filter(|(at, _)| at.is_multiple_of(every)) {

@@ -26,9 +26,10 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     format!("{}…", escaped(&kept))
 }
 
-/// Class of the colour of a policy; there are eight, and a dash pattern goes with each.
+/// Classes of the look of a policy: eight colours with a dash pattern each, then the same wider.
 pub(super) fn colour(policy: usize) -> String {
-    format!("c{}", policy % 8)
+    let (colour, round) = (policy % 8, (policy / 8).min(3));
+    if round == 0 { format!("c{colour}") } else { format!("c{colour} r{round}") }
 }
 
 /// A length in tenths of a pixel.

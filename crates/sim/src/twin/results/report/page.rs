@@ -30,6 +30,7 @@ pub fn page(context: &Context<'_>, outcomes: &[Outcome]) -> String {
     let end = longest.saturating_mul(1_000).max(1);
     page.push_str("<h2>Over time, and by job</h2>\n<div class=\"grid\">\n");
     page.push_str(&Charts { fleet: context.fleet, outcomes, end }.figures());
+    page.push_str("</div>\n<h2>By size, and by organisation</h2>\n<div class=\"grid\">\n");
     page.push_str(&groups(outcomes));
     page.push_str("</div>\n<h2>Energy, money and carbon</h2>\n<div class=\"grid three\">\n");
     page.push_str(&sums(outcomes));
@@ -198,6 +199,7 @@ fn sums(outcomes: &[Outcome]) -> String {
 const NOTES: &str = "<h2>What the figures mean</h2>
 <dl class=\"card notes\">
 <dt>Everything here is simulated</dt><dd>Power, energy, money and carbon are modelled from the fleet file: idle and busy power of GPUs and nodes, PUE, prices and intensities.</dd>
+<dt>Waits</dt><dd>are of jobs that started, but for the longest one, which counts those that still wait at the end. Completion times are of jobs that ended.</dd>
 <dt>Quantiles</dt><dd>are at most 3.2 % above the exact ones; means and largest values are exact.</dd>
 <dt>Fragmentation</dt><dd>Free GPUs that a job drawn from this workload could not use (too few on a node, or trays left over after whole segments), as a share of all GPUs, averaged over the 32 most frequent kinds of job.</dd>
 <dt>Service and Jain's index</dt><dd>GPU time that an organisation got over GPU time that it asked for while it asked. Jain's index is 1 if all got the same share.</dd>

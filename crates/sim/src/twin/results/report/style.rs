@@ -43,7 +43,8 @@ svg text.ink{fill:var(--ink)}
 .c6{stroke:var(--c6);--own:var(--c6)}.c7{stroke:var(--c7);--own:var(--c7)}
 .curve.c1{stroke-dasharray:7 3}.curve.c2{stroke-dasharray:2 2}.curve.c3{stroke-dasharray:9 3 2 3}
 .curve.c5{stroke-dasharray:5 2}.curve.c6{stroke-dasharray:3 3}.curve.c7{stroke-dasharray:8 2 2 2}
-.fill{fill:var(--own);stroke:none}
+.curve.r1{stroke-width:3.4;opacity:.6}.curve.r2{stroke-width:5;opacity:.45}.curve.r3{stroke-width:7;opacity:.35}
+.fill{fill:var(--own);stroke:none}.fill.r1{opacity:.6}.fill.r2{opacity:.45}.fill.r3{opacity:.35}
 .legend{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;margin:10px -20px 0;padding:8px 20px;list-style:none;background:var(--ground)}
 .legend li{display:flex;align-items:center;gap:8px}
 .legend svg{width:34px;height:10px}

@@ -56,7 +56,7 @@ const GROUPS: &[(&str, &[Row])] = &[
             row("Wait, median", Best::Lowest, |s| s.wait_ms.p50, duration),
             row("Wait, 90th percentile", Best::Lowest, |s| s.wait_ms.p90, duration),
             row("Wait, 99th percentile", Best::Lowest, |s| s.wait_ms.p99, duration),
-            row("Wait, longest", Best::Lowest, |s| s.wait_ms.max, duration),
+            row("Wait, longest, of all jobs", Best::Lowest, |s| s.longest_wait_ms, duration),
         ],
     ),
     (
@@ -143,9 +143,10 @@ fn cells(row: &Row, values: &[u64]) -> String {
         return String::new();
     }
     let (low, high) = (values.iter().min().copied(), values.iter().max().copied());
+    let is_shown_alike = low.map(row.text) == high.map(row.text);
     let best = match row.best {
-        // Where all are the same, or alone, none is better.
-        _ if low == high => None,
+        // Where all look the same, or one is alone, none is better.
+        _ if is_shown_alike => None,
         Best::Highest => high,
         Best::Lowest => low,
         Best::None | Best::IfAny => None,
@@ -222,7 +223,8 @@ pub fn energy(milli_kwh: u64) -> String {
     match milli_kwh {
         1_000_000_000.. => format!("{} GWh", number::thousandths(milli_kwh / 1_000_000, 2)),
         1_000_000.. => format!("{} MWh", number::thousandths(milli_kwh / 1_000, 2)),
-        _ => format!("{} kWh", number::thousandths(milli_kwh, 2)),
+        1_000.. => format!("{} kWh", number::thousandths(milli_kwh, 2)),
+        _ => format!("{milli_kwh} Wh"),
     }
 }
 
