@@ -210,6 +210,20 @@ impl fmt::Display for Reason {
                 f,
                 "The quota of its queue is used: {used} of {bound}, and the job needs {need} more."
             ),
+            Self::NodesUnavailable { .. }
+            | Self::Preempting { .. }
+            | Self::Promised { .. }
+            | Self::Fragmented { .. }
+            | Self::PowerCapped { .. }
+            | Self::WaitingForCapacity { .. } => self.fmt_busy(f),
+        }
+    }
+}
+
+impl Reason {
+    /// The reasons that time or a repair will change.
+    fn fmt_busy(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NodesUnavailable { total: 0, .. } => {
                 f.write_str("The sites where the job is allowed have no nodes.")
             }
@@ -251,6 +265,17 @@ impl fmt::Display for Reason {
                 plural(*need_nodes, "node"),
                 if *fit_nodes == 1 { "has" } else { "have" },
             ),
+            Self::Contradictory { .. }
+            | Self::BudgetExhausted
+            | Self::WaitingForJobs { .. }
+            | Self::ArrayLimit { .. }
+            | Self::NotBefore { .. }
+            | Self::NoSiteAllowed
+            | Self::NoSuchGpuClass { .. }
+            | Self::NoNodeLargeEnough { .. }
+            | Self::GangTooLarge { .. }
+            | Self::DomainTooSmall { .. }
+            | Self::OverQuota { .. } => Ok(()),
         }
     }
 }

@@ -102,26 +102,22 @@ pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
     let free = |shelf: &Shelf| fleet.free_for(shelf, &ask.need);
     let fit = |shelf: &Shelf| fleet.fitting(shelf, &ask.need, &ask.asker);
     let scopes = place::scopes(fleet, ask);
+    // Even with everything else gone, some domain must have enough nodes that take work.
+    let in_domain = |scope: &Range<usize>, nodes: &dyn Fn(&Shelf) -> u64| {
+        place::most(fleet, scope.clone(), ask, nodes)
+    };
     let best = (0_usize..)
         .zip(&scopes)
-        .filter(|(_, scope)| total(fleet, scope, &ready) >= need_nodes)
+        .filter(|(_, scope)| in_domain(scope, &ready) >= need_nodes)
         .max_by_key(|(at, scope)| (total(fleet, scope, &fit), Reverse(*at)));
     let Some((_, scope)) = best else {
-        let enough = scopes.iter().filter(|scope| total(fleet, scope, &large) >= need_nodes);
-        let counts = enough.map(|scope| (total(fleet, scope, &ready), total(fleet, scope, &large)));
+        let enough = scopes.iter().filter(|scope| in_domain(scope, &large) >= need_nodes);
+        let counts = enough.map(|scope| (in_domain(scope, &ready), in_domain(scope, &large)));
         let (ready, total) = counts.max_by_key(|(ready, _)| *ready).unwrap_or((0, 0));
         return Reason::NodesUnavailable { ready, total };
     };
     let (n_free, n_fit) = (total(fleet, scope, &free), total(fleet, scope, &fit));
     if n_fit >= need_nodes {
-        let ready_domain = place::most(fleet, scope.clone(), ask, &ready);
-        if ready_domain < need_nodes {
-            // Even with everything else gone, no domain has enough healthy nodes now.
-            return Reason::NodesUnavailable {
-                ready: ready_domain,
-                total: place::most(fleet, scope.clone(), ask, &large),
-            };
-        }
         let topology = ask.job.topology;
         return Reason::Fragmented {
             within: topology.within,

@@ -55,6 +55,13 @@ pub fn run(seed: u64, config: Config) -> Result<Outcome, Box<Failure>> {
     }
 }
 
+/// True if the hardware and the policy allow it, and no quota that nobody else uses any of refuses it.
+fn can_run(state: &State, workload: &workload::Workload) -> bool {
+    let waiting = kernel::explain(state, workload.id, state.last_at);
+    let over = matches!(waiting.map(|w| w.reason), Some(sched::Reason::OverQuota { .. }));
+    feasible(state, workload) && !over
+}
+
 impl World {
     fn new(seed: u64, config: Config) -> Result<Self, String> {
         let root = Rng::new(seed);
@@ -261,12 +268,12 @@ impl World {
             let idle = self.clients.n_open() == 0
                 && state.outputs_pending().next().is_none()
                 && !state.active_workloads().any(kernel::workload::Workload::holds_nodes);
-            if idle && !state.active_workloads().any(|w| feasible(state, w)) {
+            if idle && !state.active_workloads().any(|w| can_run(state, w)) {
                 return Ok(());
             }
         }
         let state = self.platform.state();
-        let stuck = state.active_workloads().find(|w| w.holds_nodes() || feasible(state, w));
+        let stuck = state.active_workloads().find(|w| w.holds_nodes() || can_run(state, w));
         let what = stuck.map_or_else(
             || format!("{} commands unanswered", self.clients.n_open()),
             |w| {

@@ -64,7 +64,17 @@ impl Node {
     /// The platform dies and another one starts on the same folder.
     pub(crate) fn restart(&mut self) {
         self.die();
-        self.engine = Some(LocalEngine::new(self.config.clone()).unwrap());
+        // A process that another test forks has the dead engine's lock open until it becomes its
+        // own program, which takes it a moment on a busy machine.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        self.engine = Some(loop {
+            match LocalEngine::new(self.config.clone()) {
+                Err(EngineError::InUse { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                started => break started.unwrap(),
+            }
+        });
     }
 
     /// The platform dies; the folder stays.

@@ -23,9 +23,19 @@ pub(crate) fn summary(reason: &Reason) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
+/// Code, evidence, remedies.
+type Parts = (&'static str, Vec<String>, Vec<&'static str>);
+
 /// The whole explanation of a reason.
 pub(crate) fn why(reason: &Reason) -> Why {
-    let (code, evidence, remedies): (_, Vec<String>, Vec<&str>) = match reason {
+    let (code, evidence, remedies) = of_the_job(reason);
+    let remedies = remedies.into_iter().map(str::to_owned).collect();
+    Why { start_at: None, code, summary: summary(reason), evidence, remedies }
+}
+
+/// Reasons that lie in what the job says and what it waits for.
+fn of_the_job(reason: &Reason) -> Parts {
+    match reason {
         Reason::Contradictory { what } => {
             let field = match what {
                 Contradiction::NoNodesAsked => "nodes = 0",
@@ -60,6 +70,23 @@ pub(crate) fn why(reason: &Reason) -> Why {
                 "ask an administrator of the organisation to change the policy",
             ],
         ),
+        Reason::NoSuchGpuClass { .. }
+        | Reason::NoNodeLargeEnough { .. }
+        | Reason::GangTooLarge { .. }
+        | Reason::DomainTooSmall { .. }
+        | Reason::OverQuota { .. }
+        | Reason::NodesUnavailable { .. } => of_the_fleet(reason),
+        Reason::Preempting { .. }
+        | Reason::Promised { .. }
+        | Reason::Fragmented { .. }
+        | Reason::PowerCapped { .. }
+        | Reason::WaitingForCapacity { .. } => of_the_moment(reason),
+    }
+}
+
+/// Reasons that lie in what exists, and in what the job's queue may have of it.
+fn of_the_fleet(reason: &Reason) -> Parts {
+    match reason {
         Reason::NoSuchGpuClass { class } => (
             "no_such_gpu",
             vec![format!("GPU class {class} is on no allowed node")],
@@ -88,6 +115,28 @@ pub(crate) fn why(reason: &Reason) -> Why {
                 "ask an administrator for a larger quota or borrowing limit",
             ],
         ),
+        Reason::NodesUnavailable { ready, total } => (
+            "nodes_unavailable",
+            vec![format!("{ready} of {total} large enough nodes can take work")],
+            vec!["wait until the operator brings nodes back, or ask for a smaller node"],
+        ),
+        Reason::Contradictory { .. }
+        | Reason::BudgetExhausted
+        | Reason::WaitingForJobs { .. }
+        | Reason::ArrayLimit { .. }
+        | Reason::NotBefore { .. }
+        | Reason::NoSiteAllowed
+        | Reason::Preempting { .. }
+        | Reason::Promised { .. }
+        | Reason::Fragmented { .. }
+        | Reason::PowerCapped { .. }
+        | Reason::WaitingForCapacity { .. } => ("", vec![], vec![]),
+    }
+}
+
+/// Reasons that time or a repair changes.
+fn of_the_moment(reason: &Reason) -> Parts {
+    match reason {
         Reason::Preempting { victims } => (
             "preempting",
             vec![format!("{victims} jobs are being evicted")],
@@ -117,11 +166,6 @@ pub(crate) fn why(reason: &Reason) -> Why {
             vec![format!("needs {need_mw} mW more, {left_mw} mW are allowed")],
             vec!["wait until power is free again, or ask for less"],
         ),
-        Reason::NodesUnavailable { ready, total } => (
-            "nodes_unavailable",
-            vec![format!("{ready} of {total} large enough nodes can take work")],
-            vec!["wait until the operator brings nodes back, or ask for a smaller node"],
-        ),
         Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
             "waiting_for_capacity",
             vec![format!(
@@ -134,9 +178,19 @@ pub(crate) fn why(reason: &Reason) -> Why {
                 "raise `priority`, or ask for less",
             ],
         ),
-    };
-    let remedies = remedies.into_iter().map(str::to_owned).collect();
-    Why { start_at: None, code, summary: summary(reason), evidence, remedies }
+        Reason::Contradictory { .. }
+        | Reason::BudgetExhausted
+        | Reason::WaitingForJobs { .. }
+        | Reason::ArrayLimit { .. }
+        | Reason::NotBefore { .. }
+        | Reason::NoSiteAllowed
+        | Reason::NoSuchGpuClass { .. }
+        | Reason::NoNodeLargeEnough { .. }
+        | Reason::GangTooLarge { .. }
+        | Reason::DomainTooSmall { .. }
+        | Reason::OverQuota { .. }
+        | Reason::NodesUnavailable { .. } => ("", vec![], vec![]),
+    }
 }
 
 const fn unit(resource: Resource) -> &'static str {

@@ -199,8 +199,9 @@ async fn the_line_is_in_order_and_each_sees_their_own() {
         items(&all).iter().map(|item| item["position"].as_u64().unwrap()).collect();
     assert_eq!(positions, [1, 2, 3, 4], "a job and a service of each tenant");
     for item in items(&all) {
+        // Work without a limit may be promised nodes, but nobody is promised any behind it.
         let start = item["estimated_start_at"].is_string();
-        assert_eq!(start, item["reason"] == "about_to_start", "{item}");
+        assert!(start || item["reason"] != "about_to_start", "{item}");
     }
     let own = world.get(&key, "/api/v1/queue").await.expect(200);
     assert!(items(&own).iter().all(|item| item["project"] == acme.project.as_str()));

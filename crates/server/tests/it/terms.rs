@@ -90,10 +90,8 @@ async fn work_waits_for_work_by_name_or_id() {
 async fn terms_that_nothing_keeps_are_refused_by_field() {
     let world = world().await;
     for (changes, pointer) in [
-        (json!({ "nodes": 2, "topology": { "within": "rack" } }), "/topology/else"),
         (json!({ "resources": { "gpu": "0.5" } }), "/resources/gpu"),
         (json!({ "resources": { "gpu": ["GB200:4", "H100:8"] } }), "/resources/gpu"),
-        (json!({ "resources": { "exclusive": true } }), "/resources/exclusive"),
         (json!({ "deferrable": { "until": "12h" } }), "/deferrable"),
         (json!({ "power_class": "flexible" }), "/power_class"),
         (json!({ "array": "5-1" }), "/array"),

@@ -38,7 +38,7 @@ fn check(name: &str, rows: usize, expected: &Expect) {
 }
 
 #[test]
-fn every_format_is_recognised_and_read() {
+fn lists_of_clusters_are_recognised_and_read() {
     check(
         "sample.csv",
         6,
@@ -92,6 +92,10 @@ fn every_format_is_recognised_and_read() {
         1,11cb48,200069,66,,,,1
     "#]],
     );
+}
+
+#[test]
+fn lists_of_training_jobs_are_recognised_and_read() {
     check(
         "muri.csv",
         3,
@@ -131,6 +135,10 @@ fn every_format_is_recognised_and_read() {
         deepspeech2-1,all/applications/deepspeech2,110,,,,,6
     "#]],
     );
+}
+
+#[test]
+fn lists_of_batch_systems_are_recognised_and_read() {
     check(
         "gaia-hours.csv",
         3,
