@@ -222,7 +222,13 @@ async fn read_path<E: Endpoint>(parts: &mut Parts) -> Result<E::Path, Fail> {
     // An id of the wrong form names nothing.
     path.map(|Path(path)| path).map_err(|rejection| {
         let text = rejection.body_text();
-        Fail::new(Code::InvalidQuery, cut(text.strip_prefix("Invalid URL: ").unwrap_or(&text)))
+        let text = text.strip_prefix("Invalid URL: ").unwrap_or(&text);
+        // What the type itself says of the value is the whole message.
+        let text = match text.split_once("`: ") {
+            Some((head, message)) if head.starts_with("Cannot parse `") => message,
+            Some(_) | None => text,
+        };
+        Fail::new(Code::InvalidQuery, cut(text))
             .remedy("use an id or digest as the platform wrote it")
     })
 }
