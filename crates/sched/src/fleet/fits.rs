@@ -2,7 +2,7 @@
 //!
 //! Must never change anything, nor look at a node that its shelf can answer for.
 
-use super::{Asker, Fleet, Need, Row, Shelf, ones};
+use super::{Asker, Fleet, Need, Shelf, ones};
 use crate::problem::{Amounts, ClassIdx, ClassSet, NodeState};
 
 impl Fleet {

@@ -146,10 +146,7 @@ impl<'a> Run<'a> {
             self.is_stale.then(|| self.planned_at.map(|at| at.plus(self.interval))).flatten();
         let known = [arrival, due, plan.map(|plan| plan.max(self.now))].into_iter().flatten().min();
         let outage = self.next_outage.map(|outage| outage.at);
-        match known {
-            Some(known) => Some(outage.map_or(known, |outage| known.min(outage))),
-            None => None,
-        }
+        known.map(|known| outage.map_or(known, |outage| known.min(outage)))
     }
 
     fn request(&self, job: u32) -> Option<&'a Request> {
