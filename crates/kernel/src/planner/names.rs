@@ -86,19 +86,21 @@ impl Names {
         let site = self.sites.binary_search(&node.site).ok();
         let model = node.facts.gpus.first().map(|gpu| &gpu.model);
         let class = model.and_then(|model| self.models.binary_search(model).ok());
-        // Of a node that does not say where it stands nothing is assumed: it is near to nobody.
-        let own = self.node_numbers.get(&node.id).map_or(u32::MAX, |own| own.0 | 1 << 31);
-        let place = |numbers: &BTreeMap<(Id<kinds::Site>, Name), u32>, name: &Option<Name>| {
-            let name = name.clone();
-            name.and_then(|name| numbers.get(&(node.site, name)).copied()).unwrap_or(own)
+        // Of a node that does not say where it stands nothing is assumed: it is near to nobody. A
+        // rack that names no group is a group of its own.
+        let alone = self.node_numbers.get(&node.id).map_or(u32::MAX, |own| own.0 | 1 << 31);
+        let number = |numbers: &BTreeMap<(Id<kinds::Site>, Name), u32>, name: &Option<Name>| {
+            name.clone().and_then(|name| numbers.get(&(node.site, name)).copied())
         };
+        let rack = number(&self.racks, &node.topology.rack);
+        let group = number(&self.groups, &node.topology.group);
         // A model that is new since the last reading is no class yet: the row differs, and
         // everything is read again.
-        let number = |at: Option<usize>| at.and_then(|at| u32::try_from(at).ok());
+        let index = |at: Option<usize>| at.and_then(|at| u32::try_from(at).ok());
         Node {
-            site: SiteIdx(number(site).unwrap_or(u32::MAX)),
-            group: place(&self.groups, &node.topology.group),
-            rack: place(&self.racks, &node.topology.rack),
+            site: SiteIdx(index(site).unwrap_or(u32::MAX)),
+            group: group.or(rack.map(|rack| rack | 1 << 30)).unwrap_or(alone),
+            rack: rack.unwrap_or(alone),
             state: match node.status {
                 Status::Ready => NodeState::Ready,
                 Status::Suspect => NodeState::Suspect,
@@ -106,7 +108,7 @@ impl Names {
                 Status::Draining => NodeState::Draining,
                 Status::Down => NodeState::Down,
             },
-            class: model.map(|_| ClassIdx(number(class).unwrap_or(u32::MAX))),
+            class: model.map(|_| ClassIdx(index(class).unwrap_or(u32::MAX))),
             total: amounts(node.facts.capacity),
         }
     }

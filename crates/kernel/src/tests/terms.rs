@@ -309,3 +309,39 @@ fn success_lets_what_waits_start() {
     assert_eq!(world.phase(next), "placed");
     world.verify();
 }
+
+/// A node of two cores in a rack of no known group.
+fn racked(world: &mut World, site: Id<kinds::Site>, name: &str, rack: &str) {
+    let id = world.node(site, name, 2);
+    let node::Node { facts, .. } = world.state.nodes[&id].clone();
+    let topology = node::Topology { group: None, rack: Some(rack.parse().unwrap()) };
+    let command = node::Command::Register { site, name: name.parse().unwrap(), facts, topology };
+    world.submit(&Submission::new(Command::Node(command))).unwrap();
+}
+
+#[test]
+fn a_gang_stays_in_the_rack_that_it_asks_for() {
+    let (mut world, project, site) = start();
+    for (name, rack) in [("a1", "ra"), ("b1", "rb"), ("b2", "rb"), ("a2", "ra"), ("b3", "rb")] {
+        racked(&mut world, site, name, rack);
+    }
+    let mut gang = |name: &str, nodes: u32| {
+        let mut spec = job(name);
+        (spec.nodes_min, spec.nodes_max) = (nodes, nodes);
+        spec.per_node.cpu = MilliCpu(2_000);
+        let within = Level::Nvlink;
+        spec.terms.topology = Topology { within, fallback: within, segment: 0 };
+        world.submit_job(project, spec).unwrap()
+    };
+    let (wide, close) = (gang("wide", 4), gang("close", 3));
+    assert_eq!(world.schedule(), 1);
+    let names: Vec<&str> = world.state.workloads[&close]
+        .attempt()
+        .map(|attempt| attempt.ranks.iter().map(|rank| world.state.nodes[&rank.node].name.as_str()))
+        .unwrap()
+        .collect();
+    assert_eq!(names, ["b1", "b2", "b3"]);
+    let why = crate::explain(&world.state, wide, world.now()).unwrap();
+    let exist = matches!(why.reason, sched::Reason::DomainTooSmall { need: 4, exist: 3, .. });
+    assert!(exist, "{why:?}");
+}
