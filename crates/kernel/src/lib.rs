@@ -52,7 +52,7 @@ pub use desired::{DesiredProcess, Goal, desired};
 pub use dispatch::decide;
 pub use event::{Entry, EntryError, Event, Idempotency};
 pub use idempotency::Remembered;
-pub use planner::{Planner, Waiting, explain};
+pub use planner::{Advice, Planner, Waiting, explain};
 pub use queue::{QueuedReason, queue};
 pub use reject::{Refused, Reject};
 pub use state::{Meta, Stamp, State};

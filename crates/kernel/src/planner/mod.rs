@@ -5,6 +5,7 @@
 //! that lags or errs costs a refusal and nothing else. Following must give what reading everything
 //! anew gives; the simulator compares the two.
 
+mod advice;
 mod jobs;
 mod names;
 mod shares;
@@ -18,6 +19,7 @@ use crate::{
     Command, State, Subject, Submission, budget,
     workload::{self, Phase, Place, Preempt, Workload},
 };
+pub use advice::Advice;
 use names::Names;
 
 /// Why a workload waits, and until when.
@@ -29,6 +31,8 @@ pub struct Waiting {
     pub start_at: Option<UnixMicros>,
     /// The waiting workload for which nodes that it could use are kept, if that is the reason.
     pub kept_for: Option<Id<kinds::Workload>>,
+    /// What would start it now; only where that was asked.
+    pub advice: Option<Advice>,
 }
 
 /// Follows a state and plans for it.
@@ -156,7 +160,7 @@ impl Planner {
             | Reason::PowerCapped { .. }
             | Reason::WaitingForCapacity { .. } => None,
         };
-        Waiting { reason, start_at: unplaced.start_us.map(UnixMicros), kept_for }
+        Waiting { reason, start_at: unplaced.start_us.map(UnixMicros), kept_for, advice: None }
     }
 
     fn workload(&self, job: JobIdx) -> Option<Id<kinds::Workload>> {
@@ -329,5 +333,7 @@ impl Planner {
 pub fn explain(state: &State, id: Id<kinds::Workload>, now: UnixMicros) -> Option<Waiting> {
     let mut planner = Planner::of(state, now);
     let plan = planner.plan(now);
-    planner.waiting(&plan, id)
+    let waiting = planner.waiting(&plan, id)?;
+    let advice = planner.advise(&plan, id, now);
+    Some(Waiting { advice, ..waiting })
 }

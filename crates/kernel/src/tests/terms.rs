@@ -344,4 +344,6 @@ fn a_gang_stays_in_the_rack_that_it_asks_for() {
     let why = crate::explain(&world.state, wide, world.now()).unwrap();
     let exist = matches!(why.reason, sched::Reason::DomainTooSmall { need: 4, exist: 3, .. });
     assert!(exist, "{why:?}");
+    // Rack `rb` is full now, and two nodes of rack `ra` are left: fewer nodes are the way.
+    assert_eq!(why.advice, Some(crate::Advice::Nodes(2)));
 }

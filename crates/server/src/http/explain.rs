@@ -5,10 +5,11 @@ use api::{
     text::Timestamp,
 };
 use kernel::{
-    State,
+    Advice, State,
     access::Role,
     workload::{self, Condition, Outcome, OutputStatus, Phase, RankStatus, StopCause},
 };
+use sched::Level;
 use units::UnixMicros;
 
 use super::{
@@ -103,7 +104,31 @@ fn waits(waiting: kernel::Waiting) -> Why {
     let mut why = wait::why(&waiting.reason);
     why.start_at = waiting.start_at;
     why.evidence.extend(waiting.kept_for.map(|id| format!("nodes are kept for {id}")));
+    if let Some(advice) = &waiting.advice {
+        why.remedies.insert(0, format!("it would start now with {}", change(advice)));
+    }
     why
+}
+
+/// A change in the words of the job file.
+fn change(advice: &Advice) -> String {
+    match advice {
+        Advice::TimeLimit(limit) => format!("`limits.time` of at most {} s", limit.as_secs()),
+        Advice::Topology(level, segment) => {
+            let level = match level {
+                Level::Rack => "nvlink",
+                Level::Group => "spine",
+                Level::Site => "site",
+            };
+            match segment {
+                0 | 1 => format!("`topology.else: {level}` and no segment"),
+                segment => format!("`topology.else: {level}` and `segment: {segment}`"),
+            }
+        }
+        Advice::GpuModel(model) => format!("GPUs of the model `{model}`"),
+        Advice::Nodes(nodes) => format!("`nodes: {nodes}`"),
+        Advice::Gpus(gpus) => format!("{gpus} GPUs on each node"),
+    }
 }
 
 /// What it waits for before it competes for a place: other work, or a turn in its array.
