@@ -43,7 +43,7 @@ pub use mask::{SITES_MAX, SiteMask};
 pub use plan::{Placement, Plan, Preemption, Problem, Promise, Unplaced, plan};
 pub use problem::{
     Amounts, CLASSES_MAX, ClassIdx, ClassSet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx,
-    NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology,
+    NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology, stock,
 };
 pub use reason::{Contradiction, Reason, Resource};
 pub use scheduler::{Reclaim, Scheduler, Settings};

@@ -124,6 +124,28 @@ pub struct Node {
     pub total: Amounts,
 }
 
+/// What nodes have together, by resource of the tree of queues: milli-GPUs by model, then
+/// processor, then memory.
+#[must_use]
+pub fn stock<'a>(nodes: impl Iterator<Item = &'a Node>, n_resources: usize) -> Vec<u64> {
+    let mut sums = vec![0_u64; n_resources];
+    let n_classes = n_resources.saturating_sub(2);
+    for Node { class, total, .. } in nodes {
+        let class = class.map(ClassIdx::at).filter(|class| *class < n_classes);
+        let parts = [
+            (class.unwrap_or(usize::MAX), u64::from(total.gpus).saturating_mul(1_000)),
+            (n_classes, total.cpu_milli),
+            (n_classes.saturating_add(1), total.memory_bytes),
+        ];
+        for (at, amount) in parts {
+            if let Some(sum) = sums.get_mut(at) {
+                *sum = sum.saturating_add(amount);
+            }
+        }
+    }
+    sums
+}
+
 /// GPU models as bits.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

@@ -141,24 +141,10 @@ impl Planner {
     fn why(&self, unplaced: &sched::Unplaced) -> Waiting {
         let mut reason = unplaced.reason.clone();
         // A number means nothing outside this planner; the workload does.
-        let kept_for = match &mut reason {
-            Reason::Promised { job, .. } => job.take().and_then(|job| self.workload(job)),
-            Reason::Contradictory { .. }
-            | Reason::BudgetExhausted
-            | Reason::WaitingForJobs { .. }
-            | Reason::ArrayLimit { .. }
-            | Reason::NotBefore { .. }
-            | Reason::NoSiteAllowed
-            | Reason::NoSuchGpuClass { .. }
-            | Reason::NoNodeLargeEnough { .. }
-            | Reason::GangTooLarge { .. }
-            | Reason::DomainTooSmall { .. }
-            | Reason::OverQuota { .. }
-            | Reason::NodesUnavailable { .. }
-            | Reason::Preempting { .. }
-            | Reason::Fragmented { .. }
-            | Reason::PowerCapped { .. }
-            | Reason::WaitingForCapacity { .. } => None,
+        let kept_for = if let Reason::Promised { job, .. } = &mut reason {
+            job.take().and_then(|job| self.workload(job))
+        } else {
+            None
         };
         Waiting { reason, start_at: unplaced.start_us.map(UnixMicros), kept_for, advice: None }
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use sched::{
-    Node,
     share::{QueueIdx, QueueSpec, Tree},
+    stock,
 };
 use units::{Id, kinds};
 
@@ -80,19 +80,7 @@ struct Stock<'a> {
 impl<'a> Stock<'a> {
     fn of(names: &'a Names) -> Self {
         let models = names.models();
-        let n = models.len();
-        let mut all = vec![0_u64; n.saturating_add(2)];
-        let mut add = |at: usize, amount: u64| {
-            if let Some(sum) = all.get_mut(at) {
-                *sum = sum.saturating_add(amount);
-            }
-        };
-        for Node { class, total, .. } in names.rows() {
-            let class = class.and_then(|class| usize::try_from(class.0).ok());
-            add(class.unwrap_or(usize::MAX), u64::from(total.gpus).saturating_mul(1_000));
-            add(n, total.cpu_milli);
-            add(n.saturating_add(1), total.memory_bytes);
-        }
+        let all = stock(names.rows().iter(), models.len().saturating_add(2));
         Self { models, all }
     }
 

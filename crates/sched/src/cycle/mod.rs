@@ -12,7 +12,7 @@ mod undo;
 
 pub(crate) use quota::admitted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::{Hold, Need, Owner};
 use crate::mask::SiteMask;
@@ -60,6 +60,8 @@ struct Cycle {
     now_us: Micros,
     plan: Plan,
     journal: Journal,
+    /// Queues that the calendar promises nodes.
+    holders: BTreeSet<QueueIdx>,
     n_promised: u32,
     n_preemptors: u32,
 }
@@ -67,8 +69,14 @@ struct Cycle {
 pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros) -> Plan {
     let journal = Journal::new(scheduler);
     let waiting = std::mem::take(&mut scheduler.waiting);
-    let mut cycle =
-        Cycle { now_us, plan: Plan::default(), journal, n_promised: 0, n_preemptors: 0 };
+    let mut cycle = Cycle {
+        now_us,
+        plan: Plan::default(),
+        journal,
+        holders: scheduler.reservations.values().filter_map(|one| one.holder).collect(),
+        n_promised: 0,
+        n_preemptors: 0,
+    };
     let mut failed = Failed::default();
     let mut order = Order::new(scheduler);
     while let Some((queue, index)) = order.next(&scheduler.tree) {
@@ -110,8 +118,7 @@ impl Cycle {
             Err(refusal) if refusal.kind >= RefusalKind::Exhausted => (job.classes, Some(refusal)),
             Err(refusal) => return self.waits(index, quota::reason(&refusal), None),
         };
-        let holds = scheduler.reservations.values().any(|one| one.holder == Some(job.queue));
-        let queue = holds.then_some(job.queue);
+        let queue = self.holders.contains(&job.queue).then_some(job.queue);
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
         let ask = Ask { classes: admitted, ..Ask::new(index, job, self.now_us) };
         // A job whose place is being cleared sees nodes that its like do not.

@@ -3,7 +3,7 @@
 //! Must never change anything, nor look at a node that its shelf can answer for.
 
 use super::{Asker, Fleet, Need, Shelf, ones};
-use crate::problem::{Amounts, ClassIdx, ClassSet, NodeState};
+use crate::problem::{ClassSet, NodeState, stock};
 
 impl Fleet {
     /// Nodes of a shelf that could run the need when empty, whatever their state, as bits.
@@ -59,26 +59,8 @@ impl Fleet {
     /// What all nodes that take work have together, in the tree's resources: milli-GPUs by model,
     /// processor, memory.
     pub(crate) fn capacity(&self, n_resources: usize) -> Vec<u64> {
-        let mut sums = vec![0_u64; n_resources];
-        let n_classes = n_resources.saturating_sub(2);
-        for row in self.rows.iter().filter(|row| row.node.state == NodeState::Ready) {
-            let Amounts { gpus, memory_bytes, cpu_milli } = row.node.total;
-            let class = row.node.class.map_or(usize::MAX, ClassIdx::at);
-            let parts = [
-                (
-                    if class < n_classes { class } else { usize::MAX },
-                    u64::from(gpus).saturating_mul(1_000),
-                ),
-                (n_classes, cpu_milli),
-                (n_classes.saturating_add(1), memory_bytes),
-            ];
-            for (at, amount) in parts {
-                if let Some(sum) = sums.get_mut(at) {
-                    *sum = sum.saturating_add(amount);
-                }
-            }
-        }
-        sums
+        let ready = self.rows.iter().filter(|row| row.node.state == NodeState::Ready);
+        stock(ready.map(|row| &row.node), n_resources)
     }
 
     /// GPU models that nodes have, whatever their state.

@@ -6,6 +6,7 @@ use sched::{
     Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Scheduler, Settings,
     SiteIdx, SiteMask, Topology,
     share::{QueueIdx, QueueSpec, Tree},
+    stock,
 };
 
 use crate::twin::{backend::Input, fleet, number, workload::Request};
@@ -51,7 +52,7 @@ fn nodes(input: &Input<'_>, minds_topology: bool) -> Vec<Node> {
 fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), String> {
     let n_resources = input.fleet.classes.len().saturating_add(2);
     let root =
-        QueueSpec { weight: 1, deserved: everything(nodes, n_resources), ..QueueSpec::default() };
+        QueueSpec { weight: 1, deserved: stock(nodes.iter(), n_resources), ..QueueSpec::default() };
     let mut specs = vec![root];
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut queues = Vec::new();
@@ -92,26 +93,6 @@ fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), Stri
     Ok((tree, queues))
 }
 
-/// What all nodes have together, by resource.
-fn everything(nodes: &[Node], n_resources: usize) -> Vec<u64> {
-    let mut sums = vec![0_u64; n_resources];
-    let n_classes = n_resources.saturating_sub(2);
-    for node in nodes {
-        let class = node.class.map_or(usize::MAX, |class| number::index(class.0));
-        let parts = [
-            (class, u64::from(node.total.gpus).saturating_mul(1_000)),
-            (n_classes, node.total.cpu_milli),
-            (n_classes.saturating_add(1), node.total.memory_bytes),
-        ];
-        for (at, amount) in parts {
-            if let Some(sum) = sums.get_mut(at) {
-                *sum = sum.saturating_add(amount);
-            }
-        }
-    }
-    sums
-}
-
 /// All jobs, in their order. Work that asks for a part of a GPU holds a whole one, as on the platform.
 pub(super) fn jobs(input: &Input<'_>, queues: &[QueueIdx], minds_topology: bool) -> Vec<Job> {
     let n_sites = number::small(number::count(input.fleet.sites.len()));
@@ -144,10 +125,7 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
         predicted_us: None,
         preemptible: true,
         guaranteed_us: 0,
-        gate: match number::small(number::count(request.after.len())) {
-            0 => Gate::Open,
-            unfinished => Gate::Dependency { unfinished },
-        },
+        gate: Gate::Open,
     }
 }
 

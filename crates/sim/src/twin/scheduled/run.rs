@@ -22,7 +22,7 @@ enum Due {
     /// A job's run is over, if it is still that run.
     End(Number, u32),
     /// A job leaves its nodes because it is evicted, if it is still that run.
-    Gone(Number, u32, Option<Number>),
+    Gone(Number, u32),
     /// An outage is over.
     Repaired(Broken),
 }
@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
             self.due.pop();
             match due {
                 Due::End(job, run) => self.end(job, run, observer),
-                Due::Gone(job, run, _) => self.leave(job, run, Preemption::Priority, observer),
+                Due::Gone(job, run) => self.leave(job, run, Preemption::Priority, observer),
                 Due::Repaired(what) => self.change(what, -1, observer),
             }
         }
@@ -182,14 +182,19 @@ impl<'a> Run<'a> {
         self.next_job = self.next_job.saturating_add(1);
         observer.observe(self.now, &Event::Submitted { job: index });
         let Some(job) = self.jobs.get(number::index(index.0)) else { return };
-        let unfinished = request.after.iter().filter(|job| !self.ended.contains(job)).count();
-        let gate = match u32::try_from(unfinished).unwrap_or(u32::MAX) {
-            0 => Gate::Open,
-            unfinished => Gate::Dependency { unfinished },
-        };
+        let gate = self.gate(request);
         self.lives.insert(Number(index.0), Life::default());
         self.scheduler.submit(Number(index.0), Job { gate, ..job.clone() });
         self.is_stale = true;
+    }
+
+    /// Shut while a job that it waits for has not ended.
+    fn gate(&self, request: &Request) -> Gate {
+        let unfinished = request.after.iter().filter(|job| !self.ended.contains(job)).count();
+        match u32::try_from(unfinished).unwrap_or(u32::MAX) {
+            0 => Gate::Open,
+            unfinished => Gate::Dependency { unfinished },
+        }
     }
 
     /// True if a plan may change something and enough time has passed since the last one.
@@ -239,7 +244,7 @@ impl<'a> Run<'a> {
                 let Some(life) = self.lives.get(&victim) else { continue };
                 let at = self.now.plus(GRACE);
                 self.scheduler.stopping(victim, micros(at), Some(preemption.job));
-                let gone = Due::Gone(victim, life.n_runs, Some(preemption.job));
+                let gone = Due::Gone(victim, life.n_runs);
                 self.due.push(Reverse((at, gone)));
             }
         }
@@ -285,12 +290,8 @@ impl<'a> Run<'a> {
             self.ended.insert(index);
         }
         for dependent in waiting {
-            let after = self.request(dependent.0).map(|request| request.after.as_slice());
-            let open = after.unwrap_or_default().iter().filter(|job| !self.ended.contains(job));
-            let gate = match u32::try_from(open.count()).unwrap_or(u32::MAX) {
-                0 => Gate::Open,
-                unfinished => Gate::Dependency { unfinished },
-            };
+            let Some(request) = self.request(dependent.0) else { continue };
+            let gate = self.gate(request);
             self.scheduler.set_gate(Number(dependent.0), gate);
         }
     }
