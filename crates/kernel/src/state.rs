@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes, dataset,
-    dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set, price,
-    project, quota, reservation, site, usage, workload,
+    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
+    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
+    price, project, quota, reservation, site, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.

@@ -191,8 +191,7 @@ mod tests {
     #[test]
     fn percentiles_are_nearest_ranks_and_count_from_when_a_job_was_due() {
         let due: Vec<AtomicU64> = (0..200).map(|_| AtomicU64::new(1_000)).collect();
-        let placed: Vec<AtomicU64> =
-            (1..=200).map(|n| AtomicU64::new(1_000 + n * 1_000)).collect();
+        let placed: Vec<AtomicU64> = (1..=200).map(|n| AtomicU64::new(1_000 + n * 1_000)).collect();
         let spread = spread(&due, &placed).unwrap();
         assert_eq!(spread, Spread { p50_ms: 100.0, p95_ms: 190.0, p99_ms: 198.0, max_ms: 200.0 });
         assert_eq!(super::spread(&due, &[AtomicU64::new(0)]), None);

@@ -84,9 +84,10 @@ fn table(report: &Report) -> Table {
     row("asked for", format!("{} jobs/s", report.rate_per_s));
     row("submitted", format!("{:.0} jobs/s", report.submitted_per_s));
     row("placed", format!("{:.0} jobs/s", report.placed_per_s));
-    for (what, spread) in
-        [("submit to answer", report.submit_to_answer), ("submit to placed", report.submit_to_placed)]
-    {
+    for (what, spread) in [
+        ("submit to answer", report.submit_to_answer),
+        ("submit to placed", report.submit_to_placed),
+    ] {
         let Some(spread) = spread else { continue };
         let (p50, p95, p99, max) = (spread.p50_ms, spread.p95_ms, spread.p99_ms, spread.max_ms);
         row(&format!("{what}, p50"), format!("{p50:.1} ms"));
