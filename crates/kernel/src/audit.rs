@@ -146,6 +146,7 @@ impl Auditor {
             ));
         }
         let mut free = std::collections::BTreeMap::new();
+        let mut ranks = Vec::with_capacity(nodes.len());
         for node_id in nodes {
             let node = state.nodes.get(node_id).ok_or("names a node that does not exist")?;
             if node.site != site || !node.status.takes(nodes.len()) {
@@ -159,8 +160,9 @@ impl Auditor {
             *left = left
                 .checked_sub(taken)
                 .ok_or_else(|| format!("node `{}` had not enough free capacity", node.name))?;
+            ranks.push(node);
         }
-        Ok(())
+        workload::require_near(&workload.spec, &ranks)
     }
 }
 

@@ -12,6 +12,8 @@ mod arrays;
 mod capacity;
 mod fleet;
 mod life_cycle;
+mod losing;
+mod nearness;
 mod preempting;
 mod rules;
 mod tenancy;

@@ -6,7 +6,7 @@ use units::{Id, kinds};
 
 use super::{
     Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, depend,
-    get, preempt, report, stop::stop_whole, submit,
+    get, near::require_near, preempt, report, stop::stop_whole, submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits,
@@ -121,6 +121,7 @@ fn require_room(
     let mut site = None;
     let mut free: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
     let mut chosen = None;
+    let mut ranks = Vec::with_capacity(nodes.len());
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
         if !node.status.takes(nodes.len()) {
@@ -151,7 +152,9 @@ fn require_room(
         *left = left.checked_sub(need).ok_or_else(|| Reject::DoesNotFit {
             message: format!("node `{}` has not enough free capacity", node.name),
         })?;
+        ranks.push(node);
     }
+    require_near(spec, &ranks).map_err(|message| Reject::DoesNotFit { message })?;
     site.ok_or_else(|| Reject::DoesNotFit { message: "no node was named".to_owned() })
 }
 

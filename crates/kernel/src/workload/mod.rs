@@ -3,8 +3,8 @@
 //! ```text
 //! submit ─► queued ─► placed ─► running ─► ended: succeeded | failed | stopped
 //!             ▲          │         │  └──► stopping ─► ended
-//!             └──────────┴─────────┴───── requeued (retry, preemption, drained node, a service
-//!                                          that ended)
+//!             └──────────┴─────────┴───── requeued (retry, preemption, a node drained or lost,
+//!                                          a service that ended)
 //! ```
 //! An attempt is one placement of the whole gang; each rank of it reports for itself.
 
@@ -15,6 +15,8 @@ mod depend;
 mod event;
 mod honoured;
 mod index;
+mod lose;
+mod near;
 mod need;
 mod node_runs;
 mod preempt;
@@ -32,6 +34,8 @@ pub(crate) use depend::{n_unmet, with_consequences};
 pub use event::{Command, Event, Place, Report};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
+pub(crate) use lose::lose_all_on;
+pub(crate) use near::require_near;
 pub use node_runs::NodeRuns;
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
@@ -117,6 +121,8 @@ pub enum StopCause {
     EndpointDeleted,
     /// Its node is being drained; it goes back to the queue.
     NodeDrained,
+    /// A node of it was lost; it goes back to the queue unless it asked not to.
+    NodeLost,
     /// Another rank failed; the gang ends together.
     GangMemberFailed,
     /// It makes room for other work; it goes back to the queue unless it asked not to.
@@ -135,7 +141,7 @@ impl StopCause {
             | Self::TimeLimit
             | Self::EndpointDeleted
             | Self::DependencyFailed => true,
-            Self::NodeDrained | Self::GangMemberFailed | Self::Preempted => false,
+            Self::NodeDrained | Self::NodeLost | Self::GangMemberFailed | Self::Preempted => false,
         }
     }
 
@@ -148,6 +154,7 @@ impl StopCause {
             Self::TimeLimit => "time limit reached",
             Self::EndpointDeleted => "endpoint deleted",
             Self::NodeDrained => "node drained",
+            Self::NodeLost => "node lost",
             Self::GangMemberFailed => "another rank failed",
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
@@ -179,6 +186,20 @@ pub enum RankStatus {
         /// Why, when the engine knows more.
         reason: Option<String>,
     },
+}
+
+impl RankStatus {
+    /// True once the rank can do nothing more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Exited { .. })
+    }
+
+    /// True if it did all that it was to do.
+    #[must_use]
+    pub const fn has_succeeded(&self) -> bool {
+        matches!(self, Self::Exited { code: Some(0), .. })
+    }
 }
 
 /// One rank of an attempt.

@@ -236,6 +236,7 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         StopCause::User
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained
+        | StopCause::NodeLost
         | StopCause::GangMemberFailed => None,
         StopCause::Preempted => {
             Some("let it be tried again: write `preempted` into `retry.on`, and a checkpoint")
