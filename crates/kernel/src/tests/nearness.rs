@@ -39,9 +39,12 @@ fn gang(fallback: Level, segment: u32, n_nodes: usize) -> workload::Spec {
     spec
 }
 
+/// The level without which it does not start, its segment, its nodes, and what is said of them.
+type Case<'a> = (Level, u32, &'a [usize], Result<(), &'a str>);
+
 #[test]
 fn a_proposal_that_lies_too_far_apart_is_refused() {
-    let cases: [(Level, u32, &[usize], Result<(), &str>); 9] = [
+    let cases: [Case<'_>; 9] = [
         (Level::Nvlink, 0, &[0, 1], Ok(())),
         (Level::Nvlink, 0, &[0, 2], Err("nodes `n0` and `n2` are not in one rack")),
         (Level::Spine, 0, &[0, 2], Ok(())),
