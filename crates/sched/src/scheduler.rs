@@ -3,7 +3,6 @@
 //! It is a fold like the platform's state: equal changes give equal plans, and a plan changes
 //! nothing. Whoever proposes the plan reports back what was accepted, by the same changes.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cycle;
@@ -13,7 +12,7 @@ use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
 };
-use crate::share::{QueueIdx, Table, Tree};
+use crate::share::{QueueIdx, Table, Tree, Usage};
 
 /// How to plan. Every limit bounds the work of one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +28,13 @@ pub struct Settings {
     pub patience_us: u64,
     /// Whom a queue may evict work of other queues for.
     pub reclaim: Reclaim,
+    /// How long a job has to wait to be served like one of a priority higher by 1; `None` for as
+    /// long as the queue lives. It moves jobs in the order of their queue and nowhere else: who may
+    /// evict whom goes by the priority that was asked for.
+    pub ageing_us: Option<u64>,
+    /// How much past use counts against a queue when what nobody deserves is shared out, in
+    /// thousandths; 0 for not at all. See [`share::Decay`](crate::share::Decay).
+    pub past_use_milli: u32,
 }
 
 /// When work of one queue is evicted for another.
@@ -50,12 +56,33 @@ impl Default for Settings {
             preemptors_max: 16,
             patience_us: 60_000_000,
             reclaim: Reclaim::Deserved,
+            // 100 points, which is one class of the job file, in a day.
+            ageing_us: Some(864_000_000),
+            past_use_milli: 1_000,
         }
     }
 }
 
-/// Order within a queue: priority, then submission, then number.
-pub(crate) type Turn = (Reverse<i32>, u64, JobIdx);
+impl Settings {
+    /// The place of a job in the order of its queue; the lowest goes first, then the first submitted.
+    ///
+    /// All that wait age alike, so that the order of two of them never changes: a point of
+    /// priority is worth as much as having been submitted so much earlier.
+    #[must_use]
+    pub fn turn(&self, priority: i32, submitted_us: Micros) -> i128 {
+        let points = i128::from(priority);
+        match self.ageing_us {
+            // Neither factor has more than 64 bits.
+            Some(each) => {
+                i128::from(submitted_us).saturating_sub(points.saturating_mul(each.into()))
+            }
+            None => points.saturating_neg(),
+        }
+    }
+}
+
+/// Order within a queue: priority with age, then submission, then number.
+pub(crate) type Turn = (i128, u64, JobIdx);
 
 /// Everything that a plan depends on but the time.
 #[derive(Debug, Clone, Default)]
@@ -76,9 +103,14 @@ pub struct Scheduler {
     pub(crate) leaving: BTreeMap<JobIdx, Option<JobIdx>>,
     /// What waiting jobs of each leaf want, by resource.
     pub(crate) wanted: Table,
+    /// Waiting jobs that others were evicted for, in the order in which they are served: before all
+    /// that wait, or those who went could come back to the nodes they made room on.
+    pub(crate) claims: BTreeSet<Turn>,
     /// Nodes that are being cleared for a waiting job, and by how many who still have to leave.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeMap<NodeIdx, u32>>,
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
+    /// What each queue used in the past, where that is known.
+    pub(crate) past_use: Option<Usage>,
 }
 
 impl Scheduler {
@@ -122,7 +154,7 @@ impl Scheduler {
     /// Puts a job into its queue, or replaces it there.
     pub fn submit(&mut self, index: JobIdx, job: Job) {
         self.withdraw(index);
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let turn = self.turn_of(index, &job);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
         self.waiting.insert(index, job);
@@ -131,7 +163,8 @@ impl Scheduler {
     /// Takes a waiting job out; it is given back.
     pub fn withdraw(&mut self, index: JobIdx) -> Option<Job> {
         let job = self.waiting.remove(&index)?;
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let turn = self.turn_of(index, &job);
+        self.claims.remove(&turn);
         if let Some(queue) = self.queues.get_mut(&job.queue) {
             queue.remove(&turn);
             if queue.is_empty() {
@@ -148,6 +181,29 @@ impl Scheduler {
             }
         }
         Some(job)
+    }
+
+    fn turn_of(&self, index: JobIdx, job: &Job) -> Turn {
+        (self.settings.turn(job.priority, job.submitted_us), job.submitted_order, index)
+    }
+
+    /// Says what each queue used in the past, all as of one time.
+    pub fn set_past_use(&mut self, usage: Option<Usage>) {
+        self.past_use = usage;
+    }
+
+    /// Lets ticks of the past use go by, during which what is in use did not change.
+    pub fn let_past_use_fade(&mut self, ticks: u64) {
+        if let Some(usage) = &mut self.past_use {
+            usage.advance(&self.tree, ticks);
+        }
+    }
+
+    /// Others were evicted for this waiting job.
+    pub fn claim(&mut self, index: JobIdx) {
+        if let Some(job) = self.waiting.get(&index) {
+            self.claims.insert(self.turn_of(index, job));
+        }
     }
 
     /// Opens or shuts a waiting job's gate.
@@ -205,6 +261,7 @@ impl Scheduler {
             }
             *count = count.saturating_add(1);
         }
+        self.claim(for_job);
     }
 
     /// Running work no longer leaves: it is gone, or it was said anew for whom it goes.
