@@ -209,7 +209,9 @@ impl Planner {
             let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
             if let Some(other) = other.filter(|other| other.has_claim) {
                 let index = self.jobs.get(&other.id).copied();
-                index.map(|index| self.scheduler.claim(index));
+                if let Some(index) = index {
+                    self.scheduler.claim(index);
+                }
             }
         }
         true
