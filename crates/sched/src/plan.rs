@@ -40,7 +40,7 @@ pub struct Plan {
     pub preemptions: Vec<Preemption>,
     /// Nodes that are kept for jobs that do not start yet.
     pub promises: Vec<Promise>,
-    /// Jobs that do not start.
+    /// Jobs that do not start; empty where reasons were not asked for ([`Scheduler::decide`]).
     pub unplaced: Vec<Unplaced>,
 }
 

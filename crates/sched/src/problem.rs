@@ -69,6 +69,16 @@ impl Amounts {
             && self.cpu_milli >= need.cpu_milli
     }
 
+    /// The larger amount of each.
+    #[must_use]
+    pub(crate) fn max_each(self, other: Self) -> Self {
+        Self {
+            gpus: self.gpus.max(other.gpus),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            cpu_milli: self.cpu_milli.max(other.cpu_milli),
+        }
+    }
+
     /// What is left, at least nothing.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {

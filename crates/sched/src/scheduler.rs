@@ -45,6 +45,8 @@ pub struct Scheduler {
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
     /// What each queue used in the past, where that is known.
     pub(crate) past_use: Option<Usage>,
+    /// Remembered from plan to plan, for speed alone.
+    pub(crate) hopeless: cycle::Hopeless,
 }
 
 impl Scheduler {
@@ -249,6 +251,7 @@ impl Scheduler {
     /// Changes whether a node takes work.
     pub fn set_node_state(&mut self, node: NodeIdx, state: NodeState) {
         self.fleet.set_state(node, state);
+        self.hopeless.forget();
     }
 
     /// Promises nodes for a window, or changes that promise.
@@ -283,7 +286,13 @@ impl Scheduler {
     /// What to start and evict at this time, and why the rest waits.
     #[must_use]
     pub fn plan(&mut self, now_us: Micros) -> Plan {
-        cycle::run(self, now_us)
+        cycle::run(self, now_us, true)
+    }
+
+    /// The same plan without the reasons, which cost more than the decisions: `unplaced` is empty.
+    #[must_use]
+    pub fn decide(&mut self, now_us: Micros) -> Plan {
+        cycle::run(self, now_us, false)
     }
 
     /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.

@@ -4,13 +4,14 @@
 //! job): each promise holds whole nodes from its start to its end, and whoever would still be there
 //! does not get them. A promise counts limits, never predictions, so it is kept.
 //!
-//! Must never promise too early. It may be later than need be, where an earlier promise lies just
-//! so that a later time fits and the ones around it do not: time is searched by doubling and
-//! halving, because looking at each end would cost a search of the fleet each.
+//! Must never promise too early. Where only whole amounts decide it is the first instant that fits:
+//! a walk that only counts (`sweep`) finds the first that may, and the fleet is moved there. Where
+//! that does not fit after all, time is searched by doubling and halving, because looking at each
+//! end would cost a search of the fleet each.
 
 use std::collections::BTreeMap;
 
-use super::Cycle;
+use super::{Cycle, sweep};
 use crate::fleet::{Fleet, Pool, Row};
 use crate::place::{self, Ask};
 use crate::plan::Placement;
@@ -19,7 +20,7 @@ use crate::scheduler::Scheduler;
 
 /// An end of something that holds nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Freed {
+pub(super) enum Freed {
     /// Work that runs.
     Running(JobIdx),
     /// What this cycle placed, by its position.
@@ -37,6 +38,7 @@ pub(super) fn earliest(
     ask: &Ask<'_>,
 ) -> Option<(Micros, Vec<NodeIdx>)> {
     let ends = ends(scheduler, cycle);
+    let hope = sweep::first_hope(scheduler, cycle, &ends, ask)?;
     let mut future = Future {
         fleet: &mut scheduler.fleet,
         running: &scheduler.running,
@@ -46,7 +48,7 @@ pub(super) fn earliest(
         at: 0,
         saved: Vec::new(),
     };
-    let found = search(&mut future, ask);
+    let found = future.fits_at(hope, ask).or_else(|| search(&mut future, ask, hope));
     future.move_to(0);
     found
 }
@@ -62,14 +64,21 @@ fn ends(scheduler: &Scheduler, cycle: &Cycle) -> Vec<(Micros, Freed)> {
     let promised = scheduler.fleet.hold_ends_after(cycle.now_us);
     let promised = promised.into_iter().map(|until| (until, Freed::Promise));
     let mut ends: Vec<(Micros, Freed)> = running.chain(placed).chain(promised).collect();
-    ends.sort_unstable();
+    // Running work is in order already, which a stable sort makes use of.
+    ends.sort();
     ends.truncate(limit);
     ends
 }
 
 /// Goes forward in steps that double until the job fits, then back by halves.
-fn search(future: &mut Future<'_>, ask: &Ask<'_>) -> Option<(Micros, Vec<NodeIdx>)> {
-    let (mut below, mut step) = (0, 1_usize);
+///
+/// `below` is a position at which it does not fit.
+fn search(
+    future: &mut Future<'_>,
+    ask: &Ask<'_>,
+    mut below: usize,
+) -> Option<(Micros, Vec<NodeIdx>)> {
+    let mut step = 1_usize;
     let mut found = loop {
         if below >= future.ends.len() {
             return None;
@@ -147,19 +156,38 @@ impl<'a> Future<'a> {
         self.at = to;
     }
 
-    /// The nodes that something holds, and what of each.
-    fn held(&self, freed: Freed) -> Option<(&'a [NodeIdx], Amounts, bool)> {
-        match freed {
-            Freed::Running(index) => {
-                let running = self.running.get(&index)?;
-                Some((&running.nodes, running.job.need, running.job.exclusive))
-            }
-            Freed::Placed(at) => {
-                let (need, alone) = *self.taken.get(at)?;
-                Some((&self.placed.get(at)?.nodes, need, alone))
-            }
-            Freed::Promise => None,
+    fn held(&self, freed: Freed) -> Option<Held<'a>> {
+        held_in(self.running, self.placed, self.taken, freed)
+    }
+}
+
+/// The nodes that something holds, and what of each.
+type Held<'a> = (&'a [NodeIdx], Amounts, bool);
+
+pub(super) fn held<'a>(
+    scheduler: &'a Scheduler,
+    cycle: &'a Cycle,
+    freed: Freed,
+) -> Option<Held<'a>> {
+    held_in(&scheduler.running, &cycle.plan.placements, &cycle.journal.placed, freed)
+}
+
+fn held_in<'a>(
+    running: &'a BTreeMap<JobIdx, Running>,
+    placed: &'a [Placement],
+    taken: &[(Amounts, bool)],
+    freed: Freed,
+) -> Option<Held<'a>> {
+    match freed {
+        Freed::Running(index) => {
+            let running = running.get(&index)?;
+            Some((&running.nodes, running.job.need, running.job.exclusive))
         }
+        Freed::Placed(at) => {
+            let (need, alone) = *taken.get(at)?;
+            Some((&placed.get(at)?.nodes, need, alone))
+        }
+        Freed::Promise => None,
     }
 }
 

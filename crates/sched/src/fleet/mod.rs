@@ -43,6 +43,31 @@ impl Row {
         self.node.total.saturating_sub(self.used)
     }
 
+    /// The shelf that it lies on, and its bit there; `None` for a node that takes no work ever.
+    pub(crate) fn place(&self) -> Option<(usize, u64)> {
+        let shelf = usize::try_from(self.shelf).ok().filter(|_| self.shelf < u32::MAX)?;
+        Some((shelf, 1_u64.checked_shl(self.slot.into())?))
+    }
+
+    /// Takes a job's part.
+    pub(crate) fn take(&mut self, need: Amounts, alone: bool) {
+        self.used = self.used.saturating_add(need);
+        self.n_parts = self.n_parts.saturating_add(1);
+        self.n_alone = self.n_alone.saturating_add(u32::from(alone));
+    }
+
+    /// Gives a job's part back.
+    pub(crate) fn release(&mut self, need: Amounts, alone: bool) {
+        self.used = self.used.saturating_sub(need);
+        self.n_parts = self.n_parts.saturating_sub(1);
+        self.n_alone = self.n_alone.saturating_sub(u32::from(alone));
+    }
+
+    /// True if there is room for the need, whatever the node's state.
+    pub(crate) fn has_room(&self, need: &Need) -> bool {
+        self.n_alone == 0 && (!need.alone || self.n_parts == 0) && self.free().covers(&need.amounts)
+    }
+
     fn slot_view(&self) -> Slot {
         Slot {
             is_ready: self.node.state == NodeState::Ready,
@@ -199,20 +224,12 @@ impl Fleet {
     /// A machine may have lost memory or a GPU under running work: taking more than is free leaves
     /// nothing free until enough of it is given back.
     pub fn take(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
-        self.change(node, |row| {
-            row.used = row.used.saturating_add(need);
-            row.n_parts = row.n_parts.saturating_add(1);
-            row.n_alone = row.n_alone.saturating_add(u32::from(alone));
-        });
+        self.change(node, |row| row.take(need, alone));
     }
 
     /// Gives a job's part of a node back.
     pub fn release(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
-        self.change(node, |row| {
-            row.used = row.used.saturating_sub(need);
-            row.n_parts = row.n_parts.saturating_sub(1);
-            row.n_alone = row.n_alone.saturating_sub(u32::from(alone));
-        });
+        self.change(node, |row| row.release(need, alone));
     }
 
     /// Puts a node back to what it was.
@@ -240,16 +257,19 @@ impl Fleet {
         let Some(shelf) = self.shelves.get_mut(at) else { return };
         let idle_was = shelf.n_idle();
         shelf.file(slot, was, is);
-        let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
-        let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
-        shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(Row::free));
-        shelf.nodes = nodes;
+        if shelf.bound_by(was, is) {
+            let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
+            let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
+            shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(Row::free));
+            shelf.nodes = nodes;
+        }
         let pool = self.pool_of_shelf.get(at).and_then(|pool| usize::try_from(*pool).ok());
         if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
             pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
             let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
             pool.n_free_gpus =
                 pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));
+            pool.count(was, is);
         }
     }
 
@@ -285,9 +305,18 @@ impl Fleet {
     }
 
     /// When promises end after this time: instants at which something may become possible.
-    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> BTreeSet<Micros> {
+    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> Vec<Micros> {
         let all = self.holds.values().flatten().map(|hold| hold.until_us);
-        all.filter(|until| *until > now_us && *until < Micros::MAX).collect()
+        let mut ends: Vec<Micros> = Vec::new();
+        for until in all.filter(|until| *until > now_us && *until < Micros::MAX) {
+            // Nodes of one promise lie side by side, as a rule.
+            if ends.last() != Some(&until) {
+                ends.push(until);
+            }
+        }
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 
     /// When promises begin after this time.
@@ -311,6 +340,10 @@ impl Fleet {
         &self.pools
     }
 
+    pub(crate) const fn n_shelves(&self) -> usize {
+        self.shelves.len()
+    }
+
     pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {
         self.shelves.get(at)
     }
@@ -321,11 +354,6 @@ impl Fleet {
 
     pub(crate) fn suspects(&self) -> impl Iterator<Item = NodeIdx> + '_ {
         self.suspects.iter().copied()
-    }
-
-    /// Jobs that have a part of the node.
-    pub(crate) fn n_parts(&self, node: NodeIdx) -> u32 {
-        self.row(node).map_or(0, |row| row.n_parts)
     }
 }
 

@@ -91,13 +91,29 @@ impl Shelf {
         self.suspect = put(self.suspect, is.is_suspect);
     }
 
+    /// Widens the bound to a node as it is now. True if the bound may be too wide, because what the
+    /// node was is what bound it.
+    pub(crate) fn bound_by(&mut self, was: Slot, is: Slot) -> bool {
+        let less = if is.takes_work() { is.free } else { Amounts::default() };
+        self.most = self.most.max_each(less);
+        let bound = |was: u64, is: u64, most: u64| was == most && is < was;
+        was.takes_work()
+            && (bound(was.free.gpus.into(), less.gpus.into(), self.most.gpus.into())
+                || bound(was.free.memory_bytes, less.memory_bytes, self.most.memory_bytes)
+                || bound(was.free.cpu_milli, less.cpu_milli, self.most.cpu_milli))
+    }
+
     /// The bound over all ready nodes.
     pub(crate) fn set_most(&mut self, frees: impl Iterator<Item = Amounts>) {
-        self.most = frees.fold(Amounts::default(), |most, free| Amounts {
-            gpus: most.gpus.max(free.gpus),
-            memory_bytes: most.memory_bytes.max(free.memory_bytes),
-            cpu_milli: most.cpu_milli.max(free.cpu_milli),
-        });
+        let mut most = Amounts::default();
+        for free in frees {
+            most = most.max_each(free);
+            // The bound was never too narrow, so nothing beyond it comes.
+            if most.covers(&self.most) {
+                break;
+            }
+        }
+        self.most = most;
     }
 
     /// Ready nodes with exactly this many GPUs free.

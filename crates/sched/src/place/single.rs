@@ -104,8 +104,8 @@ fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<((usize, Broken), NodeIdx)> {
             ask.job.need.gpus == 0 || class.is_some_and(|class| ask.classes.has(class));
         class_fits
             && ask.job.allowed_sites.allows(row.node.site)
-            && (!ask.need.alone || fleet.n_parts(*node) == 0)
-            && fits(fleet, *node, ask)
+            && row.has_room(&ask.need)
+            && !fleet.is_promised(*node, &ask.asker)
     };
     fleet.suspects().find(allowed).map(|node| ((0, Broken::default()), node))
 }

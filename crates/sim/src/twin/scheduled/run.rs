@@ -204,12 +204,11 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&mut self, observer: &mut dyn Observer) {
-        let plan = self.scheduler.plan(micros(self.now));
+        let plan = self.scheduler.decide(micros(self.now));
         self.is_stale = false;
-        let waits = !plan.unplaced.is_empty();
         self.follow(plan, observer);
         // With nobody waiting the next arrival is looked at at once.
-        self.planned_at = waits.then_some(self.now);
+        self.planned_at = (self.scheduler.n_waiting() > 0).then_some(self.now);
     }
 
     fn follow(&mut self, plan: Plan, observer: &mut dyn Observer) {
