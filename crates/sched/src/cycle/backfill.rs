@@ -11,10 +11,11 @@
 use std::collections::BTreeMap;
 
 use super::Cycle;
-use crate::fleet::{Fleet, Pool, Row};
+use crate::fleet::{Fleet, Need, Pool, Row};
+use crate::part::Seat;
 use crate::place::{self, Ask};
 use crate::plan::Placement;
-use crate::problem::{Amounts, JobIdx, Micros, NodeIdx, Running};
+use crate::problem::{JobIdx, Micros, NodeIdx, Running, seated};
 use crate::scheduler::Scheduler;
 
 /// An end of something that holds nodes.
@@ -100,7 +101,7 @@ struct Future<'a> {
     fleet: &'a mut Fleet,
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &'a [(Amounts, bool)],
+    taken: &'a [Need],
     ends: &'a [(Micros, Freed)],
     /// Ends that have come true.
     at: usize,
@@ -133,10 +134,10 @@ impl<'a> Future<'a> {
     fn move_to(&mut self, to: usize) {
         while self.at < to {
             let freed = self.ends.get(self.at).map(|(_, freed)| *freed);
-            if let Some((nodes, need, alone)) = freed.and_then(|freed| self.held(freed)) {
-                for node in nodes {
-                    self.saved.extend(self.fleet.row(*node).map(|row| (self.at, *node, *row)));
-                    self.fleet.release(*node, need, alone);
+            if let Some((nodes, need, seats)) = freed.and_then(|freed| self.held(freed)) {
+                for (node, seat) in seated(nodes, seats) {
+                    self.saved.extend(self.fleet.row(node).map(|row| (self.at, node, row.clone())));
+                    self.fleet.release(node, &need, seat);
                 }
             }
             self.at = self.at.saturating_add(1);
@@ -148,15 +149,15 @@ impl<'a> Future<'a> {
     }
 
     /// The nodes that something holds, and what of each.
-    fn held(&self, freed: Freed) -> Option<(&'a [NodeIdx], Amounts, bool)> {
+    fn held(&self, freed: Freed) -> Option<(&'a [NodeIdx], Need, &'a [Seat])> {
         match freed {
             Freed::Running(index) => {
                 let running = self.running.get(&index)?;
-                Some((&running.nodes, running.job.need, running.job.exclusive))
+                Some((&running.nodes, Need::of(&running.job), &running.seats))
             }
             Freed::Placed(at) => {
-                let (need, alone) = *self.taken.get(at)?;
-                Some((&self.placed.get(at)?.nodes, need, alone))
+                let placement = self.placed.get(at)?;
+                Some((&placement.nodes, *self.taken.get(at)?, &placement.seats))
             }
             Freed::Promise => None,
         }

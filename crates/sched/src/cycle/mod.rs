@@ -44,7 +44,7 @@ struct Shape<'a> {
 impl<'a> Shape<'a> {
     const fn of(job: &'a Job) -> Self {
         Self {
-            need: Need { amounts: job.need, alone: job.exclusive },
+            need: Need::of(job),
             nodes: (job.nodes_min, job.nodes_max),
             classes: job.classes,
             topology: job.topology,
@@ -200,8 +200,12 @@ impl Cycle {
     }
 
     fn place(&mut self, scheduler: &mut Scheduler, index: JobIdx, job: &Job, nodes: Vec<NodeIdx>) {
+        let need = Need::of(job);
+        let mut seats = Vec::new();
         for node in &nodes {
-            self.journal.take(scheduler, *node, (job.need, job.exclusive));
+            let seat = scheduler.fleet.seat(*node, &need);
+            seats.extend(seat);
+            self.journal.take(scheduler, *node, (need, seat));
         }
         let amounts = scheduler.used_by(job, &nodes);
         self.journal.charge(scheduler, job.queue, amounts);
@@ -209,8 +213,8 @@ impl Cycle {
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
         }
-        self.journal.placed.push((job.need, job.exclusive));
-        self.plan.placements.push(Placement { job: index, nodes });
+        self.journal.placed.push(need);
+        self.plan.placements.push(Placement { job: index, nodes, seats });
     }
 
     fn promise(

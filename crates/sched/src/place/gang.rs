@@ -54,7 +54,7 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
             best = Some(choice);
         }
     };
-    if ask.need.amounts.gpus > 0 {
+    if ask.need.uses_gpus() {
         for pool in fleet.pools().iter().filter(|pool| ask.allows(pool)) {
             keep(in_racks(fleet, &racks(fleet, pool.shelves(), &fits), ask));
         }
