@@ -47,6 +47,7 @@ fn job(order: u64, nodes: u32, gpus: u32) -> Job {
         nodes_min: nodes,
         nodes_max: nodes,
         need: Amounts { gpus, memory_bytes: 16 * GIB, cpu_milli: 4_000 },
+        part: None,
         exclusive: false,
         classes: ClassSet::ANY,
         topology: Topology::default(),
@@ -112,6 +113,7 @@ fn gangs() -> Times {
         let running = Running {
             job: job(0, 1, 4),
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -143,6 +145,7 @@ fn cycle(settings: Settings) -> Times {
         let running = Running {
             job: Job { queue: leaf(tray % 500), limit_us, ..job(0, 1, 4) },
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -180,6 +183,7 @@ fn reclaim(nodes: u32) -> Times {
         let running = Running {
             job: Job { queue: leaf(0), ..job(0, 1, 1) },
             nodes: vec![NodeIdx(index / 8)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,

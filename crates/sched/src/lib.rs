@@ -28,6 +28,7 @@ pub mod frag;
 mod mask;
 pub mod mig;
 pub mod order;
+mod part;
 mod place;
 mod plan;
 pub mod power;
@@ -41,6 +42,7 @@ mod why;
 pub use advise::Change;
 pub use fleet::Fleet;
 pub use mask::{SITES_MAX, SiteMask};
+pub use part::{GPU_MILLI, Part, Seat};
 pub use plan::{Placement, Plan, Preemption, Problem, Promise, Unplaced, plan};
 pub use problem::{
     Amounts, CLASSES_MAX, ClassIdx, ClassSet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx,

@@ -30,6 +30,8 @@ pub enum Contradiction {
     MaxBelowMin,
     /// No number of nodes that it accepts is a multiple of its segment.
     SegmentDoesNotDivide,
+    /// It asks for whole GPUs and for a part of one, or for a share outside 1 to 999 thousandths.
+    NoSuchPart,
 }
 
 /// The dominant reason, in the order in which they are looked for: what the job says, then its
@@ -142,6 +144,15 @@ pub enum Reason {
         /// Nodes with enough free, in the best site.
         free_nodes: u32,
     },
+    /// Enough of GPUs is free together, but in parts of GPUs that others have parts of.
+    GpusFragmented {
+        /// Needed on one node, in thousandths of a GPU; below 1,000 a part of one GPU, else whole ones.
+        need_milli: u64,
+        /// Free in the best site, in thousandths, of GPUs that such work could have a part of.
+        free_milli: u64,
+        /// The most that is free of one GPU, in thousandths.
+        largest_milli: u32,
+    },
     /// Starting it would exceed the power that is allowed now.
     PowerCapped {
         /// What it would add, in milliwatts.
@@ -170,6 +181,9 @@ impl fmt::Display for Reason {
                 }
                 Contradiction::SegmentDoesNotDivide => {
                     "The job's segment divides none of the numbers of nodes that it accepts."
+                }
+                Contradiction::NoSuchPart => {
+                    "The job asks for more than one part of one GPU on each node; ask for one."
                 }
             }),
             Self::BudgetExhausted => f.write_str("A budget of the project is used up."),
@@ -214,6 +228,7 @@ impl fmt::Display for Reason {
             | Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::WaitingForCapacity { .. } => self.fmt_busy(f),
         }
@@ -246,6 +261,13 @@ impl Reason {
                 "{free_nodes} nodes have enough free, but not {need_nodes}{} in one {}.",
                 Blocks(*segment),
                 within
+            ),
+            Self::GpusFragmented { need_milli, free_milli, largest_milli } => write!(
+                f,
+                "{} GPUs are free together, but at most {} of one; the job needs {}.",
+                Milli(*free_milli),
+                Milli(u64::from(*largest_milli)),
+                Wanted(*need_milli)
             ),
             Self::PowerCapped { need_mw, left_mw } => write!(
                 f,
@@ -303,6 +325,28 @@ impl fmt::Display for Blocks {
     }
 }
 
+/// Thousandths as a decimal.
+struct Milli(u64);
+
+impl fmt::Display for Milli {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+/// A part of a GPU, or whole ones on one node.
+struct Wanted(u64);
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            milli @ 0..1_000 => write!(f, "{} of one GPU", Milli(milli)),
+            1_000..2_000 => f.write_str("a whole one"),
+            milli => write!(f, "{} whole ones on one node", milli / 1_000),
+        }
+    }
+}
+
 /// An amount of a resource for people.
 struct Quantity(Resource, u64);
 
@@ -331,6 +375,7 @@ impl Reason {
             Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::OverQuota { .. }
             | Self::WaitingForCapacity { .. } => true,

@@ -23,6 +23,7 @@ impl Names {
         let started_us = attempt.map_or(0, |attempt| attempt.placed_at.0);
         Running {
             nodes: ranks.filter_map(|rank| Some(self.node_index(rank.node)?.0)).collect(),
+            seats: Vec::new(),
             started_us,
             saved_us: started_us,
             gone_by_us: None,
@@ -44,6 +45,7 @@ impl Names {
             nodes_min: spec.nodes_min,
             nodes_max: spec.nodes_max,
             need: amounts(spec.per_node),
+            part: None,
             exclusive: terms.exclusive,
             classes: self.acceptable(spec),
             topology: topology(spec),

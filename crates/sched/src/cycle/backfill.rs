@@ -12,10 +12,11 @@
 use std::collections::BTreeMap;
 
 use super::{Cycle, sweep};
-use crate::fleet::{Fleet, Pool, Row};
+use crate::fleet::{Fleet, Need, Pool, Row};
+use crate::part::Seat;
 use crate::place::{self, Ask};
 use crate::plan::Placement;
-use crate::problem::{Amounts, JobIdx, Micros, NodeIdx, Running};
+use crate::problem::{JobIdx, Micros, NodeIdx, Running, seated};
 use crate::scheduler::Scheduler;
 
 /// An end of something that holds nodes.
@@ -109,7 +110,7 @@ struct Future<'a> {
     fleet: &'a mut Fleet,
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &'a [(Amounts, bool)],
+    taken: &'a [Need],
     ends: &'a [(Micros, Freed)],
     /// Ends that have come true.
     at: usize,
@@ -142,10 +143,10 @@ impl<'a> Future<'a> {
     fn move_to(&mut self, to: usize) {
         while self.at < to {
             let freed = self.ends.get(self.at).map(|(_, freed)| *freed);
-            if let Some((nodes, need, alone)) = freed.and_then(|freed| self.held(freed)) {
-                for node in nodes {
-                    self.saved.extend(self.fleet.row(*node).map(|row| (self.at, *node, *row)));
-                    self.fleet.release(*node, need, alone);
+            if let Some((nodes, need, seats)) = freed.and_then(|freed| self.held(freed)) {
+                for (node, seat) in seated(nodes, seats) {
+                    self.saved.extend(self.fleet.row(node).map(|row| (self.at, node, row.clone())));
+                    self.fleet.release(node, &need, seat);
                 }
             }
             self.at = self.at.saturating_add(1);
@@ -161,8 +162,8 @@ impl<'a> Future<'a> {
     }
 }
 
-/// The nodes that something holds, and what of each.
-type Held<'a> = (&'a [NodeIdx], Amounts, bool);
+/// The nodes that something holds, what of each, and the seats there.
+type Held<'a> = (&'a [NodeIdx], Need, &'a [Seat]);
 
 pub(super) fn held<'a>(
     scheduler: &'a Scheduler,
@@ -175,17 +176,17 @@ pub(super) fn held<'a>(
 fn held_in<'a>(
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &[(Amounts, bool)],
+    taken: &[Need],
     freed: Freed,
 ) -> Option<Held<'a>> {
     match freed {
         Freed::Running(index) => {
             let running = running.get(&index)?;
-            Some((&running.nodes, running.job.need, running.job.exclusive))
+            Some((&running.nodes, Need::of(&running.job), &running.seats))
         }
         Freed::Placed(at) => {
-            let (need, alone) = *taken.get(at)?;
-            Some((&placed.get(at)?.nodes, need, alone))
+            let placement = placed.get(at)?;
+            Some((&placement.nodes, *taken.get(at)?, &placement.seats))
         }
         Freed::Promise => None,
     }

@@ -30,7 +30,7 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     pub(super) fn of(job: &'a Job) -> Self {
         Self {
-            need: Need { amounts: job.need, alone: job.exclusive },
+            need: Need::of(job),
             nodes: (job.nodes_min, job.nodes_max),
             classes: job.classes,
             topology: job.topology,

@@ -17,7 +17,7 @@ pub(crate) use quota::admitted;
 
 use std::collections::BTreeSet;
 
-use crate::fleet::{Hold, Owner};
+use crate::fleet::{Hold, Need, Owner};
 use crate::place::{self, Ask};
 use crate::plan::{Placement, Plan, Preemption, Promise, Unplaced};
 use crate::problem::{Job, JobIdx, Micros, NodeIdx};
@@ -218,8 +218,12 @@ impl Cycle {
     }
 
     fn place(&mut self, scheduler: &mut Scheduler, index: JobIdx, job: &Job, nodes: Vec<NodeIdx>) {
+        let need = Need::of(job);
+        let mut seats = Vec::new();
         for node in &nodes {
-            self.journal.take(scheduler, *node, (job.need, job.exclusive));
+            let seat = scheduler.fleet.seat(*node, &need);
+            seats.extend(seat);
+            self.journal.take(scheduler, *node, (need, seat));
         }
         let amounts = scheduler.used_by(job, &nodes);
         self.journal.charge(scheduler, job.queue, amounts);
@@ -227,8 +231,8 @@ impl Cycle {
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
         }
-        self.journal.placed.push((job.need, job.exclusive));
-        self.plan.placements.push(Placement { job: index, nodes });
+        self.journal.placed.push(need);
+        self.plan.placements.push(Placement { job: index, nodes, seats });
     }
 
     fn promise(

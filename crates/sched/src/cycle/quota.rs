@@ -15,7 +15,7 @@ pub(crate) fn admitted(scheduler: &Scheduler, job: &Job) -> Result<ClassSet, Ref
         return Ok(job.classes);
     }
     let admit = |class| tree.admit(job.queue, &scheduler.resources(job, class, job.nodes_min));
-    if job.need.gpus == 0 {
+    if !job.uses_gpus() {
         return admit(None).map(|()| job.classes);
     }
     let n_classes = u32::try_from(tree.n_resources()).unwrap_or(0).saturating_sub(2);

@@ -3,9 +3,12 @@
 //! Must always agree with its shelves; only `Fleet` writes both, in one place.
 
 use super::{
+    Cut, Size,
     bits::Bits,
+    opened::ByRoom,
     shelf::{Shelf, Slot},
 };
+use crate::part::Part;
 use crate::place::Broken;
 use crate::problem::{ClassIdx, SiteIdx};
 
@@ -31,6 +34,10 @@ pub(crate) struct Pool {
     /// Counts of idle nodes, in the order in which racks that have so many are taken from for one
     /// node: see `place::tails`.
     pub(crate) best_idle: Vec<(Broken, usize)>,
+    /// GPUs that somebody has a part of, on ready nodes.
+    pub(crate) opened: ByRoom,
+    /// How its GPUs can be cut.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl Pool {
@@ -46,7 +53,14 @@ impl Pool {
             n_by_free: Vec::new(),
             n_idle: 0,
             best_idle: Vec::new(),
+            opened: ByRoom::default(),
+            cut: None,
         }
+    }
+
+    /// True if its GPUs can be cut so.
+    pub(crate) fn can_cut(&self, part: Part) -> bool {
+        Size::of(part, self.cut.as_ref().map(|cut| cut.geometry)).is_some()
     }
 
     /// Makes the indices once all shelves are known.

@@ -27,6 +27,8 @@ pub(crate) struct Shelf {
     pub(crate) suspect: u64,
     /// Nodes that somebody is promised.
     pub(crate) held: u64,
+    /// Nodes with a GPU that somebody has a part of.
+    pub(crate) opened: u64,
     /// No ready node has more free of any of these.
     pub(crate) most: Amounts,
     /// No node is smaller in any of these, and none is larger.
@@ -60,6 +62,7 @@ impl Shelf {
             ready: 0,
             suspect: 0,
             held: 0,
+            opened: 0,
             most: Amounts::default(),
             smallest: Amounts { gpus, memory_bytes: u64::MAX, cpu_milli: u64::MAX },
             largest: Amounts { gpus, ..Amounts::default() },
@@ -101,6 +104,12 @@ impl Shelf {
             && (bound(was.free.gpus.into(), less.gpus.into(), self.most.gpus.into())
                 || bound(was.free.memory_bytes, less.memory_bytes, self.most.memory_bytes)
                 || bound(was.free.cpu_milli, less.cpu_milli, self.most.cpu_milli))
+    }
+
+    /// A node has opened GPUs, or no longer.
+    pub(crate) fn mark_opened(&mut self, slot: usize, is_opened: bool) {
+        let bit = 1_u64 << slot;
+        self.opened = if is_opened { self.opened | bit } else { self.opened & !bit };
     }
 
     /// The bound over all ready nodes.

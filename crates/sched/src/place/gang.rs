@@ -54,7 +54,7 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
             best = Some(choice);
         }
     };
-    if ask.need.amounts.gpus > 0 {
+    if ask.need.uses_gpus() {
         let gpus = ask.need.amounts.gpus;
         // Most searches fail, and most of those for want of nodes wherever they lie.
         let enough = |pool: &&Pool| pool.n_at_least(gpus) >= ask.job.nodes_min;

@@ -128,6 +128,7 @@ fn change(advice: &Advice) -> String {
         Advice::GpuModel(model) => format!("GPUs of the model `{model}`"),
         Advice::Nodes(nodes) => format!("`nodes: {nodes}`"),
         Advice::Gpus(gpus) => format!("{gpus} GPUs on each node"),
+        Advice::Share(milli) => format!("a share of 0.{milli:03} of a GPU"),
     }
 }
 

@@ -41,6 +41,7 @@ fn of_the_job(reason: &Reason) -> Parts {
                 Contradiction::NoNodesAsked => "nodes = 0",
                 Contradiction::MaxBelowMin => "largest number of nodes below the smallest",
                 Contradiction::SegmentDoesNotDivide => "no accepted number of nodes is a multiple",
+                Contradiction::NoSuchPart => "more than one part of one GPU on each node",
             };
             ("contradictory", vec![field.to_owned()], vec!["submit it again with `nodes: 1`"])
         }
@@ -79,6 +80,7 @@ fn of_the_job(reason: &Reason) -> Parts {
         Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => of_the_moment(reason),
     }
@@ -90,7 +92,10 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         Reason::NoSuchGpuClass { class } => (
             "no_such_gpu",
             vec![format!("GPU class {class} is on no allowed node")],
-            vec!["ask for a GPU model that `cocarde node list` shows"],
+            vec![
+                "ask for a GPU model that `cocarde node list` shows",
+                "ask for a MIG profile only of a model that has it",
+            ],
         ),
         Reason::NoNodeLargeEnough { short_of, need, largest } => (
             "no_node_large_enough",
@@ -129,6 +134,7 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         | Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => ("", vec![], vec![]),
     }
@@ -160,6 +166,17 @@ fn of_the_moment(reason: &Reason) -> Parts {
                  domain"
             )],
             vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
+        ),
+        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => (
+            "gpus_fragmented",
+            vec![format!(
+                "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, \
+                 and {need_milli} are needed on a node"
+            )],
+            vec![
+                "ask for a smaller share of a GPU",
+                "wait until work on one of the shared GPUs ends",
+            ],
         ),
         Reason::PowerCapped { need_mw, left_mw } => (
             "power_capped",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Scheduler, Settings,
-    SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Part, Scheduler,
+    Settings, SiteIdx, SiteMask, Topology,
     share::{QueueIdx, QueueSpec, Tree},
     stock,
 };
@@ -93,7 +93,7 @@ fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), Stri
     Ok((tree, queues))
 }
 
-/// All jobs, in their order. Work that asks for a part of a GPU holds a whole one, as on the platform.
+/// All jobs, in their order.
 pub(super) fn jobs(input: &Input<'_>, queues: &[QueueIdx], minds_topology: bool) -> Vec<Job> {
     let n_sites = number::small(number::count(input.fleet.sites.len()));
     let everywhere = SiteMask::all(n_sites);
@@ -105,6 +105,8 @@ pub(super) fn jobs(input: &Input<'_>, queues: &[QueueIdx], minds_topology: bool)
 }
 
 fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) -> Job {
+    let is_share = request.gpus > 0 && request.is_share();
+    let part = is_share.then_some(Part::Share { milli: request.gpu_milli });
     Job {
         queue: QueueIdx::default(),
         priority: request.priority,
@@ -113,10 +115,11 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
         nodes_min: request.nodes_min,
         nodes_max: request.nodes_max,
         need: Amounts {
-            gpus: request.gpus,
+            gpus: if part.is_some() { 0 } else { request.gpus },
             memory_bytes: request.memory.0.max(1),
             cpu_milli: request.cpu.0.max(1),
         },
+        part,
         exclusive: false,
         classes: ClassSet(request.classes.0),
         topology: if minds_topology { topology(request) } else { Topology::default() },

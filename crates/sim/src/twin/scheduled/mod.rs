@@ -2,8 +2,7 @@
 //! virtual time.
 //!
 //! Must decide nothing itself. It tells the scheduler what arrives, ends and breaks, follows its
-//! plans to the letter, and reports what happened. Work that asks for a part of a GPU holds a whole
-//! one, as it does on the platform.
+//! plans to the letter, and reports what happened.
 
 mod convert;
 mod run;

@@ -38,8 +38,6 @@ struct Life {
     done: DurationMicros,
     /// Nodes of the present run.
     n_nodes: u32,
-    /// The GPU that it has a part of.
-    part: Option<(Place, u32)>,
 }
 
 /// Time between the word to leave and being gone.
@@ -65,8 +63,6 @@ pub(super) struct Run<'a> {
     n_ended: u64,
     /// How many outages each node suffers from: down, and without links.
     down: BTreeMap<Place, (u32, u32)>,
-    /// GPUs of each node that somebody has a part of.
-    parts: BTreeMap<Place, u64>,
     planned_at: Option<Time>,
     /// True if something arrived or became free since the last plan.
     is_stale: bool,
@@ -103,7 +99,6 @@ impl<'a> Run<'a> {
             ended: BTreeSet::new(),
             n_ended: 0,
             down: BTreeMap::new(),
-            parts: BTreeMap::new(),
             planned_at: None,
             is_stale: false,
             n_events: 0,
@@ -215,23 +210,21 @@ impl<'a> Run<'a> {
         for placement in plan.placements {
             let job = placement.job;
             let Some(request) = self.request(job.0) else { continue };
-            let part = request.is_share().then(|| self.part_on(placement.nodes.first())).flatten();
-            let gpus = if part.is_some() { 0 } else { request.gpus };
+            let gpus = if placement.seats.is_empty() { request.gpus } else { 0 };
             let milli = request.gpu_milli;
-            let share = |node: &Place| Share {
+            let share = |(at, node): (usize, &Place)| Share {
                 node: NodeIdx(node.0),
                 gpus,
-                part: part.map(|(_, gpu)| Part { gpu, milli }),
+                part: placement.seats.get(at).map(|seat| Part { gpu: seat.gpu, milli }),
             };
-            let shares: Vec<Share> = placement.nodes.iter().map(share).collect();
+            let shares: Vec<Share> = placement.nodes.iter().enumerate().map(share).collect();
             observer.observe(self.now, &Event::Started { job: JobIdx(job.0), shares: &shares });
             let n_nodes = u32::try_from(placement.nodes.len()).unwrap_or(u32::MAX);
-            self.scheduler.start(job, placement.nodes, micros(self.now));
+            self.scheduler.start_at(placement, micros(self.now));
             let Some(life) = self.lives.get_mut(&job) else { continue };
             life.n_runs = life.n_runs.saturating_add(1);
             life.started = self.now;
             life.n_nodes = n_nodes;
-            life.part = part;
             let left = request.run.0.saturating_sub(life.done.0);
             let time = scaled(left, request.nodes_min, n_nodes);
             let time = request.limit.map_or(time, |limit| time.min(limit.0));
@@ -249,22 +242,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The lowest GPU of a node that nobody has a part of. The scheduler keeps a whole one free.
-    fn part_on(&mut self, node: Option<&Place>) -> Option<(Place, u32)> {
-        let node = *node?;
-        let taken = self.parts.entry(node).or_default();
-        let gpu = taken.trailing_ones();
-        *taken |= 1_u64.checked_shl(gpu).unwrap_or(0);
-        Some((node, gpu))
-    }
-
-    fn give_back(&mut self, part: Option<(Place, u32)>) {
-        let taken = part.and_then(|(node, gpu)| Some((self.parts.get_mut(&node)?, gpu)));
-        if let Some((taken, gpu)) = taken {
-            *taken &= !1_u64.checked_shl(gpu).unwrap_or(0);
-        }
-    }
-
     /// A run is over: the work is done, or its limit has passed.
     fn end(&mut self, job: Number, run: u32, observer: &mut dyn Observer) {
         let is_this = self.lives.get(&job).is_some_and(|life| life.n_runs == run);
@@ -272,7 +249,6 @@ impl<'a> Run<'a> {
             return;
         }
         let life = self.lives.remove(&job).unwrap_or_default();
-        self.give_back(life.part);
         let index = JobIdx(job.0);
         let request = self.request(job.0);
         let is_done = request.is_none_or(|request| {
@@ -308,10 +284,8 @@ impl<'a> Run<'a> {
         let saved_work = scaled(saved, life.n_nodes, request.nodes_min);
         life.done = DurationMicros(life.done.0.saturating_add(saved_work).min(request.run.0));
         let lost = DurationMicros(ran.0.saturating_sub(saved));
-        let part = life.part.take();
         // Ends of this run that are still due no longer mean anything.
         life.n_runs = life.n_runs.saturating_add(1);
-        self.give_back(part);
         observer.observe(self.now, &Event::Preempted { job: JobIdx(job.0), why, lost });
         self.scheduler.submit(job, running.job);
         self.is_stale = true;
