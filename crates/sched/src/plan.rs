@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::Fleet;
+use crate::power::PowerPlan;
 use crate::problem::{Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
 use crate::scheduler::{Scheduler, Settings};
@@ -41,6 +42,9 @@ pub struct Plan {
     pub promises: Vec<Promise>,
     /// Jobs that do not start.
     pub unplaced: Vec<Unplaced>,
+    /// What is done about power, before anything else.
+    #[serde(default, skip_serializing_if = "PowerPlan::is_empty")]
+    pub power: PowerPlan,
 }
 
 /// Nodes that are kept for a waiting job.

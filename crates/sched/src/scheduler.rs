@@ -6,9 +6,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carbon::Deferrals;
 use crate::cycle;
 use crate::fleet::{Fleet, Hold, Owner};
 use crate::plan::{Plan, Promise};
+use crate::power::Grid;
 use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
@@ -79,6 +81,9 @@ pub struct Scheduler {
     /// Nodes that are being cleared for a waiting job, and by how many who still have to leave.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeMap<NodeIdx, u32>>,
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
+    /// Power, if it is limited at all.
+    pub(crate) grid: Option<Box<Grid>>,
+    pub(crate) deferrals: Deferrals,
 }
 
 impl Scheduler {
@@ -125,6 +130,7 @@ impl Scheduler {
         let turn = (Reverse(job.priority), job.submitted_order, index);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
+        self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
 
@@ -147,6 +153,7 @@ impl Scheduler {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
+        self.deferrals.forget(index);
         Some(job)
     }
 
@@ -170,6 +177,9 @@ impl Scheduler {
         let (need, alone) = (running.job.need, running.job.exclusive);
         for node in &running.nodes {
             self.fleet.take(*node, need, alone);
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.adopt(index, &running.job, &running.nodes, &self.fleet);
         }
         // A queue that the tree lacks has no quota to charge.
         let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -249,6 +259,9 @@ impl Scheduler {
         let (need, alone) = (running.job.need, running.job.exclusive);
         for node in &running.nodes {
             self.fleet.release(*node, need, alone);
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.finish(index);
         }
         // What could not be charged cannot be given back either.
         let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));

@@ -1,5 +1,7 @@
 //! Tests at the crate's border: a problem in, a plan out.
 
+mod deferral;
+mod power;
 mod preemption;
 mod promises;
 mod properties;
@@ -51,6 +53,8 @@ fn job(nodes: u32, gpus: u32) -> Job {
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: 0,
+        deferral: None,
     }
 }
 

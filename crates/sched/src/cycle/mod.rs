@@ -6,6 +6,7 @@
 mod backfill;
 mod estimate;
 mod order;
+mod power;
 mod preempt;
 mod quota;
 mod undo;
@@ -37,6 +38,7 @@ struct Shape<'a> {
     topology: Topology,
     sites: &'a SiteMask,
     limit_us: Option<u64>,
+    power_class: u32,
     /// Its queue, if that is promised nodes that others are not.
     queue: Option<QueueIdx>,
 }
@@ -50,6 +52,7 @@ impl<'a> Shape<'a> {
             topology: job.topology,
             sites: &job.allowed_sites,
             limit_us: job.limit_us,
+            power_class: job.power_class,
             queue: None,
         }
     }
@@ -67,11 +70,13 @@ struct Cycle {
 }
 
 pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros) -> Plan {
-    let journal = Journal::new(scheduler);
+    let mut journal = Journal::new(scheduler);
+    let power = crate::power::steps(scheduler, now_us);
+    power::begin(scheduler, &mut journal, &power);
     let waiting = std::mem::take(&mut scheduler.waiting);
     let mut cycle = Cycle {
         now_us,
-        plan: Plan::default(),
+        plan: Plan { power, ..Plan::default() },
         journal,
         holders: scheduler.reservations.values().filter_map(|one| one.holder).collect(),
         n_promised: 0,
@@ -108,6 +113,9 @@ impl Cycle {
         job: &'a Job,
     ) {
         if let Some(reason) = why::at_the_door(job) {
+            return self.waits(index, reason, None);
+        }
+        if let Some(reason) = scheduler.deferrals.reason(index, self.now_us) {
             return self.waits(index, reason, None);
         }
         self.journal.arrives(scheduler, index);
@@ -148,7 +156,8 @@ impl Cycle {
         refusal: Option<Refusal>,
     ) -> Result<(), Reason> {
         let Some(nodes) = self.find(scheduler, ask) else {
-            return Err(why::no_hardware(&scheduler.fleet, ask)
+            return Err(power::reason(scheduler, ask)
+                .or_else(|| why::no_hardware(&scheduler.fleet, ask))
                 .unwrap_or_else(|| why::busy(&scheduler.fleet, ask)));
         };
         match refusal {
@@ -164,8 +173,9 @@ impl Cycle {
         let index = ask.asker.job;
         let mut start_us = None;
         if self.n_promised < scheduler.settings.backfill_depth_max
-            && let Some((start, nodes)) = backfill::earliest(scheduler, self, ask)
+            && let Some((start, nodes, pledge)) = backfill::earliest(scheduler, self, ask)
         {
+            pledge.into_iter().for_each(|pledge| scheduler.keep_power(pledge));
             self.n_promised = self.n_promised.saturating_add(1);
             start_us = Some(start);
             let end = Ask::new(index, ask.job, start).asker.end_us;
@@ -183,6 +193,11 @@ impl Cycle {
         let Some(room) = preempt::room_for(scheduler, &self.journal.condemned, ask) else {
             return self.waits(index, reason, start_us);
         };
+        // Nobody goes in vain: the place must also have the power.
+        if !power::is_enough(scheduler, ask, &room) {
+            return self.waits(index, reason, start_us);
+        }
+        power::keep(scheduler, (index, ask.job), &room.nodes, &room.victims);
         let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
         self.promise(scheduler, index, room.nodes.clone(), (Micros::MIN, Micros::MAX));
         self.evict(scheduler, ask, room);
@@ -191,12 +206,14 @@ impl Cycle {
 
     /// Nodes for the job, as many as its quota allows.
     fn find(&self, scheduler: &Scheduler, ask: &Ask<'_>) -> Option<Vec<NodeIdx>> {
-        let choice = place::find(&scheduler.fleet, ask)?;
+        let grid = scheduler.grid();
+        let choice = place::find(&scheduler.fleet, grid, ask)?;
         let most = quota::nodes_allowed(scheduler, ask.job, &choice.nodes);
         if u32::try_from(choice.nodes.len()).is_ok_and(|n| n <= most) {
             return Some(choice.nodes);
         }
-        place::find(&scheduler.fleet, &Ask { nodes_max: most, ..*ask }).map(|choice| choice.nodes)
+        let fewer = Ask { nodes_max: most, ..*ask };
+        place::find(&scheduler.fleet, grid, &fewer).map(|choice| choice.nodes)
     }
 
     fn place(&mut self, scheduler: &mut Scheduler, index: JobIdx, job: &Job, nodes: Vec<NodeIdx>) {
@@ -205,7 +222,9 @@ impl Cycle {
         }
         let amounts = scheduler.used_by(job, &nodes);
         self.journal.charge(scheduler, job.queue, amounts);
-        let end_us = Ask::new(index, job, self.now_us).asker.end_us;
+        let asker = Ask::new(index, job, self.now_us).asker;
+        self.journal.draw(scheduler, (job, &nodes), &asker);
+        let end_us = asker.end_us;
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
         }

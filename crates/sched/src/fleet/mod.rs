@@ -311,6 +311,10 @@ impl Fleet {
         &self.pools
     }
 
+    pub(crate) fn shelves(&self) -> &[Shelf] {
+        &self.shelves
+    }
+
     pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {
         self.shelves.get(at)
     }

@@ -4,14 +4,17 @@
 //! because tie-breaks decide as much as scores do, and must not change unnoticed.
 
 mod gang;
+mod powered;
 mod single;
 mod tails;
 
+pub(crate) use powered::check;
 pub(crate) use tails::Broken;
 
 use std::ops::Range;
 
 use crate::fleet::{Asker, Fleet, Need, Pool, Shelf};
+use crate::power::Grid;
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, after};
 
 /// Nodes for a job, and how well they lie.
@@ -45,6 +48,8 @@ pub(crate) struct Ask<'a> {
     /// Most nodes that it may have.
     pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
+    /// Budgets that the search must mind, where they turned out to matter.
+    pub(crate) grid: Option<&'a Grid>,
 }
 
 impl<'a> Ask<'a> {
@@ -58,6 +63,7 @@ impl<'a> Ask<'a> {
             classes: job.classes,
             nodes_max: job.nodes_max,
             asker,
+            grid: None,
         }
     }
 
@@ -69,8 +75,16 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// The nodes for a job now, or `None` if no site fits it or has the power.
+pub(crate) fn find(fleet: &Fleet, grid: Option<&Grid>, ask: &Ask<'_>) -> Option<Choice> {
+    match grid {
+        None => search(fleet, ask),
+        Some(grid) => powered::find(fleet, ask, grid),
+    }
+}
+
 /// The nodes for a job now, or `None` if no site fits it.
-pub(crate) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
+fn search(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
     if ask.nodes_max <= 1 { single::find(fleet, ask) } else { gang::find(fleet, ask) }
 }
 

@@ -60,7 +60,7 @@ fn in_pool(
 /// A node of the shelf that has exactly `free` GPUs free and already runs something.
 fn started(fleet: &Fleet, at: usize, free: usize, ask: &Ask<'_>) -> Option<NodeIdx> {
     let shelf = fleet.shelf(at)?;
-    if !shelf.most.covers(&ask.need.amounts) {
+    if !shelf.most.covers(&ask.need.amounts) || !ask.has_power_at(fleet, at) {
         return None;
     }
     let slots = ones(shelf.with_free(free) & !shelf.idle);
@@ -79,7 +79,8 @@ fn idle(
         for at in pool.with_idle(count) {
             let Some(shelf) = fleet.shelf(at) else { continue };
             let is_right = gpus.is_none_or(|gpus| usize::try_from(shelf.gpus) == Ok(gpus));
-            if !is_right || !shelf.most.covers(&ask.need.amounts) {
+            let is_dark = !ask.has_power_at(fleet, at);
+            if !is_right || !shelf.most.covers(&ask.need.amounts) || is_dark {
                 continue;
             }
             let mut nodes = ones(shelf.idle).filter_map(|slot| shelf.nodes.get(slot).copied());
@@ -94,6 +95,7 @@ fn idle(
 fn fits(fleet: &Fleet, node: NodeIdx, ask: &Ask<'_>) -> bool {
     fleet.row(node).is_some_and(|row| row.free().covers(&ask.need.amounts))
         && !fleet.is_promised(node, &ask.asker)
+        && ask.has_power_on(fleet, node)
 }
 
 fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<((usize, Broken), NodeIdx)> {

@@ -253,6 +253,7 @@ proptest! {
             reason @ (Reason::WaitingForJobs { .. }
             | Reason::ArrayLimit { .. }
             | Reason::NotBefore { .. }
+            | Reason::Deferred { .. }
             | Reason::OverQuota { .. }
             | Reason::Preempting { .. }
             | Reason::Promised { .. }
