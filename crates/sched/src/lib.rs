@@ -10,6 +10,7 @@
 //! - `place`: which nodes; its tie-breaks are policy.
 //! - `share`: whose turn it is, and who may have how much.
 //! - `cycle`: turns, placements, promises (backfill), evictions, reasons.
+//! - `power`, `carbon`: budgets of power, and starts put off for cleaner or cheaper energy.
 
 #![deny(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@
 mod advise;
 pub mod carbon;
 mod cycle;
+mod energy;
 mod fleet;
 pub mod frag;
 mod mask;

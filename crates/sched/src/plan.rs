@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::Fleet;
 use crate::mig::Geometry;
 use crate::part::Seat;
+use crate::power::PowerPlan;
 use crate::problem::{ClassIdx, Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
@@ -46,6 +47,9 @@ pub struct Plan {
     pub promises: Vec<Promise>,
     /// Jobs that do not start; empty where reasons were not asked for ([`Scheduler::decide`]).
     pub unplaced: Vec<Unplaced>,
+    /// What is done about power, before anything else.
+    #[serde(default, skip_serializing_if = "PowerPlan::is_empty")]
+    pub power: PowerPlan,
 }
 
 /// Nodes that are kept for a waiting job.

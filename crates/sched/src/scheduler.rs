@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carbon::Deferrals;
 use crate::cycle;
 use crate::fleet::{Fleet, Hold, Need, Owner};
 use crate::part::{GPU_MILLI, Seat};
 use crate::plan::{Placement, Plan, Promise};
+use crate::power::Grid;
 use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
@@ -48,6 +50,9 @@ pub struct Scheduler {
     pub(crate) past_use: Option<Usage>,
     /// Remembered from plan to plan, for speed alone.
     pub(crate) hopeless: cycle::Hopeless,
+    /// Power, if it is limited at all.
+    pub(crate) grid: Option<Box<Grid>>,
+    pub(crate) deferrals: Deferrals,
 }
 
 impl Scheduler {
@@ -94,6 +99,7 @@ impl Scheduler {
         let turn = self.turn_of(index, &job);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
+        self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
 
@@ -117,6 +123,7 @@ impl Scheduler {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
+        self.deferrals.forget(index);
         Some(job)
     }
 
@@ -175,6 +182,9 @@ impl Scheduler {
             if need.part.is_some() && at >= given {
                 running.seats.push(seat.unwrap_or(NOWHERE));
             }
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.adopt(index, &running.job, &running.nodes, &self.fleet);
         }
         // A queue that the tree lacks has no quota to charge.
         let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -255,6 +265,9 @@ impl Scheduler {
         let need = Need::of(&running.job);
         for (node, seat) in running.seated() {
             self.fleet.release(node, &need, seat);
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.finish(index);
         }
         // What could not be charged cannot be given back either.
         let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));

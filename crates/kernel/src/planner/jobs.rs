@@ -55,6 +55,8 @@ impl Names {
             preemptible: spec.is_preemptible(),
             guaranteed_us: terms.guaranteed.0,
             gate: Gate::Open,
+            power_class: 0,
+            deferral: None,
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Shape<'a> {
     pub(super) classes: ClassSet,
     pub(super) topology: Topology,
     pub(super) sites: &'a SiteMask,
+    pub(super) power_class: u32,
     /// Its queue, if that is promised nodes that others are not.
     pub(super) queue: Option<QueueIdx>,
 }
@@ -35,6 +36,7 @@ impl<'a> Shape<'a> {
             classes: job.classes,
             topology: job.topology,
             sites: &job.allowed_sites,
+            power_class: job.power_class,
             queue: None,
         }
     }

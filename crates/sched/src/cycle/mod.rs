@@ -7,6 +7,7 @@ mod backfill;
 mod estimate;
 mod failed;
 mod order;
+mod power;
 mod preempt;
 mod quota;
 mod sweep;
@@ -45,11 +46,13 @@ struct Cycle {
 
 /// Plans; with reasons and expected starts for those who wait, or without.
 pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, explains: bool) -> Plan {
-    let journal = Journal::new(scheduler);
+    let mut journal = Journal::new(scheduler);
+    let power = crate::power::steps(scheduler, now_us);
+    power::begin(scheduler, &mut journal, &power);
     let waiting = std::mem::take(&mut scheduler.waiting);
     let mut cycle = Cycle {
         now_us,
-        plan: Plan::default(),
+        plan: Plan { power, ..Plan::default() },
         journal,
         holders: scheduler.reservations.values().filter_map(|one| one.holder).collect(),
         n_promised: 0,
@@ -99,7 +102,9 @@ enum Find {
 /// Why a job that fits nowhere waits.
 fn why_not(scheduler: &Scheduler, ask: &Ask<'_>) -> Reason {
     let fleet = &scheduler.fleet;
-    why::no_hardware(fleet, ask).unwrap_or_else(|| why::busy(fleet, ask))
+    power::reason(scheduler, ask)
+        .or_else(|| why::no_hardware(fleet, ask))
+        .unwrap_or_else(|| why::busy(fleet, ask))
 }
 
 impl Cycle {
@@ -118,6 +123,9 @@ impl Cycle {
         job: &'a Job,
     ) {
         if let Some(reason) = why::at_the_door(job) {
+            return self.waits(index, Some(reason), None);
+        }
+        if let Some(reason) = scheduler.deferrals.reason(index, self.now_us) {
             return self.waits(index, Some(reason), None);
         }
         self.journal.arrives(scheduler, index);
@@ -181,8 +189,9 @@ impl Cycle {
         let index = ask.asker.job;
         let mut start_us = None;
         if self.n_promised < scheduler.settings.backfill_depth_max
-            && let Some((start, nodes)) = backfill::earliest(scheduler, self, ask)
+            && let Some((start, nodes, pledge)) = backfill::earliest(scheduler, self, ask)
         {
+            pledge.into_iter().for_each(|pledge| scheduler.keep_power(pledge));
             self.n_promised = self.n_promised.saturating_add(1);
             start_us = Some(start);
             let end = Ask::new(index, ask.job, start).asker.end_us;
@@ -200,6 +209,11 @@ impl Cycle {
         let Some(room) = preempt::room_for(scheduler, &self.journal.condemned, ask) else {
             return self.waits(index, reason, start_us);
         };
+        // Nobody goes in vain: the place must also have the power.
+        if !power::is_enough(scheduler, ask, &room) {
+            return self.waits(index, reason, start_us);
+        }
+        power::keep(scheduler, (index, ask.job), &room.nodes, &room.victims);
         let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
         self.promise(scheduler, index, room.nodes.clone(), (Micros::MIN, Micros::MAX));
         self.evict(scheduler, ask, room);
@@ -208,12 +222,14 @@ impl Cycle {
 
     /// Nodes for the job, as many as its quota allows.
     fn find(&self, scheduler: &Scheduler, ask: &Ask<'_>) -> Find {
-        let Some(choice) = place::find(&scheduler.fleet, ask) else { return Find::Nothing };
+        let grid = scheduler.grid();
+        let Some(choice) = place::find(&scheduler.fleet, grid, ask) else { return Find::Nothing };
         let most = quota::nodes_allowed(scheduler, ask.job, &choice.nodes);
         if u32::try_from(choice.nodes.len()).is_ok_and(|n| n <= most) {
             return Find::Nodes(choice.nodes);
         }
-        let fewer = place::find(&scheduler.fleet, &Ask { nodes_max: most, ..*ask });
+        let fewer = Ask { nodes_max: most, ..*ask };
+        let fewer = place::find(&scheduler.fleet, grid, &fewer);
         fewer.map_or(Find::Quota, |choice| Find::Nodes(choice.nodes))
     }
 
@@ -227,7 +243,9 @@ impl Cycle {
         }
         let amounts = scheduler.used_by(job, &nodes);
         self.journal.charge(scheduler, job.queue, amounts);
-        let end_us = Ask::new(index, job, self.now_us).asker.end_us;
+        let asker = Ask::new(index, job, self.now_us).asker;
+        self.journal.draw(scheduler, (job, &nodes), &asker);
+        let end_us = asker.end_us;
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
         }

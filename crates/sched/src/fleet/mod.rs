@@ -331,6 +331,10 @@ impl Fleet {
         self.shelves.len()
     }
 
+    pub(crate) fn shelves(&self) -> &[Shelf] {
+        &self.shelves
+    }
+
     pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {
         self.shelves.get(at)
     }

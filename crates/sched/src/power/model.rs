@@ -80,6 +80,31 @@ impl GpuPower {
         step.map_or(0, |step| step.slowdown_permille)
     }
 
+    /// Limit number `cap` of one GPU, in milliwatts; `None` for no limit.
+    #[must_use]
+    pub fn limit_mw(&self, cap: u32) -> Option<u64> {
+        self.step(cap).map(|step| step.limit_mw)
+    }
+
+    /// Draw of one GPU when idle, in milliwatts.
+    #[must_use]
+    pub const fn idle_mw(&self) -> u64 {
+        self.idle_mw
+    }
+
+    /// Draw of one GPU at most, in milliwatts.
+    #[must_use]
+    pub const fn tdp_mw(&self) -> u64 {
+        self.tdp_mw
+    }
+
+    /// The same GPU where what it draws when idle is counted with its machine.
+    pub(super) fn above_idle(&self) -> Self {
+        let above = |mw: u64| mw.saturating_sub(self.idle_mw);
+        let caps = self.caps.iter().map(|cap| CapStep { limit_mw: above(cap.limit_mw), ..*cap });
+        Self { idle_mw: 0, tdp_mw: above(self.tdp_mw), caps: caps.collect() }
+    }
+
     fn step(&self, cap: u32) -> Option<&CapStep> {
         usize::try_from(cap.checked_sub(1)?).ok().and_then(|index| self.caps.get(index))
     }

@@ -129,6 +129,8 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: 0,
+        deferral: None,
     }
 }
 
