@@ -129,7 +129,8 @@ impl Cycle {
             return self.waits(index, Some(reason), None);
         }
         self.journal.arrives(scheduler, index);
-        let admitted = quota::admitted(scheduler, job);
+        let ask = Ask::new(index, job, self.now_us);
+        let admitted = quota::admitted_and_had(scheduler, &ask);
         let (admitted, refusal) = match admitted {
             Ok(admitted) => (admitted, None),
             // What others have now may come back, or be taken back.
@@ -138,7 +139,7 @@ impl Cycle {
         };
         let queue = self.holders.contains(&job.queue).then_some(job.queue);
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
-        let ask = Ask { classes: admitted, ..Ask::new(index, job, self.now_us) };
+        let ask = Ask { classes: admitted, ..ask };
         // A job whose place is being cleared sees nodes that its like do not.
         let is_like_others = !scheduler.clearing.contains_key(&index);
         let end_us = ask.asker.end_us;
