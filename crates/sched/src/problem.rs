@@ -80,6 +80,15 @@ impl Amounts {
         }
     }
 
+    /// The larger of each.
+    pub(crate) fn max_of(self, other: Self) -> Self {
+        Self {
+            gpus: self.gpus.max(other.gpus),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            cpu_milli: self.cpu_milli.max(other.cpu_milli),
+        }
+    }
+
     /// Both together.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {

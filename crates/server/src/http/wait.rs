@@ -167,17 +167,9 @@ fn of_the_moment(reason: &Reason) -> Parts {
             )],
             vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
         ),
-        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => (
-            "gpus_fragmented",
-            vec![format!(
-                "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, \
-                 and {need_milli} are needed on a node"
-            )],
-            vec![
-                "ask for a smaller share of a GPU",
-                "wait until work on one of the shared GPUs ends",
-            ],
-        ),
+        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => {
+            in_parts(*need_milli, *free_milli, *largest_milli)
+        }
         Reason::PowerCapped { need_mw, left_mw } => (
             "power_capped",
             vec![format!("needs {need_mw} mW more, {left_mw} mW are allowed")],
@@ -208,6 +200,18 @@ fn of_the_moment(reason: &Reason) -> Parts {
         | Reason::OverQuota { .. }
         | Reason::NodesUnavailable { .. } => ("", vec![], vec![]),
     }
+}
+
+/// Enough of GPUs is free, but of several.
+fn in_parts(need_milli: u64, free_milli: u64, largest_milli: u32) -> Parts {
+    (
+        "gpus_fragmented",
+        vec![format!(
+            "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, and \
+             {need_milli} are needed on a node"
+        )],
+        vec!["ask for a smaller share of a GPU", "wait until work on one of the shared GPUs ends"],
+    )
 }
 
 const fn unit(resource: Resource) -> &'static str {
