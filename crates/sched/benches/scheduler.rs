@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Plan,
-    Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Part,
+    Plan, Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
     power::{ClassPower, FeederIdx, FeederSpec, GpuPower, Grid, GridSpec, NodePower},
     share::{QueueIdx, QueueSpec, Tree},
 };
@@ -102,6 +102,33 @@ fn trays(gpus: u32) -> Times {
             let plan = scheduler.plan(0);
             assert_eq!(plan.placements.len(), 250);
             start_all(&mut scheduler, plan);
+            times.push(from.elapsed());
+        }
+    }
+    Times(times)
+}
+
+/// Fills the fleet with shares, 250 in each plan, where work of whole GPUs runs on every third tray.
+fn shares() -> Times {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let mut scheduler = Scheduler::new(fleet(9_000, 4), Tree::default(), Settings::default());
+        for tray in (0..9_000).step_by(3) {
+            scheduler.submit(JobIdx(1_000_000 + tray), job(0, 1, 2));
+            scheduler.start(JobIdx(1_000_000 + tray), vec![NodeIdx(tray)], 0);
+        }
+        let sizes = [500, 250, 100, 330, 750, 50];
+        for batch in 0..240 {
+            let from = Instant::now();
+            for index in batch * 250..(batch + 1) * 250 {
+                let part = Some(Part::Share { milli: sizes[index as usize % sizes.len()] });
+                scheduler.submit(JobIdx(index), Job { part, ..job(u64::from(index), 1, 0) });
+            }
+            let plan = scheduler.plan(0);
+            assert_eq!(plan.placements.len(), 250);
+            for placement in plan.placements {
+                scheduler.start_at(placement, 0);
+            }
             times.push(from.elapsed());
         }
     }
@@ -264,6 +291,7 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     trays(4).row("250 whole trays, 9,000 trays", "≥ 100,000 / s", 250);
     trays(1).row("250 one-GPU jobs, 9,000 trays", "", 250);
+    shares().row("250 shares of GPUs, 9,000 trays", "", 250);
     gangs(None).row("gang of 512 trays in segments of 16", "p99 < 1 ms", 1);
     gangs(Some(110_000)).row("the same with 564 budgets of power", "", 1);
     cycle(Settings::default(), None).row("cycle, 10,000 waiting, 500 tenants", "< 50 ms", 10_000);

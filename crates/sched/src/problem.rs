@@ -71,16 +71,6 @@ impl Amounts {
             && self.cpu_milli >= need.cpu_milli
     }
 
-    /// The larger amount of each.
-    #[must_use]
-    pub(crate) fn max_each(self, other: Self) -> Self {
-        Self {
-            gpus: self.gpus.max(other.gpus),
-            memory_bytes: self.memory_bytes.max(other.memory_bytes),
-            cpu_milli: self.cpu_milli.max(other.cpu_milli),
-        }
-    }
-
     /// What is left, at least nothing.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
@@ -88,6 +78,15 @@ impl Amounts {
             gpus: self.gpus.saturating_sub(other.gpus),
             memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
             cpu_milli: self.cpu_milli.saturating_sub(other.cpu_milli),
+        }
+    }
+
+    /// The larger of each.
+    pub(crate) fn max_of(self, other: Self) -> Self {
+        Self {
+            gpus: self.gpus.max(other.gpus),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            cpu_milli: self.cpu_milli.max(other.cpu_milli),
         }
     }
 

@@ -205,12 +205,13 @@ fn short_of(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Resource {
 
 /// The evidence, if opened GPUs have what whole ones lack.
 fn gpus_in_parts(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Option<Reason> {
-    if ask.need.alone {
+    let shelves = || scope.clone().filter_map(|at| fleet.shelf(at));
+    if ask.need.alone || shelves().all(|shelf| shelf.opened == 0) {
         return None;
     }
     let (mut whole_milli, mut left_milli, mut largest) = (0_u64, 0_u64, 0_u32);
     let mut need_milli = u64::from(ask.need.amounts.gpus).saturating_mul(GPU_MILLI.into());
-    for shelf in scope.clone().filter_map(|at| fleet.shelf(at)) {
+    for shelf in shelves() {
         for slot in ones(shelf.with_at_least(0)) {
             let row = shelf.nodes.get(slot).and_then(|node| fleet.row(*node));
             let Some(row) = row else { continue };

@@ -200,8 +200,9 @@ impl Fleet {
     /// Where the part of a GPU that a need asks for would lie on a node; `None` for needs without
     /// one, and where it has no place.
     pub(crate) fn seat(&self, node: NodeIdx, need: &Need) -> Option<Seat> {
+        let part = need.part?;
         let row = self.row(node)?;
-        row.seat(need.part?, self.cut(row.node.class).map(|cut| &*cut.choices))
+        row.seat(part, self.cut(row.node.class).map(|cut| &*cut.choices))
     }
 
     /// How a model can be cut.
@@ -248,12 +249,11 @@ impl Fleet {
         }
         let idle_was = shelf.n_idle();
         shelf.file(slot, was, is);
-        if shelf.bound_by(was, is) {
-            let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
-            let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
-            shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(Row::free));
-            shelf.nodes = nodes;
-        }
+        let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
+        // From the back: what is free is taken from the front.
+        let all = nodes.iter().rev().filter_map(|node| rows.get(node.at()));
+        shelf.keep_most(was, is, all.map(|row| row.slot_view().open()));
+        shelf.nodes = nodes;
         pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
         let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
         pool.n_free_gpus = pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));

@@ -21,8 +21,8 @@ pub(crate) struct Pool {
     pub(crate) first: usize,
     /// How many shelves it has.
     pub(crate) n_shelves: usize,
-    /// Shelves that have a ready node with exactly this many GPUs free.
-    by_free: Vec<Bits>,
+    /// Shelves that have a ready node that runs something and has exactly this many GPUs free.
+    by_started: Vec<Bits>,
     /// Shelves that have exactly this many idle nodes.
     by_idle: Vec<Bits>,
     /// Free GPUs of its ready nodes.
@@ -47,7 +47,7 @@ impl Pool {
             class,
             first,
             n_shelves: 0,
-            by_free: Vec::new(),
+            by_started: Vec::new(),
             by_idle: Vec::new(),
             n_free_gpus: 0,
             n_by_free: Vec::new(),
@@ -66,7 +66,7 @@ impl Pool {
     /// Makes the indices once all shelves are known.
     pub(crate) fn finish(&mut self, gpus_max: u32, slots_max: usize) {
         let levels = usize::try_from(gpus_max).unwrap_or(0).saturating_add(1);
-        self.by_free = vec![Bits::new(self.n_shelves); levels];
+        self.by_started = vec![Bits::new(self.n_shelves); levels];
         self.n_by_free = vec![0; levels];
         self.by_idle = vec![Bits::new(self.n_shelves); slots_max.saturating_add(1)];
         let order = |count| Some((Broken::of(u32::try_from(count).ok()?, 1), count));
@@ -84,8 +84,8 @@ impl Pool {
         let place = at.saturating_sub(self.first);
         for level in levels {
             let level = usize::try_from(level).unwrap_or(usize::MAX);
-            if let Some(bits) = self.by_free.get_mut(level) {
-                bits.set(place, shelf.with_free(level) != 0);
+            if let Some(bits) = self.by_started.get_mut(level) {
+                bits.set(place, shelf.with_free(level) & !shelf.idle != 0);
             }
         }
         let idle_is = shelf.n_idle();
@@ -125,9 +125,9 @@ impl Pool {
             .fold(0, |n, one| n.saturating_add(*one))
     }
 
-    /// Shelves with a ready node that has exactly this many GPUs free, in order.
-    pub(crate) fn with_free(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
-        self.by_free
+    /// Shelves with a ready node that runs something and has exactly this many GPUs free, in order.
+    pub(crate) fn with_started(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
+        self.by_started
             .get(gpus)
             .into_iter()
             .flat_map(Bits::iter)
@@ -145,7 +145,7 @@ impl Pool {
 
     /// The largest number of free GPUs that a node could have.
     pub(crate) fn gpus_max(&self) -> usize {
-        self.by_free.len().saturating_sub(1)
+        self.by_started.len().saturating_sub(1)
     }
 
     /// Its shelves in the fleet.

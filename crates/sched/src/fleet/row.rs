@@ -4,7 +4,7 @@
 
 use super::opened::{self, Opened, Size};
 use super::shelf::Slot;
-use crate::mig::{Choices, Geometry};
+use crate::mig::{Choices, GEOMETRIES, Geometry};
 use crate::part::{Part, Seat};
 use crate::problem::{Amounts, Job, Node, NodeState};
 
@@ -47,15 +47,18 @@ pub(crate) struct Row {
     n_alone: u32,
     pub(super) shelf: u32,
     pub(super) slot: u8,
-    /// How its GPUs can be cut.
-    geometry: Option<&'static Geometry>,
-    /// GPUs of which somebody has a part, by number.
-    opened: Vec<Opened>,
+    /// How its GPUs can be cut: a position among [`GEOMETRIES`], or beyond them.
+    geometry: u8,
+    /// GPUs of which somebody has a part, by number. Rare, and rows are read in long runs.
+    opened: Option<Box<[Opened]>>,
 }
 
 impl Row {
     pub(super) fn new(node: Node, geometry: Option<&'static Geometry>) -> Self {
-        let (used, opened) = (Amounts::default(), Vec::new());
+        let (used, opened) = (Amounts::default(), None);
+        let is_this = |other: &&Geometry| geometry.is_some_and(|one| std::ptr::eq(one, *other));
+        let at = GEOMETRIES.iter().position(is_this);
+        let geometry = at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX);
         let (n_parts, n_alone, shelf, slot) = (0, 0, u32::MAX, 0);
         Self { node, used, n_parts, n_alone, shelf, slot, geometry, opened }
     }
@@ -69,6 +72,11 @@ impl Row {
     pub(crate) fn place(&self) -> Option<(usize, u64)> {
         let shelf = usize::try_from(self.shelf).ok().filter(|_| self.shelf < u32::MAX)?;
         Some((shelf, 1_u64.checked_shl(self.slot.into())?))
+    }
+
+    /// How its GPUs can be cut.
+    fn geometry(&self) -> Option<&'static Geometry> {
+        GEOMETRIES.get(usize::from(self.geometry)).copied()
     }
 
     /// True if nobody has it alone.
@@ -86,15 +94,15 @@ impl Row {
 
     /// True if a part of a GPU fits somewhere.
     fn has_room(&self, part: Part) -> bool {
-        let Some(size) = Size::of(part, self.geometry) else { return false };
-        self.free().gpus > 0 || self.opened.iter().any(|one| one.room().fits(size))
+        let Some(size) = Size::of(part, self.geometry()) else { return false };
+        self.free().gpus > 0 || self.opened().iter().any(|one| one.room().fits(size))
     }
 
     /// Where a part would lie: on the fullest opened GPU that has room for a share, in the best place
     /// for an instance, or else on a GPU that this opens.
     pub(super) fn seat(&self, part: Part, choices: Option<&Choices>) -> Option<Seat> {
-        let size = Size::of(part, self.geometry)?;
-        let fitting = self.opened.iter().filter(|one| one.room().fits(size));
+        let size = Size::of(part, self.geometry())?;
+        let fitting = self.opened().iter().filter(|one| one.room().fits(size));
         let fresh = || (self.free().gpus > 0).then(|| self.unopened());
         match part {
             Part::Share { .. } => {
@@ -103,7 +111,7 @@ impl Row {
                 Some(Seat { gpu, start: None })
             }
             Part::Mig { profile } => {
-                let profile = self.geometry?.find(profile.as_str())?;
+                let profile = self.geometry()?.find(profile.as_str())?;
                 let fitting: Vec<&Opened> = fitting.collect();
                 let on_opened = choices?.of(profile).find_map(|(taken, start)| {
                     let beside = |one: &&&Opened| one.room() == opened::Room::Beside(taken);
@@ -121,7 +129,7 @@ impl Row {
 
     /// The lowest number that no opened GPU has.
     fn unopened(&self) -> u32 {
-        let taken = (0..).zip(&self.opened).take_while(|(number, one)| *number == one.gpu);
+        let taken = (0..).zip(self.opened()).take_while(|(number, one)| *number == one.gpu);
         u32::try_from(taken.count()).unwrap_or(u32::MAX)
     }
 
@@ -130,11 +138,12 @@ impl Row {
         self.used = self.used.saturating_add(need.amounts);
         self.n_parts = self.n_parts.saturating_add(1);
         self.n_alone = self.n_alone.saturating_add(u32::from(need.alone));
-        if let Some((size, seat)) = self.size(need).zip(seat)
-            && opened::add(&mut self.opened, size, seat)
-        {
+        let Some((size, seat)) = self.size(need).zip(seat) else { return };
+        let mut all = self.opened.take().unwrap_or_default().into_vec();
+        if opened::add(&mut all, size, seat) {
             self.used.gpus = self.used.gpus.saturating_add(1);
         }
+        self.opened = Some(all.into_boxed_slice());
     }
 
     /// Gives back what a rank took.
@@ -142,40 +151,41 @@ impl Row {
         self.used = self.used.saturating_sub(need.amounts);
         self.n_parts = self.n_parts.saturating_sub(1);
         self.n_alone = self.n_alone.saturating_sub(u32::from(need.alone));
-        if let Some((size, seat)) = self.size(need).zip(seat)
-            && opened::remove(&mut self.opened, size, seat)
-        {
+        let Some((size, seat)) = self.size(need).zip(seat) else { return };
+        let mut all = self.opened.take().unwrap_or_default().into_vec();
+        if opened::remove(&mut all, size, seat) {
             self.used.gpus = self.used.gpus.saturating_sub(1);
         }
+        self.opened = (!all.is_empty()).then(|| all.into_boxed_slice());
     }
 
     fn size(&self, need: &Need) -> Option<Size> {
-        Size::of(need.part?, self.geometry)
+        Size::of(need.part?, self.geometry())
     }
 
     /// GPUs of which somebody has a part.
     pub(crate) fn opened(&self) -> &[Opened] {
-        &self.opened
+        self.opened.as_deref().unwrap_or_default()
     }
 
     pub(super) const fn is_opened(&self) -> bool {
-        !self.opened.is_empty()
+        self.opened.is_some()
     }
 
     /// The opened GPUs, if the node takes work at all.
     pub(super) fn takes_parts(&self) -> &[Opened] {
-        if self.slot_view().takes_work() { &self.opened } else { &[] }
+        if self.slot_view().takes_work() { self.opened() } else { &[] }
     }
 
     /// Thousandths of opened GPUs that are left for such a part; any that are left for `None`.
     pub(crate) fn left_milli(&self, part: Option<Part>) -> (u64, u32) {
-        let slices = self.geometry.map_or(1, |geometry| geometry.memory_slices);
+        let slices = self.geometry().map_or(1, |geometry| geometry.memory_slices);
         let suits = |room: &opened::Room| match part {
             None => true,
             Some(Part::Share { .. }) => matches!(room, opened::Room::Milli(_)),
             Some(Part::Mig { .. }) => matches!(room, opened::Room::Beside(_)),
         };
-        let rooms = self.opened.iter().map(Opened::room).filter(suits);
+        let rooms = self.opened().iter().map(Opened::room).filter(suits);
         let millis = rooms.map(|room| room.milli(slices));
         millis.fold((0, 0), |(sum, largest), milli| {
             (u64::from(milli).saturating_add(sum), largest.max(milli))

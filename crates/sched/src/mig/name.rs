@@ -2,24 +2,33 @@
 //!
 //! Must never guess: a model that is not known cannot be partitioned.
 
-use super::geometry::{GEOMETRIES, Geometry};
+use super::geometry::{GEOMETRIES, Geometry, ProfileIdx};
 
-/// The name of a profile that some known model has, for example `1g.10gb`.
+/// The name of a profile that some known model has, for example `1g.10gb`: small, because every job
+/// carries one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProfileName(&'static str);
+pub struct ProfileName {
+    /// The first model that has it.
+    model: u8,
+    position: u8,
+}
 
 impl ProfileName {
     /// The name, if any known model has such a profile.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let all = GEOMETRIES.iter().flat_map(|geometry| geometry.profiles);
-        all.map(|profile| profile.name).find(|name| *name == text).map(Self)
+        (0_u8..).zip(GEOMETRIES).find_map(|(model, geometry)| {
+            let ProfileIdx(position) = geometry.find(text)?;
+            Some(Self { model, position })
+        })
     }
 
     /// NVIDIA's name.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0
+    pub fn as_str(self) -> &'static str {
+        let geometry = GEOMETRIES.get(usize::from(self.model));
+        let profile = geometry.and_then(|geometry| geometry.profile(ProfileIdx(self.position)));
+        profile.map_or("", |profile| profile.name)
     }
 }
 

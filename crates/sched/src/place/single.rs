@@ -45,7 +45,7 @@ fn in_pool(
             if bound.is_some_and(|bound| bound <= key) {
                 return None;
             }
-            for at in pool.with_free(free) {
+            for at in pool.with_started(free) {
                 // Idle nodes wait for the second look, which minds their racks.
                 if let Some(node) = started(fleet, at, free, ask) {
                     return Some((key, node));

@@ -169,17 +169,9 @@ fn of_the_moment(reason: &Reason) -> Parts {
             )],
             vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
         ),
-        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => (
-            "gpus_fragmented",
-            vec![format!(
-                "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, \
-                 and {need_milli} are needed on a node"
-            )],
-            vec![
-                "ask for a smaller share of a GPU",
-                "wait until work on one of the shared GPUs ends",
-            ],
-        ),
+        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => {
+            in_parts(*need_milli, *free_milli, *largest_milli)
+        }
         Reason::PowerCapped { .. } => of_energy(reason),
         Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
             "waiting_for_capacity",
@@ -238,6 +230,18 @@ const fn per_kwh(by: Measure) -> &'static str {
         Measure::Carbon => "mg of CO2e per kWh",
         Measure::Price => "micro-euro per kWh",
     }
+}
+
+/// Enough of GPUs is free, but of several.
+fn in_parts(need_milli: u64, free_milli: u64, largest_milli: u32) -> Parts {
+    (
+        "gpus_fragmented",
+        vec![format!(
+            "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, and \
+             {need_milli} are needed on a node"
+        )],
+        vec!["ask for a smaller share of a GPU", "wait until work on one of the shared GPUs ends"],
+    )
 }
 
 const fn unit(resource: Resource) -> &'static str {
