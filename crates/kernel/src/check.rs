@@ -181,6 +181,9 @@ impl State {
             && kept.quotas == fresh.quotas
             && kept.reservations == fresh.reservations
             && kept.queued == fresh.queued
+            && kept.line == fresh.line
+            && kept.hardware == fresh.hardware
+            && kept.draining == fresh.draining
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node
             && kept.dependents == fresh.dependents

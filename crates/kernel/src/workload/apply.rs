@@ -1,5 +1,7 @@
 //! Folds workload events, and keeps capacity and indices in step.
 
+use std::sync::Arc;
+
 use policy::Decision;
 use units::{DataClass, Id, MicroEuro, kinds};
 
@@ -32,13 +34,14 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         return;
     }
     // INVARIANT: `decide` emits events only about workloads that exist.
-    let Some(mut workload) = state.workloads.remove(&id) else { return };
-    unindex(&mut state.index, &workload);
-    change(state, &mut workload, event, stamp);
+    let Some(mut held) = state.workloads.take_out(&id) else { return };
+    let workload = Arc::make_mut(&mut held);
+    unindex(&mut state.index, workload);
+    change(state, workload, event, stamp);
     workload.meta.touch(stamp);
     workload.last_seq = stamp.seq;
-    index_into(&mut state.index, &workload);
-    state.workloads.insert(id, workload);
+    index_into(&mut state.index, workload);
+    state.workloads.put_back(held);
 }
 
 fn new(

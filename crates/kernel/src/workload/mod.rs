@@ -15,6 +15,7 @@ mod depend;
 mod event;
 mod honoured;
 mod index;
+mod line;
 mod lose;
 mod near;
 mod need;
@@ -24,6 +25,7 @@ mod report;
 mod spec;
 mod stop;
 mod submit;
+mod table;
 mod terms;
 
 pub(crate) use apply::{apply, metered, outputs_registered};
@@ -34,6 +36,8 @@ pub(crate) use depend::{n_unmet, with_consequences};
 pub use event::{Command, Event, Place, Report};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
+pub(crate) use line::Line;
+pub use line::queue_position;
 pub(crate) use lose::lose_all_on;
 pub(crate) use near::require_near;
 pub use node_runs::NodeRuns;
@@ -42,6 +46,7 @@ pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
 pub use submit::question;
 pub(crate) use submit::submit;
+pub use table::Workloads;
 pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass, Terms, Topology};
 
 use policy::Decision;
@@ -375,22 +380,4 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::Preempt(preempt) => Some(preempt.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
-}
-
-/// Position of a waiting workload in the queue, from 1, and how many wait: by priority with age, then
-/// by submission. What else orders the queue is the scheduler's. `None` for what does not wait, and if
-/// more than `counted_max` wait, because each is looked at.
-#[must_use]
-pub fn queue_position(
-    state: &State,
-    id: Id<kinds::Workload>,
-    counted_max: usize,
-) -> Option<(usize, usize)> {
-    if state.index.queued.len() > counted_max {
-        return None;
-    }
-    let own = state.workloads.get(&id).filter(|_| state.index.queued.contains(&id))?;
-    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let before = waiting.filter(|other| other.turn() < own.turn()).count();
-    Some((before.saturating_add(1), state.index.queued.len()))
 }

@@ -33,8 +33,17 @@ pub(crate) fn name(rng: &mut Rng, prefix: &str, pool: u64) -> Result<Name, Strin
 
 /// A random key of a map.
 pub(crate) fn any<K: Copy, V>(rng: &mut Rng, map: &BTreeMap<K, V>) -> Option<K> {
-    let position = rng.below(u64::try_from(map.len()).unwrap_or(0));
-    map.keys().nth(usize::try_from(position).unwrap_or(usize::MAX)).copied()
+    any_of(rng, map.len(), map.keys().copied())
+}
+
+/// One of the workloads.
+pub(crate) fn any_workload(rng: &mut Rng, state: &State) -> Option<Id<units::kinds::Workload>> {
+    any_of(rng, state.workloads.len(), state.workloads.keys().copied())
+}
+
+fn any_of<K>(rng: &mut Rng, count: usize, mut keys: impl Iterator<Item = K>) -> Option<K> {
+    let position = rng.below(u64::try_from(count).unwrap_or(0));
+    keys.nth(usize::try_from(position).unwrap_or(usize::MAX))
 }
 
 /// An id that names nothing.
@@ -183,7 +192,7 @@ fn terms(rng: &mut Rng, state: &State) -> Terms {
     }
     terms.preemptible = rng.chance(10).then(|| rng.chance(50));
     if rng.chance(12)
-        && let Some(workload) = any(rng, &state.workloads)
+        && let Some(workload) = any_workload(rng, state)
     {
         let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
         terms.after.push(Dependency { workload, on });

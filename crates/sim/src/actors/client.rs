@@ -14,7 +14,7 @@ use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
 
 use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
-    any, artefact, class, country, facts, name, nobody, site_config, spec, topology,
+    any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
 use crate::{
     platform::{Answer, Request},
@@ -133,7 +133,7 @@ impl Clients {
 
 /// A stop, a proposal by hand that mostly does not fit, a report out of the blue.
 fn workload_aside(rng: &mut Rng, state: &State) -> Command {
-    let some = any(rng, &state.workloads).unwrap_or(nobody());
+    let some = any_workload(rng, state).unwrap_or(nobody());
     let active: Vec<_> = state.active_workloads().map(|w| w.id).collect();
     let id = rng.pick(&active).copied().filter(|_| rng.chance(60)).unwrap_or(some);
     let generation = state.workloads.get(&id).map_or(1, |w| w.generation);
