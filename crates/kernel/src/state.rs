@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, changes::Changes, dataset,
-    dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set, price,
-    project, quota, reservation, site, usage, workload,
+    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
+    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
+    price, project, quota, reservation, site, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -283,6 +283,12 @@ impl State {
     #[must_use]
     pub fn key_by_hash(&self, hash: Digest) -> Option<&key::Key> {
         self.index.key_hashes.get(&hash).and_then(|id| self.keys.get(id))
+    }
+
+    /// What the entries from `seq` on were about, once for each entry; `None` if some of them are no
+    /// longer remembered, so that whoever follows must read everything anew.
+    pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = Subject> + '_> {
+        self.index.changes.since(seq)
     }
 
     /// Workloads that have not ended, by id.

@@ -34,6 +34,7 @@ pub mod power;
 mod problem;
 mod reason;
 mod scheduler;
+mod settings;
 pub mod share;
 mod why;
 
@@ -46,7 +47,8 @@ pub use problem::{
     NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology, stock,
 };
 pub use reason::{Contradiction, Reason, Resource};
-pub use scheduler::{Reclaim, Scheduler, Settings};
+pub use scheduler::Scheduler;
+pub use settings::{Reclaim, Settings};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests compute with small known numbers")]

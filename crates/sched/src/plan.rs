@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::Fleet;
 use crate::problem::{Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
-use crate::scheduler::{Scheduler, Settings};
+use crate::scheduler::Scheduler;
+use crate::settings::Settings;
 use crate::share::Tree;
 
 /// One planning problem, whole. Contradictions in it are tolerated: work on nodes that do not

@@ -1,5 +1,6 @@
 //! Tests at the crate's border: a problem in, a plan out.
 
+mod ageing;
 mod memory;
 mod preemption;
 mod promises;

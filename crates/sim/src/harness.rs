@@ -278,9 +278,10 @@ impl World {
             || format!("{} commands unanswered", self.clients.n_open()),
             |w| {
                 format!(
-                    "{} is {}: {:?}",
+                    "{} is {} after {} attempts: {:?}",
                     w.id,
                     w.state_name(),
+                    w.n_attempts,
                     kernel::explain(state, w.id, state.last_at)
                 )
             },

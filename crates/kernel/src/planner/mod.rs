@@ -69,6 +69,7 @@ impl Planner {
             self.rebuild(state, now);
         }
         self.seen = Some(state.size);
+        self.scheduler.set_past_use(self.names.past_use(state, self.scheduler.tree(), now));
         self.open_gates(state, now);
     }
 
@@ -201,7 +202,18 @@ impl Planner {
             self.names.set_state(index, is.state);
             self.scheduler.set_node_state(index, is.state);
         }
-        self.take_in(state, workloads.into_iter());
+        self.take_in(state, workloads.iter().copied());
+        // Who went for another since the last time may be gone already.
+        for workload in workloads.iter().filter_map(|id| state.workloads.get(id)) {
+            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
+            let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
+            if let Some(other) = other.filter(|other| other.has_claim) {
+                let index = self.jobs.get(&other.id).copied();
+                if let Some(index) = index {
+                    self.scheduler.claim(index);
+                }
+            }
+        }
         true
     }
 
@@ -252,6 +264,9 @@ impl Planner {
                 self.scheduler.finish(index);
                 let job = self.names.waiting(state, workload);
                 self.scheduler.submit(index, job);
+                if workload.has_claim {
+                    self.scheduler.claim(index);
+                }
             }
             Phase::Placed { .. } | Phase::Running { .. } => {
                 let index = self.number(id);

@@ -60,6 +60,7 @@ fn new(
         n_attempts: 0,
         n_failures: 0,
         n_preemptions: 0,
+        has_claim: false,
         used: Counters::default(),
         cost: MicroEuro::ZERO,
         outputs: OutputStatus::None,
@@ -86,6 +87,11 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
             workload.generation = *generation;
             if let (Some(_), Some(attempt)) = (preemption, workload.attempts.last_mut()) {
                 attempt.preemption.clone_from(preemption);
+            }
+            let for_workload = preemption.as_ref().and_then(|one| one.for_workload);
+            // It waits: `decide` lets nobody go for who does not.
+            if let Some(other) = for_workload.and_then(|id| state.workloads.get_mut(&id)) {
+                other.has_claim = true;
             }
             workload.phase = Phase::Stopping { since: stamp.at, cause: *cause };
         }
@@ -159,6 +165,7 @@ fn begin(
         preemption: None,
     });
     workload.n_attempts = begun.attempt;
+    workload.has_claim = false;
     workload.generation = begun.generation;
     workload.phase = Phase::Placed { since: stamp.at };
 }

@@ -280,6 +280,9 @@ pub struct Workload {
     /// Attempts that made room for other work.
     #[serde(default, skip_serializing_if = "terms::is_default")]
     pub n_preemptions: u32,
+    /// Others were stopped to make room for it, and it has not been placed since.
+    #[serde(default, skip_serializing_if = "terms::is_default")]
+    pub has_claim: bool,
     /// What all attempts used.
     pub used: Counters,
     /// What it cost so far: its share of the project's lines.
@@ -320,6 +323,13 @@ impl Workload {
             Phase::Placed { .. } | Phase::Running { .. } | Phase::Stopping { .. } => true,
             Phase::Queued { .. } | Phase::Ended { .. } => false,
         }
+    }
+
+    /// Its turn within its project; the lowest is first.
+    pub(crate) fn turn(&self) -> (i128, u64, Id<kinds::Workload>) {
+        let settings = sched::Settings::default();
+        let with_age = settings.turn(self.spec.priority, self.meta.created_at.0);
+        (with_age, self.submitted_seq, self.id)
     }
 
     /// One word for people and filters.
@@ -367,8 +377,8 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
     }
 }
 
-/// Position of a waiting workload in the queue, from 1, and how many wait: by priority, then by
-/// submission. What else orders the queue is the scheduler's. `None` for what does not wait, and if
+/// Position of a waiting workload in the queue, from 1, and how many wait: by priority with age, then
+/// by submission. What else orders the queue is the scheduler's. `None` for what does not wait, and if
 /// more than `counted_max` wait, because each is looked at.
 #[must_use]
 pub fn queue_position(
@@ -380,8 +390,7 @@ pub fn queue_position(
         return None;
     }
     let own = state.workloads.get(&id).filter(|_| state.index.queued.contains(&id))?;
-    let order = |w: &Workload| (std::cmp::Reverse(w.spec.priority), w.submitted_seq, w.id);
     let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let before = waiting.filter(|other| order(other) < order(own)).count();
+    let before = waiting.filter(|other| other.turn() < own.turn()).count();
     Some((before.saturating_add(1), state.index.queued.len()))
 }

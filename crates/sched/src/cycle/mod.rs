@@ -78,9 +78,17 @@ pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, mode: Mode) -> Plan
         mode,
     };
     let mut failed = Failed::default();
+    // Whom others made room for is served before them, whatever the shares have become since.
+    let claimants: Vec<JobIdx> = scheduler.claims.iter().map(|turn| turn.2).collect();
+    for index in &claimants {
+        if let Some(job) = waiting.get(index) {
+            cycle.look_at(scheduler, &mut failed, *index, job);
+        }
+    }
+    let claimants: BTreeSet<JobIdx> = claimants.into_iter().collect();
     let mut order = Order::new(scheduler);
     while let Some((queue, index)) = order.next(&scheduler.tree) {
-        if let Some(job) = waiting.get(&index) {
+        if let Some(job) = waiting.get(&index).filter(|_| !claimants.contains(&index)) {
             cycle.look_at(scheduler, &mut failed, index, job);
         }
         order.looked_at(&scheduler.tree, queue);

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::{Fleet, Row, ones};
 use crate::place::{self, Ask};
 use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
-use crate::scheduler::{Reclaim, Scheduler};
+use crate::scheduler::Scheduler;
+use crate::settings::Reclaim;
 use crate::share::{Claim, Rule, Tree};
 
 /// Whom to evict, and the nodes that this gives.

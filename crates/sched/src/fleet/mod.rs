@@ -65,9 +65,7 @@ impl Row {
 
     /// True if there is room for the need, whatever the node's state.
     pub(crate) fn has_room(&self, need: &Need) -> bool {
-        self.n_alone == 0
-            && (!need.alone || self.n_parts == 0)
-            && self.free().covers(&need.amounts)
+        self.n_alone == 0 && (!need.alone || self.n_parts == 0) && self.free().covers(&need.amounts)
     }
 
     fn slot_view(&self) -> Slot {

@@ -104,7 +104,11 @@ impl Pool {
     /// more.
     pub(crate) fn n_at_least(&self, gpus: u32) -> u32 {
         let from = usize::try_from(gpus).unwrap_or(usize::MAX);
-        self.n_by_free.get(from..).unwrap_or_default().iter().fold(0, |n, one| n.saturating_add(*one))
+        self.n_by_free
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .fold(0, |n, one| n.saturating_add(*one))
     }
 
     /// Shelves with a ready node that has exactly this many GPUs free, in order.

@@ -99,7 +99,11 @@ impl Platform {
     ) -> Result<Id<kinds::Node>, SubmitFailure> {
         let (name, facts) = (node_name.clone(), to_facts(facts));
         let register = node::Command::Register { site, name, facts, topology };
-        self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
+        let outcome = self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
+        if let Some(Subject::Node(id)) = outcome.subject {
+            return Ok(id);
+        }
+        // Nothing is new about it.
         let found = self.read(|state| {
             let same = |node: &&node::Node| node.site == site && node.name == node_name;
             state.nodes.values().find(same).map(|node| node.id)

@@ -26,7 +26,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// A load in thousandths, written as `0.85`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Load(pub(super) u32);
+pub(crate) struct Load(pub(crate) u32);
 
 impl FromStr for Load {
     type Err = String;

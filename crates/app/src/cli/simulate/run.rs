@@ -165,7 +165,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     fs::write(path, bytes).map_err(|error| Failure::file("write", path, &error))
 }
 
-fn table(outcomes: &[Outcome]) -> Table {
+/// The outcomes side by side.
+pub(in crate::cli) fn table(outcomes: &[Outcome]) -> Table {
     let columns = [
         left("POLICY"),
         right("JOBS"),
