@@ -153,8 +153,7 @@ impl Cycle {
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
         let ask = Ask { classes: admitted, ..Ask::new(index, job, self.now_us) };
         // A job whose place is being cleared sees nodes that its like do not.
-        let is_like_others =
-            self.mode.remembers() && !scheduler.clearing.contains_key(&index);
+        let is_like_others = self.mode.remembers() && !scheduler.clearing.contains_key(&index);
         let end_us = ask.asker.end_us;
         if !(is_like_others && failed.has(&shape, end_us)) {
             match self.find(scheduler, &ask) {

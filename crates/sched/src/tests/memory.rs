@@ -166,14 +166,18 @@ impl Bench {
                 self.running(*at).map(|job| self.scheduler.finish(job));
             }
             Act::Saved(at) => {
-                self.running(*at).map(|job| self.scheduler.saved(job, now_us));
+                if let Some(job) = self.running(*at) {
+                    self.scheduler.saved(job, now_us);
+                }
             }
             Act::State(node, state) => self.scheduler.set_node_state(NodeIdx(*node), *state),
             Act::Reserve(reservation) => self.scheduler.reserve(reservation.clone()),
             Act::Cancel(id) => self.scheduler.cancel_reservation(ReservationIdx(*id)),
             Act::Gate(at, is_open) => {
                 let gate = if *is_open { Gate::Open } else { Gate::Budget };
-                self.waiting(*at).map(|job| self.scheduler.set_gate(job, gate));
+                if let Some(job) = self.waiting(*at) {
+                    self.scheduler.set_gate(job, gate);
+                }
             }
         }
         self.now_us += 2;
