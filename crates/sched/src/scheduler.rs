@@ -312,13 +312,13 @@ impl Scheduler {
     /// What to start and evict at this time, and why the rest waits.
     #[must_use]
     pub fn plan(&mut self, now_us: Micros) -> Plan {
-        cycle::run(self, now_us, true)
+        cycle::run(self, now_us, cycle::Mode::Explain)
     }
 
     /// The same plan without the reasons, which cost more than the decisions: `unplaced` is empty.
     #[must_use]
     pub fn decide(&mut self, now_us: Micros) -> Plan {
-        cycle::run(self, now_us, false)
+        cycle::run(self, now_us, cycle::Mode::Decide)
     }
 
     /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.

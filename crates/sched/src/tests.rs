@@ -2,6 +2,7 @@
 
 mod ageing;
 mod deferral;
+mod memory;
 mod parts;
 mod power;
 mod preemption;

@@ -40,12 +40,33 @@ struct Cycle {
     holders: BTreeSet<QueueIdx>,
     n_promised: u32,
     n_preemptors: u32,
-    /// True if those who wait are told why.
-    explains: bool,
+    mode: Mode,
 }
 
-/// Plans; with reasons and expected starts for those who wait, or without.
-pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, explains: bool) -> Plan {
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To be followed: nobody is told why he waits.
+    Decide,
+    /// To be read: with reasons and expected starts for those who wait.
+    Explain,
+    /// To be compared with: nothing is remembered, each job is tried.
+    #[cfg(test)]
+    Forgetful,
+}
+
+impl Mode {
+    const fn explains(self) -> bool {
+        !matches!(self, Self::Decide)
+    }
+
+    const fn remembers(self) -> bool {
+        matches!(self, Self::Decide | Self::Explain)
+    }
+}
+
+/// Plans.
+pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, mode: Mode) -> Plan {
     let mut journal = Journal::new(scheduler);
     let power = crate::power::steps(scheduler, now_us);
     power::begin(scheduler, &mut journal, &power);
@@ -57,7 +78,7 @@ pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, explains: bool) -> 
         holders: scheduler.reservations.values().filter_map(|one| one.holder).collect(),
         n_promised: 0,
         n_preemptors: 0,
-        explains,
+        mode,
     };
     let mut failed = Failed::default();
     // Whom others made room for is served before them, whatever the shares have become since.
@@ -77,7 +98,7 @@ pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, explains: bool) -> 
     }
     scheduler.waiting = waiting;
     cycle.journal.undo(scheduler);
-    if explains {
+    if mode.explains() {
         estimate::fill(scheduler, &mut cycle.plan);
     }
     cycle.plan
@@ -109,7 +130,7 @@ fn why_not(scheduler: &Scheduler, ask: &Ask<'_>) -> Reason {
 
 impl Cycle {
     fn waits(&mut self, job: JobIdx, reason: Option<Reason>, start_us: Option<Micros>) {
-        if self.explains {
+        if self.mode.explains() {
             self.plan.unplaced.extend(reason.map(|reason| Unplaced { job, reason, start_us }));
         }
     }
@@ -141,7 +162,7 @@ impl Cycle {
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
         let ask = Ask { classes: admitted, ..ask };
         // A job whose place is being cleared sees nodes that its like do not.
-        let is_like_others = !scheduler.clearing.contains_key(&index);
+        let is_like_others = self.mode.remembers() && !scheduler.clearing.contains_key(&index);
         let end_us = ask.asker.end_us;
         if !(is_like_others && failed.has(&shape, end_us)) {
             match self.find(scheduler, &ask) {
@@ -151,7 +172,7 @@ impl Cycle {
                 Find::Nothing => {}
             }
         }
-        let reason = self.explains.then(|| {
+        let reason = self.mode.explains().then(|| {
             let known = failed.reason(&shape, job.limit_us).filter(|_| is_like_others);
             known.cloned().unwrap_or_else(|| why_not(scheduler, &ask))
         });

@@ -5,6 +5,7 @@
 //! plans to the letter, and reports what happened.
 
 mod convert;
+mod extras;
 mod run;
 
 use sched::Settings;
@@ -15,6 +16,7 @@ use super::{
     events::Observer,
     time::Time,
 };
+pub use extras::{Entitled, Extras, Order, Terms};
 use run::Run;
 
 /// The scheduler with its settings.
@@ -26,6 +28,7 @@ pub struct Scheduled {
     interval: DurationMicros,
     /// False if racks and rack groups are ignored: the baseline that shows what topology costs.
     minds_topology: bool,
+    extras: Extras,
 }
 
 impl Scheduled {
@@ -33,13 +36,21 @@ impl Scheduled {
     #[must_use]
     pub fn new(name: &str, settings: Settings) -> Self {
         let interval = DurationMicros::from_secs(30);
-        Self { name: name.to_owned(), settings, interval, minds_topology: true }
+        let (name, extras) = (name.to_owned(), Extras::default());
+        Self { name, settings, interval, minds_topology: true, extras }
     }
 
     /// Plans at most once in this time while something waits.
     #[must_use]
     pub const fn every(mut self, interval: DurationMicros) -> Self {
         self.interval = interval;
+        self
+    }
+
+    /// With what neither the list of jobs nor the fleet's file says.
+    #[must_use]
+    pub fn with(mut self, extras: Extras) -> Self {
+        self.extras = extras;
         self
     }
 
@@ -62,9 +73,13 @@ impl Backend for Scheduled {
         observer: &mut dyn Observer,
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Time, String> {
-        let (scheduler, queues) = convert::scheduler(input, self.settings, self.minds_topology)?;
-        let jobs = convert::jobs(input, &queues, self.minds_topology);
-        let mut run = Run::new(input, scheduler, jobs, self.interval);
+        if self.minds_topology {
+            convert::check(input)?;
+        }
+        let (scheduler, queues) =
+            convert::scheduler(input, self.settings, self.minds_topology, &self.extras)?;
+        let jobs = convert::jobs(input, &queues, self.minds_topology, &self.extras);
+        let mut run = Run::new(input, scheduler, jobs, self.interval, &self.extras);
         Ok(run.live(observer, progress))
     }
 }
