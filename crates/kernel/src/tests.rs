@@ -12,6 +12,7 @@ mod arrays;
 mod capacity;
 mod fleet;
 mod life_cycle;
+mod power;
 mod preempting;
 mod rules;
 mod tenancy;
