@@ -88,7 +88,7 @@ fn a_budget_keeps_work_waiting_and_says_so() {
     assert_eq!(scene.world.phase(first), "placed");
     assert_eq!(
         scene.waits_for(second),
-        "Feeder 1 may draw 5000 W; 4680 W are drawn, 0 W are kept for others, and it would add \
+        "5000 W may be drawn where it would run; 4680 W are drawn, 0 W are kept for others, and it would add \
          630 W. Some(\"rack `rack-1`\")"
     );
     assert_eq!(scene.draws(), vec![(90_000, 4_680, 0), (5_000, 4_680, 0)]);
