@@ -108,6 +108,7 @@ impl Auditor {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)

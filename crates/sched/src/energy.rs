@@ -27,6 +27,14 @@ impl Scheduler {
         self.grid.as_deref()
     }
 
+    /// True if a feeder is above what it is allowed, or some work is under a limit.
+    #[must_use]
+    pub fn has_power_work(&self) -> bool {
+        self.grid().is_some_and(|grid| {
+            grid.shortfalls().next().is_some() || grid.capped().next().is_some()
+        })
+    }
+
     /// Sets what a feeder is allowed now; false if there is none such or more than is contracted.
     pub fn set_allowed(&mut self, feeder: FeederIdx, allowed_mw: u64) -> bool {
         self.grid.as_mut().is_some_and(|grid| grid.set_allowed(feeder, allowed_mw))

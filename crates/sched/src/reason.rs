@@ -294,10 +294,10 @@ impl Reason {
             Self::GpusFragmented { need_milli, free_milli, largest_milli } => {
                 write!(f, "{}", InParts(*need_milli, *free_milli, *largest_milli))
             }
-            Self::PowerCapped { feeder, allowed_mw, drawn_mw, kept_mw, need_mw } => write!(
+            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => write!(
                 f,
-                "Feeder {feeder} may draw {} W; {} W are drawn, {} W are kept for others, and it \
-                 would add {} W.",
+                "{} W may be drawn where it would run; {} W are drawn, {} W are kept for others, and \
+                 it would add {} W.",
                 allowed_mw / 1_000,
                 drawn_mw.div_ceil(1_000),
                 kept_mw.div_ceil(1_000),

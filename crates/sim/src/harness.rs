@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{Actor, Command, Planner, State, node, workload};
+use kernel::{Actor, Command, Planner, State, node, power, workload};
 use units::{DurationMicros, Id, UnixMicros, kinds};
 
 use crate::{
@@ -353,5 +353,10 @@ fn calm_requests(state: &State) -> Vec<Request> {
         };
         Request::new(Actor::System, Command::Node(status))
     };
-    state.nodes.values().map(ready).collect()
+    // Budgets of power are lifted, or work would wait for them for ever.
+    let lift = |id: &Id<kinds::Power>| {
+        Request::new(Actor::System, Command::Power(power::Command::Remove { id: *id }))
+    };
+    let lifted = state.power.budgets.keys().map(lift);
+    state.nodes.values().map(ready).chain(lifted).collect()
 }

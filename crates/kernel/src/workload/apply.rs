@@ -118,6 +118,12 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
             }
             workload.phase = Phase::Ended { at: stamp.at, outcome: outcome.clone() };
         }
+        Event::PowerLimitSet { attempt, limit, .. } => {
+            let found = workload.attempts.iter_mut().find(|found| found.number == *attempt);
+            if let Some(found) = found {
+                found.power_limit = *limit;
+            }
+        }
         Event::OutputsFailed { message, .. } => {
             workload.outputs = OutputStatus::Failed { message: message.clone() };
         }
@@ -166,6 +172,7 @@ fn begin(
         ended_at: None,
         ranks,
         preemption: None,
+        power_limit: None,
     });
     workload.n_attempts = begun.attempt;
     workload.has_claim = false;

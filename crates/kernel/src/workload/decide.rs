@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{
-    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, depend,
-    get, near::require_near, preempt, report, stop::stop_whole, submit,
+    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, cap,
+    depend, get, near::require_near, preempt, report, stop::stop_whole, submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits,
@@ -29,6 +29,8 @@ pub(crate) fn decide(
         Command::Preempt(given) => {
             preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
         }
+        Command::SetCap(given) => cap::decide(state, given)
+            .map(|event| event.map(crate::Event::Workload).into_iter().collect()),
         Command::Stop { id } => {
             let workload = get(state, *id)?;
             Ok(stop_whole(state, workload, StopCause::User))

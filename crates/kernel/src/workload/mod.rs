@@ -10,6 +10,7 @@
 
 mod apply;
 mod array;
+mod cap;
 mod decide;
 mod depend;
 mod event;
@@ -30,6 +31,7 @@ mod terms;
 
 pub(crate) use apply::{apply, metered, outputs_registered};
 pub use array::{Array, Tally, Task, due, tally};
+pub use cap::SetCap;
 pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
@@ -51,7 +53,7 @@ pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass,
 
 use policy::Decision;
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
+use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
 use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
 
@@ -239,6 +241,10 @@ pub struct Attempt {
     /// For whom it made room, if it was preempted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preemption: Option<Preemption>,
+    /// The power limit that is recorded for each of its GPUs. Whether hardware keeps it is its
+    /// engine's to say, and no engine of this version does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_limit: Option<MilliWatt>,
 }
 
 /// Whether what a workload made is registered.
@@ -378,6 +384,7 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::Place(place) => Some(place.workload),
         Command::Report(report) => Some(report.workload),
         Command::Preempt(preempt) => Some(preempt.workload),
+        Command::SetCap(cap) => Some(cap.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
 }

@@ -239,8 +239,10 @@ impl Grid {
         node: &Node,
         index: NodeIdx,
     ) -> Option<(u32, u32)> {
-        if job.need.gpus > 0 {
-            return Some((node.class?.0.checked_add(1)?, job.need.gpus));
+        // Whoever has a node whole may use all of it.
+        let need = if job.exclusive { node.total } else { job.need };
+        if need.gpus > 0 {
+            return Some((node.class?.0.checked_add(1)?, need.gpus));
         }
         if let Some(part) = job.part {
             let milli = part.milli(fleet.cut(node.class).map(|cut| cut.geometry));
@@ -251,7 +253,7 @@ impl Grid {
             return Some((0, u32::try_from(mw).unwrap_or(u32::MAX)));
         }
         let range = u128::from(self.nodes.get(index.at())?.host_range_mw);
-        let asked = range.saturating_mul(u128::from(job.need.cpu_milli));
+        let asked = range.saturating_mul(u128::from(need.cpu_milli));
         // INVARIANT: the divisor is at least 1.
         let mw = asked.div_ceil(u128::from(node.total.cpu_milli.max(1)));
         Some((0, u32::try_from(mw.min(range)).unwrap_or(u32::MAX)))

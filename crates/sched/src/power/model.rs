@@ -20,7 +20,7 @@ pub struct CapStep {
 }
 
 /// A kind of GPU, with the part of the machine that goes with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuPower {
     idle_mw: u64,
     tdp_mw: u64,

@@ -114,7 +114,7 @@ fn no_feeder_is_taken_above_what_it_is_allowed() {
         job 0 on [0]
         job 2 on [1]
         job 3 on [2]
-        job 1 waits: Feeder 2 may draw 3600 W; 2800 W are drawn, 0 W are kept for others, and it would add 1600 W.
+        job 1 waits: 3600 W may be drawn where it would run; 2800 W are drawn, 0 W are kept for others, and it would add 1600 W.
     "#]],
     );
     // 200 W of the host × 1 of 32 cores.
@@ -163,7 +163,7 @@ fn first_admission_then_limits_then_preemption() {
         &mut scheduler,
         2,
         expect![[r#"
-        job 4 waits: Feeder 2 may draw 4000 W; 4000 W are drawn, 0 W are kept for others, and it would add 400 W.
+        job 4 waits: 4000 W may be drawn where it would run; 4000 W are drawn, 0 W are kept for others, and it would add 400 W.
     "#]],
     );
     // 300 W too many: flexible work is slowed first, to its lowest limit before anybody else.
@@ -174,7 +174,7 @@ fn first_admission_then_limits_then_preemption() {
         expect![[r#"
             feeder 2 is allowed 3700000 mW and 4000000 mW are wanted: 300000 mW too many
             lower job 0 from 0 to 2 (Some(300000) mW)
-            job 4 waits: Feeder 2 may draw 3700 W; 4000 W are drawn, 0 W are kept for others, and it would add 400 W.
+            job 4 waits: 3700 W may be drawn where it would run; 4000 W are drawn, 0 W are kept for others, and it would add 400 W.
         "#]],
     );
     preempts_and_lifts(&mut scheduler);
@@ -192,7 +192,7 @@ fn preempts_and_lifts(scheduler: &mut Scheduler) {
         lower job 3 from 0 to 1 (Some(400000) mW)
         lower job 1 from 0 to 1 (Some(400000) mW)
         stop job 2
-        job 4 waits: Feeder 2 may draw 2500 W; 3600 W are drawn, 400 W are kept for others, and it would add 400 W.
+        job 4 waits: 2500 W may be drawn where it would run; 3600 W are drawn, 400 W are kept for others, and it would add 400 W.
     "#]],
     );
     // All of it comes back: the slowed first, and only then who waits.
@@ -202,8 +202,8 @@ fn preempts_and_lifts(scheduler: &mut Scheduler) {
         1_000_020,
         expect![[r#"
         lift job 1 from 1 to 0 (None mW)
-        job 2 waits: Feeder 2 may draw 2700 W; 2500 W are drawn, 700 W are kept for others, and it would add 800 W.
-        job 4 waits: Feeder 2 may draw 2700 W; 2500 W are drawn, 700 W are kept for others, and it would add 400 W.
+        job 2 waits: 2700 W may be drawn where it would run; 2500 W are drawn, 700 W are kept for others, and it would add 800 W.
+        job 4 waits: 2700 W may be drawn where it would run; 2500 W are drawn, 700 W are kept for others, and it would add 400 W.
     "#]],
     );
     assert!(scheduler.set_allowed(rack(1, 0), 100_000 * W));
@@ -259,9 +259,9 @@ fn promised_power_is_not_given_to_others() {
     let plan = scheduler.plan(0);
     expect![[r#"
         job 3 on [1]
-        job 1 waits [5000]: Feeder 0 may draw 5600 W; 4000 W are drawn, 0 W are kept for others, and it would add 3200 W.
-        job 2 waits [14000]: Feeder 0 may draw 5600 W; 4000 W are drawn, 1600 W are kept for others, and it would add 800 W.
-        job 4 waits [14000]: Feeder 0 may draw 5600 W; 4800 W are drawn, 800 W are kept for others, and it would add 7 W.
+        job 1 waits [5000]: 5600 W may be drawn where it would run; 4000 W are drawn, 0 W are kept for others, and it would add 3200 W.
+        job 2 waits [14000]: 5600 W may be drawn where it would run; 4000 W are drawn, 1600 W are kept for others, and it would add 800 W.
+        job 4 waits [14000]: 5600 W may be drawn where it would run; 4800 W are drawn, 800 W are kept for others, and it would add 7 W.
     "#]].assert_eq(&show_all(&plan));
     // Advice is tried with the same budgets: three nodes are free, power for two GPUs is.
     scheduler.settle(&plan, 0);

@@ -7,8 +7,12 @@ use kernel::{
     State,
     model::Artefact,
     node::{Capacity, Facts, Gpu, Topology},
+    power::Measure,
     site,
-    workload::{Array, Condition, Dependency, Input, Kind, Outputs, RetryOn, Spec, Terms},
+    workload::{
+        Array, Condition, Deferrable, Dependency, Input, Kind, Outputs, PowerClass, RetryOn, Spec,
+        Terms,
+    },
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
@@ -103,7 +107,11 @@ pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
         limits: "simulated".to_owned(),
         sandbox: "simulated".to_owned(),
         power: "simulated".to_owned(),
-        virtual_host: None,
+        // Limits are reckoned with only where no GPU is real.
+        virtual_host: GPU_MODELS
+            .first()
+            .filter(|first| **first == model)
+            .map(|_| "host".to_owned()),
     }
 }
 
@@ -196,6 +204,15 @@ fn terms(rng: &mut Rng, state: &State) -> Terms {
     {
         let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
         terms.after.push(Dependency { workload, on });
+    }
+    if rng.chance(10) {
+        let (start_by, by) =
+            (state.last_at.plus(DurationMicros::from_secs(rng.below(600))), Measure::Carbon);
+        terms.deferrable = Some(Deferrable { start_by: Some(start_by), end_by: None, by });
+    }
+    if rng.chance(20) {
+        let classes = [PowerClass::Flexible, PowerClass::Critical];
+        terms.power_class = rng.pick(&classes).copied().unwrap_or_default();
     }
     if rng.chance(6) {
         terms.array = Some(Array {

@@ -16,6 +16,7 @@ use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
     any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
+use super::power::power_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -117,6 +118,7 @@ impl Clients {
             11..=17 => node_command(rng, state)?,
             18..=21 => budget_command(rng, state)?,
             22..=23 => quota_command(rng, state)?,
+            24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
             27..=36 => data_command(rng, state)?,
