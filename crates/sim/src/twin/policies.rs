@@ -1,5 +1,8 @@
 //! The policies that can be simulated, by name. A scheduler core is joined by one line here.
 
+mod file;
+
+pub use file::parse;
 use sched::Settings;
 
 use super::{backend::Backend, first_fit::FirstFit, scheduled::Scheduled};

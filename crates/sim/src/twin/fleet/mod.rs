@@ -7,7 +7,7 @@
 mod build;
 mod file;
 mod racks;
-mod sections;
+pub(super) mod sections;
 mod series;
 mod shape;
 mod upkeep;

@@ -8,7 +8,7 @@ mod convert;
 mod extras;
 mod run;
 
-use sched::Settings;
+use sched::{Settings, share::Usage};
 use units::DurationMicros;
 
 use super::{
@@ -28,8 +28,13 @@ pub struct Scheduled {
     interval: DurationMicros,
     /// False if racks and rack groups are ignored: the baseline that shows what topology costs.
     minds_topology: bool,
+    /// How long it takes until half of what a tenant used is forgotten.
+    half_life: DurationMicros,
     extras: Extras,
 }
+
+/// How long it takes on the platform until half of what a project used is forgotten.
+const HALF_LIFE: DurationMicros = DurationMicros::from_secs(7 * 24 * 3_600);
 
 impl Scheduled {
     /// The scheduler as the platform runs it.
@@ -37,7 +42,7 @@ impl Scheduled {
     pub fn new(name: &str, settings: Settings) -> Self {
         let interval = DurationMicros::from_secs(30);
         let (name, extras) = (name.to_owned(), Extras::default());
-        Self { name, settings, interval, minds_topology: true, extras }
+        Self { name, settings, interval, minds_topology: true, half_life: HALF_LIFE, extras }
     }
 
     /// Plans at most once in this time while something waits.
@@ -45,6 +50,19 @@ impl Scheduled {
     pub const fn every(mut self, interval: DurationMicros) -> Self {
         self.interval = interval;
         self
+    }
+
+    /// Forgets half of what a tenant used in this time, reckoned in whole hours.
+    #[must_use]
+    pub const fn forgetting_in(mut self, half_life: DurationMicros) -> Self {
+        self.half_life = half_life;
+        self
+    }
+
+    /// How it plans.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// With what neither the list of jobs nor the fleet's file says.
@@ -76,8 +94,14 @@ impl Backend for Scheduled {
         if self.minds_topology {
             convert::check(input)?;
         }
-        let (scheduler, queues) =
+        let (mut scheduler, queues) =
             convert::scheduler(input, self.settings, self.minds_topology, &self.extras)?;
+        if self.settings.past_use_milli > 0 && queues.len() > 1 {
+            let tree = scheduler.tree();
+            let hours = u32::try_from(self.half_life.as_secs() / 3_600).unwrap_or(u32::MAX);
+            let usage = Usage::new(tree.n_queues(), tree.n_resources(), hours);
+            scheduler.set_past_use(Some(usage));
+        }
         let jobs = convert::jobs(input, &queues, self.minds_topology, &self.extras);
         let mut run = Run::new(input, scheduler, jobs, self.interval, &self.extras);
         Ok(run.live(observer, progress))

@@ -49,6 +49,8 @@ use nodes::{Health, Step};
 
 /// Time between the word to leave and being gone.
 const GRACE: DurationMicros = DurationMicros::from_secs(30);
+/// Past use is reckoned in hours, as on the platform.
+const HOUR_US: u64 = 3_600_000_000;
 /// Events between two reports of progress.
 const PROGRESS_EVERY: u64 = 4_096;
 
@@ -129,6 +131,11 @@ impl<'a> Run<'a> {
             let Some(next) = self.next_time() else { break };
             if self.input.horizon.is_some_and(|horizon| next > horizon) {
                 break;
+            }
+            let hours = (next.0 / HOUR_US).saturating_sub(self.now.0 / HOUR_US);
+            if hours > 0 {
+                // What is in use now was in use until now, but for changes within an hour.
+                self.scheduler.let_past_use_fade(hours);
             }
             self.now = next;
             self.happen(observer);
