@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::fleet::{Hold, Need, Owner};
 use crate::place::{self, Ask};
 use crate::plan::{Placement, Plan, Preemption, Promise, Unplaced};
-use crate::problem::{Job, JobIdx, Micros, NodeIdx};
+use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
 use crate::share::{QueueIdx, Refusal, RefusalKind};
@@ -199,7 +199,8 @@ impl Cycle {
         nodes: Vec<NodeIdx>,
         refusal: Option<Refusal>,
     ) {
-        match refusal {
+        let leaving = &self.journal.condemned;
+        match refusal.or_else(|| quota::obstacle_now(scheduler, leaving, ask.job, &nodes)) {
             // Its like in another queue may be allowed, so this is no answer for them.
             Some(refusal) => self.waits(ask.asker.job, Some(quota::reason(&refusal)), None),
             None => self.place(scheduler, ask.asker.job, ask.job, nodes),
@@ -250,7 +251,10 @@ impl Cycle {
         if u32::try_from(choice.nodes.len()).is_ok_and(|n| n <= most) {
             return Find::Nodes(choice.nodes);
         }
-        let fewer = Ask { nodes_max: most, ..*ask };
+        // Of the same model: of another one its quotas may allow still fewer.
+        let class = choice.nodes.first().and_then(|node| scheduler.fleet.node(*node)?.class);
+        let classes = class.map_or(ask.classes, ClassSet::one);
+        let fewer = Ask { nodes_max: most, classes, ..*ask };
         let fewer = place::find(&scheduler.fleet, grid, &fewer);
         fewer.map_or(Find::Quota, |choice| Find::Nodes(choice.nodes))
     }

@@ -1,11 +1,13 @@
 //! What a job's quotas allow it.
 
+use std::collections::BTreeSet;
+
 use super::failed::is_hopeless;
 use crate::place::Ask;
-use crate::problem::{CLASSES_MAX, ClassIdx, ClassSet, Job, NodeIdx};
+use crate::problem::{CLASSES_MAX, ClassIdx, ClassSet, Job, JobIdx, NodeIdx};
 use crate::reason::Reason;
 use crate::scheduler::Scheduler;
-use crate::share::Refusal;
+use crate::share::{QueueIdx, Refusal};
 
 /// The models that the job may have now, on its fewest nodes.
 ///
@@ -88,6 +90,34 @@ pub(super) fn nodes_allowed(scheduler: &Scheduler, job: &Job, nodes: &[NodeIdx])
     });
     let most = allowed.min().and_then(|most| u32::try_from(most).ok());
     most.unwrap_or(job.nodes_max).clamp(job.nodes_min, job.nodes_max)
+}
+
+/// What forbids the job to start on these nodes while others are still leaving theirs. Whose turn it is
+/// goes by what will be; what a queue holds must be within its quotas at every moment.
+pub(super) fn obstacle_now(
+    scheduler: &mut Scheduler,
+    condemned: &BTreeSet<JobIdx>,
+    job: &Job,
+    nodes: &[NodeIdx],
+) -> Option<Refusal> {
+    let leaving = scheduler.leaving.keys().chain(condemned);
+    let leaving: Vec<(QueueIdx, Vec<u64>)> = leaving
+        .filter_map(|index| scheduler.running.get(index))
+        .map(|one| (one.job.queue, scheduler.used_by(&one.job, &one.nodes)))
+        .collect();
+    if leaving.is_empty() || !scheduler.tree.is_leaf(job.queue) {
+        return None;
+    }
+    let amounts = scheduler.used_by(job, nodes);
+    let tree = &mut scheduler.tree;
+    let charged: Vec<&(QueueIdx, Vec<u64>)> =
+        leaving.iter().filter(|(queue, held)| tree.charge(*queue, held).is_ok()).collect();
+    let refusal = tree.admit(job.queue, &amounts).err();
+    for (queue, held) in charged {
+        // INVARIANT: it was charged above.
+        let _ = tree.discharge(*queue, held);
+    }
+    refusal
 }
 
 /// A refusal as a reason.

@@ -75,3 +75,26 @@ fn who_others_were_evicted_for_is_served_before_them() {
     scheduler.submit(JobIdx(1), served);
     assert_eq!(placed(&scheduler.plan(20)), [0]);
 }
+
+#[test]
+fn a_node_that_somebody_has_alone_is_no_room() {
+    // The first node has room by its numbers, but whoever is there has it alone and may stay.
+    let alone = Job { exclusive: true, preemptible: false, ..job(1, 1) };
+    let lesser = Job { priority: -1, ..job(1, 4) };
+    let nodes = vec![node(0, 0, 4), node(0, 0, 4)];
+    let runs = vec![running(alone, &[0]), running(lesser, &[1])];
+    let given = problem(nodes.clone(), vec![job(2, 1)], runs.clone());
+    assert!(plan(&given).preemptions.is_empty());
+    // One node is enough: then the other one's work goes.
+    let given = problem(nodes, vec![job(1, 1)], runs);
+    let preemptions = plan(&given).preemptions;
+    assert_eq!(preemptions.len(), 1);
+    assert_eq!(preemptions[0].nodes, [NodeIdx(1)]);
+}
+
+#[test]
+fn a_suspect_node_that_somebody_has_alone_is_shared_with_nobody() {
+    let nodes = vec![crate::Node { state: crate::NodeState::Suspect, ..node(0, 0, 4) }];
+    let runs = vec![running(Job { exclusive: true, ..job(1, 1) }, &[0])];
+    assert!(plan(&problem(nodes, vec![job(1, 1)], runs)).placements.is_empty());
+}
