@@ -12,6 +12,7 @@ mod arrays;
 mod capacity;
 mod fleet;
 mod life_cycle;
+mod parts;
 mod preempting;
 mod rules;
 mod tenancy;

@@ -1,6 +1,7 @@
 //! What a workload takes of a node: the one place that the proposal's check, the fold and the audit
 //! ask, so that they cannot disagree.
 
+use sched::Part;
 use units::GpuCount;
 
 use super::{Kind, Rank, Spec, Workload};
@@ -22,6 +23,7 @@ impl Spec {
         let suits = |model: Option<&str>, gpus: GpuCount| {
             let wanted = model.filter(|_| !gpus.is_zero());
             wanted.is_none_or(|model| node.facts.gpus.iter().all(|gpu| gpu.model.contains(model)))
+                && self.part().is_none_or(|part| is_cut_so(node, part))
         };
         let mut suiting = self.choices().filter(|(_, model, gpus)| suits(*model, *gpus));
         let large = |gpus: GpuCount| gpus <= node.facts.capacity.gpus;
@@ -35,6 +37,11 @@ impl Spec {
         Some((choice, if whole { node.facts.capacity } else { asked }))
     }
 
+    /// The same without the GPU that it has only a part of.
+    pub(crate) fn beside_part(&self, taken: Capacity) -> Capacity {
+        if self.part().is_some() { Capacity { gpus: GpuCount::ZERO, ..taken } } else { taken }
+    }
+
     /// Whether it may be preempted: as it says, or what its kind implies.
     #[must_use]
     pub fn is_preemptible(&self) -> bool {
@@ -42,6 +49,16 @@ impl Spec {
             Kind::Train | Kind::Batch | Kind::Eval | Kind::Finetune => true,
             Kind::Dev | Kind::Service => false,
         })
+    }
+}
+
+/// True if the node's GPUs have such a part.
+fn is_cut_so(node: &Node, part: Part) -> bool {
+    match part {
+        Part::Share { .. } => true,
+        Part::Mig { profile } => {
+            node.facts.geometry().is_some_and(|geometry| geometry.find(profile.as_str()).is_some())
+        }
     }
 }
 
