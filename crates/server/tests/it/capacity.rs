@@ -237,6 +237,7 @@ async fn gpus_add_up_by_rack_and_users_are_only_named_to_those_who_may_know() {
         workload: made["id"].as_str().unwrap().parse().unwrap(),
         generation: 1,
         nodes: vec![first["id"].as_str().unwrap().parse().unwrap()],
+        seats: vec![],
     };
     let place = kernel::Command::Workload(kernel::workload::Command::Place(place));
     let submission = kernel::Submission::new(place);
