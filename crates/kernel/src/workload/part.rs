@@ -66,8 +66,12 @@ impl Spec {
         self.part().map_or(whole, |part| part.milli(facts.and_then(Facts::geometry)))
     }
 
-    /// Refuses parts that contradict the rest of the specification, or that no GPU has.
-    pub(super) fn check_part(&self) -> Result<(), Reject> {
+    /// Refuses parts that contradict the rest of the specification, or that no GPU has. Asked at
+    /// submission, and before anybody says that no node is large enough.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub fn check_part(&self) -> Result<(), Reject> {
         let invalid = |message: String| Err(Reject::invalid("resources.gpu", message));
         let terms = &self.terms;
         if terms.gpu_milli == 0 && terms.gpu_profile.is_none() {
