@@ -14,6 +14,7 @@ mod fleet;
 mod life_cycle;
 mod losing;
 mod nearness;
+mod parts;
 mod power;
 mod preempting;
 mod rules;

@@ -125,7 +125,15 @@ fn every_default_is_filled_and_shown() {
 
 #[test]
 fn a_resolved_job_writes_a_file_of_the_same_job() {
-    let gpus = ["'0.5'", "GB200|B200:4", "[GB200:4, H100:8]", "[GB200:4, 'H100|H200:8']", "0"];
+    let gpus = [
+        "'0.5'",
+        "GB200|B200:4",
+        "[GB200:4, H100:8]",
+        "[GB200:4, 'H100|H200:8']",
+        "0",
+        "'H100:1g.10gb'",
+        "'3g.40gb+me'",
+    ];
     let gpus = gpus.map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
     let more = [
         "topology: { within: rack, segment: 2, else: site }\nnodes: 2",
@@ -199,7 +207,7 @@ fn a_wrong_value_names_field_value_and_remedy() {
     check_unresolved(
         "resources: { cpu: many, memory: 400, gpu: 'GB200:x' }",
         expect![[r#"
-        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4`, `GB200:4`, `GB200|B200:4` or `0.5`
+        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4`, `GB200:4`, `GB200|B200:4`, `0.5` or `H100:1g.10gb`
         /resources/cpu: `many` is not a number of cores from 0.001 to 100000: write for example `4`, `0.5`, `500m` or `64..`
         /resources/memory: `400` is not a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`"#]],
     );
@@ -389,4 +397,38 @@ fn an_empty_environment_is_not_written() {
     let job = JobFile::parse(SMALL.as_bytes()).unwrap();
     assert_eq!(job.environment, BTreeMap::new());
     assert_eq!(job.to_yaml().unwrap(), SMALL);
+}
+
+/// What the text after `gpu:` asks for, or the first refusal.
+fn gpus(text: &str) -> Result<crate::quantity_text::GpuRequest, String> {
+    let text = format!("{SMALL}resources: {{ gpu: {text} }}\n");
+    let file = JobFile::parse(text.as_bytes()).map_err(|error| format!("{error:?}"))?;
+    file.resolve().map(|job| job.gpus).map_err(|errors| format!("{errors:?}"))
+}
+
+#[test]
+fn parts_of_a_gpu_are_a_text_or_a_map() {
+    for (map, text) in [
+        ("{ model: H100, share: 0.25 }", "'H100:0.25'"),
+        ("{ share: '0.5' }", "'0.5'"),
+        ("{ model: A100|H100, profile: 1g.10gb }", "'A100|H100:1g.10gb'"),
+        ("{ model: H200, count: 4 }", "'H200:4'"),
+        ("{ model: H200 }", "H200"),
+    ] {
+        assert_eq!(gpus(map), gpus(text), "{map}");
+        assert!(gpus(map).is_ok(), "{map}: {:?}", gpus(map));
+    }
+    let profile = gpus("1g.10gb").unwrap();
+    assert_eq!((profile.profile.as_deref(), profile.first.count.0), (Some("1g.10gb"), 1));
+    for (bad, remedy) in [
+        ("{ share: 2 }", "write 0.001 to 0.999"),
+        ("{ share: 0.5, count: 2 }", "keep one of them"),
+        ("{ share: 0.5, profile: 1g.10gb }", "keep one of them"),
+        ("{ part: 0.5 }", "unknown field `part`"),
+        ("'H100:1.5'", "write for example"),
+        ("['H100:1g.10gb', '0.5']", "the same share"),
+    ] {
+        let refusal = gpus(bad).unwrap_err();
+        assert!(refusal.contains(remedy), "{bad}: {refusal}");
+    }
 }

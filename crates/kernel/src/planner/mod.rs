@@ -99,7 +99,8 @@ impl Planner {
         let place = |placement: &sched::Placement| {
             let workload = self.workload(placement.job)?;
             let nodes = placement.nodes.iter().filter_map(|node| self.names.node(*node)).collect();
-            let place = Place { workload, generation: generation(workload)?, nodes };
+            let seats = placement.seats.iter().copied().map(Into::into).collect();
+            let place = Place { workload, generation: generation(workload)?, nodes, seats };
             Some(workload::Command::Place(place))
         };
         let preempt = |victim: &JobIdx, job: JobIdx| {
@@ -237,7 +238,8 @@ impl Planner {
         self.names = Names::of(state);
         let (tree, queues) = shares::tree(state, &self.names);
         self.names.set_queues(queues);
-        self.scheduler = Scheduler::new(Fleet::new(self.names.rows()), tree, self.settings);
+        let fleet = Fleet::with_mig(self.names.rows(), self.names.geometries());
+        self.scheduler = Scheduler::new(fleet, tree, self.settings);
         let reservations = state.reservations_from(now).zip((0..=u32::MAX).map(ReservationIdx));
         for (reservation, id) in reservations {
             self.scheduler.reserve(self.names.reservation(reservation, id));

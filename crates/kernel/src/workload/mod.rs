@@ -21,6 +21,7 @@ mod lose;
 mod near;
 mod need;
 mod node_runs;
+mod part;
 mod preempt;
 mod report;
 mod spec;
@@ -43,6 +44,8 @@ pub use line::queue_position;
 pub(crate) use lose::lose_all_on;
 pub(crate) use near::require_near;
 pub use node_runs::NodeRuns;
+pub use part::GpuSeat;
+pub(crate) use part::{Book, check_seats};
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
@@ -221,6 +224,9 @@ pub struct Rank {
     /// What it takes of its node, where that is not simply what the specification says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Capacity>,
+    /// Where its part of a GPU lies; then `taken` has no whole GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<GpuSeat>,
 }
 
 /// One placement of the whole gang.

@@ -185,11 +185,24 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
     if rng.chance(if gpus > 0 { 50 } else { 8 }) {
         spec.gpu_model = rng.pick(&GPU_WISHES).map(|wish| (*wish).to_owned());
     }
+    if gpus == 1 && rng.chance(60) {
+        part(rng, &mut spec);
+    }
     if rng.chance(15) {
         spec.residency_countries = Some(vec![country(rng)?]);
     }
     decorate(rng, state, &mut spec);
     Ok(spec)
+}
+
+/// A part of the one GPU: mostly a share, else an instance that an H200 has and a GB200 has not.
+fn part(rng: &mut Rng, spec: &mut Spec) {
+    if rng.chance(70) {
+        spec.terms.gpu_milli = rng.pick(&[100, 250, 500, 700]).copied().unwrap_or(500);
+    } else {
+        let profile = rng.pick(&["1g.18gb", "1g.18gb+me", "2g.35gb", "3g.71gb"]);
+        spec.terms.gpu_profile = profile.map(|name| (*name).to_owned());
+    }
 }
 
 /// Terms: what the bridge to the scheduler honours, so that every plan is accepted as it stands.

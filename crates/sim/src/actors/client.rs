@@ -142,7 +142,9 @@ fn workload_aside(rng: &mut Rng, state: &State) -> Command {
     Command::Workload(match rng.below(6) {
         0 => {
             let nodes = any(rng, &state.nodes).into_iter().collect();
-            workload::Command::Place(workload::Place { workload: id, generation, nodes })
+            let seat = workload::GpuSeat { gpu: rng.between_u32(0, 4), start: None };
+            let seats = rng.chance(30).then_some(seat).into_iter().collect();
+            workload::Command::Place(workload::Place { workload: id, generation, nodes, seats })
         }
         1 => workload::Command::FailOutputs { id, message: "simulated".to_owned() },
         2 => workload::Command::Report(workload::Report {
