@@ -125,7 +125,10 @@ fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> 
     for name in &args.policy {
         let mut backend = policies::named(name)
             .ok_or_else(|| Failure::usage(format!("`{name}` is no policy of the twin")))?;
-        let bounds = Bounds { wait_max: args.wait_max, ..Bounds::default() };
+        // First fit does nothing about a budget that falls; the platform's scheduler has two minutes:
+        // half a minute to its next plan, half to let work go, and as much again.
+        let power_grace = name.starts_with("cocarde").then(|| DurationMicros::from_secs(120));
+        let bounds = Bounds { wait_max: args.wait_max, power_grace };
         let number = input.jobs.requests.len();
         let mut bar = JobsBar::start(name, u64::try_from(number).unwrap_or(u64::MAX));
         let started = Instant::now();

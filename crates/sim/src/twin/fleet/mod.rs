@@ -6,6 +6,7 @@
 
 mod build;
 mod file;
+mod power;
 mod racks;
 mod sections;
 mod series;

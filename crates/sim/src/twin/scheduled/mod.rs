@@ -6,10 +6,16 @@
 //! one, as it does on the platform.
 
 mod convert;
+mod energy;
+mod life;
+mod power;
 mod run;
 
-use sched::Settings;
+use sched::{Settings, carbon::Measure};
 use units::DurationMicros;
+
+#[cfg(test)]
+mod tests;
 
 use super::{
     backend::{Backend, Input, Progress},
@@ -27,6 +33,8 @@ pub struct Scheduled {
     interval: DurationMicros,
     /// False if racks and rack groups are ignored: the baseline that shows what topology costs.
     minds_topology: bool,
+    /// What jobs with a deadline wait for; nothing if they start at once.
+    defers: Option<Measure>,
 }
 
 impl Scheduled {
@@ -34,13 +42,21 @@ impl Scheduled {
     #[must_use]
     pub fn new(name: &str, settings: Settings) -> Self {
         let interval = DurationMicros::from_secs(30);
-        Self { name: name.to_owned(), settings, interval, minds_topology: true }
+        let (name, defers) = (name.to_owned(), Some(Measure::Carbon));
+        Self { name, settings, interval, minds_topology: true, defers }
     }
 
     /// Plans at most once in this time while something waits.
     #[must_use]
     pub const fn every(mut self, interval: DurationMicros) -> Self {
         self.interval = interval;
+        self
+    }
+
+    /// Jobs with a deadline wait for this to be least, or for nothing.
+    #[must_use]
+    pub const fn deferring(mut self, by: Option<Measure>) -> Self {
+        self.defers = by;
         self
     }
 
@@ -63,8 +79,16 @@ impl Backend for Scheduled {
         observer: &mut dyn Observer,
         progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<Time, String> {
-        let (scheduler, queues) = convert::scheduler(input, self.settings, self.minds_topology)?;
-        let jobs = convert::jobs(input, &queues, self.minds_topology);
+        let (mut scheduler, queues) =
+            convert::scheduler(input, self.settings, self.minds_topology)?;
+        scheduler.set_grid(energy::grid(input, scheduler.fleet())?);
+        if let Some(by) = self.defers {
+            for (site, forecast) in energy::forecasts(input, by) {
+                scheduler.set_forecast(by, site, Some(forecast));
+            }
+        }
+        let mut jobs = convert::jobs(input, &queues, self.minds_topology);
+        jobs.iter_mut().for_each(|job| job.deferral = convert::deferral(job, self.defers));
         let mut run = Run::new(input, scheduler, jobs, self.interval);
         Ok(run.live(observer, progress))
     }

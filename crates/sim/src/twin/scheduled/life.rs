@@ -1,0 +1,64 @@
+//! What the event loop knows of a job that has arrived and not ended, and what is due when.
+
+use sched::{JobIdx as Number, NodeIdx as Place};
+use units::DurationMicros;
+
+use super::power::Pace;
+use crate::twin::{events::Preemption, failures::Broken, time::Time};
+
+/// Something that happens at a time it was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// A job's run is over, if it is still that run.
+    End(Number, u32),
+    /// A job leaves its nodes because it is evicted, if it is still that run.
+    Gone(Number, u32),
+    /// An outage is over.
+    Repaired(Broken),
+}
+
+/// What the twin knows of a job that has arrived and not ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    /// Runs so far.
+    pub(super) n_runs: u32,
+    /// When the present run started.
+    pub(super) started: Time,
+    /// How much of the work is done and saved, in time on the fewest nodes.
+    pub(super) done: DurationMicros,
+    /// Nodes of the present run.
+    pub(super) n_nodes: u32,
+    /// How fast the present run goes.
+    pub(super) pace: Pace,
+    /// Why it is being stopped, if it is.
+    pub(super) why: Preemption,
+    /// The GPU that it has a part of.
+    pub(super) part: Option<(Place, u32)>,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            n_runs: 0,
+            started: Time::ZERO,
+            done: DurationMicros::ZERO,
+            n_nodes: 0,
+            pace: Pace::default(),
+            why: Preemption::Priority,
+            part: None,
+        }
+    }
+}
+
+/// A time of work on `from` nodes, on `to` nodes instead.
+pub(super) fn scaled(time: u64, from: u32, to: u32) -> u64 {
+    if from == to {
+        return time;
+    }
+    let whole = u128::from(time).saturating_mul(u128::from(from));
+    u64::try_from(whole.checked_div(u128::from(to)).unwrap_or(0)).unwrap_or(u64::MAX)
+}
+
+pub(super) fn micros(time: Time) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
