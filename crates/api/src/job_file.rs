@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use lists::{AfterText, OneOrMany};
 pub use parse::{BRACKETS_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
 pub use resolved::{
-    After, ArrayRange, Checkpoint, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
+    After, ArrayRange, Checkpoint, DeferBy, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
     PowerClass, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Terms, Topology,
     TopologyLevel, When, WorkloadKind,
 };
@@ -123,6 +123,9 @@ pub struct DeferrableText {
     /// Latest end, reckoned with the time limit: a time, or a duration after the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
+    /// What is to be least over its run; `carbon` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<DeferBy>,
 }
 
 /// What each node must have.

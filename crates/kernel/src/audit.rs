@@ -108,6 +108,7 @@ impl Auditor {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
@@ -151,6 +152,7 @@ impl Auditor {
             workload::check_seats(state, &workload.spec, nodes, seats)?;
         }
         let mut free = std::collections::BTreeMap::new();
+        let mut ranks = Vec::with_capacity(nodes.len());
         for node_id in nodes {
             let node = state.nodes.get(node_id).ok_or("names a node that does not exist")?;
             if node.site != site || !node.status.takes(nodes.len()) {
@@ -165,8 +167,9 @@ impl Auditor {
             *left = left
                 .checked_sub(taken)
                 .ok_or_else(|| format!("node `{}` had not enough free capacity", node.name))?;
+            ranks.push(node);
         }
-        Ok(())
+        workload::require_near(&workload.spec, &ranks)
     }
 }
 

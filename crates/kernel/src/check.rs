@@ -1,7 +1,7 @@
 //! The invariants of a state; checked after every accepted command in tests and simulation, and by
 //! an audit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use units::{GpuCount, Id, kinds};
 
@@ -22,6 +22,7 @@ impl State {
         self.check_references(&mut broken);
         self.check_quotas(&mut broken);
         self.check_reservations(&mut broken);
+        self.check_power(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
         self.check_arrays(&mut broken);
@@ -157,6 +158,21 @@ impl State {
         }
     }
 
+    /// A domain has one budget, and everything about power is about sites that exist.
+    fn check_power(&self, broken: &mut Vec<String>) {
+        let mut domains = BTreeSet::new();
+        for budget in self.power.budgets.values() {
+            if !domains.insert(&budget.domain) {
+                broken.push(format!("{} has two power budgets", budget.domain));
+            }
+        }
+        let sites = self.power.budgets.values().map(|budget| budget.domain.site());
+        let series = self.power.carbon.keys().chain(self.power.price.keys()).copied();
+        for site in sites.chain(series).filter(|site| !self.sites.contains_key(site)) {
+            broken.push(format!("power is known of site {site}, which does not exist"));
+        }
+    }
+
     /// An array has all its tasks, no more of them run than may, and it ends with them.
     fn check_arrays(&self, broken: &mut Vec<String>) {
         for (id, tally) in &self.index.arrays {
@@ -190,6 +206,9 @@ impl State {
             && kept.quotas == fresh.quotas
             && kept.reservations == fresh.reservations
             && kept.queued == fresh.queued
+            && kept.line == fresh.line
+            && kept.hardware == fresh.hardware
+            && kept.draining == fresh.draining
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node
             && kept.dependents == fresh.dependents

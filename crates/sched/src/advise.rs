@@ -82,6 +82,7 @@ impl Scheduler {
         }
         for promise in &plan.promises {
             self.promise(promise);
+            self.promise_power(promise);
         }
     }
 
@@ -102,7 +103,7 @@ impl Scheduler {
     fn would_start(&self, index: JobIdx, job: &Job, now_us: Micros) -> bool {
         let Ok(classes) = admitted(self, job) else { return false };
         let ask = Ask { classes, ..Ask::new(index, job, now_us) };
-        place::find(&self.fleet, &ask).is_some()
+        place::find(&self.fleet, self.grid(), &ask).is_some()
     }
 
     /// The longest limit with which it ends before the first promise that is in its way.
@@ -123,7 +124,7 @@ impl Scheduler {
         let any = Job { classes: ClassSet::ANY, ..job.clone() };
         let classes = admitted(self, &any).ok()?;
         let ask = Ask { classes, ..Ask::new(index, &any, now_us) };
-        let choice = place::find(&self.fleet, &ask)?;
+        let choice = place::find(&self.fleet, self.grid(), &ask)?;
         let class = self.fleet.node(*choice.nodes.first()?)?.class?;
         Some(Change::Class { class })
     }

@@ -10,6 +10,7 @@
 //! - `place`: which nodes; its tie-breaks are policy.
 //! - `share`: whose turn it is, and who may have how much.
 //! - `cycle`: turns, placements, promises (backfill), evictions, reasons.
+//! - `power`, `carbon`: budgets of power, and starts put off for cleaner or cheaper energy.
 
 #![deny(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@
 mod advise;
 pub mod carbon;
 mod cycle;
+mod energy;
 mod fleet;
 pub mod frag;
 mod mask;
@@ -35,6 +37,7 @@ pub mod power;
 mod problem;
 mod reason;
 mod scheduler;
+mod settings;
 pub mod share;
 mod why;
 
@@ -48,7 +51,8 @@ pub use problem::{
     NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology, stock,
 };
 pub use reason::{Contradiction, Reason, Resource};
-pub use scheduler::{Reclaim, Scheduler, Settings};
+pub use scheduler::Scheduler;
+pub use settings::{Reclaim, Settings};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests compute with small known numbers")]

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::Fleet;
 use crate::mig::Geometry;
 use crate::part::Seat;
+use crate::power::PowerPlan;
 use crate::problem::{ClassIdx, Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
-use crate::scheduler::{Scheduler, Settings};
+use crate::scheduler::Scheduler;
+use crate::settings::Settings;
 use crate::share::Tree;
 
 /// One planning problem, whole. Contradictions in it are tolerated: work on nodes that do not
@@ -43,8 +45,11 @@ pub struct Plan {
     pub preemptions: Vec<Preemption>,
     /// Nodes that are kept for jobs that do not start yet.
     pub promises: Vec<Promise>,
-    /// Jobs that do not start.
+    /// Jobs that do not start; empty where reasons were not asked for ([`Scheduler::decide`]).
     pub unplaced: Vec<Unplaced>,
+    /// What is done about power, before anything else.
+    #[serde(default, skip_serializing_if = "PowerPlan::is_empty")]
+    pub power: PowerPlan,
 }
 
 /// Nodes that are kept for a waiting job.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::carbon::Deferral;
 use crate::mask::SiteMask;
 use crate::part::{Part, Seat};
 use crate::share::QueueIdx;
@@ -250,6 +251,10 @@ pub struct Job {
     pub guaranteed_us: u64,
     /// Why it must not start yet, whatever is free.
     pub gate: Gate,
+    /// Class of work by its power; see [`GridSpec::classes`](crate::power::GridSpec::classes).
+    pub power_class: u32,
+    /// How far its start may be put off for cleaner or cheaper energy, if at all.
+    pub deferral: Option<Deferral>,
 }
 
 /// What keeps a job from being looked at.

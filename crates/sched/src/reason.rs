@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::carbon::Measure;
 use crate::problem::{JobIdx, Level, Micros};
 use words::{Blocks, InParts, Quantity, plural};
 
@@ -64,6 +65,19 @@ pub enum Reason {
     NotBefore {
         /// When it may.
         at_us: Micros,
+    },
+    /// It is put off to a time of cleaner or cheaper energy, within its deadline.
+    Deferred {
+        /// Until when.
+        until_us: Micros,
+        /// What is least then.
+        by: Measure,
+        /// The mean over its run if it started now: milligrams of CO2e, or micro-euro, per kWh.
+        now_per_kwh: i64,
+        /// The same if it starts then.
+        then_per_kwh: i64,
+        /// How much less that is, in per mille of the former; 0 where that is not above 0.
+        saved_permille: u32,
     },
     /// Policy allows no site that exists.
     NoSiteAllowed,
@@ -158,10 +172,16 @@ pub enum Reason {
     },
     /// Starting it would exceed the power that is allowed now.
     PowerCapped {
-        /// What it would add, in milliwatts.
+        /// Number of the feeder that is short of most.
+        feeder: u32,
+        /// What may be drawn there now, in milliwatts.
+        allowed_mw: u64,
+        /// What is drawn there, in milliwatts.
+        drawn_mw: u64,
+        /// What is kept there for slowed work and for jobs that were promised a start, in milliwatts.
+        kept_mw: u64,
+        /// What the job would add there, in milliwatts.
         need_mw: u64,
-        /// What is left on the tightest feeder, in milliwatts.
-        left_mw: u64,
     },
     /// Everything exists and is ready, but is in use.
     WaitingForCapacity {
@@ -174,22 +194,39 @@ pub enum Reason {
     },
 }
 
+/// What a measure is counted in.
+struct Unit(Measure);
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Measure::Carbon => "mg of CO2e",
+            Measure::Price => "micro-euro",
+        })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Contradictory { what } => write!(f, "{what}"),
+            Self::Contradictory { what } => what.fmt(f),
             Self::BudgetExhausted => f.write_str("A budget of the project is used up."),
             Self::WaitingForJobs { unfinished } => {
                 write!(f, "Waiting for {unfinished} other {} to end.", plural(*unfinished, "job"))
             }
             Self::ArrayLimit { limit } => {
-                write!(
-                    f,
-                    "{limit} {} of its array run, as many as it allows.",
-                    plural(*limit, "task")
-                )
+                let tasks = plural(*limit, "task");
+                write!(f, "{limit} {tasks} of its array run, as many as it allows.")
             }
             Self::NotBefore { .. } => f.write_str("It is not to start yet."),
+            Self::Deferred { by, now_per_kwh, then_per_kwh, saved_permille: saved, .. } => {
+                let unit = Unit(*by);
+                write!(
+                    f,
+                    "It is put off within its deadline: {then_per_kwh} {unit} for each kWh "
+                )?;
+                write!(f, "then, {now_per_kwh} now, which saves {}.{} %.", saved / 10, saved % 10)
+            }
             Self::NoSiteAllowed => f.write_str("Policy allows the job at no site."),
             Self::NoSuchGpuClass { .. } => {
                 f.write_str("No allowed site has GPUs of the model asked for.")
@@ -257,11 +294,14 @@ impl Reason {
             Self::GpusFragmented { need_milli, free_milli, largest_milli } => {
                 write!(f, "{}", InParts(*need_milli, *free_milli, *largest_milli))
             }
-            Self::PowerCapped { need_mw, left_mw } => write!(
+            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => write!(
                 f,
-                "It would draw {} kW more, and {} kW are left of the power allowed now.",
-                need_mw / 1_000_000,
-                left_mw / 1_000_000
+                "{} W may be drawn where it would run; {} W are drawn, {} W are kept for others, and \
+                 it would add {} W.",
+                allowed_mw / 1_000,
+                drawn_mw.div_ceil(1_000),
+                kept_mw.div_ceil(1_000),
+                need_mw.div_ceil(1_000)
             ),
             Self::WaitingForCapacity { short_of, need_nodes, fit_nodes } => write!(
                 f,
@@ -280,6 +320,7 @@ impl Reason {
             | Self::WaitingForJobs { .. }
             | Self::ArrayLimit { .. }
             | Self::NotBefore { .. }
+            | Self::Deferred { .. }
             | Self::NoSiteAllowed
             | Self::NoSuchGpuClass { .. }
             | Self::NoNodeLargeEnough { .. }
@@ -316,6 +357,7 @@ impl Reason {
             | Self::WaitingForJobs { .. }
             | Self::ArrayLimit { .. }
             | Self::NotBefore { .. }
+            | Self::Deferred { .. }
             | Self::NoSiteAllowed
             | Self::NoSuchGpuClass { .. }
             | Self::NoNodeLargeEnough { .. }

@@ -3,60 +3,23 @@
 //! It is a fold like the platform's state: equal changes give equal plans, and a plan changes
 //! nothing. Whoever proposes the plan reports back what was accepted, by the same changes.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carbon::Deferrals;
 use crate::cycle;
 use crate::fleet::{Fleet, Hold, Need, Owner};
 use crate::part::{GPU_MILLI, Seat};
 use crate::plan::{Placement, Plan, Promise};
+use crate::power::Grid;
 use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
 };
-use crate::share::{QueueIdx, Table, Tree};
+use crate::settings::Settings;
+use crate::share::{QueueIdx, Table, Tree, Usage};
 
-/// How to plan. Every limit bounds the work of one cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Blocked jobs that are promised nodes: 1 is EASY backfill, more come closer to conservative
-    /// backfill, [`u32::MAX`] is conservative, 0 lets small work pass large work for ever.
-    pub backfill_depth_max: u32,
-    /// Ends of running work that are looked at for one promise.
-    pub ends_looked_at_max: u32,
-    /// Blocked jobs with some claim for which evictions are considered.
-    pub preemptors_max: u32,
-    /// A job that gets its nodes within this time anyway evicts nobody.
-    pub patience_us: u64,
-    /// Whom a queue may evict work of other queues for.
-    pub reclaim: Reclaim,
-}
-
-/// When work of one queue is evicted for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reclaim {
-    /// Never.
-    Off,
-    /// So that a queue gets what it deserves.
-    Deserved,
-    /// Also so that what nobody deserves is shared by weight.
-    Shares,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            backfill_depth_max: 8,
-            ends_looked_at_max: 20_000,
-            preemptors_max: 16,
-            patience_us: 60_000_000,
-            reclaim: Reclaim::Deserved,
-        }
-    }
-}
-
-/// Order within a queue: priority, then submission, then number.
-pub(crate) type Turn = (Reverse<i32>, u64, JobIdx);
+/// Order within a queue: priority with age, then submission, then number.
+pub(crate) type Turn = (i128, u64, JobIdx);
 
 /// Everything that a plan depends on but the time.
 #[derive(Debug, Clone, Default)]
@@ -77,9 +40,19 @@ pub struct Scheduler {
     pub(crate) leaving: BTreeMap<JobIdx, Option<JobIdx>>,
     /// What waiting jobs of each leaf want, by resource.
     pub(crate) wanted: Table,
+    /// Waiting jobs that others were evicted for, in the order in which they are served: before all
+    /// that wait, or those who went could come back to the nodes they made room on.
+    pub(crate) claims: BTreeSet<Turn>,
     /// Nodes that are being cleared for a waiting job, and by how many who still have to leave.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeMap<NodeIdx, u32>>,
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
+    /// What each queue used in the past, where that is known.
+    pub(crate) past_use: Option<Usage>,
+    /// Remembered from plan to plan, for speed alone.
+    pub(crate) hopeless: cycle::Hopeless,
+    /// Power, if it is limited at all.
+    pub(crate) grid: Option<Box<Grid>>,
+    pub(crate) deferrals: Deferrals,
 }
 
 impl Scheduler {
@@ -123,16 +96,18 @@ impl Scheduler {
     /// Puts a job into its queue, or replaces it there.
     pub fn submit(&mut self, index: JobIdx, job: Job) {
         self.withdraw(index);
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let turn = self.turn_of(index, &job);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
+        self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
 
     /// Takes a waiting job out; it is given back.
     pub fn withdraw(&mut self, index: JobIdx) -> Option<Job> {
         let job = self.waiting.remove(&index)?;
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let turn = self.turn_of(index, &job);
+        self.claims.remove(&turn);
         if let Some(queue) = self.queues.get_mut(&job.queue) {
             queue.remove(&turn);
             if queue.is_empty() {
@@ -148,7 +123,31 @@ impl Scheduler {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
+        self.deferrals.forget(index);
         Some(job)
+    }
+
+    fn turn_of(&self, index: JobIdx, job: &Job) -> Turn {
+        (self.settings.turn(job.priority, job.submitted_us), job.submitted_order, index)
+    }
+
+    /// Says what each queue used in the past, all as of one time.
+    pub fn set_past_use(&mut self, usage: Option<Usage>) {
+        self.past_use = usage;
+    }
+
+    /// Lets ticks of the past use go by, during which what is in use did not change.
+    pub fn let_past_use_fade(&mut self, ticks: u64) {
+        if let Some(usage) = &mut self.past_use {
+            usage.advance(&self.tree, ticks);
+        }
+    }
+
+    /// Others were evicted for this waiting job.
+    pub fn claim(&mut self, index: JobIdx) {
+        if let Some(job) = self.waiting.get(&index) {
+            self.claims.insert(self.turn_of(index, job));
+        }
     }
 
     /// Opens or shuts a waiting job's gate.
@@ -184,6 +183,9 @@ impl Scheduler {
                 running.seats.push(seat.unwrap_or(NOWHERE));
             }
         }
+        if let Some(grid) = &mut self.grid {
+            grid.adopt(index, &running.job, &running.nodes, &self.fleet);
+        }
         // A queue that the tree lacks has no quota to charge.
         let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
         if let Some(end) = running.ends_by_us() {
@@ -218,6 +220,7 @@ impl Scheduler {
             }
             *count = count.saturating_add(1);
         }
+        self.claim(for_job);
     }
 
     /// Running work no longer leaves: it is gone, or it was said anew for whom it goes.
@@ -263,6 +266,9 @@ impl Scheduler {
         for (node, seat) in running.seated() {
             self.fleet.release(node, &need, seat);
         }
+        if let Some(grid) = &mut self.grid {
+            grid.finish(index);
+        }
         // What could not be charged cannot be given back either.
         let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));
         Some(running)
@@ -271,6 +277,7 @@ impl Scheduler {
     /// Changes whether a node takes work.
     pub fn set_node_state(&mut self, node: NodeIdx, state: NodeState) {
         self.fleet.set_state(node, state);
+        self.hopeless.forget();
     }
 
     /// Promises nodes for a window, or changes that promise.
@@ -305,7 +312,13 @@ impl Scheduler {
     /// What to start and evict at this time, and why the rest waits.
     #[must_use]
     pub fn plan(&mut self, now_us: Micros) -> Plan {
-        cycle::run(self, now_us)
+        cycle::run(self, now_us, cycle::Mode::Explain)
+    }
+
+    /// The same plan without the reasons, which cost more than the decisions: `unplaced` is empty.
+    #[must_use]
+    pub fn decide(&mut self, now_us: Micros) -> Plan {
+        cycle::run(self, now_us, cycle::Mode::Decide)
     }
 
     /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.

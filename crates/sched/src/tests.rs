@@ -1,6 +1,10 @@
 //! Tests at the crate's border: a problem in, a plan out.
 
+mod ageing;
+mod deferral;
+mod memory;
 mod parts;
+mod power;
 mod preemption;
 mod promises;
 mod properties;
@@ -53,6 +57,8 @@ fn job(nodes: u32, gpus: u32) -> Job {
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: 0,
+        deferral: None,
     }
 }
 

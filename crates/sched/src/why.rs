@@ -103,10 +103,7 @@ pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
 pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
     let need_nodes = ask.job.nodes_min;
     let large = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need);
-    // Only work of one node may go to a suspect one.
-    let is_single = ask.job.nodes_max <= 1;
-    let takes = |shelf: &Shelf| shelf.ready | if is_single { shelf.suspect } else { 0 };
-    let ready = |shelf: &Shelf| large(shelf) & takes(shelf);
+    let ready = |shelf: &Shelf| large(shelf) & takes(shelf, ask);
     let free = |shelf: &Shelf| fleet.free_for(shelf, &ask.need);
     let fit = |shelf: &Shelf| fleet.fitting(shelf, &ask.need, &ask.asker);
     let scopes = place::scopes(fleet, ask);
@@ -149,6 +146,19 @@ pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
         return reason;
     }
     Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes: n_fit }
+}
+
+/// Nodes of a shelf that take the job's work: only work of one node may go to a suspect one.
+const fn takes(shelf: &Shelf, ask: &Ask<'_>) -> u64 {
+    shelf.ready | if ask.job.nodes_max <= 1 { shelf.suspect } else { 0 }
+}
+
+/// True if nodes that exist and take work would do, were all of them free: what [`busy`] calls being
+/// busy and not unavailable.
+pub(crate) fn can_be_busy(fleet: &Fleet, ask: &Ask<'_>) -> bool {
+    let ready = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need) & takes(shelf, ask);
+    let most = |scope| place::most(fleet, scope, ask, &ready);
+    place::scopes(fleet, ask).into_iter().any(|scope| most(scope) >= ask.job.nodes_min)
 }
 
 /// The first waiting job that a node is kept for which this job could have had.

@@ -1,12 +1,14 @@
 //! The command line: one file for each noun, one table of verbs, one way to end.
 //!
 //! A command reads or changes the platform through the API only; `up`, `audit --data`, `backup`,
-//! `restore`, `simulate` and `lm` work on this machine.
+//! `restore`, `simulate`, `bench` and `lm` work on this machine.
 
 pub(crate) mod artefact;
 mod audit;
 mod backup;
+mod bench;
 mod budget;
+mod carbon;
 mod cost;
 mod dataset;
 mod demo;
@@ -24,6 +26,7 @@ mod node;
 mod organisation;
 mod outcome;
 mod policy;
+mod power;
 mod price;
 mod project;
 mod queue;
@@ -117,6 +120,10 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::Verb),
     #[command(subcommand)]
+    Power(power::Verb),
+    #[command(subcommand)]
+    Carbon(carbon::Verb),
+    #[command(subcommand)]
     Price(price::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -124,6 +131,8 @@ enum Command {
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
     Simulate(simulate::Verb),
+    #[command(subcommand)]
+    Bench(bench::Verb),
     #[command(subcommand)]
     Lm(lm_command::Verb),
     /// Print what a shell needs to complete commands
@@ -211,11 +220,14 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
         Command::Policy(verb) => policy::run(verb, session).map(done),
+        Command::Power(verb) => power::run(verb, session).map(done),
+        Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
+        Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),
         Command::Lm(verb) => lm_command::run(verb, session).map(ExitCode::from),
         Command::Completions { shell } => completions(shell).map(done),
         Command::Shim { folder } => Ok(exec::shim::run(&folder)),

@@ -67,14 +67,15 @@ const fn is_about_size(reason: &Reason) -> bool {
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
         | Reason::GpusFragmented { .. }
+        | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => true,
         Reason::Contradictory { .. }
         | Reason::BudgetExhausted
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
-        | Reason::Preempting { .. }
-        | Reason::PowerCapped { .. } => false,
+        | Reason::Preempting { .. } => false,
     }
 }

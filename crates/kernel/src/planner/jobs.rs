@@ -3,7 +3,10 @@
 use sched::{ClassSet, Gate, Job, Micros, Running, SiteMask, Topology};
 use units::{DurationMicros, UnixMicros};
 
-use super::names::{Names, amounts};
+use super::{
+    names::{Names, amounts},
+    power,
+};
 use crate::{
     State,
     workload::{self, Level, Phase, Spec, Workload},
@@ -56,6 +59,8 @@ impl Names {
             preemptible: spec.is_preemptible(),
             guaranteed_us: terms.guaranteed.0,
             gate: Gate::Open,
+            power_class: power::class_number(terms.power_class),
+            deferral: terms.deferrable.as_ref().map(power::deferral),
         }
     }
 

@@ -135,6 +135,12 @@ impl Names {
         }
     }
 
+    /// A site's number.
+    pub(super) fn site_index(&self, id: Id<kinds::Site>) -> Option<SiteIdx> {
+        let at = self.sites.binary_search(&id).ok()?;
+        u32::try_from(at).ok().map(SiteIdx)
+    }
+
     /// GPU models that nodes have, in the order of their numbers.
     pub(super) fn models(&self) -> &[String] {
         &self.models

@@ -1,5 +1,7 @@
 //! Folds workload events, and keeps capacity and indices in step.
 
+use std::sync::Arc;
+
 use policy::Decision;
 use units::{DataClass, GpuCount, Id, MicroEuro, kinds};
 
@@ -33,13 +35,14 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         return;
     }
     // INVARIANT: `decide` emits events only about workloads that exist.
-    let Some(mut workload) = state.workloads.remove(&id) else { return };
-    unindex(&mut state.index, &workload);
-    change(state, &mut workload, event, stamp);
+    let Some(mut held) = state.workloads.take_out(&id) else { return };
+    let workload = Arc::make_mut(&mut held);
+    unindex(&mut state.index, workload);
+    change(state, workload, event, stamp);
     workload.meta.touch(stamp);
     workload.last_seq = stamp.seq;
-    index_into(&mut state.index, &workload);
-    state.workloads.insert(id, workload);
+    index_into(&mut state.index, workload);
+    state.workloads.put_back(held);
 }
 
 fn new(
@@ -61,6 +64,7 @@ fn new(
         n_attempts: 0,
         n_failures: 0,
         n_preemptions: 0,
+        has_claim: false,
         used: Counters::default(),
         cost: MicroEuro::ZERO,
         outputs: OutputStatus::None,
@@ -88,6 +92,11 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
             if let (Some(_), Some(attempt)) = (preemption, workload.attempts.last_mut()) {
                 attempt.preemption.clone_from(preemption);
             }
+            let for_workload = preemption.as_ref().and_then(|one| one.for_workload);
+            // It waits: `decide` lets nobody go for who does not.
+            if let Some(other) = for_workload.and_then(|id| state.workloads.get_mut(&id)) {
+                other.has_claim = true;
+            }
             workload.phase = Phase::Stopping { since: stamp.at, cause: *cause };
         }
         Event::Requeued { reason, failure, not_before, .. } => {
@@ -109,6 +118,12 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
                 workload.outputs = OutputStatus::Pending;
             }
             workload.phase = Phase::Ended { at: stamp.at, outcome: outcome.clone() };
+        }
+        Event::PowerLimitSet { attempt, limit, .. } => {
+            let found = workload.attempts.iter_mut().find(|found| found.number == *attempt);
+            if let Some(found) = found {
+                found.power_limit = *limit;
+            }
         }
         Event::OutputsFailed { message, .. } => {
             workload.outputs = OutputStatus::Failed { message: message.clone() };
@@ -160,8 +175,10 @@ fn begin(
         ended_at: None,
         ranks,
         preemption: None,
+        power_limit: None,
     });
     workload.n_attempts = begun.attempt;
+    workload.has_claim = false;
     workload.generation = begun.generation;
     workload.phase = Phase::Placed { since: stamp.at };
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{
-    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, depend,
-    get, preempt, report, stop::stop_whole, submit,
+    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, cap,
+    depend, get, near::require_near, preempt, report, stop::stop_whole, submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits,
@@ -29,6 +29,8 @@ pub(crate) fn decide(
         Command::Preempt(given) => {
             preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
         }
+        Command::SetCap(given) => cap::decide(state, given)
+            .map(|event| event.map(crate::Event::Workload).into_iter().collect()),
         Command::Stop { id } => {
             let workload = get(state, *id)?;
             Ok(stop_whole(state, workload, StopCause::User))
@@ -123,6 +125,7 @@ fn require_room(
     let mut site = None;
     let mut free: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
     let mut chosen = None;
+    let mut ranks = Vec::with_capacity(nodes.len());
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
         if !node.status.takes(nodes.len()) {
@@ -155,7 +158,9 @@ fn require_room(
         *left = left.checked_sub(need).ok_or_else(|| Reject::DoesNotFit {
             message: format!("node `{}` has not enough free capacity", node.name),
         })?;
+        ranks.push(node);
     }
+    require_near(spec, &ranks).map_err(|message| Reject::DoesNotFit { message })?;
     site.ok_or_else(|| Reject::DoesNotFit { message: "no node was named".to_owned() })
 }
 

@@ -32,8 +32,8 @@ pub const HONOURED: Honoured = Honoured {
     gpu_alternatives: true,
     gpu_shares: true,
     exclusive: true,
-    deferrable: false,
-    power_class: false,
+    deferrable: true,
+    power_class: true,
 };
 
 /// A term that nobody would keep.

@@ -4,8 +4,8 @@
 use sched::Part;
 use units::GpuCount;
 
-use super::{Kind, Rank, Spec, Workload};
-use crate::node::{Capacity, Node};
+use super::{Kind, Rank, Spec, Workload, part::may_be_cut};
+use crate::node::{Capacity, Hardware, Node};
 
 impl Spec {
     /// GPUs that will do, in order of preference, each with its position.
@@ -19,22 +19,41 @@ impl Spec {
     /// then; `None` if its GPUs are of other models. Whether that is free is another question.
     #[must_use]
     pub fn take_on(&self, node: &Node) -> Option<(usize, Capacity)> {
+        let models = node.facts.gpus.iter().map(|gpu| gpu.model.as_str());
+        let is_cut_so = self.part().is_none_or(|part| is_cut_so(node, part));
+        self.take_of(node.facts.capacity, models).filter(|_| is_cut_so)
+    }
+
+    /// The same of any node of this kind.
+    #[must_use]
+    pub fn take_on_kind(&self, kind: &Hardware) -> Option<(usize, Capacity)> {
+        let mut models = kind.models.iter().map(String::as_str);
+        let may_be_cut = self.part().is_none_or(|part| models.any(|one| may_be_cut(one, part)));
+        let taken = self.take_of(kind.capacity, kind.models.iter().map(String::as_str));
+        taken.filter(|_| may_be_cut)
+    }
+
+    /// The same of a node with this capacity and GPUs of these models.
+    fn take_of<'a>(
+        &self,
+        capacity: Capacity,
+        models: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<(usize, Capacity)> {
         // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
         let suits = |model: Option<&str>, gpus: GpuCount| {
             let wanted = model.filter(|_| !gpus.is_zero());
-            wanted.is_none_or(|model| node.facts.gpus.iter().all(|gpu| gpu.model.contains(model)))
-                && self.part().is_none_or(|part| is_cut_so(node, part))
+            wanted.is_none_or(|wanted| models.clone().all(|model| model.contains(wanted)))
         };
         let mut suiting = self.choices().filter(|(_, model, gpus)| suits(*model, *gpus));
-        let large = |gpus: GpuCount| gpus <= node.facts.capacity.gpus;
+        let large = |gpus: GpuCount| gpus <= capacity.gpus;
         let first = suiting.next()?;
         // A choice too large for the node gives way to one that is not.
         let (choice, _, gpus) =
             std::iter::once(first).chain(suiting).find(|(_, _, g)| large(*g)).unwrap_or(first);
         let asked = Capacity { gpus, ..self.per_node };
         // Taking all of a node is only worth it if that is enough.
-        let whole = self.terms.exclusive && node.facts.capacity.checked_sub(asked).is_some();
-        Some((choice, if whole { node.facts.capacity } else { asked }))
+        let whole = self.terms.exclusive && capacity.checked_sub(asked).is_some();
+        Some((choice, if whole { capacity } else { asked }))
     }
 
     /// The same without the GPU that it has only a part of.

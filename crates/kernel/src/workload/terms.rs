@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use units::{DurationMicros, GpuCount, Id, UnixMicros, kinds};
 
 use super::{Array, Spec};
-use crate::{Reject, limits};
+use crate::{Reject, limits, power::Measure};
 
 /// The terms of a workload; the default says nothing beyond "when there is room".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,18 @@ pub struct Deferrable {
     pub start_by: Option<UnixMicros>,
     /// Latest end, reckoned with its time limit.
     pub end_by: Option<UnixMicros>,
+    /// What is to be least; carbon in entries that do not say.
+    #[serde(default = "carbon", skip_serializing_if = "is_carbon")]
+    pub by: Measure,
+}
+
+const fn carbon() -> Measure {
+    Measure::Carbon
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_carbon(by: &Measure) -> bool {
+    matches!(by, Measure::Carbon)
 }
 
 /// Who is slowed first when power is short.

@@ -7,11 +7,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::{Need, Row, ones};
+use crate::fleet::{Fleet, Need, Row, ones};
 use crate::part::{GPU_MILLI, Part as GpuPart, Seat};
 use crate::place::{self, Ask};
 use crate::problem::{JobIdx, Level, NodeIdx, Running, after};
-use crate::scheduler::{Reclaim, Scheduler};
+use crate::scheduler::Scheduler;
+use crate::settings::Reclaim;
 use crate::share::{Claim, Rule, Tree};
 
 /// Whom to evict, and the nodes that this gives.
@@ -52,6 +53,12 @@ pub(super) fn could_claim(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
     if scheduler.priorities.range(lesser).next().is_some() {
         return true;
     }
+    reaches_others(scheduler, ask)
+}
+
+/// A cheap test that must hold before work of another queue can be had.
+fn reaches_others(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
+    let queue = ask.job.queue;
     let tree = &scheduler.tree;
     let deserves_more = |queue| {
         let used = tree.allocated(queue).iter().enumerate();
@@ -79,7 +86,8 @@ pub(super) fn room_for(
         return None;
     }
     let scopes = place::scopes(&scheduler.fleet, ask);
-    let offers = scopes.into_iter().map(|scope| racks(scheduler, ask, &parts, scope));
+    let claimed = claimed(&scheduler.fleet, &parts);
+    let offers = scopes.into_iter().map(|scope| racks(scheduler, ask, (&parts, &claimed), scope));
     let best = offers.filter_map(|racks| cheapest(&racks, ask)).min_by_key(|(loss, _)| *loss);
     let (_, nodes) = best?;
     let victims = needed(scheduler, ask, &parts, &nodes);
@@ -92,9 +100,11 @@ pub(super) fn room_for(
 fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> Vec<Part> {
     let mut claims = BTreeMap::new();
     let mut parts = Vec::new();
+    let reaches_others = reaches_others(scheduler, ask);
     for (index, running) in &scheduler.running {
         let safe_until = after(running.started_us, running.job.guaranteed_us);
         if !running.job.preemptible
+            || (running.job.queue != ask.job.queue && !reaches_others)
             || running.gone_by_us.is_some()
             || ask.asker.start_us < safe_until
             || condemned.contains(index)
@@ -170,18 +180,31 @@ fn claims_all(scheduler: &Scheduler, ask: &Ask<'_>, victims: &[JobIdx]) -> bool 
     true
 }
 
+/// The nodes of each shelf that some part is on.
+fn claimed(fleet: &Fleet, parts: &[Part]) -> Vec<u64> {
+    let mut claimed = vec![0; fleet.n_shelves()];
+    for (at, bit) in parts.iter().filter_map(|part| fleet.row(part.node)?.place()) {
+        if let Some(mask) = claimed.get_mut(at) {
+            *mask |= bit;
+        }
+    }
+    claimed
+}
+
 /// The racks of a scope with the nodes that could be had.
 fn racks(
     scheduler: &Scheduler,
     ask: &Ask<'_>,
-    parts: &[Part],
+    (parts, claimed): (&[Part], &[u64]),
     scope: std::ops::Range<usize>,
 ) -> Vec<Rack> {
     let fleet = &scheduler.fleet;
     let mut found: Vec<(u32, u32, Offer)> = Vec::new();
-    for shelf in scope.filter_map(|at| fleet.shelf(at)) {
+    for (at, shelf) in scope.filter_map(|at| Some((at, fleet.shelf(at)?))) {
         let fits = fleet.fitting(shelf, &ask.need, &ask.asker);
-        let could = fleet.large_enough(shelf, &ask.need) & shelf.ready;
+        // Where nothing fits and nobody can be evicted there is nothing to be had.
+        let could = fits | claimed.get(at).copied().unwrap_or(0);
+        let could = could & fleet.large_enough(shelf, &ask.need) & shelf.ready;
         for slot in ones(could) {
             let Some(node) = shelf.nodes.get(slot).copied() else { continue };
             let loss = if fits & 1 << slot != 0 {
@@ -283,10 +306,10 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
             *loss = loss.saturating_add(part.loss);
         }
     }
-    let row = |node: &NodeIdx| Some((*node, scheduler.fleet.row(*node)?.clone()));
-    let mut state: BTreeMap<NodeIdx, Row> = nodes.iter().filter_map(row).collect();
+    let rows = nodes.iter().filter_map(|node| Some((*node, scheduler.fleet.row(*node)?.clone())));
+    let mut left: BTreeMap<NodeIdx, Row> = rows.collect();
     for victim in losses.keys() {
-        for_each_node(scheduler, *victim, &mut state, Row::release);
+        for_each_node(scheduler, *victim, &mut left, Row::release);
     }
     let age = |job: &JobIdx| scheduler.running.get(job).map(|r| Reverse(r.job.submitted_order));
     let mut dearest: Vec<(u64, JobIdx)> = losses.iter().map(|(job, loss)| (*loss, *job)).collect();
@@ -295,14 +318,14 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
         let Some(running) = scheduler.running.get(&victim) else { continue };
         let need = Need::of(&running.job);
         let stays = running.seated().all(|(node, seat)| {
-            let Some(row) = state.get(&node) else { return true };
+            let Some(row) = left.get(&node) else { return true };
             // More is given back than was free only if the victim's part is free now.
             let mut with = row.clone();
             with.take(&need, seat);
             row.free().covers(&need.amounts) && with.fits(&ask.need)
         });
         if stays {
-            for_each_node(scheduler, victim, &mut state, Row::take);
+            for_each_node(scheduler, victim, &mut left, Row::take);
             losses.remove(&victim);
         }
     }
@@ -313,13 +336,13 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
 fn for_each_node(
     scheduler: &Scheduler,
     victim: JobIdx,
-    state: &mut BTreeMap<NodeIdx, Row>,
+    left: &mut BTreeMap<NodeIdx, Row>,
     change: impl Fn(&mut Row, &Need, Option<Seat>),
 ) {
     let Some(running) = scheduler.running.get(&victim) else { return };
     let need = Need::of(&running.job);
     for (node, seat) in running.seated() {
-        if let Some(row) = state.get_mut(&node) {
+        if let Some(row) = left.get_mut(&node) {
             change(row, &need, seat);
         }
     }

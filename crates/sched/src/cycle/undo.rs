@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::{Hold, Need};
+use crate::fleet::{Asker, Hold, Need};
 use crate::part::Seat;
-use crate::problem::{JobIdx, Micros, NodeIdx};
+use crate::power::FeederIdx;
+use crate::problem::{Job, JobIdx, Micros, NodeIdx};
 use crate::scheduler::Scheduler;
 use crate::share::QueueIdx;
 
@@ -15,6 +16,7 @@ enum Done {
     Held(NodeIdx, Hold),
     Charged(QueueIdx, Vec<u64>),
     Discharged(QueueIdx, Vec<u64>),
+    Drew(Vec<(FeederIdx, u64)>),
 }
 
 /// Everything to be given back.
@@ -27,6 +29,8 @@ pub(super) struct Journal {
     pub(super) ends: Vec<(Micros, usize)>,
     /// What each placement of this cycle takes of each of its nodes.
     pub(super) placed: Vec<Need>,
+    /// What each placement of this cycle draws; empty where power is not limited.
+    pub(super) drawn: Vec<Vec<(FeederIdx, u64)>>,
     /// Waiting jobs that are counted in their queues already, because their place is being cleared.
     expected: BTreeMap<JobIdx, (QueueIdx, Vec<u64>)>,
 }
@@ -96,11 +100,29 @@ impl Journal {
         self.discharge(on, queue, amounts);
     }
 
+    /// A placement draws power, if that is limited.
+    pub(super) fn draw(
+        &mut self,
+        on: &mut Scheduler,
+        (job, nodes): (&Job, &[NodeIdx]),
+        asker: &Asker,
+    ) {
+        let Some(grid) = &mut on.grid else { return };
+        let loads = grid.loads(job, nodes, &on.fleet);
+        grid.draw_more(&loads, asker);
+        self.drawn.push(loads.clone());
+        self.done.push(Done::Drew(loads));
+    }
+
     /// Gives everything back, last first.
     pub(super) fn undo(&mut self, on: &mut Scheduler) {
+        on.grid.iter_mut().for_each(|grid| grid.forget_pledges());
         for done in self.done.drain(..).rev() {
             // INVARIANT: each step was possible one way, so it is the other way.
             match done {
+                Done::Drew(loads) => {
+                    on.grid.iter_mut().for_each(|grid| grid.draw_less(&loads));
+                }
                 Done::Took(node, need, seat) => on.fleet.release(node, &need, seat),
                 Done::Held(node, hold) => on.fleet.unhold(node, &hold),
                 Done::Charged(queue, amounts) => drop(on.tree.discharge(queue, &amounts)),

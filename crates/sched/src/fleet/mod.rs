@@ -257,6 +257,7 @@ impl Fleet {
         pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
         let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
         pool.n_free_gpus = pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));
+        pool.count(was, is);
     }
 
     /// Promises a node.
@@ -291,9 +292,18 @@ impl Fleet {
     }
 
     /// When promises end after this time: instants at which something may become possible.
-    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> BTreeSet<Micros> {
+    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> Vec<Micros> {
         let all = self.holds.values().flatten().map(|hold| hold.until_us);
-        all.filter(|until| *until > now_us && *until < Micros::MAX).collect()
+        let mut ends: Vec<Micros> = Vec::new();
+        for until in all.filter(|until| *until > now_us && *until < Micros::MAX) {
+            // Nodes of one promise lie side by side, as a rule.
+            if ends.last() != Some(&until) {
+                ends.push(until);
+            }
+        }
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 
     /// When promises begin after this time.
@@ -315,6 +325,14 @@ impl Fleet {
 
     pub(crate) fn pools(&self) -> &[Pool] {
         &self.pools
+    }
+
+    pub(crate) const fn n_shelves(&self) -> usize {
+        self.shelves.len()
+    }
+
+    pub(crate) fn shelves(&self) -> &[Shelf] {
+        &self.shelves
     }
 
     pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {

@@ -2,7 +2,12 @@
 //!
 //! Must always agree with its shelves; only `Fleet` writes both, in one place.
 
-use super::{Cut, Size, bits::Bits, opened::ByRoom, shelf::Shelf};
+use super::{
+    Cut, Size,
+    bits::Bits,
+    opened::ByRoom,
+    shelf::{Shelf, Slot},
+};
 use crate::part::Part;
 use crate::place::Broken;
 use crate::problem::{ClassIdx, SiteIdx};
@@ -22,6 +27,8 @@ pub(crate) struct Pool {
     by_idle: Vec<Bits>,
     /// Free GPUs of its ready nodes.
     pub(crate) n_free_gpus: u64,
+    /// Nodes that take work, by GPUs that are free.
+    n_by_free: Vec<u32>,
     /// Its idle nodes.
     pub(crate) n_idle: u64,
     /// Counts of idle nodes, in the order in which racks that have so many are taken from for one
@@ -43,6 +50,7 @@ impl Pool {
             by_started: Vec::new(),
             by_idle: Vec::new(),
             n_free_gpus: 0,
+            n_by_free: Vec::new(),
             n_idle: 0,
             best_idle: Vec::new(),
             opened: ByRoom::default(),
@@ -59,6 +67,7 @@ impl Pool {
     pub(crate) fn finish(&mut self, gpus_max: u32, slots_max: usize) {
         let levels = usize::try_from(gpus_max).unwrap_or(0).saturating_add(1);
         self.by_started = vec![Bits::new(self.n_shelves); levels];
+        self.n_by_free = vec![0; levels];
         self.by_idle = vec![Bits::new(self.n_shelves); slots_max.saturating_add(1)];
         let order = |count| Some((Broken::of(u32::try_from(count).ok()?, 1), count));
         self.best_idle = (1..=slots_max).filter_map(order).collect();
@@ -91,6 +100,29 @@ impl Pool {
                 bits.set(place, is_in);
             }
         }
+    }
+
+    /// Counts a node as what it is now.
+    pub(crate) fn count(&mut self, was: Slot, is: Slot) {
+        let mut count = |slot: Slot, by: i32| {
+            let at = usize::try_from(slot.free.gpus).unwrap_or(usize::MAX);
+            if let Some(n) = self.n_by_free.get_mut(at).filter(|_| slot.takes_work()) {
+                *n = n.saturating_add_signed(by);
+            }
+        };
+        count(was, -1);
+        count(is, 1);
+    }
+
+    /// Nodes that take work and have at least so many GPUs free: as many as could fit a need, or
+    /// more.
+    pub(crate) fn n_at_least(&self, gpus: u32) -> u32 {
+        let from = usize::try_from(gpus).unwrap_or(usize::MAX);
+        self.n_by_free
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .fold(0, |n, one| n.saturating_add(*one))
     }
 
     /// Shelves with a ready node that runs something and has exactly this many GPUs free, in order.

@@ -68,6 +68,12 @@ impl Row {
         self.node.total.saturating_sub(self.used)
     }
 
+    /// The shelf that it lies on, and its bit there; `None` for a node that takes no work ever.
+    pub(crate) fn place(&self) -> Option<(usize, u64)> {
+        let shelf = usize::try_from(self.shelf).ok().filter(|_| self.shelf < u32::MAX)?;
+        Some((shelf, 1_u64.checked_shl(self.slot.into())?))
+    }
+
     /// How its GPUs can be cut.
     fn geometry(&self) -> Option<&'static Geometry> {
         GEOMETRIES.get(usize::from(self.geometry)).copied()

@@ -10,8 +10,9 @@
 
 use std::cmp::Reverse;
 
+use super::powered::Left;
 use super::{Ask, Broken, Choice, Rank};
-use crate::fleet::{Fleet, Shelf, ones};
+use crate::fleet::{Fleet, Pool, Shelf, ones};
 use crate::problem::{Level, NodeIdx};
 
 /// Nodes of one shelf that fit.
@@ -55,7 +56,10 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
         }
     };
     if ask.need.uses_gpus() {
-        for pool in fleet.pools().iter().filter(|pool| ask.allows(pool)) {
+        let gpus = ask.need.amounts.gpus;
+        // Most searches fail, and most of those for want of nodes wherever they lie.
+        let enough = |pool: &&Pool| pool.n_at_least(gpus) >= ask.job.nodes_min;
+        for pool in fleet.pools().iter().filter(|pool| ask.allows(pool)).filter(enough) {
             keep(in_racks(fleet, &racks(fleet, pool.shelves(), &fits), ask));
         }
         return best;
@@ -64,7 +68,7 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
         let Some(first) = site.first().filter(|pool| ask.allows(pool)) else { continue };
         // Pools are in order of their model, and none comes first.
         let plain = site.iter().filter(|pool| pool.class.is_none());
-        let plain = plain.flat_map(crate::fleet::Pool::shelves);
+        let plain = plain.flat_map(Pool::shelves);
         let choice = in_racks(fleet, &racks(fleet, plain, &fits), ask);
         let end = site.last().map_or(first.first, |last| last.shelves().end);
         let all = || in_racks(fleet, &racks(fleet, first.first..end, &fits), ask);
@@ -125,16 +129,16 @@ fn in_racks(fleet: &Fleet, all: &Racks, ask: &Ask<'_>) -> Option<Choice> {
     let numbers: Vec<usize> = (0..all.racks.len()).collect();
     let group = |at: &usize| all.racks.get(*at).map(|rack| rack.group);
     let deal = match ask.job.topology.within {
-        Level::Rack => best_of(all, numbers.chunks(1), ask),
-        Level::Group => best_of(all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
+        Level::Rack => best_of(fleet, all, numbers.chunks(1), ask),
+        Level::Group => best_of(fleet, all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
         Level::Site => {
-            let wide = deal(all, &numbers, ask);
+            let wide = one_deal(fleet, all, &numbers, ask);
             // One rack is in one group anyway; more may fit one group as well as several.
             match wide {
                 Some(deal) if deal.rank.n_groups <= 1 => Some(deal),
                 Some(deal) => {
                     let groups = numbers.chunk_by(|a, b| group(a) == group(b));
-                    let narrow = best_of(all, groups, ask);
+                    let narrow = best_of(fleet, all, groups, ask);
                     narrow.filter(|narrow| narrow.rank < deal.rank).or(Some(deal))
                 }
                 None => None,
@@ -145,11 +149,48 @@ fn in_racks(fleet: &Fleet, all: &Racks, ask: &Ask<'_>) -> Option<Choice> {
 }
 
 fn best_of<'a>(
+    fleet: &Fleet,
     all: &Racks,
     domains: impl Iterator<Item = &'a [usize]>,
     ask: &Ask<'_>,
 ) -> Option<Deal> {
-    domains.filter_map(|domain| deal(all, domain, ask)).min_by_key(|deal| deal.rank)
+    domains.filter_map(|domain| one_deal(fleet, all, domain, ask)).min_by_key(|deal| deal.rank)
+}
+
+fn one_deal(fleet: &Fleet, all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
+    match Left::of(ask) {
+        None => deal(all, domain, ask),
+        Some(left) => deal_within(fleet, all, domain, left, ask),
+    }
+}
+
+/// Nodes from the racks of one domain as power allows: largest racks first.
+fn deal_within(
+    fleet: &Fleet,
+    all: &Racks,
+    domain: &[usize],
+    mut left: Left<'_>,
+    ask: &Ask<'_>,
+) -> Option<Deal> {
+    let block = ask.job.topology.segment.max(1);
+    let whole = |n: u32| n.checked_div(block).unwrap_or(0).saturating_mul(block);
+    let rack = |at: &usize| all.racks.get(*at).map(|rack| (Reverse(rack.n), *at));
+    let mut racks: Vec<(Reverse<u32>, usize)> = domain.iter().filter_map(rack).collect();
+    racks.sort_unstable();
+    let most = whole(ask.nodes_max);
+    let (mut deal, mut dealt) = (Deal::default(), 0_u32);
+    for (Reverse(n), at) in racks {
+        let parts = all.racks.get(at).and_then(|rack| all.parts.get(rack.parts.clone()));
+        let Some(shelf) = parts.and_then(|parts| parts.first()).map(|part| part.shelf) else {
+            continue;
+        };
+        let taken = left.take(fleet, shelf, n.min(most.saturating_sub(dealt)), block);
+        if taken > 0 {
+            deal.add(at, n, taken);
+            dealt = dealt.saturating_add(taken);
+        }
+    }
+    (dealt >= ask.job.nodes_min).then(|| deal.finished(all, most.saturating_sub(dealt)))
 }
 
 /// Nodes from the racks of one domain: largest racks first, which needs the fewest, and the last
@@ -187,13 +228,7 @@ fn deal(all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
         left = left.saturating_sub(blocks);
         rest = rest.get(1..)?;
     }
-    deal.takes.sort_unstable();
-    let groups = deal.takes.iter().filter_map(|(at, _)| all.racks.get(*at)).map(|rack| rack.group);
-    let mut groups: Vec<u32> = groups.collect();
-    groups.dedup();
-    deal.rank.n_groups = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-    deal.rank.n_short = most.saturating_sub(wanted).saturating_mul(block);
-    Some(deal)
+    Some(deal.finished(all, most.saturating_sub(wanted).saturating_mul(block)))
 }
 
 impl Deal {
@@ -201,6 +236,17 @@ impl Deal {
         self.takes.push((rack, taken));
         self.rank.n_racks = self.rank.n_racks.saturating_add(1);
         self.rank.broken = self.rank.broken.plus(Broken::of(free, taken));
+    }
+
+    /// The deal in order of its racks, with its rank.
+    fn finished(mut self, all: &Racks, n_short: u32) -> Self {
+        self.takes.sort_unstable();
+        let racks = self.takes.iter().filter_map(|(at, _)| all.racks.get(*at));
+        let mut groups: Vec<u32> = racks.map(|rack| rack.group).collect();
+        groups.dedup();
+        self.rank.n_groups = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        self.rank.n_short = n_short;
+        self
     }
 }
 

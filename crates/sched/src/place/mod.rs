@@ -5,14 +5,17 @@
 
 mod gang;
 mod part;
+mod powered;
 mod single;
 mod tails;
 
+pub(crate) use powered::check;
 pub(crate) use tails::Broken;
 
 use std::ops::Range;
 
 use crate::fleet::{Asker, Fleet, Need, Pool, Shelf};
+use crate::power::Grid;
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, after};
 
 /// Nodes for a job, and how well they lie.
@@ -46,6 +49,8 @@ pub(crate) struct Ask<'a> {
     /// Most nodes that it may have.
     pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
+    /// Budgets that the search must mind, where they turned out to matter.
+    pub(crate) grid: Option<&'a Grid>,
 }
 
 impl<'a> Ask<'a> {
@@ -53,7 +58,14 @@ impl<'a> Ask<'a> {
     pub(crate) fn new(index: JobIdx, job: &'a Job, start_us: Micros) -> Self {
         let end_us = job.limit_us.map_or(Micros::MAX, |limit| after(start_us, limit));
         let asker = Asker { job: index, queue: job.queue, start_us, end_us };
-        Self { job, need: Need::of(job), classes: job.classes, nodes_max: job.nodes_max, asker }
+        Self {
+            job,
+            need: Need::of(job),
+            classes: job.classes,
+            nodes_max: job.nodes_max,
+            asker,
+            grid: None,
+        }
     }
 
     /// True if the job may be in the pool.
@@ -66,8 +78,16 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// The nodes for a job now, or `None` if no site fits it or has the power.
+pub(crate) fn find(fleet: &Fleet, grid: Option<&Grid>, ask: &Ask<'_>) -> Option<Choice> {
+    match grid {
+        None => search(fleet, ask),
+        Some(grid) => powered::find(fleet, ask, grid),
+    }
+}
+
 /// The nodes for a job now, or `None` if no site fits it.
-pub(crate) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
+fn search(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
     if ask.nodes_max <= 1 { single::find(fleet, ask) } else { gang::find(fleet, ask) }
 }
 

@@ -67,7 +67,7 @@ fn in_pool(
 /// A node of the shelf that has exactly `free` GPUs free and already runs something.
 fn started(fleet: &Fleet, at: usize, free: usize, ask: &Ask<'_>) -> Option<NodeIdx> {
     let shelf = fleet.shelf(at)?;
-    if !shelf.most.covers(&ask.need.amounts) {
+    if !shelf.most.covers(&ask.need.amounts) || !ask.has_power_at(fleet, at) {
         return None;
     }
     let slots = ones(shelf.with_free(free) & !shelf.idle);
@@ -86,7 +86,8 @@ fn idle(
         for at in pool.with_idle(count) {
             let Some(shelf) = fleet.shelf(at) else { continue };
             let is_right = gpus.is_none_or(|gpus| usize::try_from(shelf.gpus) == Ok(gpus));
-            if !is_right || !shelf.most.covers(&ask.need.amounts) {
+            let is_dark = !ask.has_power_at(fleet, at);
+            if !is_right || !shelf.most.covers(&ask.need.amounts) || is_dark {
                 continue;
             }
             let mut nodes = ones(shelf.idle).filter_map(|slot| shelf.nodes.get(slot).copied());
@@ -98,9 +99,11 @@ fn idle(
     None
 }
 
-/// True if the need fits the node and nobody else is promised it.
+/// True if the need fits the node, nobody else is promised it, and it has the power.
 pub(super) fn fits(fleet: &Fleet, node: NodeIdx, ask: &Ask<'_>) -> bool {
-    fleet.row(node).is_some_and(|row| row.fits(&ask.need)) && !fleet.is_promised(node, &ask.asker)
+    fleet.row(node).is_some_and(|row| row.fits(&ask.need))
+        && !fleet.is_promised(node, &ask.asker)
+        && ask.has_power_on(fleet, node)
 }
 
 fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<NodeIdx> {

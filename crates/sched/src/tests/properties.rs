@@ -254,6 +254,7 @@ proptest! {
             reason @ (Reason::WaitingForJobs { .. }
             | Reason::ArrayLimit { .. }
             | Reason::NotBefore { .. }
+            | Reason::Deferred { .. }
             | Reason::OverQuota { .. }
             | Reason::Preempting { .. }
             | Reason::Promised { .. }

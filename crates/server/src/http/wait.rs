@@ -1,7 +1,7 @@
 //! The scheduler's reasons in the API's words: a stable code, a sentence, figures, remedies.
 
 use api::text::Timestamp;
-use sched::{Contradiction, Reason, Resource};
+use sched::{Contradiction, Reason, Resource, carbon::Measure};
 use units::UnixMicros;
 
 /// A reason for people and programs.
@@ -63,6 +63,7 @@ fn of_the_job(reason: &Reason) -> Parts {
             vec![format!("it may start at {}", Timestamp(UnixMicros(*at_us)))],
             vec!["wait until then"],
         ),
+        Reason::Deferred { .. } => of_energy(reason),
         Reason::NoSiteAllowed => (
             "no_site_allowed",
             vec![],
@@ -130,6 +131,7 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
         | Reason::Preempting { .. }
         | Reason::Promised { .. }
@@ -170,11 +172,7 @@ fn of_the_moment(reason: &Reason) -> Parts {
         Reason::GpusFragmented { need_milli, free_milli, largest_milli } => {
             in_parts(*need_milli, *free_milli, *largest_milli)
         }
-        Reason::PowerCapped { need_mw, left_mw } => (
-            "power_capped",
-            vec![format!("needs {need_mw} mW more, {left_mw} mW are allowed")],
-            vec!["wait until power is free again, or ask for less"],
-        ),
+        Reason::PowerCapped { .. } => of_energy(reason),
         Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
             "waiting_for_capacity",
             vec![format!(
@@ -192,6 +190,7 @@ fn of_the_moment(reason: &Reason) -> Parts {
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
         | Reason::NoSuchGpuClass { .. }
         | Reason::NoNodeLargeEnough { .. }
@@ -199,6 +198,37 @@ fn of_the_moment(reason: &Reason) -> Parts {
         | Reason::DomainTooSmall { .. }
         | Reason::OverQuota { .. }
         | Reason::NodesUnavailable { .. } => ("", vec![], vec![]),
+    }
+}
+
+/// Reasons that lie in power and in what energy costs.
+fn of_energy(reason: &Reason) -> Parts {
+    if let Reason::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } = reason {
+        let watts = [*allowed_mw / 1_000, drawn_mw.div_ceil(1_000), kept_mw.div_ceil(1_000)];
+        let [allowed, drawn, kept] = watts;
+        let need = need_mw.div_ceil(1_000);
+        let figures = format!(
+            "{allowed} W are allowed, {drawn} W drawn, {kept} W kept for others, {need} W more needed"
+        );
+        let raise = "ask an administrator to raise the power budget (`cocarde power list`)";
+        let wait = "wait until other work ends, or ask for fewer GPUs";
+        return ("power_capped", vec![figures], vec![wait, raise]);
+    }
+    let Reason::Deferred { until_us, by, now_per_kwh, then_per_kwh, saved_permille: saved } =
+        reason
+    else {
+        return ("", vec![], vec![]);
+    };
+    let from = format!("it starts from {} on", Timestamp(UnixMicros(*until_us)));
+    let (unit, saved) = (per_kwh(*by), format!("{}.{} % less", saved / 10, saved % 10));
+    let figures = format!("{then_per_kwh} {unit} then against {now_per_kwh} now: {saved}");
+    ("deferred", vec![from, figures], vec!["wait until then, or submit it without `deferrable`"])
+}
+
+const fn per_kwh(by: Measure) -> &'static str {
+    match by {
+        Measure::Carbon => "mg of CO2e per kWh",
+        Measure::Price => "micro-euro per kWh",
     }
 }
 

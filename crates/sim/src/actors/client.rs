@@ -14,8 +14,9 @@ use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
 
 use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
-    any, artefact, class, country, facts, name, nobody, site_config, spec, topology,
+    any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
+use super::power::power_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -117,6 +118,7 @@ impl Clients {
             11..=17 => node_command(rng, state)?,
             18..=21 => budget_command(rng, state)?,
             22..=23 => quota_command(rng, state)?,
+            24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
             27..=36 => data_command(rng, state)?,
@@ -133,7 +135,7 @@ impl Clients {
 
 /// A stop, a proposal by hand that mostly does not fit, a report out of the blue.
 fn workload_aside(rng: &mut Rng, state: &State) -> Command {
-    let some = any(rng, &state.workloads).unwrap_or(nobody());
+    let some = any_workload(rng, state).unwrap_or(nobody());
     let active: Vec<_> = state.active_workloads().map(|w| w.id).collect();
     let id = rng.pick(&active).copied().filter(|_| rng.chance(60)).unwrap_or(some);
     let generation = state.workloads.get(&id).map_or(1, |w| w.generation);

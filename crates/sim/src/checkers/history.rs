@@ -61,6 +61,7 @@ impl History {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
@@ -82,7 +83,8 @@ impl History {
             | Change::StopRequested { id, .. }
             | Change::Requeued { id, .. }
             | Change::Ended { id, .. }
-            | Change::OutputsFailed { id, .. } => *id,
+            | Change::OutputsFailed { id, .. }
+            | Change::PowerLimitSet { id, .. } => *id,
         };
         let placed = self.placed(change)?;
         let job = self.jobs.get_mut(&id).ok_or_else(|| format!("{id} was never submitted"))?;
@@ -133,7 +135,8 @@ impl History {
             | Change::StopRequested { .. }
             | Change::Requeued { .. }
             | Change::Ended { .. }
-            | Change::OutputsFailed { .. } => return Ok(Vec::new()),
+            | Change::OutputsFailed { .. }
+            | Change::PowerLimitSet { .. } => return Ok(Vec::new()),
         };
         let registered: Vec<Id<kinds::Node>> = self.nodes.iter().copied().collect();
         let mut nodes = Vec::new();
@@ -244,15 +247,21 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
             (job.attempt, job.stop) = (*attempt, None);
             Ok(())
         }
-        Change::RankChanged { .. } | Change::StopRequested { .. } | Change::Requeued { .. }
+        Change::RankChanged { .. }
+        | Change::StopRequested { .. }
+        | Change::Requeued { .. }
+        | Change::PowerLimitSet { .. }
             if !holds =>
         {
             refuse("changes without a placement")
         }
-        Change::RankChanged { attempt, .. } if *attempt != job.attempt => {
+        Change::RankChanged { attempt, .. } | Change::PowerLimitSet { attempt, .. }
+            if *attempt != job.attempt =>
+        {
             refuse("changes in an attempt that is over")
         }
-        Change::RankChanged { .. } => Ok(()),
+        Change::PowerLimitSet { .. } if job.stop.is_some() => refuse("is limited while it stops"),
+        Change::RankChanged { .. } | Change::PowerLimitSet { .. } => Ok(()),
         Change::StopRequested { cause, .. } => {
             if job.stop.is_some_and(StopCause::is_final) {
                 return refuse("is stopped again after a final stop");

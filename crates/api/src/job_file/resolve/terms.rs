@@ -150,7 +150,7 @@ impl JobFile {
         }
         let until = when(reader, "/deferrable/until", text.until.as_deref());
         let deadline = when(reader, "/deferrable/deadline", text.deadline.as_deref());
-        Some(Deferrable { until, deadline })
+        Some(Deferrable { until, deadline, by: text.by.unwrap_or_default() })
     }
 }
 

@@ -89,6 +89,8 @@ fn job(need: &Need, shares: Shares, order: u64) -> Job {
         predicted_us: None,
         preemptible: false,
         guaranteed_us: 0,
+        power_class: 0,
+        deferral: None,
         gate: Gate::Open,
     }
 }

@@ -11,6 +11,7 @@ use super::{
     file::{FailuresTable, File, GpuTable, HallTable, Milli, Placed, SiteTable, Span},
     racks,
     sections::Section,
+    upkeep,
 };
 use crate::twin::{error::InputError, fleet::Load, number, time::Time};
 
@@ -45,6 +46,7 @@ pub(super) fn build(file: &str, parsed: &File<'_>, load: &Load<'_>) -> Result<Fl
         failures: Failures::default(),
         quotas: Vec::new(),
         power_events: Vec::new(),
+        maintenance: Vec::new(),
     };
     let mut builder = Builder { file, fleet, rows: BTreeMap::new(), domains: 0 };
     for table in &parsed.gpus {
@@ -261,11 +263,7 @@ impl Builder<'_> {
             self.fleet.quotas.push(Quota { tenant, gpus, class });
         }
         for (section, table) in &parsed.power_events {
-            let feeder = self.fleet.feeder_named(&table.feeder).ok_or_else(|| {
-                let message =
-                    "is no feeder: write for example `site`, `site/hall` or `site/hall/row-1`";
-                self.wrong(section, "feeder", &table.feeder, message)
-            })?;
+            let feeder = self.feeder_of(section, &table.feeder)?;
             let allowed = table.allowed_kw.map(|kw| MilliWatt(kw.0.saturating_mul(1_000)));
             let contracted = self.fleet.feeder(feeder).and_then(|one| one.contracted);
             if contracted.is_some_and(|most| allowed.is_some_and(|allowed| allowed > most)) {
@@ -281,7 +279,19 @@ impl Builder<'_> {
             self.fleet.power_events.push(PowerEvent { at: Time(table.at.0.0), feeder, allowed });
         }
         self.fleet.power_events.sort_by_key(|event| event.at);
-        Ok(())
+        upkeep::windows(self, &parsed.maintenance)
+    }
+
+    pub(super) fn feeder_of(
+        &self,
+        section: &Section<'_>,
+        name: &str,
+    ) -> Result<FeederIdx, InputError> {
+        self.fleet.feeder_named(name).ok_or_else(|| {
+            let message =
+                "is no feeder: write for example `site`, `site/hall` or `site/hall/row-1`";
+            self.wrong(section, "feeder", name, message)
+        })
     }
 
     fn failures(

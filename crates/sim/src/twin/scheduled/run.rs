@@ -1,11 +1,14 @@
 //! The event loop: what arrives, ends and breaks, in order of time; a plan whenever one may help.
 
+mod nodes;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use sched::{Gate, Job, JobIdx as Number, NodeIdx as Place, NodeState, Plan, Scheduler};
+use sched::{Gate, Job, JobIdx as Number, NodeIdx as Place, Plan, Scheduler};
 use units::DurationMicros;
 
+use super::extras::Extras;
 use crate::twin::{
     backend::{Input, Progress},
     events::{Ending, Event, Gauges, Observer, Part, Preemption, Share},
@@ -25,6 +28,8 @@ enum Due {
     Gone(Number, u32),
     /// An outage is over.
     Repaired(Broken),
+    /// A step of `Run::steps`.
+    Upkeep(usize),
 }
 
 /// What the twin knows of a job that has arrived and not ended.
@@ -40,8 +45,12 @@ struct Life {
     n_nodes: u32,
 }
 
+use nodes::{Health, Step};
+
 /// Time between the word to leave and being gone.
 const GRACE: DurationMicros = DurationMicros::from_secs(30);
+/// Past use is reckoned in hours, as on the platform.
+const HOUR_US: u64 = 3_600_000_000;
 /// Events between two reports of progress.
 const PROGRESS_EVERY: u64 = 4_096;
 
@@ -61,8 +70,10 @@ pub(super) struct Run<'a> {
     dependents: BTreeMap<JobIdx, Vec<JobIdx>>,
     ended: BTreeSet<JobIdx>,
     n_ended: u64,
-    /// How many outages each node suffers from: down, and without links.
-    down: BTreeMap<Place, (u32, u32)>,
+    /// What is wrong with each node that something was wrong with.
+    health: BTreeMap<Place, Health>,
+    /// What was planned to happen to nodes, by what is due.
+    steps: Vec<Step>,
     planned_at: Option<Time>,
     /// True if something arrived or became free since the last plan.
     is_stale: bool,
@@ -75,6 +86,7 @@ impl<'a> Run<'a> {
         scheduler: Scheduler,
         jobs: Vec<Job>,
         interval: DurationMicros,
+        extras: &Extras,
     ) -> Self {
         let mut dependents: BTreeMap<JobIdx, Vec<JobIdx>> = BTreeMap::new();
         for (index, request) in input.jobs.jobs() {
@@ -84,7 +96,7 @@ impl<'a> Run<'a> {
         }
         let mut outages = input.has_failures.then(|| Outages::new(input.fleet, input.seed));
         let next_outage = outages.as_mut().and_then(Iterator::next);
-        Self {
+        let mut run = Self {
             input,
             scheduler,
             jobs,
@@ -98,11 +110,14 @@ impl<'a> Run<'a> {
             dependents,
             ended: BTreeSet::new(),
             n_ended: 0,
-            down: BTreeMap::new(),
+            health: BTreeMap::new(),
+            steps: Vec::new(),
             planned_at: None,
             is_stale: false,
             n_events: 0,
-        }
+        };
+        run.plan_upkeep(extras);
+        run
     }
 
     /// Until the last job has ended, the horizon is reached, or nothing can happen any more.
@@ -116,6 +131,11 @@ impl<'a> Run<'a> {
             let Some(next) = self.next_time() else { break };
             if self.input.horizon.is_some_and(|horizon| next > horizon) {
                 break;
+            }
+            let hours = (next.0 / HOUR_US).saturating_sub(self.now.0 / HOUR_US);
+            if hours > 0 {
+                // What is in use now was in use until now, but for changes within an hour.
+                self.scheduler.let_past_use_fade(hours);
             }
             self.now = next;
             self.happen(observer);
@@ -158,6 +178,7 @@ impl<'a> Run<'a> {
                 Due::End(job, run) => self.end(job, run, observer),
                 Due::Gone(job, run) => self.leave(job, run, Preemption::Priority, observer),
                 Due::Repaired(what) => self.change(what, -1, observer),
+                Due::Upkeep(step) => self.upkeep(step, observer),
             }
         }
         while let Some(outage) = self.next_outage.filter(|outage| outage.at <= self.now) {
@@ -199,12 +220,11 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&mut self, observer: &mut dyn Observer) {
-        let plan = self.scheduler.plan(micros(self.now));
+        let plan = self.scheduler.decide(micros(self.now));
         self.is_stale = false;
-        let waits = !plan.unplaced.is_empty();
         self.follow(plan, observer);
         // With nobody waiting the next arrival is looked at at once.
-        self.planned_at = waits.then_some(self.now);
+        self.planned_at = (self.scheduler.n_waiting() > 0).then_some(self.now);
     }
 
     fn follow(&mut self, plan: Plan, observer: &mut dyn Observer) {
@@ -290,57 +310,6 @@ impl<'a> Run<'a> {
         observer.observe(self.now, &Event::Preempted { job: JobIdx(job.0), why, lost });
         self.scheduler.submit(job, running.job);
         self.is_stale = true;
-    }
-
-    /// Something breaks (1) or is repaired (-1).
-    fn change(&mut self, what: Broken, by: i32, observer: &mut dyn Observer) {
-        let fleet = self.input.fleet;
-        let (nodes, is_link): (Vec<NodeIdx>, bool) = match what {
-            Broken::Node(node) => (vec![node], false),
-            Broken::Rack(rack) => (fleet.nodes_of(rack).collect(), false),
-            Broken::Nvlink(domain) => {
-                let all = (0..).map(NodeIdx).zip(&fleet.nodes);
-                (all.filter(|(_, n)| n.domain == domain).map(|(node, _)| node).collect(), true)
-            }
-        };
-        let mut hit: BTreeSet<Place> = BTreeSet::new();
-        for node in nodes {
-            let place = Place(node.0);
-            let counts = self.down.entry(place).or_default();
-            let count = if is_link { &mut counts.1 } else { &mut counts.0 };
-            *count = count.saturating_add_signed(by);
-            let (down, links) = *counts;
-            let state = match (down, links) {
-                (0, 0) => NodeState::Ready,
-                (0, _) => NodeState::Suspect,
-                (_, _) => NodeState::Down,
-            };
-            let was = self.scheduler.fleet().node(place).map(|node| node.state);
-            self.scheduler.set_node_state(place, state);
-            let is_up = state != NodeState::Down;
-            if was.is_some_and(|was| (was != NodeState::Down) != is_up) {
-                observer.observe(self.now, &Event::NodeChanged { node, is_up });
-            }
-            hit.insert(place);
-        }
-        if by > 0 {
-            self.break_jobs(&hit, is_link, observer);
-        }
-        self.is_stale = true;
-    }
-
-    /// Whoever runs on broken nodes loses its place; broken links only part gangs.
-    fn break_jobs(&mut self, hit: &BTreeSet<Place>, is_link: bool, observer: &mut dyn Observer) {
-        let victims: Vec<(Number, u32)> = self
-            .scheduler
-            .all_running()
-            .filter(|(_, running)| !is_link || running.nodes.len() > 1)
-            .filter(|(_, running)| running.nodes.iter().any(|node| hit.contains(node)))
-            .filter_map(|(job, _)| Some((job, self.lives.get(&job)?.n_runs)))
-            .collect();
-        for (job, run) in victims {
-            self.leave(job, run, Preemption::Failure, observer);
-        }
     }
 }
 
