@@ -1,10 +1,10 @@
 //! What a workload takes of a node: the one place that the proposal's check, the fold and the audit
 //! ask, so that they cannot disagree.
 
-use sched::Part;
+use sched::{Part, mig::Geometry};
 use units::GpuCount;
 
-use super::{Kind, Rank, Spec, Workload, part::may_be_cut};
+use super::{Kind, Rank, Spec, Workload};
 use crate::node::{Capacity, Hardware, Node};
 
 impl Spec {
@@ -20,29 +20,27 @@ impl Spec {
     #[must_use]
     pub fn take_on(&self, node: &Node) -> Option<(usize, Capacity)> {
         let models = node.facts.gpus.iter().map(|gpu| gpu.model.as_str());
-        let is_cut_so = self.part().is_none_or(|part| is_cut_so(node, part));
-        self.take_of(node.facts.capacity, models).filter(|_| is_cut_so)
+        self.take_of((node.facts.capacity, node.facts.geometry()), models)
     }
 
     /// The same of any node of this kind.
     #[must_use]
     pub fn take_on_kind(&self, kind: &Hardware) -> Option<(usize, Capacity)> {
-        let mut models = kind.models.iter().map(String::as_str);
-        let may_be_cut = self.part().is_none_or(|part| models.any(|one| may_be_cut(one, part)));
-        let taken = self.take_of(kind.capacity, kind.models.iter().map(String::as_str));
-        taken.filter(|_| may_be_cut)
+        let models = kind.models.iter().map(String::as_str);
+        self.take_of((kind.capacity, kind.geometry()), models)
     }
 
-    /// The same of a node with this capacity and GPUs of these models.
+    /// The same of a node with this capacity and GPUs of these models, which can be cut like this.
     fn take_of<'a>(
         &self,
-        capacity: Capacity,
+        (capacity, geometry): (Capacity, Option<&Geometry>),
         models: impl Iterator<Item = &'a str> + Clone,
     ) -> Option<(usize, Capacity)> {
         // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
         let suits = |model: Option<&str>, gpus: GpuCount| {
             let wanted = model.filter(|_| !gpus.is_zero());
             wanted.is_none_or(|wanted| models.clone().all(|model| model.contains(wanted)))
+                && self.part().is_none_or(|part| is_cut_so(geometry, part))
         };
         let mut suiting = self.choices().filter(|(_, model, gpus)| suits(*model, *gpus));
         let large = |gpus: GpuCount| gpus <= capacity.gpus;
@@ -72,11 +70,11 @@ impl Spec {
 }
 
 /// True if the node's GPUs have such a part.
-fn is_cut_so(node: &Node, part: Part) -> bool {
+fn is_cut_so(geometry: Option<&Geometry>, part: Part) -> bool {
     match part {
         Part::Share { .. } => true,
         Part::Mig { profile } => {
-            node.facts.geometry().is_some_and(|geometry| geometry.find(profile.as_str()).is_some())
+            geometry.is_some_and(|geometry| geometry.find(profile.as_str()).is_some())
         }
     }
 }

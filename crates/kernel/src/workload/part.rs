@@ -118,16 +118,6 @@ fn known(model: Option<&str>) -> Vec<&'static Geometry> {
     GEOMETRIES.iter().filter(family).copied().collect()
 }
 
-/// True if GPUs of a model, whose memory is not known, may have such a part.
-pub(super) fn may_be_cut(model: &str, part: Part) -> bool {
-    match part {
-        Part::Share { .. } => true,
-        Part::Mig { profile } => {
-            known(Some(model)).iter().any(|geometry| geometry.find(profile.as_str()).is_some())
-        }
-    }
-}
-
 /// Names of profiles, each once.
 fn names(geometries: &[&'static Geometry]) -> Vec<&'static str> {
     let mut names = Vec::new();
