@@ -1,5 +1,7 @@
 //! Checks of the job file: what is read, what is refused and how, and that it round-trips.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
@@ -81,7 +83,11 @@ fn a_full_file_is_read() {
     assert_eq!(job.terms.power_class, PowerClass::Flexible);
     assert!(matches!(
         job.terms.deferrable,
-        Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)), by: DeferBy::Carbon })
+        Some(Deferrable {
+            until: Some(When::In(_)),
+            deadline: Some(When::At(_)),
+            by: DeferBy::Carbon
+        })
     ));
     assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
 }
@@ -125,16 +131,11 @@ fn every_default_is_filled_and_shown() {
 
 #[test]
 fn a_resolved_job_writes_a_file_of_the_same_job() {
-    let gpus = [
-        "'0.5'",
-        "GB200|B200:4",
-        "[GB200:4, H100:8]",
-        "[GB200:4, 'H100|H200:8']",
-        "0",
-        "'H100:1g.10gb'",
-        "'3g.40gb+me'",
-    ];
-    let gpus = gpus.map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
+    let gpus = ["'0.5'", "GB200|B200:4", "[GB200:4, H100:8]", "[GB200:4, 'H100|H200:8']", "0"];
+    let gpus = parts::PROFILES
+        .into_iter()
+        .chain(gpus)
+        .map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
     let more = [
         "topology: { within: rack, segment: 2, else: site }\nnodes: 2",
         "array: 3-9:3%2\npriority: urgent",
@@ -397,38 +398,4 @@ fn an_empty_environment_is_not_written() {
     let job = JobFile::parse(SMALL.as_bytes()).unwrap();
     assert_eq!(job.environment, BTreeMap::new());
     assert_eq!(job.to_yaml().unwrap(), SMALL);
-}
-
-/// What the text after `gpu:` asks for, or the first refusal.
-fn gpus(text: &str) -> Result<crate::quantity_text::GpuRequest, String> {
-    let text = format!("{SMALL}resources: {{ gpu: {text} }}\n");
-    let file = JobFile::parse(text.as_bytes()).map_err(|error| format!("{error:?}"))?;
-    file.resolve().map(|job| job.gpus).map_err(|errors| format!("{errors:?}"))
-}
-
-#[test]
-fn parts_of_a_gpu_are_a_text_or_a_map() {
-    for (map, text) in [
-        ("{ model: H100, share: 0.25 }", "'H100:0.25'"),
-        ("{ share: '0.5' }", "'0.5'"),
-        ("{ model: A100|H100, profile: 1g.10gb }", "'A100|H100:1g.10gb'"),
-        ("{ model: H200, count: 4 }", "'H200:4'"),
-        ("{ model: H200 }", "H200"),
-    ] {
-        assert_eq!(gpus(map), gpus(text), "{map}");
-        assert!(gpus(map).is_ok(), "{map}: {:?}", gpus(map));
-    }
-    let profile = gpus("1g.10gb").unwrap();
-    assert_eq!((profile.profile.as_deref(), profile.first.count.0), (Some("1g.10gb"), 1));
-    for (bad, remedy) in [
-        ("{ share: 2 }", "write 0.001 to 0.999"),
-        ("{ share: 0.5, count: 2 }", "keep one of them"),
-        ("{ share: 0.5, profile: 1g.10gb }", "keep one of them"),
-        ("{ part: 0.5 }", "unknown field `part`"),
-        ("'H100:1.5'", "write for example"),
-        ("['H100:1g.10gb', '0.5']", "the same share"),
-    ] {
-        let refusal = gpus(bad).unwrap_err();
-        assert!(refusal.contains(remedy), "{bad}: {refusal}");
-    }
 }
