@@ -12,6 +12,7 @@ mod arrays;
 mod capacity;
 mod fleet;
 mod life_cycle;
+mod lookups;
 mod losing;
 mod nearness;
 mod parts;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carbon::Measure;
 use crate::problem::{JobIdx, Level, Micros};
-use words::{Blocks, InParts, Quantity, noun, plural};
+use words::{Blocks, InParts, OfPower, Quantity, noun, plural};
 
 /// What a node can be short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -294,15 +294,9 @@ impl Reason {
             Self::GpusFragmented { need_milli, free_milli, largest_milli } => {
                 write!(f, "{}", InParts(*need_milli, *free_milli, *largest_milli))
             }
-            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => write!(
-                f,
-                "{} W may be drawn where it would run; {} W are drawn, {} W are kept for others, and \
-                 it would add {} W.",
-                allowed_mw / 1_000,
-                drawn_mw.div_ceil(1_000),
-                kept_mw.div_ceil(1_000),
-                need_mw.div_ceil(1_000)
-            ),
+            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => {
+                write!(f, "{}", OfPower([*allowed_mw, *drawn_mw, *kept_mw, *need_mw]))
+            }
             Self::WaitingForCapacity { short_of, need_nodes, fit_nodes } => write!(
                 f,
                 "Waiting for {}: the job needs {need_nodes} {} with enough free in one site, \

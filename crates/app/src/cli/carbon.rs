@@ -98,7 +98,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 
 fn import(args: ImportArgs, session: &Session) -> Result<(), Failure> {
     let shown = args.file.display().to_string();
-    let fail = |message: String| Failure::usage(&format!("`{shown}`: {message}"));
+    let fail = |message: String| Failure::usage(format!("`{shown}`: {message}"));
     let size = std::fs::metadata(&args.file).map_err(|error| fail(error.to_string()))?.len();
     if size > FILE_BYTES_MAX {
         return Err(fail(format!("{size} bytes, at most {FILE_BYTES_MAX}")));

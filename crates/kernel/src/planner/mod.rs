@@ -220,18 +220,20 @@ impl Planner {
             self.scheduler.set_node_state(index, is.state);
         }
         self.take_in(state, workloads.iter().copied());
-        // Who went for another since the last time may be gone already.
-        for workload in workloads.iter().filter_map(|id| state.workloads.get(id)) {
+        self.take_in_claims(state, workloads.into_iter());
+        true
+    }
+
+    /// Makes the scheduler know for whom work went: it may be gone already.
+    fn take_in_claims(&mut self, state: &State, ids: impl Iterator<Item = Id<kinds::Workload>>) {
+        for workload in ids.filter_map(|id| state.workloads.get(&id)) {
             let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
             let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
-            if let Some(other) = other.filter(|other| other.has_claim) {
-                let index = self.jobs.get(&other.id).copied();
-                if let Some(index) = index {
-                    self.scheduler.claim(index);
-                }
+            let index = other.filter(|other| other.has_claim).map(|other| self.jobs.get(&other.id));
+            if let Some(index) = index.flatten() {
+                self.scheduler.claim(*index);
             }
         }
-        true
     }
 
     fn rebuild(&mut self, state: &State, now: UnixMicros) {

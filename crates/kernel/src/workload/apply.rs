@@ -167,6 +167,8 @@ fn begin(
     if workload.attempts.len() >= limits::ATTEMPTS_KEPT {
         workload.attempts.remove(0);
     }
+    // Most have one attempt, and there are many of them.
+    workload.attempts.reserve_exact(1);
     workload.attempts.push(Attempt {
         number: begun.attempt,
         site: begun.site,

@@ -100,3 +100,21 @@ impl fmt::Display for InParts {
         )
     }
 }
+
+/// What may be drawn, what is, what is kept for others and what would be added, in milliwatts.
+pub(super) struct OfPower(pub(super) [u64; 4]);
+
+impl fmt::Display for OfPower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [allowed_mw, drawn_mw, kept_mw, need_mw] = self.0;
+        write!(
+            f,
+            "{} W may be drawn where it would run; {} W are drawn, {} W are kept for others, and it \
+             would add {} W.",
+            allowed_mw / 1_000,
+            drawn_mw.div_ceil(1_000),
+            kept_mw.div_ceil(1_000),
+            need_mw.div_ceil(1_000)
+        )
+    }
+}

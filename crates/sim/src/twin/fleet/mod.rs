@@ -6,6 +6,7 @@
 
 mod build;
 mod file;
+mod power;
 mod racks;
 pub(super) mod sections;
 mod series;

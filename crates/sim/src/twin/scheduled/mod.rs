@@ -5,11 +5,17 @@
 //! plans to the letter, and reports what happened.
 
 mod convert;
+mod energy;
 mod extras;
+mod life;
+mod power;
 mod run;
 
-use sched::{Settings, share::Usage};
+use sched::{Scheduler, Settings, carbon::Measure, share::Usage};
 use units::DurationMicros;
+
+#[cfg(test)]
+mod tests;
 
 use super::{
     backend::{Backend, Input, Progress},
@@ -30,6 +36,8 @@ pub struct Scheduled {
     minds_topology: bool,
     /// How long it takes until half of what a tenant used is forgotten.
     half_life: DurationMicros,
+    /// What jobs with a deadline wait for; nothing if they start at once.
+    defers: Option<Measure>,
     extras: Extras,
 }
 
@@ -40,9 +48,15 @@ impl Scheduled {
     /// The scheduler as the platform runs it.
     #[must_use]
     pub fn new(name: &str, settings: Settings) -> Self {
-        let interval = DurationMicros::from_secs(30);
-        let (name, extras) = (name.to_owned(), Extras::default());
-        Self { name, settings, interval, minds_topology: true, half_life: HALF_LIFE, extras }
+        Self {
+            name: name.to_owned(),
+            settings,
+            interval: DurationMicros::from_secs(30),
+            minds_topology: true,
+            half_life: HALF_LIFE,
+            defers: Some(Measure::Carbon),
+            extras: Extras::default(),
+        }
     }
 
     /// Plans at most once in this time while something waits.
@@ -56,6 +70,13 @@ impl Scheduled {
     #[must_use]
     pub const fn forgetting_in(mut self, half_life: DurationMicros) -> Self {
         self.half_life = half_life;
+        self
+    }
+
+    /// Jobs with a deadline wait for this to be least, or for nothing.
+    #[must_use]
+    pub const fn deferring(mut self, by: Option<Measure>) -> Self {
+        self.defers = by;
         self
     }
 
@@ -80,6 +101,26 @@ impl Scheduled {
     }
 }
 
+impl Scheduled {
+    /// Tells the scheduler of power, of what energy costs, and that past use counts.
+    fn tell(&self, input: &Input<'_>, scheduler: &mut Scheduler) -> Result<(), String> {
+        let grid = energy::grid(input, scheduler.fleet())?;
+        scheduler.set_grid(grid);
+        if let Some(by) = self.defers {
+            for (site, forecast) in energy::forecasts(input, by) {
+                scheduler.set_forecast(by, site, Some(forecast));
+            }
+        }
+        if self.settings.past_use_milli > 0 && input.jobs.tenants.paths().len() > 1 {
+            let tree = scheduler.tree();
+            let hours = u32::try_from(self.half_life.as_secs() / 3_600).unwrap_or(u32::MAX);
+            let usage = Usage::new(tree.n_queues(), tree.n_resources(), hours);
+            scheduler.set_past_use(Some(usage));
+        }
+        Ok(())
+    }
+}
+
 impl Backend for Scheduled {
     fn name(&self) -> &str {
         &self.name
@@ -96,13 +137,9 @@ impl Backend for Scheduled {
         }
         let (mut scheduler, queues) =
             convert::scheduler(input, self.settings, self.minds_topology, &self.extras)?;
-        if self.settings.past_use_milli > 0 && queues.len() > 1 {
-            let tree = scheduler.tree();
-            let hours = u32::try_from(self.half_life.as_secs() / 3_600).unwrap_or(u32::MAX);
-            let usage = Usage::new(tree.n_queues(), tree.n_resources(), hours);
-            scheduler.set_past_use(Some(usage));
-        }
-        let jobs = convert::jobs(input, &queues, self.minds_topology, &self.extras);
+        self.tell(input, &mut scheduler)?;
+        let mut jobs = convert::jobs(input, &queues, self.minds_topology, &self.extras);
+        jobs.iter_mut().for_each(|job| job.deferral = convert::deferral(job, self.defers));
         let mut run = Run::new(input, scheduler, jobs, self.interval, &self.extras);
         Ok(run.live(observer, progress))
     }
