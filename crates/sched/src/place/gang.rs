@@ -1,6 +1,7 @@
 //! Several nodes at once, all or none, as close together as they can be.
 //!
-//! The order, which is policy: most nodes up to the job's maximum; fewest racks; fewest rack
+//! The order, which is policy: while others wait for whole blocks, a gang that asked for no closeness
+//! takes the tails of at most two racks if those suffice; else most nodes up to the job's maximum; fewest racks; fewest rack
 //! groups; fewest blocks of 16, 8 and 4 idle nodes broken; fewest nodes left over in the racks
 //! taken from; then the order of pools, groups and racks. Within a rack, nodes with fewest free
 //! GPUs that suffice, then in their order. All nodes have one model of GPU; a gang without GPUs
@@ -130,22 +131,61 @@ fn in_racks(fleet: &Fleet, all: &Racks, ask: &Ask<'_>) -> Option<Choice> {
     let deal = match ask.job.topology.within {
         Level::Rack => best_of(all, numbers.chunks(1), ask),
         Level::Group => best_of(all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
-        Level::Site => {
-            let wide = deal(all, &numbers, ask);
-            // One rack is in one group anyway; more may fit one group as well as several.
-            match wide {
-                Some(deal) if deal.rank.n_groups <= 1 => Some(deal),
-                Some(deal) => {
-                    let groups = numbers.chunk_by(|a, b| group(a) == group(b));
-                    let narrow = best_of(all, groups, ask);
-                    narrow.filter(|narrow| narrow.rank < deal.rank).or(Some(deal))
-                }
-                None => None,
-            }
+        Level::Site if ask.spares_blocks && ask.job.topology.segment <= 1 => {
+            in_tails(all, ask).or_else(|| in_site(all, &numbers, ask))
         }
+        Level::Site => in_site(all, &numbers, ask),
     }?;
     Some(Choice { nodes: pick(fleet, all, &deal, ask), rank: deal.rank })
 }
+
+/// The best deal anywhere on the site.
+fn in_site(all: &Racks, numbers: &[usize], ask: &Ask<'_>) -> Option<Deal> {
+    let group = |at: &usize| all.racks.get(*at).map(|rack| rack.group);
+    let wide = deal(all, numbers, ask)?;
+    // One rack is in one group anyway; more may fit one group as well as several.
+    if wide.rank.n_groups <= 1 {
+        return Some(wide);
+    }
+    let narrow = best_of(all, numbers.chunk_by(|a, b| group(a) == group(b)), ask);
+    narrow.filter(|narrow| narrow.rank < wide.rank).or(Some(wide))
+}
+
+/// All nodes that the gang can use from what one or two racks have beyond whole blocks of four, in
+/// one group if possible: the least that will do.
+fn in_tails(all: &Racks, ask: &Ask<'_>) -> Option<Deal> {
+    let tails: Vec<(u32, u32, usize)> = (0_usize..)
+        .zip(&all.racks)
+        .map(|(at, rack)| (rack.group, rack.n & (BLOCK - 1), at))
+        .filter(|(_, tail, _)| *tail > 0)
+        .collect();
+    let wanted = ask.nodes_max;
+    if wanted > 2 * (BLOCK - 1) {
+        return None;
+    }
+    let least = |tails: &[(u32, u32, usize)], wanted: u32, but: usize| {
+        let enough = tails.iter().filter(|(_, tail, at)| *tail >= wanted && *at != but);
+        enough.map(|(_, tail, at)| (*tail, *at)).min()
+    };
+    let two = |tails: &[(u32, u32, usize)]| {
+        let largest = tails.iter().map(|(_, tail, at)| (Reverse(*tail), *at)).min();
+        let (Reverse(tail), first) = largest?;
+        let (_, second) = least(tails, wanted.checked_sub(tail)?, first)?;
+        Some(vec![(first, tail), (second, wanted.saturating_sub(tail))])
+    };
+    let one = least(&tails, wanted, usize::MAX).map(|(_, at)| vec![(at, wanted)]);
+    let takes =
+        one.or_else(|| tails.chunk_by(|a, b| a.0 == b.0).find_map(two)).or_else(|| two(&tails))?;
+    let mut deal = Deal::default();
+    for (at, taken) in takes {
+        deal.add(at, all.racks.get(at)?.n, taken);
+    }
+    deal.finish(all);
+    Some(deal)
+}
+
+/// Blocks that are worth sparing: the smallest that jobs ask for.
+const BLOCK: u32 = 4;
 
 fn best_of<'a>(
     all: &Racks,
@@ -190,11 +230,7 @@ fn deal(all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
         left = left.saturating_sub(blocks);
         rest = rest.get(1..)?;
     }
-    deal.takes.sort_unstable();
-    let groups = deal.takes.iter().filter_map(|(at, _)| all.racks.get(*at)).map(|rack| rack.group);
-    let mut groups: Vec<u32> = groups.collect();
-    groups.dedup();
-    deal.rank.n_groups = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+    deal.finish(all);
     deal.rank.n_short = most.saturating_sub(wanted).saturating_mul(block);
     Some(deal)
 }
@@ -204,6 +240,15 @@ impl Deal {
         self.takes.push((rack, taken));
         self.rank.n_racks = self.rank.n_racks.saturating_add(1);
         self.rank.broken = self.rank.broken.plus(Broken::of(free, taken));
+    }
+
+    /// Puts racks in order and counts their groups.
+    fn finish(&mut self, all: &Racks) {
+        self.takes.sort_unstable();
+        let groups = self.takes.iter().filter_map(|(at, _)| Some(all.racks.get(*at)?.group));
+        let mut groups: Vec<u32> = groups.collect();
+        groups.dedup();
+        self.rank.n_groups = u32::try_from(groups.len()).unwrap_or(u32::MAX);
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Ask<'a> {
     /// Most nodes that it may have.
     pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
+    /// True if others wait for whole blocks, so that who asked for no closeness leaves them alone.
+    pub(crate) spares_blocks: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -58,6 +60,7 @@ impl<'a> Ask<'a> {
             classes: job.classes,
             nodes_max: job.nodes_max,
             asker,
+            spares_blocks: false,
         }
     }
 
