@@ -31,19 +31,16 @@ pub fn queue(state: &State, now: UnixMicros) -> Vec<(&Workload, QueuedReason)> {
     let mut planner = Planner::of(state, now);
     let plan = planner.plan(now);
     let mut reasons: BTreeMap<Id<kinds::Workload>, Waiting> = planner.queue(&plan).collect();
-    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let mut line: Vec<&Workload> = waiting.collect();
-    line.sort_by_key(|workload| workload.turn());
-    line.into_iter()
-        .map(|workload| {
-            let reason = match (backing_off(workload, now), reasons.remove(&workload.id)) {
-                (Some(time), _) => QueuedReason::BackingOff(time),
-                (None, Some(reason)) => QueuedReason::Waiting(reason),
-                (None, None) => QueuedReason::AboutToStart,
-            };
-            (workload, reason)
-        })
-        .collect()
+    let line = state.index.line.iter().filter_map(|(_, _, id)| state.workloads.get(id));
+    line.map(|workload| {
+        let reason = match (backing_off(workload, now), reasons.remove(&workload.id)) {
+            (Some(time), _) => QueuedReason::BackingOff(time),
+            (None, Some(reason)) => QueuedReason::Waiting(reason),
+            (None, None) => QueuedReason::AboutToStart,
+        };
+        (workload, reason)
+    })
+    .collect()
 }
 
 fn backing_off(workload: &Workload, now: UnixMicros) -> Option<UnixMicros> {

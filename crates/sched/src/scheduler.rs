@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carbon::Deferrals;
 use crate::cycle;
-use crate::fleet::{Fleet, Hold, Owner};
-use crate::plan::{Plan, Promise};
+use crate::fleet::{Fleet, Hold, Need, Owner};
+use crate::part::{GPU_MILLI, Seat};
+use crate::plan::{Placement, Plan, Promise};
+use crate::power::Grid;
 use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
@@ -49,6 +52,9 @@ pub struct Scheduler {
     pub(crate) n_in_blocks: u32,
     /// Remembered from plan to plan, for speed alone.
     pub(crate) hopeless: cycle::Hopeless,
+    /// Power, if it is limited at all.
+    pub(crate) grid: Option<Box<Grid>>,
+    pub(crate) deferrals: Deferrals,
 }
 
 impl Scheduler {
@@ -97,6 +103,7 @@ impl Scheduler {
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
         let in_blocks = u32::from(job.topology.segment > 1);
         self.n_in_blocks = self.n_in_blocks.saturating_add(in_blocks);
+        self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
 
@@ -122,6 +129,7 @@ impl Scheduler {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
+        self.deferrals.forget(index);
         Some(job)
     }
 
@@ -155,19 +163,34 @@ impl Scheduler {
         }
     }
 
-    /// A waiting job got these nodes.
+    /// A waiting job got these nodes; its parts of GPUs lie where the next ones would.
     pub fn start(&mut self, index: JobIdx, nodes: Vec<NodeIdx>, now_us: Micros) {
+        self.start_at(Placement { job: index, nodes, seats: Vec::new() }, now_us);
+    }
+
+    /// A waiting job got these nodes and these seats on them.
+    pub fn start_at(&mut self, placement: Placement, now_us: Micros) {
+        let Placement { job: index, nodes, seats } = placement;
         let Some(job) = self.withdraw(index) else { return };
-        let running =
-            Running { job, nodes, started_us: now_us, saved_us: now_us, gone_by_us: None };
+        let (started_us, saved_us) = (now_us, now_us);
+        let running = Running { job, nodes, seats, started_us, saved_us, gone_by_us: None };
         self.adopt(index, running);
     }
 
     /// Work that already holds nodes. Nodes that do not exist hold nothing.
-    pub fn adopt(&mut self, index: JobIdx, running: Running) {
-        let (need, alone) = (running.job.need, running.job.exclusive);
-        for node in &running.nodes {
-            self.fleet.take(*node, need, alone);
+    pub fn adopt(&mut self, index: JobIdx, mut running: Running) {
+        let need = Need::of(&running.job);
+        let given = running.seats.len();
+        for (at, node) in running.nodes.iter().enumerate() {
+            let seat = running.seats.get(at).copied();
+            let seat = seat.or_else(|| self.fleet.seat(*node, &need));
+            self.fleet.take(*node, &need, seat);
+            if need.part.is_some() && at >= given {
+                running.seats.push(seat.unwrap_or(NOWHERE));
+            }
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.adopt(index, &running.job, &running.nodes, &self.fleet);
         }
         // A queue that the tree lacks has no quota to charge.
         let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -245,9 +268,12 @@ impl Scheduler {
         if let Some(end) = running.ends_by_us() {
             self.ends.remove(&(end, index));
         }
-        let (need, alone) = (running.job.need, running.job.exclusive);
-        for node in &running.nodes {
-            self.fleet.release(*node, need, alone);
+        let need = Need::of(&running.job);
+        for (node, seat) in running.seated() {
+            self.fleet.release(node, &need, seat);
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.finish(index);
         }
         // What could not be charged cannot be given back either.
         let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -307,18 +333,16 @@ impl Scheduler {
     /// loss. Before a model is chosen, the lowest that the job accepts and somebody
     /// has counts.
     pub(crate) fn resources(&self, job: &Job, class: Option<ClassIdx>, n_nodes: u32) -> Vec<u64> {
-        let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
+        let Amounts { memory_bytes, cpu_milli, .. } = job.need;
         let n = u64::from(n_nodes);
         let mut amounts = vec![0_u64; self.tree.n_resources()];
         let n_classes = amounts.len().saturating_sub(2);
-        let parts = if gpus > 0 {
+        let parts = if job.uses_gpus() {
             let stocked = job.classes.0 & self.stocked.0;
             let likely = if stocked == 0 { job.classes.0 } else { stocked };
-            let class = class
-                .unwrap_or(ClassIdx(likely.trailing_zeros()))
-                .at()
-                .min(n_classes.saturating_sub(1));
-            [(class, u64::from(gpus).saturating_mul(1_000)), (usize::MAX, 0)]
+            let class = class.unwrap_or(ClassIdx(likely.trailing_zeros()));
+            let milli = self.gpu_milli(job, Some(class));
+            [(class.at().min(n_classes.saturating_sub(1)), milli), (usize::MAX, 0)]
         } else {
             [(n_classes, cpu_milli), (n_classes.saturating_add(1), memory_bytes)]
         };
@@ -330,6 +354,13 @@ impl Scheduler {
         amounts
     }
 
+    /// Thousandths of GPUs of a model that a job counts for on each node.
+    pub(crate) fn gpu_milli(&self, job: &Job, class: Option<ClassIdx>) -> u64 {
+        let whole = u64::from(job.need.gpus).saturating_mul(u64::from(GPU_MILLI));
+        let geometry = || self.fleet.cut(class).map(|cut| cut.geometry);
+        job.part.map_or(whole, |part| part.milli(geometry()))
+    }
+
     /// What a job on these nodes takes of its queue's quotas.
     pub(crate) fn used_by(&self, job: &Job, nodes: &[NodeIdx]) -> Vec<u64> {
         let first = nodes.first().and_then(|node| self.fleet.node(*node));
@@ -337,6 +368,9 @@ impl Scheduler {
         self.resources(job, first.and_then(|node| node.class), n)
     }
 }
+
+/// The seat of a part that has no place: on no GPU of any node.
+const NOWHERE: Seat = Seat { gpu: u32::MAX, start: None };
 
 const fn clearing_hold(job: JobIdx) -> Hold {
     Hold { from_us: Micros::MIN, until_us: Micros::MAX, owner: Owner::Job(job) }

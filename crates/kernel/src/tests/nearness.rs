@@ -59,7 +59,7 @@ fn a_proposal_that_lies_too_far_apart_is_refused() {
         let (mut world, project, nodes) = scene();
         let id = world.submit_job(project, gang(fallback, segment, at.len())).unwrap();
         let nodes = at.iter().map(|at| nodes[*at]).collect();
-        let place = workload::Place { workload: id, generation: 1, nodes };
+        let place = workload::Place { workload: id, generation: 1, nodes, seats: vec![] };
         let placed = world.run(Command::Workload(workload::Command::Place(place)));
         match expected {
             Ok(()) => drop(placed.unwrap()),

@@ -10,43 +10,53 @@
 
 mod apply;
 mod array;
+mod cap;
 mod decide;
 mod depend;
 mod event;
 mod honoured;
 mod index;
+mod line;
 mod lose;
 mod near;
 mod need;
 mod node_runs;
+mod part;
 mod preempt;
 mod report;
 mod spec;
 mod stop;
 mod submit;
+mod table;
 mod terms;
 
 pub(crate) use apply::{apply, metered, outputs_registered};
 pub use array::{Array, Tally, Task, due, tally};
+pub use cap::SetCap;
 pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
 pub use event::{Command, Event, Place, Report};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
+pub(crate) use line::Line;
+pub use line::queue_position;
 pub(crate) use lose::lose_all_on;
 pub(crate) use near::require_near;
 pub use node_runs::NodeRuns;
+pub use part::GpuSeat;
+pub(crate) use part::{Book, check_seats};
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
 pub use submit::question;
 pub(crate) use submit::submit;
+pub use table::Workloads;
 pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass, Terms, Topology};
 
 use policy::Decision;
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
+use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
 use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
 
@@ -214,6 +224,9 @@ pub struct Rank {
     /// What it takes of its node, where that is not simply what the specification says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Capacity>,
+    /// Where its part of a GPU lies; then `taken` has no whole GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<GpuSeat>,
 }
 
 /// One placement of the whole gang.
@@ -234,6 +247,10 @@ pub struct Attempt {
     /// For whom it made room, if it was preempted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preemption: Option<Preemption>,
+    /// The power limit that is recorded for each of its GPUs. Whether hardware keeps it is its
+    /// engine's to say, and no engine of this version does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_limit: Option<MilliWatt>,
 }
 
 /// Whether what a workload made is registered.
@@ -373,24 +390,7 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::Place(place) => Some(place.workload),
         Command::Report(report) => Some(report.workload),
         Command::Preempt(preempt) => Some(preempt.workload),
+        Command::SetCap(cap) => Some(cap.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
-}
-
-/// Position of a waiting workload in the queue, from 1, and how many wait: by priority with age, then
-/// by submission. What else orders the queue is the scheduler's. `None` for what does not wait, and if
-/// more than `counted_max` wait, because each is looked at.
-#[must_use]
-pub fn queue_position(
-    state: &State,
-    id: Id<kinds::Workload>,
-    counted_max: usize,
-) -> Option<(usize, usize)> {
-    if state.index.queued.len() > counted_max {
-        return None;
-    }
-    let own = state.workloads.get(&id).filter(|_| state.index.queued.contains(&id))?;
-    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let before = waiting.filter(|other| other.turn() < own.turn()).count();
-    Some((before.saturating_add(1), state.index.queued.len()))
 }

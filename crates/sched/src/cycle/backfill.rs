@@ -12,11 +12,16 @@
 use std::collections::BTreeMap;
 
 use super::{Cycle, sweep};
-use crate::fleet::{Fleet, Pool, Row};
+use crate::fleet::{Fleet, Need, Pool, Row};
+use crate::part::Seat;
 use crate::place::{self, Ask};
 use crate::plan::Placement;
-use crate::problem::{Amounts, JobIdx, Micros, NodeIdx, Running};
+use crate::power::{FeederIdx, Grid, Pledge};
+use crate::problem::{JobIdx, Micros, NodeIdx, Running, seated};
 use crate::scheduler::Scheduler;
+
+/// A start with its nodes, and the power that it is to be promised if that is limited.
+type Found = (Micros, Vec<NodeIdx>, Option<Pledge>);
 
 /// An end of something that holds nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,21 +37,20 @@ pub(super) enum Freed {
 /// The earliest start that the search finds within the ends that may be looked at, with its nodes.
 ///
 /// The fleet itself is moved through time, and put back.
-pub(super) fn earliest(
-    scheduler: &mut Scheduler,
-    cycle: &Cycle,
-    ask: &Ask<'_>,
-) -> Option<(Micros, Vec<NodeIdx>)> {
+pub(super) fn earliest(scheduler: &mut Scheduler, cycle: &Cycle, ask: &Ask<'_>) -> Option<Found> {
     let ends = ends(scheduler, cycle);
     let hope = sweep::first_hope(scheduler, cycle, &ends, ask)?;
     let mut future = Future {
         fleet: &mut scheduler.fleet,
+        grid: scheduler.grid.as_deref_mut(),
         running: &scheduler.running,
         placed: &cycle.plan.placements,
         taken: &cycle.journal.placed,
+        drawn: &cycle.journal.drawn,
         ends: &ends,
         at: 0,
         saved: Vec::new(),
+        given: Vec::new(),
     };
     let found = future.fits_at(hope, ask).or_else(|| search(&mut future, ask, hope));
     future.move_to(0);
@@ -73,11 +77,7 @@ fn ends(scheduler: &Scheduler, cycle: &Cycle) -> Vec<(Micros, Freed)> {
 /// Goes forward in steps that double until the job fits, then back by halves.
 ///
 /// `below` is a position at which it does not fit.
-fn search(
-    future: &mut Future<'_>,
-    ask: &Ask<'_>,
-    mut below: usize,
-) -> Option<(Micros, Vec<NodeIdx>)> {
+fn search(future: &mut Future<'_>, ask: &Ask<'_>, mut below: usize) -> Option<Found> {
     let mut step = 1_usize;
     let mut found = loop {
         if below >= future.ends.len() {
@@ -107,14 +107,18 @@ fn search(
 /// The fleet, moved forward and back over a list of ends.
 struct Future<'a> {
     fleet: &'a mut Fleet,
+    grid: Option<&'a mut Grid>,
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &'a [(Amounts, bool)],
+    taken: &'a [Need],
+    drawn: &'a [Vec<(FeederIdx, u64)>],
     ends: &'a [(Micros, Freed)],
     /// Ends that have come true.
     at: usize,
     /// What nodes were, with the end that changed them.
     saved: Vec<(usize, NodeIdx, Row)>,
+    /// Power that was given back, with the end that did.
+    given: Vec<(usize, Vec<(FeederIdx, u64)>)>,
 }
 
 impl<'a> Future<'a> {
@@ -128,30 +132,46 @@ impl<'a> Future<'a> {
     }
 
     /// Where the job fits once so many ends have come true, and when that is.
-    fn fits_at(&mut self, to: usize, ask: &Ask<'_>) -> Option<(Micros, Vec<NodeIdx>)> {
+    fn fits_at(&mut self, to: usize, ask: &Ask<'_>) -> Option<Found> {
         self.move_to(to);
         let (at, _) = *self.ends.get(to.checked_sub(1)?)?;
         let ask = Ask { classes: ask.classes, ..Ask::new(ask.asker.job, ask.job, at) };
         if !could_fit(self.fleet, &ask) {
             return None;
         }
-        place::find(self.fleet, &ask).map(|choice| (at, choice.nodes))
+        let grid = self.grid.as_deref();
+        let nodes = place::find(self.fleet, grid, &ask)?.nodes;
+        let pledge =
+            grid.map(|grid| grid.pledge(&ask.asker, &grid.loads(ask.job, &nodes, self.fleet), &[]));
+        Some((at, nodes, pledge))
     }
 
     /// Lets ends come true, or takes them back.
     fn move_to(&mut self, to: usize) {
         while self.at < to {
             let freed = self.ends.get(self.at).map(|(_, freed)| *freed);
-            if let Some((nodes, need, alone)) = freed.and_then(|freed| self.held(freed)) {
-                for node in nodes {
-                    self.saved.extend(self.fleet.row(*node).map(|row| (self.at, *node, *row)));
-                    self.fleet.release(*node, need, alone);
+            if let Some((nodes, need, seats)) = freed.and_then(|freed| self.held(freed)) {
+                for (node, seat) in seated(nodes, seats) {
+                    self.saved.extend(self.fleet.row(node).map(|row| (self.at, node, row.clone())));
+                    self.fleet.release(node, &need, seat);
                 }
+            }
+            if let (Some(freed), Some(grid)) = (freed, self.grid.as_deref_mut()) {
+                let loads = match freed {
+                    Freed::Running(index) => grid.loads_of(index),
+                    Freed::Placed(at) => self.drawn.get(at).cloned().unwrap_or_default(),
+                    Freed::Promise => Vec::new(),
+                };
+                grid.draw_less(&loads);
+                self.given.push((self.at, loads));
             }
             self.at = self.at.saturating_add(1);
         }
         while let Some((_, node, row)) = self.saved.pop_if(|(end, _, _)| *end >= to) {
             self.fleet.restore(node, row);
+        }
+        while let Some((_, loads)) = self.given.pop_if(|(end, _)| *end >= to) {
+            self.grid.iter_mut().for_each(|grid| grid.draw_again(&loads));
         }
         self.at = to;
     }
@@ -161,8 +181,8 @@ impl<'a> Future<'a> {
     }
 }
 
-/// The nodes that something holds, and what of each.
-type Held<'a> = (&'a [NodeIdx], Amounts, bool);
+/// The nodes that something holds, what of each, and the seats there.
+type Held<'a> = (&'a [NodeIdx], Need, &'a [Seat]);
 
 pub(super) fn held<'a>(
     scheduler: &'a Scheduler,
@@ -175,17 +195,17 @@ pub(super) fn held<'a>(
 fn held_in<'a>(
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &[(Amounts, bool)],
+    taken: &[Need],
     freed: Freed,
 ) -> Option<Held<'a>> {
     match freed {
         Freed::Running(index) => {
             let running = running.get(&index)?;
-            Some((&running.nodes, running.job.need, running.job.exclusive))
+            Some((&running.nodes, Need::of(&running.job), &running.seats))
         }
         Freed::Placed(at) => {
-            let (need, alone) = *taken.get(at)?;
-            Some((&placed.get(at)?.nodes, need, alone))
+            let placement = placed.get(at)?;
+            Some((&placement.nodes, *taken.get(at)?, &placement.seats))
         }
         Freed::Promise => None,
     }

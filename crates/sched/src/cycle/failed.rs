@@ -23,6 +23,7 @@ pub(super) struct Shape<'a> {
     pub(super) classes: ClassSet,
     pub(super) topology: Topology,
     pub(super) sites: &'a SiteMask,
+    pub(super) power_class: u32,
     /// Its queue, if that is promised nodes that others are not.
     pub(super) queue: Option<QueueIdx>,
 }
@@ -30,11 +31,12 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     pub(super) fn of(job: &'a Job) -> Self {
         Self {
-            need: Need { amounts: job.need, alone: job.exclusive },
+            need: Need::of(job),
             nodes: (job.nodes_min, job.nodes_max),
             classes: job.classes,
             topology: job.topology,
             sites: &job.allowed_sites,
+            power_class: job.power_class,
             queue: None,
         }
     }

@@ -7,6 +7,7 @@ mod backfill;
 mod estimate;
 mod failed;
 mod order;
+mod power;
 mod preempt;
 mod quota;
 mod sweep;
@@ -17,7 +18,7 @@ pub(crate) use quota::admitted;
 
 use std::collections::BTreeSet;
 
-use crate::fleet::{Hold, Owner};
+use crate::fleet::{Hold, Need, Owner};
 use crate::place::{self, Ask};
 use crate::plan::{Placement, Plan, Preemption, Promise, Unplaced};
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx};
@@ -66,11 +67,13 @@ impl Mode {
 
 /// Plans.
 pub(crate) fn run(scheduler: &mut Scheduler, now_us: Micros, mode: Mode) -> Plan {
-    let journal = Journal::new(scheduler);
+    let mut journal = Journal::new(scheduler);
+    let power = crate::power::steps(scheduler, now_us);
+    power::begin(scheduler, &mut journal, &power);
     let waiting = std::mem::take(&mut scheduler.waiting);
     let mut cycle = Cycle {
         now_us,
-        plan: Plan::default(),
+        plan: Plan { power, ..Plan::default() },
         journal,
         holders: scheduler.reservations.values().filter_map(|one| one.holder).collect(),
         n_promised: 0,
@@ -120,7 +123,9 @@ enum Find {
 /// Why a job that fits nowhere waits.
 fn why_not(scheduler: &Scheduler, ask: &Ask<'_>) -> Reason {
     let fleet = &scheduler.fleet;
-    why::no_hardware(fleet, ask).unwrap_or_else(|| why::busy(fleet, ask))
+    power::reason(scheduler, ask)
+        .or_else(|| why::no_hardware(fleet, ask))
+        .unwrap_or_else(|| why::busy(fleet, ask))
 }
 
 impl Cycle {
@@ -141,8 +146,12 @@ impl Cycle {
         if let Some(reason) = why::at_the_door(job) {
             return self.waits(index, Some(reason), None);
         }
+        if let Some(reason) = scheduler.deferrals.reason(index, self.now_us) {
+            return self.waits(index, Some(reason), None);
+        }
         self.journal.arrives(scheduler, index);
-        let admitted = quota::admitted(scheduler, job);
+        let ask = Ask::new(index, job, self.now_us);
+        let admitted = quota::admitted_and_had(scheduler, &ask);
         let (admitted, refusal) = match admitted {
             Ok(admitted) => (admitted, None),
             // What others have now may come back, or be taken back.
@@ -152,7 +161,7 @@ impl Cycle {
         let queue = self.holders.contains(&job.queue).then_some(job.queue);
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
         let spares_blocks = scheduler.n_in_blocks > 0;
-        let ask = Ask { classes: admitted, spares_blocks, ..Ask::new(index, job, self.now_us) };
+        let ask = Ask { classes: admitted, spares_blocks, ..ask };
         // A job whose place is being cleared sees nodes that its like do not.
         let is_like_others = self.mode.remembers() && !scheduler.clearing.contains_key(&index);
         let end_us = ask.asker.end_us;
@@ -204,8 +213,9 @@ impl Cycle {
         let index = ask.asker.job;
         let mut start_us = None;
         if self.n_promised < scheduler.settings.backfill_depth_max
-            && let Some((start, nodes)) = backfill::earliest(scheduler, self, ask)
+            && let Some((start, nodes, pledge)) = backfill::earliest(scheduler, self, ask)
         {
+            pledge.into_iter().for_each(|pledge| scheduler.keep_power(pledge));
             self.n_promised = self.n_promised.saturating_add(1);
             start_us = Some(start);
             let end = Ask::new(index, ask.job, start).asker.end_us;
@@ -223,6 +233,11 @@ impl Cycle {
         let Some(room) = preempt::room_for(scheduler, &self.journal.condemned, ask) else {
             return self.waits(index, reason, start_us);
         };
+        // Nobody goes in vain: the place must also have the power.
+        if !power::is_enough(scheduler, ask, &room) {
+            return self.waits(index, reason, start_us);
+        }
+        power::keep(scheduler, (index, ask.job), &room.nodes, &room.victims);
         let victims = u32::try_from(room.victims.len()).unwrap_or(u32::MAX);
         self.promise(scheduler, index, room.nodes.clone(), (Micros::MIN, Micros::MAX));
         self.evict(scheduler, ask, room);
@@ -231,7 +246,8 @@ impl Cycle {
 
     /// Nodes for the job, as many as its quota allows.
     fn find(&self, scheduler: &Scheduler, ask: &Ask<'_>) -> Find {
-        let Some(choice) = place::find(&scheduler.fleet, ask) else { return Find::Nothing };
+        let grid = scheduler.grid();
+        let Some(choice) = place::find(&scheduler.fleet, grid, ask) else { return Find::Nothing };
         let most = quota::nodes_allowed(scheduler, ask.job, &choice.nodes);
         if u32::try_from(choice.nodes.len()).is_ok_and(|n| n <= most) {
             return Find::Nodes(choice.nodes);
@@ -239,22 +255,29 @@ impl Cycle {
         // Of the same model: of another one its quotas may allow still fewer.
         let class = choice.nodes.first().and_then(|node| scheduler.fleet.node(*node)?.class);
         let classes = class.map_or(ask.classes, ClassSet::one);
-        let fewer = place::find(&scheduler.fleet, &Ask { nodes_max: most, classes, ..*ask });
+        let fewer = Ask { nodes_max: most, classes, ..*ask };
+        let fewer = place::find(&scheduler.fleet, grid, &fewer);
         fewer.map_or(Find::Quota, |choice| Find::Nodes(choice.nodes))
     }
 
     fn place(&mut self, scheduler: &mut Scheduler, index: JobIdx, job: &Job, nodes: Vec<NodeIdx>) {
+        let need = Need::of(job);
+        let mut seats = Vec::new();
         for node in &nodes {
-            self.journal.take(scheduler, *node, (job.need, job.exclusive));
+            let seat = scheduler.fleet.seat(*node, &need);
+            seats.extend(seat);
+            self.journal.take(scheduler, *node, (need, seat));
         }
         let amounts = scheduler.used_by(job, &nodes);
         self.journal.charge(scheduler, job.queue, amounts);
-        let end_us = Ask::new(index, job, self.now_us).asker.end_us;
+        let asker = Ask::new(index, job, self.now_us).asker;
+        self.journal.draw(scheduler, (job, &nodes), &asker);
+        let end_us = asker.end_us;
         if end_us < Micros::MAX {
             self.journal.ends.push((end_us, self.plan.placements.len()));
         }
-        self.journal.placed.push((job.need, job.exclusive));
-        self.plan.placements.push(Placement { job: index, nodes });
+        self.journal.placed.push(need);
+        self.plan.placements.push(Placement { job: index, nodes, seats });
     }
 
     fn promise(

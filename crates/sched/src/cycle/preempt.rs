@@ -7,9 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::{Fleet, Row, ones};
+use crate::fleet::{Fleet, Need, Row, ones};
+use crate::part::{GPU_MILLI, Part as GpuPart, Seat};
 use crate::place::{self, Ask};
-use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
+use crate::problem::{JobIdx, Level, NodeIdx, Running, after};
 use crate::scheduler::Scheduler;
 use crate::settings::Reclaim;
 use crate::share::{Claim, Rule, Tree};
@@ -110,7 +111,8 @@ fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> 
         {
             continue;
         }
-        let key = (running.job.queue, running.job.priority, running.job.need, running.nodes.len());
+        let job = &running.job;
+        let key = (job.queue, job.priority, Need::of(job), running.nodes.len());
         let has_claim = *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
         if has_claim {
             let loss = loss(running, ask);
@@ -128,9 +130,15 @@ fn loss(running: &Running, ask: &Ask<'_>) -> u64 {
     let since = running.saved_us.max(running.started_us);
     let lost_us = u64::try_from(ask.asker.start_us.saturating_sub(since)).unwrap_or(0);
     let gpus = u64::from(running.job.need.gpus.max(1));
+    // Of a share so much less is lost; an instance counts as a GPU, its model is not known here.
+    let (times, of) = match running.job.part {
+        Some(GpuPart::Share { milli }) => (u64::from(milli), u64::from(GPU_MILLI)),
+        Some(GpuPart::Mig { .. }) | None => (gpus, 1),
+    };
     let weight = u64::try_from(running.job.priority.clamp(0, 1_000)).unwrap_or(0);
     // One more, so that of equal losses fewer victims are the cheaper ones.
-    lost_us.saturating_mul(gpus).saturating_mul(weight.saturating_add(1)).saturating_add(1)
+    let lost = lost_us.saturating_mul(times).checked_div(of).unwrap_or(lost_us);
+    lost.saturating_mul(weight.saturating_add(1)).saturating_add(1)
 }
 
 fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
@@ -230,18 +238,29 @@ fn victims_on(
 ) -> Option<Vec<Part>> {
     let from = parts.partition_point(|part| part.node < node);
     let here = parts.get(from..)?.iter().take_while(|part| part.node == node);
-    let mut left = *scheduler.fleet.row(node)?;
+    let mut row = scheduler.fleet.row(node)?.clone();
     let mut victims = Vec::new();
     for part in here {
-        if left.has_room(&ask.need) {
+        if row.fits(&ask.need) {
             break;
         }
-        if let Some(running) = scheduler.running.get(&part.victim) {
-            left.release(running.job.need, running.job.exclusive);
+        if let Some((need, seat)) = held(scheduler, part.victim, node) {
+            row.release(&need, seat);
         }
         victims.push(*part);
     }
-    left.has_room(&ask.need).then_some(victims)
+    row.fits(&ask.need).then_some(victims)
+}
+
+/// What running work holds of a node.
+fn held(scheduler: &Scheduler, job: JobIdx, node: NodeIdx) -> Option<(Need, Option<Seat>)> {
+    let running = scheduler.running.get(&job)?;
+    let need = Need::of(&running.job);
+    if need.part.is_none() {
+        return Some((need, None));
+    }
+    let (_, seat) = running.seated().find(|(on, _)| *on == node)?;
+    Some((need, seat))
 }
 
 /// The cheapest nodes for the whole gang in one domain of its topology.
@@ -280,7 +299,6 @@ fn in_domain(racks: &[Rack], ask: &Ask<'_>) -> Option<(u64, Vec<NodeIdx>)> {
 
 /// The victims on these nodes without those that others make unnecessary, dearest given back first.
 fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx]) -> Vec<JobIdx> {
-    let fleet = &scheduler.fleet;
     let mut losses: BTreeMap<JobIdx, u64> = BTreeMap::new();
     for node in nodes {
         for part in victims_on(scheduler, ask, parts, *node).into_iter().flatten() {
@@ -288,7 +306,7 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
             *loss = loss.saturating_add(part.loss);
         }
     }
-    let rows = nodes.iter().filter_map(|node| Some((*node, *fleet.row(*node)?)));
+    let rows = nodes.iter().filter_map(|node| Some((*node, scheduler.fleet.row(*node)?.clone())));
     let mut left: BTreeMap<NodeIdx, Row> = rows.collect();
     for victim in losses.keys() {
         for_each_node(scheduler, *victim, &mut left, Row::release);
@@ -298,12 +316,13 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
     dearest.sort_by_key(|(loss, job)| (*loss, age(job)));
     for (_, victim) in dearest.into_iter().rev() {
         let Some(running) = scheduler.running.get(&victim) else { continue };
-        let (need, alone) = (running.job.need, running.job.exclusive);
-        let stays = running.nodes.iter().filter_map(|node| left.get(node)).all(|row| {
-            let mut with = *row;
-            with.take(need, alone);
+        let need = Need::of(&running.job);
+        let stays = running.seated().all(|(node, seat)| {
+            let Some(row) = left.get(&node) else { return true };
             // More is given back than was free only if the victim's part is free now.
-            row.free().covers(&need) && with.has_room(&ask.need)
+            let mut with = row.clone();
+            with.take(&need, seat);
+            row.free().covers(&need.amounts) && with.fits(&ask.need)
         });
         if stays {
             for_each_node(scheduler, victim, &mut left, Row::take);
@@ -318,12 +337,13 @@ fn for_each_node(
     scheduler: &Scheduler,
     victim: JobIdx,
     left: &mut BTreeMap<NodeIdx, Row>,
-    change: impl Fn(&mut Row, Amounts, bool),
+    change: impl Fn(&mut Row, &Need, Option<Seat>),
 ) {
     let Some(running) = scheduler.running.get(&victim) else { return };
-    for node in &running.nodes {
-        if let Some(row) = left.get_mut(node) {
-            change(row, running.job.need, running.job.exclusive);
+    let need = Need::of(&running.job);
+    for (node, seat) in running.seated() {
+        if let Some(row) = left.get_mut(&node) {
+            change(row, &need, seat);
         }
     }
 }

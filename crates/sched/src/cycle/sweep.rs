@@ -11,7 +11,7 @@ use super::Cycle;
 use super::backfill::{Freed, held};
 use crate::fleet::{Fleet, Row};
 use crate::place::{self, Ask};
-use crate::problem::{Level, Micros, NodeIdx};
+use crate::problem::{Level, Micros, NodeIdx, seated};
 use crate::scheduler::Scheduler;
 
 /// Nodes that are promised to others, and the starts that this forbids.
@@ -72,9 +72,9 @@ pub(super) fn first_hope(
     for instant in ends.chunk_by(|a, b| a.0 == b.0) {
         let now_us = instant.first()?.0;
         for (_, freed) in instant {
-            let Some((nodes, need, alone)) = held(scheduler, cycle, *freed) else { continue };
-            for node in nodes {
-                sweep.free(*node, |row| row.release(need, alone));
+            let Some((nodes, need, seats)) = held(scheduler, cycle, *freed) else { continue };
+            for (node, seat) in seated(nodes, seats) {
+                sweep.free(node, |row| row.release(&need, seat));
             }
         }
         while let Some((_, is_kept, window)) = turns.next_if(|turn| turn.0 <= now_us) {
@@ -188,7 +188,7 @@ impl<'a> Sweep<'a> {
         let Some(shelf) = self.fleet.shelf(at) else { return 0 };
         let has_room = |slot: &usize| {
             let row = shelf.nodes.get(*slot).and_then(|node| self.fleet.row(*node));
-            row.is_some_and(|row| row.has_room(&self.ask.need))
+            row.is_some_and(|row| row.fits(&self.ask.need))
         };
         let slots = crate::fleet::ones(shelf.suspect).filter(has_room);
         slots.fold(0, |mask, slot| mask | 1 << slot)
@@ -228,13 +228,13 @@ impl<'a> Sweep<'a> {
         }
         let Some(entry) = self.changed.get_mut(node.at()) else { return };
         if *entry == 0 {
-            self.rows.extend(self.fleet.row(node).copied());
+            self.rows.extend(self.fleet.row(node).cloned());
             *entry = u32::try_from(self.rows.len()).unwrap_or(0);
         }
         let row = usize::try_from(*entry).ok().and_then(|at| self.rows.get_mut(at.checked_sub(1)?));
         let Some(row) = row else { return };
         what(row);
-        if row.has_room(&self.ask.need) {
+        if row.fits(&self.ask.need) {
             if let Some(room) = self.room.get_mut(at) {
                 *room |= bit;
             }

@@ -3,9 +3,12 @@
 //! Must always agree with its shelves; only `Fleet` writes both, in one place.
 
 use super::{
+    Cut, Size,
     bits::Bits,
+    opened::ByRoom,
     shelf::{Shelf, Slot},
 };
+use crate::part::Part;
 use crate::place::Broken;
 use crate::problem::{ClassIdx, SiteIdx};
 
@@ -18,8 +21,8 @@ pub(crate) struct Pool {
     pub(crate) first: usize,
     /// How many shelves it has.
     pub(crate) n_shelves: usize,
-    /// Shelves that have a ready node with exactly this many GPUs free.
-    by_free: Vec<Bits>,
+    /// Shelves that have a ready node that runs something and has exactly this many GPUs free.
+    by_started: Vec<Bits>,
     /// Shelves that have exactly this many idle nodes.
     by_idle: Vec<Bits>,
     /// Free GPUs of its ready nodes.
@@ -31,6 +34,10 @@ pub(crate) struct Pool {
     /// Counts of idle nodes, in the order in which racks that have so many are taken from for one
     /// node: see `place::tails`.
     pub(crate) best_idle: Vec<(Broken, usize)>,
+    /// GPUs that somebody has a part of, on ready nodes.
+    pub(crate) opened: ByRoom,
+    /// How its GPUs can be cut.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl Pool {
@@ -40,19 +47,26 @@ impl Pool {
             class,
             first,
             n_shelves: 0,
-            by_free: Vec::new(),
+            by_started: Vec::new(),
             by_idle: Vec::new(),
             n_free_gpus: 0,
             n_by_free: Vec::new(),
             n_idle: 0,
             best_idle: Vec::new(),
+            opened: ByRoom::default(),
+            cut: None,
         }
+    }
+
+    /// True if its GPUs can be cut so.
+    pub(crate) fn can_cut(&self, part: Part) -> bool {
+        Size::of(part, self.cut.as_ref().map(|cut| cut.geometry)).is_some()
     }
 
     /// Makes the indices once all shelves are known.
     pub(crate) fn finish(&mut self, gpus_max: u32, slots_max: usize) {
         let levels = usize::try_from(gpus_max).unwrap_or(0).saturating_add(1);
-        self.by_free = vec![Bits::new(self.n_shelves); levels];
+        self.by_started = vec![Bits::new(self.n_shelves); levels];
         self.n_by_free = vec![0; levels];
         self.by_idle = vec![Bits::new(self.n_shelves); slots_max.saturating_add(1)];
         let order = |count| Some((Broken::of(u32::try_from(count).ok()?, 1), count));
@@ -70,8 +84,8 @@ impl Pool {
         let place = at.saturating_sub(self.first);
         for level in levels {
             let level = usize::try_from(level).unwrap_or(usize::MAX);
-            if let Some(bits) = self.by_free.get_mut(level) {
-                bits.set(place, shelf.with_free(level) != 0);
+            if let Some(bits) = self.by_started.get_mut(level) {
+                bits.set(place, shelf.with_free(level) & !shelf.idle != 0);
             }
         }
         let idle_is = shelf.n_idle();
@@ -111,9 +125,9 @@ impl Pool {
             .fold(0, |n, one| n.saturating_add(*one))
     }
 
-    /// Shelves with a ready node that has exactly this many GPUs free, in order.
-    pub(crate) fn with_free(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
-        self.by_free
+    /// Shelves with a ready node that runs something and has exactly this many GPUs free, in order.
+    pub(crate) fn with_started(&self, gpus: usize) -> impl Iterator<Item = usize> + '_ {
+        self.by_started
             .get(gpus)
             .into_iter()
             .flat_map(Bits::iter)
@@ -131,7 +145,7 @@ impl Pool {
 
     /// The largest number of free GPUs that a node could have.
     pub(crate) fn gpus_max(&self) -> usize {
-        self.by_free.len().saturating_sub(1)
+        self.by_started.len().saturating_sub(1)
     }
 
     /// Its shelves in the fleet.

@@ -11,6 +11,7 @@
 
 use std::cmp::Reverse;
 
+use super::powered::Left;
 use super::{Ask, Broken, Choice, Rank};
 use crate::fleet::{Fleet, Pool, Shelf, ones};
 use crate::problem::{Level, NodeIdx};
@@ -55,7 +56,7 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
             best = Some(choice);
         }
     };
-    if ask.need.amounts.gpus > 0 {
+    if ask.need.uses_gpus() {
         let gpus = ask.need.amounts.gpus;
         // Most searches fail, and most of those for want of nodes wherever they lie.
         let enough = |pool: &&Pool| pool.n_at_least(gpus) >= ask.job.nodes_min;
@@ -129,25 +130,26 @@ fn in_racks(fleet: &Fleet, all: &Racks, ask: &Ask<'_>) -> Option<Choice> {
     let numbers: Vec<usize> = (0..all.racks.len()).collect();
     let group = |at: &usize| all.racks.get(*at).map(|rack| rack.group);
     let deal = match ask.job.topology.within {
-        Level::Rack => best_of(all, numbers.chunks(1), ask),
-        Level::Group => best_of(all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
-        Level::Site if ask.spares_blocks && ask.job.topology.segment <= 1 => {
-            in_tails(all, ask).or_else(|| in_site(all, &numbers, ask))
+        Level::Rack => best_of(fleet, all, numbers.chunks(1), ask),
+        Level::Group => best_of(fleet, all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
+        // Where power is short it decides.
+        Level::Site if ask.spares_blocks && ask.grid.is_none() && ask.job.topology.segment <= 1 => {
+            in_tails(all, ask).or_else(|| in_site(fleet, all, &numbers, ask))
         }
-        Level::Site => in_site(all, &numbers, ask),
+        Level::Site => in_site(fleet, all, &numbers, ask),
     }?;
     Some(Choice { nodes: pick(fleet, all, &deal, ask), rank: deal.rank })
 }
 
 /// The best deal anywhere on the site.
-fn in_site(all: &Racks, numbers: &[usize], ask: &Ask<'_>) -> Option<Deal> {
+fn in_site(fleet: &Fleet, all: &Racks, numbers: &[usize], ask: &Ask<'_>) -> Option<Deal> {
     let group = |at: &usize| all.racks.get(*at).map(|rack| rack.group);
-    let wide = deal(all, numbers, ask)?;
+    let wide = one_deal(fleet, all, numbers, ask)?;
     // One rack is in one group anyway; more may fit one group as well as several.
     if wide.rank.n_groups <= 1 {
         return Some(wide);
     }
-    let narrow = best_of(all, numbers.chunk_by(|a, b| group(a) == group(b)), ask);
+    let narrow = best_of(fleet, all, numbers.chunk_by(|a, b| group(a) == group(b)), ask);
     narrow.filter(|narrow| narrow.rank < wide.rank).or(Some(wide))
 }
 
@@ -180,19 +182,55 @@ fn in_tails(all: &Racks, ask: &Ask<'_>) -> Option<Deal> {
     for (at, taken) in takes {
         deal.add(at, all.racks.get(at)?.n, taken);
     }
-    deal.finish(all);
-    Some(deal)
+    Some(deal.finished(all, 0))
 }
 
 /// Blocks that are worth sparing: the smallest that jobs ask for.
 const BLOCK: u32 = 4;
 
 fn best_of<'a>(
+    fleet: &Fleet,
     all: &Racks,
     domains: impl Iterator<Item = &'a [usize]>,
     ask: &Ask<'_>,
 ) -> Option<Deal> {
-    domains.filter_map(|domain| deal(all, domain, ask)).min_by_key(|deal| deal.rank)
+    domains.filter_map(|domain| one_deal(fleet, all, domain, ask)).min_by_key(|deal| deal.rank)
+}
+
+fn one_deal(fleet: &Fleet, all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
+    match Left::of(ask) {
+        None => deal(all, domain, ask),
+        Some(left) => deal_within(fleet, all, domain, left, ask),
+    }
+}
+
+/// Nodes from the racks of one domain as power allows: largest racks first.
+fn deal_within(
+    fleet: &Fleet,
+    all: &Racks,
+    domain: &[usize],
+    mut left: Left<'_>,
+    ask: &Ask<'_>,
+) -> Option<Deal> {
+    let block = ask.job.topology.segment.max(1);
+    let whole = |n: u32| n.checked_div(block).unwrap_or(0).saturating_mul(block);
+    let rack = |at: &usize| all.racks.get(*at).map(|rack| (Reverse(rack.n), *at));
+    let mut racks: Vec<(Reverse<u32>, usize)> = domain.iter().filter_map(rack).collect();
+    racks.sort_unstable();
+    let most = whole(ask.nodes_max);
+    let (mut deal, mut dealt) = (Deal::default(), 0_u32);
+    for (Reverse(n), at) in racks {
+        let parts = all.racks.get(at).and_then(|rack| all.parts.get(rack.parts.clone()));
+        let Some(shelf) = parts.and_then(|parts| parts.first()).map(|part| part.shelf) else {
+            continue;
+        };
+        let taken = left.take(fleet, shelf, n.min(most.saturating_sub(dealt)), block);
+        if taken > 0 {
+            deal.add(at, n, taken);
+            dealt = dealt.saturating_add(taken);
+        }
+    }
+    (dealt >= ask.job.nodes_min).then(|| deal.finished(all, most.saturating_sub(dealt)))
 }
 
 /// Nodes from the racks of one domain: largest racks first, which needs the fewest, and the last
@@ -230,9 +268,7 @@ fn deal(all: &Racks, domain: &[usize], ask: &Ask<'_>) -> Option<Deal> {
         left = left.saturating_sub(blocks);
         rest = rest.get(1..)?;
     }
-    deal.finish(all);
-    deal.rank.n_short = most.saturating_sub(wanted).saturating_mul(block);
-    Some(deal)
+    Some(deal.finished(all, most.saturating_sub(wanted).saturating_mul(block)))
 }
 
 impl Deal {
@@ -242,13 +278,15 @@ impl Deal {
         self.rank.broken = self.rank.broken.plus(Broken::of(free, taken));
     }
 
-    /// Puts racks in order and counts their groups.
-    fn finish(&mut self, all: &Racks) {
+    /// The deal in order of its racks, with its rank.
+    fn finished(mut self, all: &Racks, n_short: u32) -> Self {
         self.takes.sort_unstable();
-        let groups = self.takes.iter().filter_map(|(at, _)| Some(all.racks.get(*at)?.group));
-        let mut groups: Vec<u32> = groups.collect();
+        let racks = self.takes.iter().filter_map(|(at, _)| all.racks.get(*at));
+        let mut groups: Vec<u32> = racks.map(|rack| rack.group).collect();
         groups.dedup();
         self.rank.n_groups = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        self.rank.n_short = n_short;
+        self
     }
 }
 

@@ -6,10 +6,13 @@ use proptest::prelude::*;
 
 use super::job;
 use crate::cycle::{self, Mode};
+use crate::power::{
+    CapStep, ClassPower, FeederIdx, FeederSpec, GpuPower, Grid, GridSpec, NodePower,
+};
 use crate::{
     Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx, NodeState,
-    Plan, Problem, Reclaim, Reservation, ReservationIdx, Running, Scheduler, Settings, SiteIdx,
-    SiteMask, Topology, plan,
+    Part, Plan, Problem, Reclaim, Reservation, ReservationIdx, Running, Scheduler, Settings,
+    SiteIdx, SiteMask, Topology, plan,
     share::{QueueIdx, QueueSpec, Tree},
 };
 
@@ -27,6 +30,8 @@ enum Act {
     Reserve(Reservation),
     Cancel(u32),
     Gate(usize, bool),
+    /// So many watts above idle are allowed.
+    Allow(u64),
 }
 
 fn limits() -> impl Strategy<Value = Option<u64>> {
@@ -38,18 +43,26 @@ fn shape() -> impl Strategy<Value = Job> {
     let levels = prop_oneof![Just(Level::Rack), Just(Level::Group), Just(Level::Site)];
     let place = (1u64..4, levels, 1u32..3, prop::collection::vec(0u32..2, 1..3));
     let turn = (0u32..3, -1i32..3, limits(), 0u64..2);
-    (nodes, place, turn).prop_map(
+    let part = (prop::option::weighted(0.2, 1u32..4), 0u32..3);
+    (nodes, place, turn, part).prop_map(
         |(
             (nodes_min, more, gpus, cpu_milli, exclusive),
             (classes, within, segment, sites),
             (queue, priority, limit_us, guaranteed),
+            (quarters, power_class),
         )| Job {
             // Queue 0 is the root of the others, so some stand in no leaf.
             queue: QueueIdx(queue),
             priority,
             nodes_min,
             nodes_max: nodes_min + more,
-            need: Amounts { gpus, memory_bytes: 1, cpu_milli },
+            need: Amounts {
+                gpus: if quarters.is_some() { 0 } else { gpus },
+                memory_bytes: 1,
+                cpu_milli,
+            },
+            part: quarters.map(|quarters| Part::Share { milli: quarters * 250 }),
+            power_class,
             exclusive,
             classes: ClassSet(classes),
             topology: Topology { within, segment },
@@ -86,6 +99,7 @@ fn acts() -> impl Strategy<Value = Act> {
         })),
         1 => (0u32..3).prop_map(Act::Cancel),
         1 => (0usize..9, any::<bool>()).prop_map(|(at, is_open)| Act::Gate(at, is_open)),
+        1 => (0u64..9).prop_map(|gpus| Act::Allow(gpus * 100)),
     ]
 }
 
@@ -115,6 +129,24 @@ fn tree(deserved: u64) -> Tree {
     };
     let leaf = |deserved| queue(Some(QueueIdx(0)), deserved);
     Tree::new(4, &[queue(None, 40_000), leaf(deserved), leaf(4_000)]).unwrap()
+}
+
+/// One budget for all: a GPU draws 100 W more than when idle, a host nothing.
+fn grid(fleet: &Fleet, watts: u64) -> Grid {
+    let node = NodePower { feeder: Some(FeederIdx(0)), idle_mw: 0, host_range_mw: 0 };
+    let caps = vec![CapStep { limit_mw: 60_000, slowdown_permille: 200 }];
+    let class = |cost| ClassPower { utilisation_permille: 1_000, cost };
+    let spec = GridSpec {
+        feeders: vec![FeederSpec {
+            parent: None,
+            contracted_mw: 10_000_000,
+            allowed_mw: watts * 1_000,
+        }],
+        nodes: vec![node; fleet.n_nodes()],
+        gpus: vec![GpuPower::new(0, 100_000, caps).unwrap(); 2],
+        classes: vec![class(1), class(2), class(3)],
+    };
+    Grid::new(spec, fleet).unwrap()
 }
 
 /// A scheduler under test, and what was done to it.
@@ -154,7 +186,7 @@ impl Bench {
             }
             Act::Follow(n) => {
                 for placement in plan.placements.iter().take(*n) {
-                    self.scheduler.start(placement.job, placement.nodes.clone(), now_us);
+                    self.scheduler.start_at(placement.clone(), now_us);
                 }
                 for preemption in plan.preemptions.iter().take(*n) {
                     for victim in &preemption.victims {
@@ -171,6 +203,9 @@ impl Bench {
                 }
             }
             Act::State(node, state) => self.scheduler.set_node_state(NodeIdx(*node), *state),
+            Act::Allow(watts) => {
+                self.scheduler.set_allowed(FeederIdx(0), watts * 1_000);
+            }
             Act::Reserve(reservation) => self.scheduler.reserve(reservation.clone()),
             Act::Cancel(id) => self.scheduler.cancel_reservation(ReservationIdx(*id)),
             Act::Gate(at, is_open) => {
@@ -198,6 +233,7 @@ proptest! {
         acts in prop::collection::vec(acts(), 1..40),
         deserved in prop_oneof![Just(0u64), Just(3_000)],
         (depth, all) in (0u32..4, any::<bool>()),
+        watts in prop::option::weighted(0.3, 1u64..12),
     ) {
         let settings = Settings {
             backfill_depth_max: depth,
@@ -205,7 +241,12 @@ proptest! {
             reclaim: if all { Reclaim::Shares } else { Reclaim::Deserved },
             ..Settings::default()
         };
-        let new = || Scheduler::new(Fleet::new(&nodes), tree(deserved), settings);
+        let new = || {
+            let mut scheduler = Scheduler::new(Fleet::new(&nodes), tree(deserved), settings);
+            let grid = watts.map(|gpus| grid(scheduler.fleet(), gpus * 100));
+            scheduler.set_grid(grid);
+            scheduler
+        };
         // One decides after each change; the other hears of changes alone.
         let shapes = || shapes.clone();
         let mut bench = Bench { scheduler: new(), shapes: shapes(), now_us: 0, n_jobs: 0 };
@@ -244,11 +285,12 @@ proptest! {
                 let free = fleet.fleet().free_of(*node);
                 free.covers(&job.need) && !(job.exclusive && free != nodes[node.0 as usize].total)
             };
-            if at.iter().all(|node| (node.0 as usize) < nodes.len() && has_room(node)) {
+            let is_whole = job.part.is_none();
+            if is_whole && at.iter().all(|node| (node.0 as usize) < nodes.len() && has_room(node)) {
                 let limit_us = Some(job.limit_us.unwrap_or(7));
                 let job = Job { limit_us, preemptible: false, ..job };
                 let started =
-                    Running { job, nodes: at, started_us: 0, saved_us: 0, gone_by_us: None };
+                    Running { job, nodes: at, seats: vec![], started_us: 0, saved_us: 0, gone_by_us: None };
                 fleet.adopt(index, started.clone());
                 held.push((index, started));
             }

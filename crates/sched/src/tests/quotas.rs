@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::{GIB, job, node, problem, running, show};
 use crate::{
-    ClassIdx, ClassSet, Job, Reclaim, Running, Settings, plan,
+    ClassIdx, ClassSet, Job, Node, Reclaim, Running, Settings, plan,
     share::{QueueIdx, QueueSpec, Tree},
 };
 
@@ -143,6 +143,29 @@ fn a_queue_may_have_quota_for_one_of_two_models() {
             job 0 waits: No allowed site has GPUs of the model asked for.
         "#]],
     );
+}
+
+#[test]
+fn a_model_that_would_never_do_is_no_way_round_the_quota_of_one_that_would() {
+    // Class 2 is not limited, but no node has two of its GPUs; class 1 has them, beyond the limit.
+    let amounts = |limit: Option<u64>| vec![None, limit, None, None, None];
+    let deserved = vec![0, 16_000, 1_000, 128_000, 256 * GIB];
+    let root = QueueSpec { weight: 1, deserved, ..QueueSpec::default() };
+    let below = QueueSpec {
+        parent: Some(QueueIdx(0)),
+        weight: 1,
+        limit: amounts(Some(1_000)),
+        ..QueueSpec::default()
+    };
+    let other = Node { class: Some(ClassIdx(2)), ..node(0, 1, 1) };
+    let waiting = Job { classes: ClassSet::ANY, ..of(1, job(1, 2)) };
+    let mut given = problem(vec![node(0, 0, 4), other], vec![waiting], vec![]);
+    given.queues = Tree::new(5, &[root, below]).unwrap();
+    let plan = plan(&given);
+    expect![[r#"
+        job 0 waits: The quota of its queue is used: 0 of 1000, and the job needs 2000 more.
+    "#]]
+    .assert_eq(&show(&plan));
 }
 
 #[test]

@@ -7,8 +7,12 @@ use kernel::{
     State,
     model::Artefact,
     node::{Capacity, Facts, Gpu, Topology},
+    power::Measure,
     site,
-    workload::{Array, Condition, Dependency, Input, Kind, Outputs, RetryOn, Spec, Terms},
+    workload::{
+        Array, Condition, Deferrable, Dependency, Input, Kind, Outputs, PowerClass, RetryOn, Spec,
+        Terms,
+    },
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
@@ -33,8 +37,17 @@ pub(crate) fn name(rng: &mut Rng, prefix: &str, pool: u64) -> Result<Name, Strin
 
 /// A random key of a map.
 pub(crate) fn any<K: Copy, V>(rng: &mut Rng, map: &BTreeMap<K, V>) -> Option<K> {
-    let position = rng.below(u64::try_from(map.len()).unwrap_or(0));
-    map.keys().nth(usize::try_from(position).unwrap_or(usize::MAX)).copied()
+    any_of(rng, map.len(), map.keys().copied())
+}
+
+/// One of the workloads.
+pub(crate) fn any_workload(rng: &mut Rng, state: &State) -> Option<Id<units::kinds::Workload>> {
+    any_of(rng, state.workloads.len(), state.workloads.keys().copied())
+}
+
+fn any_of<K>(rng: &mut Rng, count: usize, mut keys: impl Iterator<Item = K>) -> Option<K> {
+    let position = rng.below(u64::try_from(count).unwrap_or(0));
+    keys.nth(usize::try_from(position).unwrap_or(usize::MAX))
 }
 
 /// An id that names nothing.
@@ -94,7 +107,11 @@ pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
         limits: "simulated".to_owned(),
         sandbox: "simulated".to_owned(),
         power: "simulated".to_owned(),
-        virtual_host: None,
+        // Limits are reckoned with only where no GPU is real.
+        virtual_host: GPU_MODELS
+            .first()
+            .filter(|first| **first == model)
+            .map(|_| "host".to_owned()),
     }
 }
 
@@ -168,11 +185,24 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
     if rng.chance(if gpus > 0 { 50 } else { 8 }) {
         spec.gpu_model = rng.pick(&GPU_WISHES).map(|wish| (*wish).to_owned());
     }
+    if gpus == 1 && rng.chance(60) {
+        part(rng, &mut spec);
+    }
     if rng.chance(15) {
         spec.residency_countries = Some(vec![country(rng)?]);
     }
     decorate(rng, state, &mut spec);
     Ok(spec)
+}
+
+/// A part of the one GPU: mostly a share, else an instance that an H200 has and a GB200 has not.
+fn part(rng: &mut Rng, spec: &mut Spec) {
+    if rng.chance(70) {
+        spec.terms.gpu_milli = rng.pick(&[100, 250, 500, 700]).copied().unwrap_or(500);
+    } else {
+        let profile = rng.pick(&["1g.18gb", "1g.18gb+me", "2g.35gb", "3g.71gb"]);
+        spec.terms.gpu_profile = profile.map(|name| (*name).to_owned());
+    }
 }
 
 /// Terms: what the bridge to the scheduler honours, so that every plan is accepted as it stands.
@@ -183,10 +213,19 @@ fn terms(rng: &mut Rng, state: &State) -> Terms {
     }
     terms.preemptible = rng.chance(10).then(|| rng.chance(50));
     if rng.chance(12)
-        && let Some(workload) = any(rng, &state.workloads)
+        && let Some(workload) = any_workload(rng, state)
     {
         let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
         terms.after.push(Dependency { workload, on });
+    }
+    if rng.chance(10) {
+        let (start_by, by) =
+            (state.last_at.plus(DurationMicros::from_secs(rng.below(600))), Measure::Carbon);
+        terms.deferrable = Some(Deferrable { start_by: Some(start_by), end_by: None, by });
+    }
+    if rng.chance(20) {
+        let classes = [PowerClass::Flexible, PowerClass::Critical];
+        terms.power_class = rng.pick(&classes).copied().unwrap_or_default();
     }
     if rng.chance(6) {
         terms.array = Some(Array {

@@ -38,6 +38,12 @@ pub(super) struct GpuTable {
     /// Where between idle and the limit a GPU at work is.
     #[serde(default = "hundred")]
     pub(super) busy_percent: u32,
+    /// Power limits that one can be given, from high to low.
+    #[serde(default)]
+    pub(super) limit_watts: Vec<Milli>,
+    /// How much less work is done under each.
+    #[serde(default)]
+    pub(super) limit_slowdown_percent: Vec<Milli>,
     #[serde(default)]
     pub(super) eur_per_hour: Milli,
 }
@@ -129,6 +135,10 @@ pub(super) struct PowerEventTable {
     pub(super) at: Span,
     pub(super) feeder: String,
     pub(super) allowed_kw: Option<Milli>,
+    /// Instead: so much of what is contracted.
+    pub(super) allowed_percent: Option<u32>,
+    /// For how long; until the next event without it.
+    pub(super) lasts: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,9 @@
 
 mod build;
 mod file;
+mod power;
 mod racks;
-mod sections;
+pub(super) mod sections;
 mod series;
 mod shape;
 mod upkeep;

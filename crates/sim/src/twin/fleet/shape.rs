@@ -43,6 +43,8 @@ pub struct GpuClass {
     pub tdp: MilliWatt,
     /// Power of one at work: between idle and the limit.
     pub busy: MilliWatt,
+    /// Limits that one can be given, from high to low, with the work lost under each, in per mille.
+    pub limits: Vec<(MilliWatt, u32)>,
     /// What a tenant pays for an hour of one; zero if the file does not say.
     pub price_hour: MicroEuro,
 }

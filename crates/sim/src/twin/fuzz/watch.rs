@@ -158,6 +158,7 @@ impl Observer for Watch<'_> {
             Event::NodeChanged { .. }
             | Event::PowerAllowed { .. }
             | Event::GpuCapped { .. }
+            | Event::JobCapped { .. }
             | Event::Sample(_) => {}
         }
     }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Scheduler, Settings,
-    SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Part, Scheduler,
+    Settings, SiteIdx, SiteMask, Topology,
+    carbon::{Deferral, Measure},
     share::{QueueIdx, QueueSpec, Tree},
     stock,
 };
 
 use super::extras::Extras;
-use crate::twin::{backend::Input, fleet, number, workload::Request};
+use crate::twin::{backend::Input, fleet, number, time::Time, workload::Request};
 
 /// Nodes, queues and quotas, with nothing running; and each tenant's queue.
 pub(super) fn scheduler(
@@ -131,7 +132,7 @@ fn tree(
     Ok((tree, queues))
 }
 
-/// All jobs, in their order. Work that asks for a part of a GPU holds a whole one, as on the platform.
+/// All jobs, in their order.
 pub(super) fn jobs(
     input: &Input<'_>,
     queues: &[QueueIdx],
@@ -155,6 +156,8 @@ pub(super) fn jobs(
 }
 
 fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) -> Job {
+    let is_share = request.gpus > 0 && request.is_share();
+    let part = is_share.then_some(Part::Share { milli: request.gpu_milli });
     Job {
         queue: QueueIdx::default(),
         priority: request.priority,
@@ -168,10 +171,11 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
             request.nodes_min
         },
         need: Amounts {
-            gpus: request.gpus,
+            gpus: if part.is_some() { 0 } else { request.gpus },
             memory_bytes: request.memory.0.max(1),
             cpu_milli: request.cpu.0.max(1),
         },
+        part,
         exclusive: false,
         classes: ClassSet(request.classes.0),
         topology: if minds_topology { topology(request) } else { Topology::default() },
@@ -181,7 +185,28 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: power_class(request.priority),
+        deferral: request.deadline.map(deferral_until),
     }
+}
+
+/// Lists know no class of power: work of negative priority is flexible, of positive priority critical.
+fn power_class(priority: i32) -> u32 {
+    match priority.signum() {
+        -1 => 0,
+        0 => 1,
+        _ => 2,
+    }
+}
+
+fn deferral_until(deadline: Time) -> Deferral {
+    let end_by_us = Some(i64::try_from(deadline.0).unwrap_or(i64::MAX));
+    Deferral { end_by_us, ..Deferral::default() }
+}
+
+/// What a job waits for; nothing where the policy or the job does not.
+pub(super) fn deferral(job: &Job, by: Option<Measure>) -> Option<Deferral> {
+    by.zip(job.deferral).map(|(by, deferral)| Deferral { by, ..deferral })
 }
 
 /// A wish that need not be met stays a wish: closeness is preferred anyway.
