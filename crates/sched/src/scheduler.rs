@@ -48,6 +48,8 @@ pub struct Scheduler {
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
     /// What each queue used in the past, where that is known.
     pub(crate) past_use: Option<Usage>,
+    /// Waiting jobs that want whole blocks of nodes.
+    pub(crate) n_in_blocks: u32,
     /// Remembered from plan to plan, for speed alone.
     pub(crate) hopeless: cycle::Hopeless,
     /// Power, if it is limited at all.
@@ -99,6 +101,8 @@ impl Scheduler {
         let turn = self.turn_of(index, &job);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
+        let in_blocks = u32::from(job.topology.segment > 1);
+        self.n_in_blocks = self.n_in_blocks.saturating_add(in_blocks);
         self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
@@ -106,6 +110,8 @@ impl Scheduler {
     /// Takes a waiting job out; it is given back.
     pub fn withdraw(&mut self, index: JobIdx) -> Option<Job> {
         let job = self.waiting.remove(&index)?;
+        let in_blocks = u32::from(job.topology.segment > 1);
+        self.n_in_blocks = self.n_in_blocks.saturating_sub(in_blocks);
         let turn = self.turn_of(index, &job);
         self.claims.remove(&turn);
         if let Some(queue) = self.queues.get_mut(&job.queue) {

@@ -160,7 +160,8 @@ impl Cycle {
         };
         let queue = self.holders.contains(&job.queue).then_some(job.queue);
         let shape = Shape { classes: admitted, queue, ..Shape::of(job) };
-        let ask = Ask { classes: admitted, ..ask };
+        let spares_blocks = scheduler.n_in_blocks > 0;
+        let ask = Ask { classes: admitted, spares_blocks, ..ask };
         // A job whose place is being cleared sees nodes that its like do not.
         let is_like_others = self.mode.remembers() && !scheduler.clearing.contains_key(&index);
         let end_us = ask.asker.end_us;

@@ -1,6 +1,7 @@
 //! Several nodes at once, all or none, as close together as they can be.
 //!
-//! The order, which is policy: most nodes up to the job's maximum; fewest racks; fewest rack
+//! The order, which is policy: while others wait for whole blocks, a gang that asked for no closeness
+//! takes the tails of at most two racks if those suffice; else most nodes up to the job's maximum; fewest racks; fewest rack
 //! groups; fewest blocks of 16, 8 and 4 idle nodes broken; fewest nodes left over in the racks
 //! taken from; then the order of pools, groups and racks. Within a rack, nodes with fewest free
 //! GPUs that suffice, then in their order. All nodes have one model of GPU; a gang without GPUs
@@ -131,22 +132,61 @@ fn in_racks(fleet: &Fleet, all: &Racks, ask: &Ask<'_>) -> Option<Choice> {
     let deal = match ask.job.topology.within {
         Level::Rack => best_of(fleet, all, numbers.chunks(1), ask),
         Level::Group => best_of(fleet, all, numbers.chunk_by(|a, b| group(a) == group(b)), ask),
-        Level::Site => {
-            let wide = one_deal(fleet, all, &numbers, ask);
-            // One rack is in one group anyway; more may fit one group as well as several.
-            match wide {
-                Some(deal) if deal.rank.n_groups <= 1 => Some(deal),
-                Some(deal) => {
-                    let groups = numbers.chunk_by(|a, b| group(a) == group(b));
-                    let narrow = best_of(fleet, all, groups, ask);
-                    narrow.filter(|narrow| narrow.rank < deal.rank).or(Some(deal))
-                }
-                None => None,
-            }
+        // Where power is short it decides.
+        Level::Site if ask.spares_blocks && ask.grid.is_none() && ask.job.topology.segment <= 1 => {
+            in_tails(all, ask).or_else(|| in_site(fleet, all, &numbers, ask))
         }
+        Level::Site => in_site(fleet, all, &numbers, ask),
     }?;
     Some(Choice { nodes: pick(fleet, all, &deal, ask), rank: deal.rank })
 }
+
+/// The best deal anywhere on the site.
+fn in_site(fleet: &Fleet, all: &Racks, numbers: &[usize], ask: &Ask<'_>) -> Option<Deal> {
+    let group = |at: &usize| all.racks.get(*at).map(|rack| rack.group);
+    let wide = one_deal(fleet, all, numbers, ask)?;
+    // One rack is in one group anyway; more may fit one group as well as several.
+    if wide.rank.n_groups <= 1 {
+        return Some(wide);
+    }
+    let narrow = best_of(fleet, all, numbers.chunk_by(|a, b| group(a) == group(b)), ask);
+    narrow.filter(|narrow| narrow.rank < wide.rank).or(Some(wide))
+}
+
+/// All nodes that the gang can use from what one or two racks have beyond whole blocks of four, in
+/// one group if possible: the least that will do.
+fn in_tails(all: &Racks, ask: &Ask<'_>) -> Option<Deal> {
+    let tails: Vec<(u32, u32, usize)> = (0_usize..)
+        .zip(&all.racks)
+        .map(|(at, rack)| (rack.group, rack.n & (BLOCK - 1), at))
+        .filter(|(_, tail, _)| *tail > 0)
+        .collect();
+    let wanted = ask.nodes_max;
+    if wanted > 2 * (BLOCK - 1) {
+        return None;
+    }
+    let least = |tails: &[(u32, u32, usize)], wanted: u32, but: usize| {
+        let enough = tails.iter().filter(|(_, tail, at)| *tail >= wanted && *at != but);
+        enough.map(|(_, tail, at)| (*tail, *at)).min()
+    };
+    let two = |tails: &[(u32, u32, usize)]| {
+        let largest = tails.iter().map(|(_, tail, at)| (Reverse(*tail), *at)).min();
+        let (Reverse(tail), first) = largest?;
+        let (_, second) = least(tails, wanted.checked_sub(tail)?, first)?;
+        Some(vec![(first, tail), (second, wanted.saturating_sub(tail))])
+    };
+    let one = least(&tails, wanted, usize::MAX).map(|(_, at)| vec![(at, wanted)]);
+    let takes =
+        one.or_else(|| tails.chunk_by(|a, b| a.0 == b.0).find_map(two)).or_else(|| two(&tails))?;
+    let mut deal = Deal::default();
+    for (at, taken) in takes {
+        deal.add(at, all.racks.get(at)?.n, taken);
+    }
+    Some(deal.finished(all, 0))
+}
+
+/// Blocks that are worth sparing: the smallest that jobs ask for.
+const BLOCK: u32 = 4;
 
 fn best_of<'a>(
     fleet: &Fleet,

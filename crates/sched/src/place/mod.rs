@@ -49,6 +49,8 @@ pub(crate) struct Ask<'a> {
     /// Most nodes that it may have.
     pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
+    /// True if others wait for whole blocks, so that who asked for no closeness leaves them alone.
+    pub(crate) spares_blocks: bool,
     /// Budgets that the search must mind, where they turned out to matter.
     pub(crate) grid: Option<&'a Grid>,
 }
@@ -64,6 +66,7 @@ impl<'a> Ask<'a> {
             classes: job.classes,
             nodes_max: job.nodes_max,
             asker,
+            spares_blocks: false,
             grid: None,
         }
     }
