@@ -137,7 +137,8 @@ pub struct DeferrableText {
 #[schemars(rename = "JobResources")]
 pub struct ResourcesText {
     /// `4` of any model or `GB200:4`; `GB200|B200:4` or `[GB200:4, H100:8]` for any of these; `0.5`
-    /// for a share of one; none if absent.
+    /// or `H100:0.5` for a share of one, `H100:1g.10gb` for a MIG instance; the same as a map,
+    /// `{ model: H100, share: 0.5 }`, with `count`, `share` or `profile`; none if absent.
     #[serde(default, alias = "accelerators", skip_serializing_if = "Option::is_none")]
     pub gpu: Option<OneOrMany>,
     /// Cores: `4`, `0.5`, or `64..` for at least; 1 if absent.

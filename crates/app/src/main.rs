@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod demo;
 mod lm_command;
+mod load;
 mod messages;
 mod output;
 mod up;

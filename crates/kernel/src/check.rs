@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use units::{Id, kinds};
+use units::{GpuCount, Id, kinds};
 
 use crate::{
     State,
     node::{Capacity, Status},
     quota::{Class, Owner},
-    workload::{Phase, Workload},
+    workload::{Book, Phase, Workload},
 };
 
 impl State {
@@ -32,17 +32,26 @@ impl State {
         broken
     }
 
-    /// Allocated capacity is the sum of what placed work takes, and never exceeds what a node had.
+    /// Allocated capacity is the sum of what placed work takes, an opened GPU counted as one; what
+    /// lies on one GPU never exceeds it.
     fn check_capacity(&self, broken: &mut Vec<String>) {
         let mut taken: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
+        let mut books: BTreeMap<Id<kinds::Node>, Book> = BTreeMap::new();
         for workload in self.workloads.values().filter(|w| w.holds_nodes()) {
             for rank in workload.attempt().into_iter().flat_map(|attempt| &attempt.ranks) {
                 let sum = taken.entry(rank.node).or_default();
                 *sum = sum.saturating_add(workload.taken_by(rank));
+                if let Some((part, seat)) = workload.spec.part().zip(rank.seat) {
+                    let geometry = self.nodes.get(&rank.node).and_then(|n| n.facts.geometry());
+                    let laid = books.entry(rank.node).or_default().lay(part, seat, geometry);
+                    broken.extend(laid.err().map(|why| format!("node {}: {why}", rank.node)));
+                }
             }
         }
         for (id, node) in &self.nodes {
-            let expected = taken.get(id).copied().unwrap_or_default();
+            let mut expected = taken.get(id).copied().unwrap_or_default();
+            let n_opened = books.get(id).map_or(0, Book::n_opened);
+            expected.gpus = GpuCount(expected.gpus.0.saturating_add(n_opened));
             if node.allocated != expected {
                 broken.push(format!(
                     "node {id}: allocated {:?}, but its work takes {expected:?}",
@@ -197,6 +206,9 @@ impl State {
             && kept.quotas == fresh.quotas
             && kept.reservations == fresh.reservations
             && kept.queued == fresh.queued
+            && kept.line == fresh.line
+            && kept.hardware == fresh.hardware
+            && kept.draining == fresh.draining
             && kept.active == fresh.active
             && kept.by_node == fresh.by_node
             && kept.dependents == fresh.dependents

@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Submission, access::Scope, budget, changes::Changes, dataset,
-    dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set, power,
-    price, project, quota, reservation, site, usage, workload,
+    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
+    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
+    power, price, project, quota, reservation, site, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -86,7 +86,7 @@ pub struct State {
     /// Models.
     pub models: BTreeMap<Id<kinds::Model>, model::Model>,
     /// Workloads.
-    pub workloads: BTreeMap<Id<kinds::Workload>, workload::Workload>,
+    pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
     /// Metered use, summed per invoice line.
@@ -109,9 +109,15 @@ pub(crate) struct Index {
     pub(crate) endpoint_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Endpoint>>,
     /// Waiting for a placement.
     pub(crate) queued: BTreeSet<Id<kinds::Workload>>,
+    /// The same by turn: priority with age, then submission.
+    pub(crate) line: workload::Line,
     /// Everything that has not ended.
     pub(crate) active: BTreeSet<Id<kinds::Workload>>,
     pub(crate) by_node: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Workload>>>,
+    /// How many nodes there are of each kind.
+    pub(crate) hardware: node::Kinds,
+    /// Nodes whose drain has a grace, by its end.
+    pub(crate) draining: BTreeSet<(UnixMicros, Id<kinds::Node>)>,
     /// How the tasks of each array stand.
     pub(crate) arrays: BTreeMap<Id<kinds::Workload>, workload::Tally>,
     /// Who waits for a workload's end.
@@ -170,6 +176,45 @@ impl State {
         serde_json::to_vec(self)
     }
 
+    /// The same without its indices, of which nothing is written: for a snapshot that is made while
+    /// this state goes on. Shares its workloads, so that it is made in little time.
+    #[must_use]
+    pub fn frozen(&self) -> Self {
+        Self {
+            index: Index::default(),
+            memory: self.memory.clone(),
+            usage: self.usage.clone(),
+            workloads: self.workloads.clone(),
+            organisations: self.organisations.clone(),
+            projects: self.projects.clone(),
+            keys: self.keys.clone(),
+            policy_sets: self.policy_sets.clone(),
+            sites: self.sites.clone(),
+            nodes: self.nodes.clone(),
+            budgets: self.budgets.clone(),
+            quotas: self.quotas.clone(),
+            reservations: self.reservations.clone(),
+            power: self.power.clone(),
+            prices: self.prices.clone(),
+            datasets: self.datasets.clone(),
+            models: self.models.clone(),
+            endpoints: self.endpoints.clone(),
+            size: self.size,
+            last_at: self.last_at,
+        }
+    }
+
+    /// Lets the ended workloads that some entries were about take memory once, where another state
+    /// holds the same. Both go on as if they were alone.
+    pub fn share_ended(&mut self, other: &Self, entries: &[Entry]) {
+        for entry in entries {
+            let Subject::Workload(id) = entry.event.subject() else { continue };
+            if self.workloads.get(&id).is_some_and(workload::Workload::has_ended) {
+                self.workloads.share(&id, &other.workloads);
+            }
+        }
+    }
+
     /// Reads a snapshot and rebuilds what is derived.
     ///
     /// # Errors
@@ -221,6 +266,9 @@ impl State {
             for node in &x.nodes {
                 index.reservations.entry(*node).or_default().insert(*id);
             }
+        }
+        for node in self.nodes.values() {
+            node::index_into(&mut index, node);
         }
         for workload in self.workloads.values() {
             workload::index_into(&mut index, workload);
@@ -286,6 +334,12 @@ impl State {
     #[must_use]
     pub fn key_by_hash(&self, hash: Digest) -> Option<&key::Key> {
         self.index.key_hashes.get(&hash).and_then(|id| self.keys.get(id))
+    }
+
+    /// What the entries from `seq` on were about, once for each entry; `None` if some of them are no
+    /// longer remembered, so that whoever follows must read everything anew.
+    pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = Subject> + '_> {
+        self.index.changes.since(seq)
     }
 
     /// Workloads that have not ended, by id.

@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Plan,
-    Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Part,
+    Plan, Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
     power::{ClassPower, FeederIdx, FeederSpec, GpuPower, Grid, GridSpec, NodePower},
     share::{QueueIdx, QueueSpec, Tree},
 };
@@ -48,6 +48,7 @@ fn job(order: u64, nodes: u32, gpus: u32) -> Job {
         nodes_min: nodes,
         nodes_max: nodes,
         need: Amounts { gpus, memory_bytes: 16 * GIB, cpu_milli: 4_000 },
+        part: None,
         exclusive: false,
         classes: ClassSet::ANY,
         topology: Topology::default(),
@@ -107,6 +108,33 @@ fn trays(gpus: u32) -> Times {
     Times(times)
 }
 
+/// Fills the fleet with shares, 250 in each plan, where work of whole GPUs runs on every third tray.
+fn shares() -> Times {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let mut scheduler = Scheduler::new(fleet(9_000, 4), Tree::default(), Settings::default());
+        for tray in (0..9_000).step_by(3) {
+            scheduler.submit(JobIdx(1_000_000 + tray), job(0, 1, 2));
+            scheduler.start(JobIdx(1_000_000 + tray), vec![NodeIdx(tray)], 0);
+        }
+        let sizes = [500, 250, 100, 330, 750, 50];
+        for batch in 0..240 {
+            let from = Instant::now();
+            for index in batch * 250..(batch + 1) * 250 {
+                let part = Some(Part::Share { milli: sizes[index as usize % sizes.len()] });
+                scheduler.submit(JobIdx(index), Job { part, ..job(u64::from(index), 1, 0) });
+            }
+            let plan = scheduler.plan(0);
+            assert_eq!(plan.placements.len(), 250);
+            for placement in plan.placements {
+                scheduler.start_at(placement, 0);
+            }
+            times.push(from.elapsed());
+        }
+    }
+    Times(times)
+}
+
 /// A gang of 512 trays in segments of 16, again and again in a fleet where every seventh tray runs
 /// something else.
 fn gangs(site_kw: Option<u64>) -> Times {
@@ -116,6 +144,7 @@ fn gangs(site_kw: Option<u64>) -> Times {
         let running = Running {
             job: job(0, 1, 4),
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -172,6 +201,7 @@ fn cycle(settings: Settings, site_kw: Option<u64>) -> Times {
         let running = Running {
             job: Job { queue: leaf(tray % 500), limit_us, ..job(0, 1, 4) },
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -209,6 +239,7 @@ fn reclaim(nodes: u32) -> Times {
         let running = Running {
             job: Job { queue: leaf(0), ..job(0, 1, 1) },
             nodes: vec![NodeIdx(index / 8)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -260,6 +291,7 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     trays(4).row("250 whole trays, 9,000 trays", "≥ 100,000 / s", 250);
     trays(1).row("250 one-GPU jobs, 9,000 trays", "", 250);
+    shares().row("250 shares of GPUs, 9,000 trays", "", 250);
     gangs(None).row("gang of 512 trays in segments of 16", "p99 < 1 ms", 1);
     gangs(Some(110_000)).row("the same with 564 budgets of power", "", 1);
     cycle(Settings::default(), None).row("cycle, 10,000 waiting, 500 tenants", "< 50 ms", 10_000);

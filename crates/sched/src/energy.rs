@@ -55,6 +55,12 @@ impl Scheduler {
         }
     }
 
+    /// When the next of the starts that are put off now is due.
+    #[must_use]
+    pub fn next_deferred_us(&self, now_us: Micros) -> Option<Micros> {
+        self.deferrals.next_us(now_us)
+    }
+
     /// What is to be done about power now, without a plan for what waits.
     #[must_use]
     pub fn power_plan(&self, now_us: Micros) -> PowerPlan {

@@ -2,12 +2,15 @@
 //!
 //! Must never be free text: programs act on the variant, people read `Display`.
 
+mod words;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::carbon::Measure;
 use crate::problem::{JobIdx, Level, Micros};
+use words::{Blocks, InParts, OfPower, Quantity, plural};
 
 /// What a node can be short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub enum Contradiction {
     MaxBelowMin,
     /// No number of nodes that it accepts is a multiple of its segment.
     SegmentDoesNotDivide,
+    /// It asks for whole GPUs and for a part of one, or for a share outside 1 to 999 thousandths.
+    NoSuchPart,
 }
 
 /// The dominant reason, in the order in which they are looked for: what the job says, then its
@@ -156,6 +161,15 @@ pub enum Reason {
         /// Nodes with enough free, in the best site.
         free_nodes: u32,
     },
+    /// Enough of GPUs is free together, but in parts of GPUs that others have parts of.
+    GpusFragmented {
+        /// Needed on one node, in thousandths of a GPU; below 1,000 a part of one GPU, else whole ones.
+        need_milli: u64,
+        /// Free in the best site, in thousandths, of GPUs that such work could have a part of.
+        free_milli: u64,
+        /// The most that is free of one GPU, in thousandths.
+        largest_milli: u32,
+    },
     /// Starting it would exceed the power that is allowed now.
     PowerCapped {
         /// Number of the feeder that is short of most.
@@ -178,18 +192,6 @@ pub enum Reason {
         /// Nodes that have enough free, in the best site.
         fit_nodes: u32,
     },
-}
-
-impl fmt::Display for Contradiction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoNodesAsked => "The job asks for no nodes; ask for at least one.",
-            Self::MaxBelowMin => "The job's largest number of nodes is below its smallest.",
-            Self::SegmentDoesNotDivide => {
-                "The job's segment divides none of the numbers of nodes that it accepts."
-            }
-        })
-    }
 }
 
 /// What a measure is counted in.
@@ -255,6 +257,7 @@ impl fmt::Display for Reason {
             | Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::WaitingForCapacity { .. } => self.fmt_busy(f),
         }
@@ -288,15 +291,12 @@ impl Reason {
                 Blocks(*segment),
                 within
             ),
-            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => write!(
-                f,
-                "{} W may be drawn where it would run; {} W are drawn, {} W are kept for others, and \
-                 it would add {} W.",
-                allowed_mw / 1_000,
-                drawn_mw.div_ceil(1_000),
-                kept_mw.div_ceil(1_000),
-                need_mw.div_ceil(1_000)
-            ),
+            Self::GpusFragmented { need_milli, free_milli, largest_milli } => {
+                write!(f, "{}", InParts(*need_milli, *free_milli, *largest_milli))
+            }
+            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => {
+                write!(f, "{}", OfPower([*allowed_mw, *drawn_mw, *kept_mw, *need_mw]))
+            }
             Self::WaitingForCapacity { short_of, need_nodes, fit_nodes } => write!(
                 f,
                 "Waiting for {}: the job needs {need_nodes} {} with enough free in one site, \
@@ -335,40 +335,6 @@ impl fmt::Display for Level {
     }
 }
 
-fn plural(number: u32, noun: &'static str) -> String {
-    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
-/// " in blocks of 16", or nothing.
-struct Blocks(u32);
-
-impl fmt::Display for Blocks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 1 { write!(f, " in blocks of {}", self.0) } else { Ok(()) }
-    }
-}
-
-/// An amount of a resource for people.
-struct Quantity(Resource, u64);
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const GIB: u64 = 1024 * 1024 * 1024;
-        match *self {
-            Self(Resource::Gpu, 1) => f.write_str("1 GPU"),
-            Self(Resource::Gpu, gpus) => write!(f, "{gpus} GPUs"),
-            Self(Resource::Memory, bytes) if bytes < GIB => write!(f, "{bytes} bytes of memory"),
-            Self(Resource::Memory, bytes) => {
-                let tenths = (bytes % GIB).saturating_mul(10) / GIB;
-                write!(f, "{}.{tenths} GiB of memory", bytes / GIB)
-            }
-            Self(Resource::Cpu, milli) => {
-                write!(f, "{}.{:03} processor cores", milli / 1_000, milli % 1_000)
-            }
-        }
-    }
-}
-
 impl Reason {
     /// True if waiting for work to end is what helps.
     pub(crate) const fn is_about_time(&self) -> bool {
@@ -376,6 +342,7 @@ impl Reason {
             Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::OverQuota { .. }
             | Self::WaitingForCapacity { .. } => true,

@@ -10,7 +10,7 @@ mod platform;
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
-    CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner, OpenError, Platform,
-    PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage, drains, importer,
-    model_public_key, planner, verify_model,
+    Assigned, Assignments, CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner,
+    OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
+    drains, importer, model_public_key, planner, verify_model,
 };

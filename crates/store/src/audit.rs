@@ -11,6 +11,7 @@ mod rows;
 
 pub(crate) use database::open as open_database;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -23,6 +24,7 @@ use units::Digest;
 
 use crate::folder::{self, FolderError};
 use crate::log_store::StoreError;
+use crate::snapshots::SnapshotFiles;
 
 /// Most findings that a report lists; the rest is counted.
 pub const FINDINGS_MAX: usize = 2_000;
@@ -110,10 +112,16 @@ pub fn verify(dir: &Path, options: &Options) -> Result<AuditReport, AuditError> 
         Some(key) => key.clone(),
         None => folder::read_verifier(dir, &format)?,
     };
+    // Before the log, which a running platform makes longer: a snapshot is never ahead of it.
+    let files = SnapshotFiles::of(dir).all();
     let connection = database::open(dir)?;
     let mut list = List::default();
     database::check(&connection, &mut list);
-    let read = rows::read(&connection, &key, &format.origin, &mut list);
+    let files = files.unwrap_or_else(|error| {
+        list.push(None, format!("the snapshots cannot be read: {error}"));
+        BTreeMap::new()
+    });
+    let read = rows::read(&connection, files, (&key, &format.origin), &mut list);
     let blobs = options
         .blobs
         .then(|| blobs::check(&dir.join(folder::BLOBS_FOLDER), &read.state, &mut list));

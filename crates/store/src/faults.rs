@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use units::{DurationMicros, UnixMicros};
 
 use crate::leaves::Leaves;
-use crate::log_store::{AppendError, Batch, Head, Lease, LogStore, Row, Snapshot, StoreError};
+use crate::log_store::{
+    AppendError, Batch, Head, Lease, LogStore, Row, SaveSnapshot, Snapshot, StoreError,
+};
 
 /// What happens to one append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +127,8 @@ impl LogStore for FaultyStore {
         self.alive()?.read_leaves(from, limit, leaves)
     }
 
-    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        self.alive()?.save_snapshot(seq, bytes)
+    fn snapshots(&mut self) -> Result<Box<dyn SaveSnapshot>, StoreError> {
+        self.alive()?.snapshots()
     }
 
     fn latest_snapshot(&mut self) -> Result<Option<Snapshot>, StoreError> {

@@ -20,6 +20,7 @@ mod log_store;
 mod memory;
 mod seal;
 mod sequencer;
+mod snapshots;
 mod sqlite;
 mod view;
 
@@ -30,8 +31,8 @@ pub use data::{DataFolder, OpenError};
 pub use folder::{FORMAT_VERSION, FolderError, Format};
 pub use leaves::Leaves;
 pub use log_store::{
-    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
-    StoreError,
+    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, SaveSnapshot,
+    Snapshot, StoreError,
 };
 pub use memory::MemoryStore;
 pub use sequencer::{Config, Handle, Outcome, Sequencer, SubmitError};

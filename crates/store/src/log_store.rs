@@ -1,7 +1,7 @@
-//! The border to a database: seven calls, no business in any of them. An implementation must never
+//! The border to a database: eight calls, no business in any of them. An implementation must never
 //! store half a batch, and must never say "written" before the bytes would survive a power cut.
 //!
-//! Called by the sequencer (all seven) and by readers (`head`, `read`).
+//! Called by the sequencer (all eight) and by readers (`head`, `read`).
 
 use units::{DurationMicros, UnixMicros};
 
@@ -135,6 +135,15 @@ pub enum StoreError {
     },
 }
 
+/// Keeps snapshots, on any thread and beside the log's writer.
+pub trait SaveSnapshot: Send {
+    /// Saves a state, replacing one of the same position and all but [`SNAPSHOTS_KEPT`].
+    ///
+    /// # Errors
+    /// If it cannot be written; the log is not affected.
+    fn save(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError>;
+}
+
 /// An append-only log with its checkpoints, snapshots and writer's lease.
 pub trait LogStore: Send {
     /// Where the log ends.
@@ -172,7 +181,15 @@ pub trait LogStore: Send {
     ///
     /// # Errors
     /// If it cannot be written; the log is not affected.
-    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError>;
+    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.snapshots()?.save(seq, bytes)
+    }
+
+    /// What saves snapshots while this goes on writing.
+    ///
+    /// # Errors
+    /// If the database can no longer be trusted.
+    fn snapshots(&mut self) -> Result<Box<dyn SaveSnapshot>, StoreError>;
 
     /// The newest saved state.
     ///

@@ -8,8 +8,8 @@ use units::{DurationMicros, UnixMicros};
 
 use crate::leaves::Leaves;
 use crate::log_store::{
-    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
-    StoreError, check_batch, size_after,
+    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, SaveSnapshot,
+    Snapshot, StoreError, check_batch, size_after,
 };
 
 /// The log; clone it for a second connection.
@@ -36,6 +36,17 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change below is whole before anything can panic, so a poisoned lock is still sound.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SaveSnapshot for MemoryStore {
+    fn save(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.snapshots.insert(seq, bytes.to_vec());
+        while inner.snapshots.len() > SNAPSHOTS_KEPT {
+            inner.snapshots.pop_first();
+        }
+        Ok(())
     }
 }
 
@@ -91,13 +102,8 @@ impl LogStore for MemoryStore {
         Ok(())
     }
 
-    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        inner.snapshots.insert(seq, bytes.to_vec());
-        while inner.snapshots.len() > SNAPSHOTS_KEPT {
-            inner.snapshots.pop_first();
-        }
-        Ok(())
+    fn snapshots(&mut self) -> Result<Box<dyn SaveSnapshot>, StoreError> {
+        Ok(Box::new(self.clone()))
     }
 
     fn latest_snapshot(&mut self) -> Result<Option<Snapshot>, StoreError> {

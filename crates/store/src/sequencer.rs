@@ -3,6 +3,7 @@
 //! answer before the append, and never write after an append whose outcome it does not know.
 
 mod answer;
+mod background;
 mod gather;
 mod handle;
 mod recover;
@@ -25,8 +26,9 @@ use ledger::{Checkpoint, CheckpointError, SigningKey};
 use crate::boot::{self, BootError, BootReport, Rebuilt};
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::log_store::{AppendError, Batch, Head, LogStore, StoreError};
-use crate::seal::{self, Seal};
+use crate::seal::Seal;
 use answer::{Answer, Job, Message, Verdict};
+use background::Background;
 use gather::Gather;
 use working::{Pending, Working};
 
@@ -97,6 +99,7 @@ impl Sequencer {
             working,
             head: rebuilt.head,
             last_snapshot,
+            background: Background::default(),
         };
         let thread = thread::Builder::new()
             .name("sequencer".to_owned())
@@ -154,6 +157,7 @@ struct Worker {
     working: Working,
     head: Head,
     last_snapshot: u64,
+    background: Background,
 }
 
 /// The thread: whatever ends it is told to every caller, present and future.
@@ -205,6 +209,7 @@ impl Worker {
             self.gather.done(n_jobs, started.elapsed());
             if last {
                 self.snapshot();
+                self.background.wait();
                 return Ok(());
             }
         }
@@ -229,7 +234,7 @@ impl Worker {
             Err(error) => self.recover(&error, &pending, verdicts)?,
         }
         let since = self.working.state.size.saturating_sub(self.last_snapshot);
-        if since >= self.config.snapshot_every {
+        if since >= self.config.snapshot_every && self.background.is_free() {
             self.snapshot();
         }
         Ok(())
@@ -255,6 +260,7 @@ impl Worker {
                 committed.tree.append(*hash);
             }
             committed.checkpoint = checkpoint;
+            committed.state.share_ended(&self.working.state, &pending.entries);
             // INVARIANT: what readers see is what was decided on.
             assert_eq!(committed.state.size, size, "the committed state has another size");
             debug_assert_eq!(committed.tree.root(), self.working.frontier.root());
@@ -262,30 +268,21 @@ impl Worker {
         self.shared.notify(size);
     }
 
-    /// Saves a snapshot. Failing is harmless: the next start folds more.
+    /// Begins a snapshot of what is durable. Failing is harmless: the next start folds more.
     fn snapshot(&mut self) {
         let seq = self.working.state.size;
         if seq == self.last_snapshot {
             return;
         }
-        self.last_snapshot = seq;
-        let started = Instant::now();
-        let mut save = || -> Result<usize, String> {
-            let state = self.working.state.to_snapshot().map_err(|error| error.to_string())?;
-            let root = self.working.frontier.root();
-            let bytes = seal::seal(&self.key, &Seal { seq, root }, &state)
-                .map_err(|error| error.to_string())?;
-            self.store.save_snapshot(seq, &bytes).map_err(|error| error.to_string())?;
-            Ok(bytes.len())
-        };
-        let saved = save();
-        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match saved {
-            Ok(bytes) => {
-                tracing::info!(snapshot.seq = seq, bytes, took_ms, "snapshot at entry {seq}");
+        match self.store.snapshots() {
+            Ok(to) => {
+                let seal = Seal { seq, root: self.working.frontier.root() };
+                let (state, key) = (self.working.state.frozen(), self.key.clone());
+                self.background.begin(state, seal, key, to);
+                self.last_snapshot = seq;
             }
-            Err(reason) => {
-                tracing::warn!(snapshot.seq = seq, "snapshot at entry {seq} failed: {reason}");
+            Err(error) => {
+                tracing::warn!(snapshot.seq = seq, "no snapshot at entry {seq}: {error}");
             }
         }
     }

@@ -12,11 +12,13 @@ use units::{DurationMicros, UnixMicros};
 
 use crate::leaves::Leaves;
 use crate::log_store::{
-    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, Snapshot,
+    AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SaveSnapshot, Snapshot,
     StoreError, check_batch, size_after,
 };
+use crate::snapshots::SnapshotFiles;
 
-/// The tables. `lease` and `snapshot` can be lost without loss of data.
+/// The tables. `lease` and `snapshot` can be lost without loss of data; snapshots of this version are
+/// files.
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS log (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
@@ -35,9 +37,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages in the write-ahead log before they are moved into the database: fewer, longer moves.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
-/// The largest snapshot, below SQLite's limit on one value (10^9 bytes).
-const SNAPSHOT_BYTES_MAX: usize = 900_000_000;
-
 /// Rows for which room is made at once when reading.
 const CAPACITY_MAX: usize = 1_024;
 
@@ -45,6 +44,7 @@ const CAPACITY_MAX: usize = 1_024;
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    snapshots: SnapshotFiles,
     broken: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl SqliteStore {
             connection.execute_batch(SCHEMA)
         };
         set(&connection).map_err(|error| failed("prepare the log", &error))?;
-        Ok(Self { connection, broken: None })
+        Ok(Self { connection, snapshots: SnapshotFiles::beside(file), broken: None })
     }
 
     /// Opens a second connection that only reads and never blocks the writer.
@@ -79,7 +79,7 @@ impl SqliteStore {
             Ok(connection)
         };
         let connection = open().map_err(|error| failed("open the log for reading", &error))?;
-        Ok(Self { connection, broken: None })
+        Ok(Self { connection, snapshots: SnapshotFiles::beside(file), broken: None })
     }
 
     fn trusted(&self) -> Result<&Connection, StoreError> {
@@ -188,33 +188,22 @@ impl LogStore for SqliteStore {
         read().map_err(|error| failed("read the log", &error))
     }
 
-    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        if bytes.len() > SNAPSHOT_BYTES_MAX {
-            let reason = format!("{} bytes are more than {SNAPSHOT_BYTES_MAX}", bytes.len());
-            return Err(StoreError::Failed { action: "save a snapshot", reason });
-        }
-        let connection = self.trusted()?;
-        let kept = i64::try_from(SNAPSHOTS_KEPT).unwrap_or(i64::MAX);
-        let save = || -> rusqlite::Result<()> {
-            let transaction = connection.unchecked_transaction()?;
-            let sql = "INSERT OR REPLACE INTO snapshot (seq, state) VALUES (?1, ?2)";
-            transaction.execute(sql, params![signed(seq), bytes])?;
-            let sql = "DELETE FROM snapshot WHERE seq NOT IN
-                       (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT ?1)";
-            transaction.execute(sql, [kept])?;
-            transaction.commit()
-        };
-        save().map_err(|error| failed("save a snapshot", &error))
+    fn snapshots(&mut self) -> Result<Box<dyn SaveSnapshot>, StoreError> {
+        self.trusted()?;
+        Ok(Box::new(self.snapshots.clone()))
     }
 
     fn latest_snapshot(&mut self) -> Result<Option<Snapshot>, StoreError> {
-        let sql = "SELECT seq, state FROM snapshot ORDER BY seq DESC LIMIT 1";
-        self.trusted()?
-            .query_row(sql, [], |row| {
-                Ok(Snapshot { seq: unsigned(row.get(0)?), bytes: row.get(1)? })
-            })
-            .optional()
-            .map_err(|error| failed("read the snapshot", &error))
+        self.trusted()?;
+        let newest = self.snapshots.newest()?;
+        let sql = "SELECT seq, state FROM snapshot WHERE seq > ?1 ORDER BY seq DESC LIMIT 1";
+        let than = newest.as_ref().map_or(-1, |newest| signed(newest.seq));
+        // Earlier versions kept them in the database.
+        let newer = self.connection.query_row(sql, [than], |row| {
+            Ok(Snapshot { seq: unsigned(row.get(0)?), bytes: row.get(1)? })
+        });
+        let newer = newer.optional().map_err(|error| failed("read the snapshot", &error))?;
+        Ok(newer.or(newest))
     }
 
     fn lease(

@@ -1,11 +1,12 @@
 //! The command line: one file for each noun, one table of verbs, one way to end.
 //!
 //! A command reads or changes the platform through the API only; `up`, `audit --data`, `backup`,
-//! `restore`, `simulate` and `lm` work on this machine.
+//! `restore`, `simulate`, `bench` and `lm` work on this machine.
 
 pub(crate) mod artefact;
 mod audit;
 mod backup;
+mod bench;
 mod budget;
 mod carbon;
 mod cost;
@@ -131,6 +132,8 @@ enum Command {
     #[command(subcommand)]
     Simulate(simulate::Verb),
     #[command(subcommand)]
+    Bench(bench::Verb),
+    #[command(subcommand)]
     Lm(lm_command::Verb),
     /// Print what a shell needs to complete commands
     #[command(after_help = "Examples:
@@ -224,6 +227,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
+        Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),
         Command::Lm(verb) => lm_command::run(verb, session).map(ExitCode::from),
         Command::Completions { shell } => completions(shell).map(done),
         Command::Shim { folder } => Ok(exec::shim::run(&folder)),

@@ -165,7 +165,8 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
+/// Opens the platform of a data folder.
+pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
     let config = PlatformConfig { data_dir: data.to_owned(), version: version() };
     let opened = tokio::task::spawn_blocking(move || Platform::open(config)).await?;
     Ok(Arc::new(opened?))
@@ -207,7 +208,11 @@ fn spawn_loops(
 }
 
 /// Serves until asked to stop, then lets requests in flight finish.
-async fn listen(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn listen(
+    listener: TcpListener,
+    router: axum::Router,
+    mut stopped: watch::Receiver<bool>,
+) {
     use axum::serve::ListenerExt as _;
     // Without this the first token of a stream waits for the next one.
     let listener = listener.tap_io(|stream| {

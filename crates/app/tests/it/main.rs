@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a wrong assumption must end the test")]
 
 mod bad_input;
+mod bench;
 mod crash;
 mod example_jobs;
 mod examples;

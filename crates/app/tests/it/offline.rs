@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Home, nobody};
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 

@@ -1,14 +1,17 @@
 //! Nodes: machines that run work.
 //!
 //! States: ready ⇄ suspect ⇄ cordoned ⇄ draining; any → down when its engine is lost, → ready when it
-//! is back. Suspect takes work of one node but no gang; cordoned takes no new work; draining also
+//! is back. What ran on a node that is down is lost with it, and goes back to the queue. Suspect takes work of one node but no gang; cordoned takes no new work; draining also
 //! stops what runs there, at once or when its grace is over.
 
 mod apply;
 mod decide;
+mod hardware;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::{decide, get};
+pub use hardware::Hardware;
+pub(crate) use hardware::{Kinds, index_into};
 
 use serde::{Deserialize, Serialize};
 use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, Name, UnixMicros, kinds};
@@ -16,7 +19,7 @@ use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, Name, UnixMicros, kin
 use crate::{Meta, Subject};
 
 /// What a node has, or what work takes of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Capacity {
     /// Cores × 1,000.
     pub cpu: MilliCpu,
@@ -288,13 +291,17 @@ impl Event {
     }
 
     pub(crate) fn subject(&self) -> Subject {
+        self.id().into()
+    }
+
+    pub(crate) const fn id(&self) -> Id<kinds::Node> {
         match self {
             Self::Registered { id, .. }
             | Self::Moved { id, .. }
             | Self::FactsChanged { id, .. }
             | Self::StatusChanged { id, .. }
             | Self::DrainStarted { id, .. }
-            | Self::GraceEnded { id } => (*id).into(),
+            | Self::GraceEnded { id } => *id,
         }
     }
 }

@@ -76,6 +76,7 @@ impl Planner {
             self.rebuild(state, now);
         }
         self.seen = Some(state.size);
+        self.scheduler.set_past_use(self.names.past_use(state, self.scheduler.tree(), now));
         self.open_gates(state, now);
     }
 
@@ -98,7 +99,8 @@ impl Planner {
         let place = |placement: &sched::Placement| {
             let workload = self.workload(placement.job)?;
             let nodes = placement.nodes.iter().filter_map(|node| self.names.node(*node)).collect();
-            let place = Place { workload, generation: generation(workload)?, nodes };
+            let seats = placement.seats.iter().copied().map(Into::into).collect();
+            let place = Place { workload, generation: generation(workload)?, nodes, seats };
             Some(workload::Command::Place(place))
         };
         let preempt = |victim: &JobIdx, job: JobIdx| {
@@ -217,15 +219,29 @@ impl Planner {
             self.names.set_state(index, is.state);
             self.scheduler.set_node_state(index, is.state);
         }
-        self.take_in(state, workloads.into_iter());
+        self.take_in(state, workloads.iter().copied());
+        self.take_in_claims(state, workloads.into_iter());
         true
+    }
+
+    /// Makes the scheduler know for whom work went: it may be gone already.
+    fn take_in_claims(&mut self, state: &State, ids: impl Iterator<Item = Id<kinds::Workload>>) {
+        for workload in ids.filter_map(|id| state.workloads.get(&id)) {
+            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
+            let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
+            let index = other.filter(|other| other.has_claim).map(|other| self.jobs.get(&other.id));
+            if let Some(index) = index.flatten() {
+                self.scheduler.claim(*index);
+            }
+        }
     }
 
     fn rebuild(&mut self, state: &State, now: UnixMicros) {
         self.names = Names::of(state);
         let (tree, queues) = shares::tree(state, &self.names);
         self.names.set_queues(queues);
-        self.scheduler = Scheduler::new(Fleet::new(self.names.rows()), tree, self.settings);
+        let fleet = Fleet::with_mig(self.names.rows(), self.names.geometries());
+        self.scheduler = Scheduler::new(fleet, tree, self.settings);
         let reservations = state.reservations_from(now).zip((0..=u32::MAX).map(ReservationIdx));
         for (reservation, id) in reservations {
             self.scheduler.reserve(self.names.reservation(reservation, id));
@@ -269,6 +285,9 @@ impl Planner {
                 self.scheduler.finish(index);
                 let job = self.names.waiting(state, workload);
                 self.scheduler.submit(index, job);
+                if workload.has_claim {
+                    self.scheduler.claim(index);
+                }
             }
             Phase::Placed { .. } | Phase::Running { .. } => {
                 let index = self.number(id);

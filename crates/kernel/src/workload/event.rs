@@ -4,7 +4,7 @@ use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MilliWatt, UnixMicros, kinds};
 
-use super::{NodeRuns, Outcome, Preempt, Preemption, RankStatus, SetCap, Spec, StopCause};
+use super::{GpuSeat, NodeRuns, Outcome, Preempt, Preemption, RankStatus, SetCap, Spec, StopCause};
 use crate::{Subject, usage::Counters};
 
 /// A proposed placement.
@@ -16,6 +16,9 @@ pub struct Place {
     pub generation: u64,
     /// One node per rank, all of one site.
     pub nodes: Vec<Id<kinds::Node>>,
+    /// Where each rank's part of a GPU lies; empty for work that asks for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<GpuSeat>,
 }
 
 /// What an engine saw of one rank.
@@ -99,6 +102,10 @@ pub enum Event {
         nodes: Vec<Id<kinds::Node>>,
         /// Why the policy allowed it.
         decision: Decision,
+        /// Where each rank's part of a GPU lies; empty for work that has none. Work with a part in
+        /// entries older than this field has a whole GPU.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seats: Vec<GpuSeat>,
     },
     /// A rank changed.
     RankChanged {

@@ -2,7 +2,7 @@
 //!
 //! Everything here is derived; a rebuild gives the same.
 
-use super::{OutputStatus, Phase, Workload};
+use super::{OutputStatus, Phase, Workload, line};
 use crate::state::Index;
 
 /// Puts a workload into every index that its phase belongs to.
@@ -16,6 +16,7 @@ pub(crate) fn index_into(index: &mut Index, workload: &Workload) {
         index.arrays.entry(id).or_default();
     } else if matches!(workload.phase, Phase::Queued { .. }) {
         index.queued.insert(id);
+        line::enter(&mut index.line, workload);
         for dependency in &workload.spec.terms.after {
             index.dependents.entry(dependency.workload).or_default().insert(id);
         }
@@ -43,6 +44,7 @@ pub(super) fn unindex(index: &mut Index, workload: &Workload) {
         *count = count.saturating_sub(1);
     }
     if index.queued.remove(&id) {
+        line::leave(&mut index.line, workload);
         for dependency in &workload.spec.terms.after {
             if let Some(set) = index.dependents.get_mut(&dependency.workload) {
                 set.remove(&id);

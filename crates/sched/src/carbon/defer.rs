@@ -139,6 +139,14 @@ impl Deferrals {
         Some(Reason::Deferred { until_us, by, now_per_kwh, then_per_kwh, saved_permille })
     }
 
+    /// When the next of the starts that are put off at this time is due.
+    pub(crate) fn next_us(&self, now_us: Micros) -> Option<Micros> {
+        let now_s = now_us.div_euclid(SECOND_US);
+        let later = |one: &&Decision| (one.known_from_s..one.start_s).contains(&now_s);
+        let next_s = self.decided.values().filter(later).map(|one| one.start_s).min()?;
+        Some(next_s.saturating_mul(SECOND_US))
+    }
+
     fn best(&self, job: &Job, deferral: &Deferral) -> Option<Decision> {
         let limit_s = job.limit_us.map(|limit| limit.div_ceil(SECOND_US.unsigned_abs()).max(1));
         let likely_s = job.predicted_us.map(|time| time.div_ceil(SECOND_US.unsigned_abs()).max(1));

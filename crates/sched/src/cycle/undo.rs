@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::{Asker, Hold};
+use crate::fleet::{Asker, Hold, Need};
+use crate::part::Seat;
 use crate::power::FeederIdx;
-use crate::problem::{Amounts, Job, JobIdx, Micros, NodeIdx};
+use crate::problem::{Job, JobIdx, Micros, NodeIdx};
 use crate::scheduler::Scheduler;
 use crate::share::QueueIdx;
 
 /// One change.
 #[derive(Debug)]
 enum Done {
-    Took(NodeIdx, Amounts, bool),
+    Took(NodeIdx, Need, Option<Seat>),
     Held(NodeIdx, Hold),
     Charged(QueueIdx, Vec<u64>),
     Discharged(QueueIdx, Vec<u64>),
@@ -27,7 +28,7 @@ pub(super) struct Journal {
     /// When what this cycle placed ends at the latest, and its position among the placements.
     pub(super) ends: Vec<(Micros, usize)>,
     /// What each placement of this cycle takes of each of its nodes.
-    pub(super) placed: Vec<(Amounts, bool)>,
+    pub(super) placed: Vec<Need>,
     /// What each placement of this cycle draws; empty where power is not limited.
     pub(super) drawn: Vec<Vec<(FeederIdx, u64)>>,
     /// Waiting jobs that are counted in their queues already, because their place is being cleared.
@@ -62,8 +63,8 @@ impl Journal {
         }
     }
 
-    pub(super) fn take(&mut self, on: &mut Scheduler, node: NodeIdx, what: (Amounts, bool)) {
-        on.fleet.take(node, what.0, what.1);
+    pub(super) fn take(&mut self, on: &mut Scheduler, node: NodeIdx, what: (Need, Option<Seat>)) {
+        on.fleet.take(node, &what.0, what.1);
         self.done.push(Done::Took(node, what.0, what.1));
     }
 
@@ -122,7 +123,7 @@ impl Journal {
                 Done::Drew(loads) => {
                     on.grid.iter_mut().for_each(|grid| grid.draw_less(&loads));
                 }
-                Done::Took(node, need, alone) => on.fleet.release(node, need, alone),
+                Done::Took(node, need, seat) => on.fleet.release(node, &need, seat),
                 Done::Held(node, hold) => on.fleet.unhold(node, &hold),
                 Done::Charged(queue, amounts) => drop(on.tree.discharge(queue, &amounts)),
                 Done::Discharged(queue, amounts) => drop(on.tree.charge(queue, &amounts)),

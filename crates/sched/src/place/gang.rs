@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 
 use super::powered::Left;
 use super::{Ask, Broken, Choice, Rank};
-use crate::fleet::{Fleet, Shelf, ones};
+use crate::fleet::{Fleet, Pool, Shelf, ones};
 use crate::problem::{Level, NodeIdx};
 
 /// Nodes of one shelf that fit.
@@ -55,8 +55,11 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
             best = Some(choice);
         }
     };
-    if ask.need.amounts.gpus > 0 {
-        for pool in fleet.pools().iter().filter(|pool| ask.allows(pool)) {
+    if ask.need.uses_gpus() {
+        let gpus = ask.need.amounts.gpus;
+        // Most searches fail, and most of those for want of nodes wherever they lie.
+        let enough = |pool: &&Pool| pool.n_at_least(gpus) >= ask.job.nodes_min;
+        for pool in fleet.pools().iter().filter(|pool| ask.allows(pool)).filter(enough) {
             keep(in_racks(fleet, &racks(fleet, pool.shelves(), &fits), ask));
         }
         return best;
@@ -65,7 +68,7 @@ pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
         let Some(first) = site.first().filter(|pool| ask.allows(pool)) else { continue };
         // Pools are in order of their model, and none comes first.
         let plain = site.iter().filter(|pool| pool.class.is_none());
-        let plain = plain.flat_map(crate::fleet::Pool::shelves);
+        let plain = plain.flat_map(Pool::shelves);
         let choice = in_racks(fleet, &racks(fleet, plain, &fits), ask);
         let end = site.last().map_or(first.first, |last| last.shelves().end);
         let all = || in_racks(fleet, &racks(fleet, first.first..end, &fits), ask);

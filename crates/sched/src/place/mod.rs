@@ -4,6 +4,7 @@
 //! because tie-breaks decide as much as scores do, and must not change unnoticed.
 
 mod gang;
+mod part;
 mod powered;
 mod single;
 mod tails;
@@ -59,7 +60,7 @@ impl<'a> Ask<'a> {
         let asker = Asker { job: index, queue: job.queue, start_us, end_us };
         Self {
             job,
-            need: Need { amounts: job.need, alone: job.exclusive },
+            need: Need::of(job),
             classes: job.classes,
             nodes_max: job.nodes_max,
             asker,
@@ -70,8 +71,10 @@ impl<'a> Ask<'a> {
     /// True if the job may be in the pool.
     pub(crate) fn allows(&self, pool: &Pool) -> bool {
         let class_fits =
-            self.job.need.gpus == 0 || pool.class.is_some_and(|class| self.classes.has(class));
-        class_fits && self.job.allowed_sites.allows(pool.site)
+            !self.need.uses_gpus() || pool.class.is_some_and(|class| self.classes.has(class));
+        class_fits
+            && self.job.allowed_sites.allows(pool.site)
+            && self.need.part.is_none_or(|part| pool.can_cut(part))
     }
 }
 
@@ -92,7 +95,7 @@ fn search(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
 /// GPUs, which may mix.
 pub(crate) fn scopes(fleet: &Fleet, ask: &Ask<'_>) -> Vec<Range<usize>> {
     let allowed = fleet.pools().iter().filter(|pool| ask.allows(pool));
-    if ask.need.amounts.gpus > 0 {
+    if ask.need.uses_gpus() {
         return allowed.map(Pool::shelves).collect();
     }
     let allowed: Vec<&Pool> = allowed.collect();

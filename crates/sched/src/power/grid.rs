@@ -2,7 +2,8 @@
 //!
 //! What a placement adds is a peak, never a mean. Of each node with GPUs: GPUs taken × what one draws
 //! above idle at the utilisation of the job's class (idle + u × (full − idle), cut off by its limit),
-//! where a GPU's figures include its part of the machine. Of work without GPUs: the share of the
+//! where a GPU's figures include its part of the machine; of a part of a GPU so many thousandths of
+//! that, which no limit lowers, because others share the GPU. Of work without GPUs: the share of the
 //! machine's cores that it asks for × what its host draws above idle when all cores are busy. What
 //! machines draw when idle is counted from the start, whatever their state: nobody turned them off.
 //!
@@ -16,6 +17,7 @@ use super::model::{ClassPower, GpuPower, PowerModel, RunningPower};
 use super::room::Pledge;
 use super::tree::{FeederIdx, FeederSpec, PowerTree, Shortfall};
 use crate::fleet::Fleet;
+use crate::part::GPU_MILLI;
 use crate::problem::{Job, JobIdx, Node, NodeIdx};
 
 /// A machine, as far as power goes.
@@ -194,7 +196,7 @@ impl Grid {
         let mut gpu = 0;
         for index in nodes {
             let Some((kind, feeder, count)) = fleet.node(*index).and_then(|node| {
-                let (kind, count) = self.part(job, node, *index)?;
+                let (kind, count) = self.part((job, fleet), node, *index)?;
                 Some((kind, self.feeder_of(*index)?, count))
             }) else {
                 continue;
@@ -231,11 +233,24 @@ impl Grid {
     }
 
     /// The kind and count of what a job uses of a node.
-    fn part(&self, job: &Job, node: &Node, index: NodeIdx) -> Option<(u32, u32)> {
+    fn part(
+        &self,
+        (job, fleet): (&Job, &Fleet),
+        node: &Node,
+        index: NodeIdx,
+    ) -> Option<(u32, u32)> {
         // Whoever has a node whole may use all of it.
         let need = if job.exclusive { node.total } else { job.need };
         if need.gpus > 0 {
             return Some((node.class?.0.checked_add(1)?, need.gpus));
+        }
+        if let Some(part) = job.part {
+            let milli = part.milli(fleet.cut(node.class).map(|cut| cut.geometry));
+            let class = self.model.class(job.power_class.min(self.n_classes.saturating_sub(1)))?;
+            let gpu = self.gpus.get(node.class?.at())?.above_idle();
+            let whole = u128::from(gpu.draw_mw(class.utilisation_permille));
+            let mw = whole.saturating_mul(milli.into()).div_ceil(u128::from(GPU_MILLI));
+            return Some((0, u32::try_from(mw).unwrap_or(u32::MAX)));
         }
         let range = u128::from(self.nodes.get(index.at())?.host_range_mw);
         let asked = range.saturating_mul(u128::from(need.cpu_milli));

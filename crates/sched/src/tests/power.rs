@@ -270,3 +270,25 @@ fn promised_power_is_not_given_to_others() {
         Some("a time limit of at most 0 s")
     );
 }
+
+#[test]
+fn a_part_of_a_gpu_draws_its_thousandths() {
+    // 400 W above idle for a whole GPU: a rack that may draw 500 W more has room for two halves and
+    // a quarter, not for three halves.
+    let mut scheduler = scheduler(1);
+    let idle = scheduler.grid().unwrap().tree().used_mw(rack(1, 0));
+    scheduler.set_allowed(rack(1, 0), idle + 500 * W);
+    let share = |milli| {
+        let part = Some(crate::Part::Share { milli });
+        let job = sized(1, 0, 1);
+        Job { part, ..job }
+    };
+    submit(&mut scheduler, vec![share(500), share(500), share(500), share(250)]);
+    let plan = scheduler.plan(0);
+    let placed: Vec<u32> = plan.placements.iter().map(|placement| placement.job.0).collect();
+    assert_eq!(placed, [0, 1, 3], "{}", show(&plan));
+    follow(&mut scheduler, &plan, 0);
+    let drawn: Vec<u64> =
+        placed.iter().map(|job| scheduler.grid().unwrap().draw_mw(JobIdx(*job))).collect();
+    assert_eq!(drawn, [200 * W, 200 * W, 100 * W]);
+}

@@ -132,6 +132,7 @@ fn change(advice: &Advice) -> String {
         Advice::GpuModel(model) => format!("GPUs of the model `{model}`"),
         Advice::Nodes(nodes) => format!("`nodes: {nodes}`"),
         Advice::Gpus(gpus) => format!("{gpus} GPUs on each node"),
+        Advice::Share(milli) => format!("a share of 0.{milli:03} of a GPU"),
     }
 }
 
@@ -249,6 +250,7 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         StopCause::User
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained
+        | StopCause::NodeLost
         | StopCause::GangMemberFailed => None,
         StopCause::Preempted => {
             Some("let it be tried again: write `preempted` into `retry.on`, and a checkpoint")

@@ -28,11 +28,11 @@ pub(crate) fn require_possible(state: &State, prepared: &Prepared) -> Result<(),
         if !policies.decide(&question).allowed {
             continue;
         }
-        for node in state.nodes.values().filter(|node| node.site == site.id) {
+        for (kind, n_nodes) in state.hardware().filter(|(kind, _)| kind.site == site.id) {
             any_node = true;
-            if could_hold(node, spec) {
+            if could_hold(kind, spec) {
                 let count = fitting.entry(site.id).or_default();
-                *count = count.saturating_add(1);
+                *count = count.saturating_add(n_nodes);
             }
         }
     }
@@ -44,21 +44,22 @@ pub(crate) fn require_possible(state: &State, prepared: &Prepared) -> Result<(),
     Err(no_capacity(state, spec, best))
 }
 
-fn could_hold(node: &node::Node, spec: &Spec) -> bool {
-    let taken = spec.take_on(node);
-    taken.is_some_and(|(_, taken)| node.facts.capacity.checked_sub(taken).is_some())
+fn could_hold(kind: &node::Hardware, spec: &Spec) -> bool {
+    let taken = spec.take_on_kind(kind);
+    taken.is_some_and(|(_, taken)| kind.capacity.checked_sub(taken).is_some())
 }
 
 fn no_capacity(state: &State, spec: &Spec, best: u32) -> Fail {
     let need = spec.per_node;
-    let largest = state.nodes.values().map(|node| node.facts.capacity);
+    let largest = state.hardware().map(|(kind, _)| kind.capacity);
     let (cpu, memory, gpus) = largest.fold((0, 0, 0), |(cpu, memory, gpus), capacity| {
         (cpu.max(capacity.cpu.0), memory.max(capacity.memory.0), gpus.max(capacity.gpus.0))
     });
     let model = spec.gpu_model.as_deref().map_or(String::new(), |model| format!(" ({model})"));
+    let part = spec.part().map_or(String::new(), |part| format!(", of which {part},"));
     let detail = format!(
         "the job needs {} node(s) of one site with {} milli-cores, {} bytes of memory and {} \
-         GPUs{model} each, and {best} could ever hold it; the largest nodes have {cpu} \
+         GPUs{model}{part} each, and {best} could ever hold it; the largest nodes have {cpu} \
          milli-cores, {memory} bytes and {gpus} GPUs",
         spec.nodes_min, need.cpu.0, need.memory.0, need.gpus.0
     );

@@ -41,6 +41,7 @@ fn of_the_job(reason: &Reason) -> Parts {
                 Contradiction::NoNodesAsked => "nodes = 0",
                 Contradiction::MaxBelowMin => "largest number of nodes below the smallest",
                 Contradiction::SegmentDoesNotDivide => "no accepted number of nodes is a multiple",
+                Contradiction::NoSuchPart => "more than one part of one GPU on each node",
             };
             ("contradictory", vec![field.to_owned()], vec!["submit it again with `nodes: 1`"])
         }
@@ -80,6 +81,7 @@ fn of_the_job(reason: &Reason) -> Parts {
         Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => of_the_moment(reason),
     }
@@ -91,7 +93,10 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         Reason::NoSuchGpuClass { class } => (
             "no_such_gpu",
             vec![format!("GPU class {class} is on no allowed node")],
-            vec!["ask for a GPU model that `cocarde node list` shows"],
+            vec![
+                "ask for a GPU model that `cocarde node list` shows",
+                "ask for a MIG profile only of a model that has it",
+            ],
         ),
         Reason::NoNodeLargeEnough { short_of, need, largest } => (
             "no_node_large_enough",
@@ -131,6 +136,7 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         | Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => ("", vec![], vec![]),
     }
@@ -163,6 +169,9 @@ fn of_the_moment(reason: &Reason) -> Parts {
             )],
             vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
         ),
+        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => {
+            in_parts(*need_milli, *free_milli, *largest_milli)
+        }
         Reason::PowerCapped { .. } => of_energy(reason),
         Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
             "waiting_for_capacity",
@@ -221,6 +230,18 @@ const fn per_kwh(by: Measure) -> &'static str {
         Measure::Carbon => "mg of CO2e per kWh",
         Measure::Price => "micro-euro per kWh",
     }
+}
+
+/// Enough of GPUs is free, but of several.
+fn in_parts(need_milli: u64, free_milli: u64, largest_milli: u32) -> Parts {
+    (
+        "gpus_fragmented",
+        vec![format!(
+            "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, and \
+             {need_milli} are needed on a node"
+        )],
+        vec!["ask for a smaller share of a GPU", "wait until work on one of the shared GPUs ends"],
+    )
 }
 
 const fn unit(resource: Resource) -> &'static str {

@@ -99,7 +99,11 @@ impl Platform {
     ) -> Result<Id<kinds::Node>, SubmitFailure> {
         let (name, facts) = (node_name.clone(), to_facts(facts));
         let register = node::Command::Register { site, name, facts, topology };
-        self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
+        let outcome = self.submit(Actor::Engine, Submission::new(Command::Node(register))).await?;
+        if let Some(Subject::Node(id)) = outcome.subject {
+            return Ok(id);
+        }
+        // Nothing is new about it.
         let found = self.read(|state| {
             let same = |node: &&node::Node| node.site == site && node.name == node_name;
             state.nodes.values().find(same).map(|node| node.id)
@@ -108,7 +112,8 @@ impl Platform {
     }
 
     /// Nodes of the site that an engine registered and that are not among those shown now: they are
-    /// lost, and answered so that what still runs on them is ended in good order.
+    /// lost, or drained first where something still runs, and answered so that it is ended in good
+    /// order.
     ///
     /// # Errors
     /// If the log cannot take it.
@@ -124,7 +129,8 @@ impl Platform {
         });
         for id in &others {
             let reason = "its engine shows other nodes now".to_owned();
-            let status = node::Status::Down;
+            let runs = self.read(|state| !kernel::desired(state, *id).is_empty());
+            let status = if runs { node::Status::Draining } else { node::Status::Down };
             let command = Command::Node(node::Command::SetStatus { id: *id, status, reason });
             self.submit(Actor::Engine, Submission::new(command)).await?;
         }

@@ -36,8 +36,8 @@ pub async fn run(platform: Arc<Platform>) {
 /// Nodes whose grace is over, and when the next one ends.
 fn due(platform: &Platform, now: UnixMicros) -> (Vec<Id<kinds::Node>>, Option<UnixMicros>) {
     platform.read(|state| {
-        let ends = || state.nodes.values().filter_map(|node| Some((node.id, node.stop_at?)));
-        let due = ends().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
-        (due, ends().map(|(_, at)| at).filter(|at| *at > now).min())
+        let due = state.ending_drains().take_while(|(at, _)| *at <= now).map(|(_, id)| id);
+        let next = state.ending_drains().map(|(at, _)| at).find(|at| *at > now);
+        (due.collect(), next)
     })
 }

@@ -3,6 +3,7 @@
 //! It holds no state of its own beside the state machine's: everything it answers is a query, and
 //! everything it changes is a command.
 
+mod assigned;
 mod bootstrap;
 mod directory;
 pub mod drains;
@@ -28,6 +29,7 @@ use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError};
 use tokio::sync::watch;
 use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
+pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel};
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
@@ -131,6 +133,12 @@ impl Platform {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.size.clone()
+    }
+
+    /// The size of the durable log now.
+    #[must_use]
+    pub fn read_size(&self) -> u64 {
+        self.handle.size()
     }
 
     /// The wall clock; commands are stamped by the sequencer, this is for queries.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
+mod assigned;
 mod bill;
 mod capacity;
 mod conditions;

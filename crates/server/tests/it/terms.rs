@@ -90,7 +90,8 @@ async fn work_waits_for_work_by_name_or_id() {
 async fn terms_that_nothing_keeps_are_refused_by_field() {
     let world = world().await;
     for (changes, pointer) in [
-        (json!({ "resources": { "gpu": "0.5" } }), "/resources/gpu"),
+        (json!({ "resources": { "gpu": "1.5" } }), "/resources/gpu"),
+        (json!({ "resources": { "gpu": "H200:1g.10gb" } }), "/resources/gpu"),
         (json!({ "resources": { "gpu": ["GB200:4", "H100:8"] } }), "/resources/gpu"),
         (json!({ "deferrable": {} }), "/deferrable"),
         (json!({ "array": "5-1" }), "/array"),

@@ -37,8 +37,17 @@ pub(crate) fn name(rng: &mut Rng, prefix: &str, pool: u64) -> Result<Name, Strin
 
 /// A random key of a map.
 pub(crate) fn any<K: Copy, V>(rng: &mut Rng, map: &BTreeMap<K, V>) -> Option<K> {
-    let position = rng.below(u64::try_from(map.len()).unwrap_or(0));
-    map.keys().nth(usize::try_from(position).unwrap_or(usize::MAX)).copied()
+    any_of(rng, map.len(), map.keys().copied())
+}
+
+/// One of the workloads.
+pub(crate) fn any_workload(rng: &mut Rng, state: &State) -> Option<Id<units::kinds::Workload>> {
+    any_of(rng, state.workloads.len(), state.workloads.keys().copied())
+}
+
+fn any_of<K>(rng: &mut Rng, count: usize, mut keys: impl Iterator<Item = K>) -> Option<K> {
+    let position = rng.below(u64::try_from(count).unwrap_or(0));
+    keys.nth(usize::try_from(position).unwrap_or(usize::MAX))
 }
 
 /// An id that names nothing.
@@ -176,11 +185,24 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
     if rng.chance(if gpus > 0 { 50 } else { 8 }) {
         spec.gpu_model = rng.pick(&GPU_WISHES).map(|wish| (*wish).to_owned());
     }
+    if gpus == 1 && rng.chance(60) {
+        part(rng, &mut spec);
+    }
     if rng.chance(15) {
         spec.residency_countries = Some(vec![country(rng)?]);
     }
     decorate(rng, state, &mut spec);
     Ok(spec)
+}
+
+/// A part of the one GPU: mostly a share, else an instance that an H200 has and a GB200 has not.
+fn part(rng: &mut Rng, spec: &mut Spec) {
+    if rng.chance(70) {
+        spec.terms.gpu_milli = rng.pick(&[100, 250, 500, 700]).copied().unwrap_or(500);
+    } else {
+        let profile = rng.pick(&["1g.18gb", "1g.18gb+me", "2g.35gb", "3g.71gb"]);
+        spec.terms.gpu_profile = profile.map(|name| (*name).to_owned());
+    }
 }
 
 /// Terms: what the bridge to the scheduler honours, so that every plan is accepted as it stands.
@@ -191,7 +213,7 @@ fn terms(rng: &mut Rng, state: &State) -> Terms {
     }
     terms.preemptible = rng.chance(10).then(|| rng.chance(50));
     if rng.chance(12)
-        && let Some(workload) = any(rng, &state.workloads)
+        && let Some(workload) = any_workload(rng, state)
     {
         let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
         terms.after.push(Dependency { workload, on });

@@ -14,7 +14,7 @@ use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
 
 use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
-    any, artefact, class, country, facts, name, nobody, site_config, spec, topology,
+    any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
 use super::power::power_command;
 use crate::{
@@ -135,14 +135,16 @@ impl Clients {
 
 /// A stop, a proposal by hand that mostly does not fit, a report out of the blue.
 fn workload_aside(rng: &mut Rng, state: &State) -> Command {
-    let some = any(rng, &state.workloads).unwrap_or(nobody());
+    let some = any_workload(rng, state).unwrap_or(nobody());
     let active: Vec<_> = state.active_workloads().map(|w| w.id).collect();
     let id = rng.pick(&active).copied().filter(|_| rng.chance(60)).unwrap_or(some);
     let generation = state.workloads.get(&id).map_or(1, |w| w.generation);
     Command::Workload(match rng.below(6) {
         0 => {
             let nodes = any(rng, &state.nodes).into_iter().collect();
-            workload::Command::Place(workload::Place { workload: id, generation, nodes })
+            let seat = workload::GpuSeat { gpu: rng.between_u32(0, 4), start: None };
+            let seats = rng.chance(30).then_some(seat).into_iter().collect();
+            workload::Command::Place(workload::Place { workload: id, generation, nodes, seats })
         }
         1 => workload::Command::FailOutputs { id, message: "simulated".to_owned() },
         2 => workload::Command::Report(workload::Report {

@@ -10,3 +10,4 @@ pub mod openb;
 pub mod philly;
 pub mod rows;
 pub mod segments;
+pub mod text;

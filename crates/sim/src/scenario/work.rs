@@ -160,7 +160,7 @@ fn place(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     }
     let current = state.workloads.get(&id).map_or(0, |w| w.generation);
     let generation = args.option("generation", current)?;
-    let place = workload::Place { workload: id, generation, nodes };
+    let place = workload::Place { workload: id, generation, nodes, seats: Vec::new() };
     Ok(Command::Workload(workload::Command::Place(place)))
 }
 

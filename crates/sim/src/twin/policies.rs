@@ -1,5 +1,8 @@
 //! The policies that can be simulated, by name. A scheduler core is joined by one line here.
 
+mod file;
+
+pub use file::parse;
 use sched::{Settings, carbon::Measure};
 
 use super::{backend::Backend, first_fit::FirstFit, scheduled::Scheduled};
@@ -29,8 +32,17 @@ pub const NAMES: [&str; 8] = {
 /// - `cocarde-blind`: without topology, the baseline that shows what closeness costs.
 #[must_use]
 pub fn named(name: &str) -> Option<Box<dyn Backend>> {
+    if let Some(scheduled) = scheduled(name) {
+        return Some(Box::new(scheduled));
+    }
+    FirstFit::named(name).map(|policy| Box::new(policy) as Box<dyn Backend>)
+}
+
+/// A policy of the platform's scheduler; `None` for the others.
+#[must_use]
+pub fn scheduled(name: &str) -> Option<Scheduled> {
     let with_depth = |depth| Settings { backfill_depth_max: depth, ..Settings::default() };
-    let scheduled = match name {
+    Some(match name {
         "cocarde" => Scheduled::new(name, Settings::default()),
         "cocarde-greedy" => Scheduled::new(name, with_depth(0)),
         "cocarde-easy" => Scheduled::new(name, with_depth(1)),
@@ -39,7 +51,6 @@ pub fn named(name: &str) -> Option<Box<dyn Backend>> {
             Scheduled::new(name, Settings::default()).deferring(Some(Measure::Price))
         }
         "cocarde-at-once" => Scheduled::new(name, Settings::default()).deferring(None),
-        _ => return FirstFit::named(name).map(|policy| Box::new(policy) as Box<dyn Backend>),
-    };
-    Some(Box::new(scheduled))
+        _ => return None,
+    })
 }

@@ -49,11 +49,12 @@ pub(super) struct Read {
 
 pub(super) fn read(
     connection: &Connection,
-    key: &VerifierKey,
-    origin: &str,
+    files: BTreeMap<u64, Vec<u8>>,
+    (key, origin): (&VerifierKey, &str),
     list: &mut List,
 ) -> Read {
-    let snapshots = snapshots(connection, list);
+    let mut snapshots = snapshots(connection, list);
+    snapshots.extend(files);
     let mut verifier = Verifier::new(key.clone(), origin);
     let (audit, columns) = thread::scope(|scope| {
         let (audit_in, audit_rows) = sync_channel::<Chunk>(CHUNKS_WAITING);
@@ -196,6 +197,7 @@ fn bytes(value: ValueRef<'_>) -> Vec<u8> {
     }
 }
 
+/// Snapshots that an earlier version left in the database.
 fn snapshots(connection: &Connection, list: &mut List) -> BTreeMap<u64, Vec<u8>> {
     let read = || -> rusqlite::Result<BTreeMap<u64, Vec<u8>>> {
         let mut statement = connection.prepare("SELECT seq, state FROM snapshot ORDER BY seq")?;

@@ -143,17 +143,25 @@ fn an_entry_of_another_version_is_not_called_corrupt() {
 }
 
 #[test]
-fn a_bad_snapshot_is_not_used() {
+fn a_snapshot_that_an_earlier_version_left_in_the_database_is_used_unless_it_is_bad() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(scratch.path(), config()).unwrap();
     lab::build(folder.handle());
-    let hash = folder.read(kernel::State::hash);
+    let (hash, seq) = (folder.read(kernel::State::hash), folder.handle().size());
     folder.close().unwrap();
+    let file = scratch.path().join(format!("snapshot-{seq}.sealed"));
     let database = rusqlite::Connection::open(scratch.path().join("log.db")).unwrap();
+    let sql = "INSERT INTO snapshot (seq, state) VALUES (?1, ?2)";
+    database
+        .execute(sql, rusqlite::params![i64::try_from(seq).unwrap(), std::fs::read(&file).unwrap()])
+        .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let open = || DataFolder::open(scratch.path(), config()).unwrap();
+    assert_eq!(open().report().snapshot, Some(seq));
     let sql = "UPDATE snapshot SET state = CAST(replace(state, 'saclay', 'Saclay') AS BLOB)";
     assert_eq!(database.execute(sql, []).unwrap(), 1);
     drop(database);
-    let folder = DataFolder::open(scratch.path(), config()).unwrap();
+    let folder = open();
     assert_eq!(folder.report().snapshot, None);
     assert!(folder.report().snapshot_ignored.as_ref().unwrap().contains("seal"));
     assert_eq!(folder.read(kernel::State::hash), hash);

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use kernel::{Actor, Entry, Event, State, organisation};
 use ledger::{Checkpoint, Frontier, leaf_hash};
 use store::{
-    AppendError, Batch, BootError, Head, Lease, Leaves, LogStore, MemoryStore, Row, Sequencer,
-    Snapshot, StoreError,
+    AppendError, Batch, BootError, Head, Lease, Leaves, LogStore, MemoryStore, Row, SaveSnapshot,
+    Sequencer, Snapshot, StoreError,
 };
 use units::{DurationMicros, Id, UnixMicros};
 
@@ -75,8 +75,8 @@ impl LogStore for Crooked {
         Ok(())
     }
 
-    fn save_snapshot(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        self.inner.save_snapshot(seq, bytes)
+    fn snapshots(&mut self) -> Result<Box<dyn SaveSnapshot>, StoreError> {
+        self.inner.snapshots()
     }
 
     fn latest_snapshot(&mut self) -> Result<Option<Snapshot>, StoreError> {

@@ -42,7 +42,8 @@ impl JobFile {
                 None => all = Some(read),
                 Some(first) => {
                     let whole = read.first.count.is_zero() || first.first.count.is_zero();
-                    if whole || read.share_milli != first.share_milli {
+                    let part = |gpus: &GpuRequest| (gpus.share_milli, gpus.profile.clone());
+                    if whole || part(&read) != part(first) {
                         let message = "asks for another kind of share than the first: write whole \
                                        GPUs everywhere, or the same share";
                         reader.refuse("/resources/gpu", format!("`{text}` {message}"));

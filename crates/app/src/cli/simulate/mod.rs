@@ -7,6 +7,9 @@ mod inputs;
 mod progress;
 mod run;
 
+pub(super) use inputs::Load;
+pub(super) use run::table;
+
 use super::{exit::Exit, failure::Failure, session::Session};
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub(super) fn of_job(
             .map(|choice| workload::GpuChoice { model: choice.model.clone(), gpus: choice.count })
             .collect(),
         gpu_milli: job.gpus.share_milli,
+        gpu_profile: job.gpus.profile.clone(),
         exclusive: job.exclusive,
         guaranteed: job.terms.guaranteed,
         preemptible: Some(job.terms.preemptible),
@@ -149,6 +150,7 @@ pub(super) fn gpus(spec: &Spec) -> GpuRequest {
             .map(|choice| GpuChoice { model: choice.model.clone(), count: choice.gpus })
             .collect(),
         share_milli: spec.terms.gpu_milli,
+        profile: spec.terms.gpu_profile.clone(),
     }
 }
 

@@ -16,6 +16,7 @@ mod decimal;
 mod error;
 mod forecast;
 pub mod gaia;
+pub mod report;
 mod series;
 mod shape;
 

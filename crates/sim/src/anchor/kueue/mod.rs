@@ -18,12 +18,14 @@ mod generator;
 mod outcome;
 mod place;
 mod preempt;
+mod report;
 mod simulate;
 
 pub use bound::lower_bound_ms;
 pub use generator::{Generator, Published, Topology, Workload, WorkloadSet};
 pub use outcome::{ClassOutcome, Outcome};
 pub use place::{Anywhere, Place, Placement, RackCount};
+pub use report::report;
 pub use simulate::{Preemption, simulate};
 
 #[cfg(test)]

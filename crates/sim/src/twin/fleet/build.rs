@@ -11,6 +11,7 @@ use super::{
     file::{FailuresTable, File, GpuTable, HallTable, Milli, Placed, SiteTable, Span},
     power, racks,
     sections::Section,
+    upkeep,
 };
 use crate::twin::{error::InputError, fleet::Load, number};
 
@@ -45,6 +46,7 @@ pub(super) fn build(file: &str, parsed: &File<'_>, load: &Load<'_>) -> Result<Fl
         failures: Failures::default(),
         quotas: Vec::new(),
         power_events: Vec::new(),
+        maintenance: Vec::new(),
     };
     let mut builder = Builder { file, fleet, rows: BTreeMap::new(), domains: 0 };
     for table in &parsed.gpus {
@@ -265,7 +267,19 @@ impl Builder<'_> {
             power::event(self, section, table)?;
         }
         self.fleet.power_events.sort_by_key(|event| event.at);
-        Ok(())
+        upkeep::windows(self, &parsed.maintenance)
+    }
+
+    pub(super) fn feeder_of(
+        &self,
+        section: &Section<'_>,
+        name: &str,
+    ) -> Result<FeederIdx, InputError> {
+        self.fleet.feeder_named(name).ok_or_else(|| {
+            let message =
+                "is no feeder: write for example `site`, `site/hall` or `site/hall/row-1`";
+            self.wrong(section, "feeder", name, message)
+        })
     }
 
     fn failures(

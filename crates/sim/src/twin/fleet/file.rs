@@ -141,6 +141,16 @@ pub(super) struct PowerEventTable {
     pub(super) lasts: Option<Span>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaintenanceTable {
+    pub(super) feeder: String,
+    pub(super) from: Span,
+    pub(super) until: Span,
+    /// How long before it is known.
+    pub(super) notice: Option<Span>,
+}
+
 /// A table with the section it was read from.
 pub(super) type Placed<'a, T> = (Section<'a>, T);
 
@@ -155,10 +165,11 @@ pub(super) struct File<'a> {
     pub(super) failures: Option<Placed<'a, FailuresTable>>,
     pub(super) quotas: Vec<Placed<'a, QuotaTable>>,
     pub(super) power_events: Vec<Placed<'a, PowerEventTable>>,
+    pub(super) maintenance: Vec<Placed<'a, MaintenanceTable>>,
 }
 
 /// Tables that a file may have.
-const TABLES: &str = "gpu, site, hall, racks, failures, quota, power_event";
+const TABLES: &str = "gpu, site, hall, racks, failures, quota, power_event, maintenance";
 
 /// Reads a file table by table.
 pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError> {
@@ -176,6 +187,7 @@ pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError
         failures: None,
         quotas: Vec::new(),
         power_events: Vec::new(),
+        maintenance: Vec::new(),
     };
     for section in sections {
         let wants_array = section.name != "failures";
@@ -186,6 +198,7 @@ pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError
             "racks" => all.racks.push((section, section.read(file)?)),
             "quota" => all.quotas.push((section, section.read(file)?)),
             "power_event" => all.power_events.push((section, section.read(file)?)),
+            "maintenance" => all.maintenance.push((section, section.read(file)?)),
             "failures" if all.failures.is_some() => {
                 let message = "stands twice: keep one `[failures]`";
                 return Err(InputError::file(file, message).at(section.line).field("failures"));

@@ -190,3 +190,16 @@ pub struct PowerEvent {
     /// What it may carry from then on; `None` is what is contracted.
     pub allowed: Option<MilliWatt>,
 }
+
+/// Everything that a feeder feeds is out for a time that is known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Which feeder.
+    pub feeder: FeederIdx,
+    /// When it becomes known. From then on nothing starts there that would not end before.
+    pub known: Time,
+    /// From when its nodes are out; whoever still runs there loses them.
+    pub from: Time,
+    /// Until when, not included.
+    pub until: Time,
+}

@@ -1,10 +1,16 @@
 //! What the event loop knows of a job that has arrived and not ended, and what is due when.
 
-use sched::{JobIdx as Number, NodeIdx as Place};
+use sched::{JobIdx as Number, NodeIdx as Place, Seat};
 use units::DurationMicros;
 
 use super::power::Pace;
-use crate::twin::{events::Preemption, failures::Broken, time::Time};
+use crate::twin::{
+    events::{Part, Preemption, Share},
+    failures::Broken,
+    fleet::NodeIdx,
+    time::Time,
+    workload::Request,
+};
 
 /// Something that happens at a time it was known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +21,8 @@ pub(super) enum Due {
     Gone(Number, u32),
     /// An outage is over.
     Repaired(Broken),
+    /// A step of `Run::steps`.
+    Upkeep(usize),
 }
 
 /// What the twin knows of a job that has arrived and not ended.
@@ -32,8 +40,6 @@ pub(super) struct Life {
     pub(super) pace: Pace,
     /// Why it is being stopped, if it is.
     pub(super) why: Preemption,
-    /// The GPU that it has a part of.
-    pub(super) part: Option<(Place, u32)>,
 }
 
 impl Default for Life {
@@ -45,9 +51,20 @@ impl Default for Life {
             n_nodes: 0,
             pace: Pace::default(),
             why: Preemption::Priority,
-            part: None,
         }
     }
+}
+
+/// What each rank of a job has of its node.
+pub(super) fn shares(request: &Request, nodes: &[Place], seats: &[Seat]) -> Vec<Share> {
+    let gpus = if seats.is_empty() { request.gpus } else { 0 };
+    let milli = request.gpu_milli;
+    let share = |(at, node): (usize, &Place)| Share {
+        node: NodeIdx(node.0),
+        gpus,
+        part: seats.get(at).map(|seat| Part { gpu: seat.gpu, milli }),
+    };
+    nodes.iter().enumerate().map(share).collect()
 }
 
 /// A time of work on `from` nodes, on `to` nodes instead.

@@ -6,12 +6,11 @@ use units::{DurationMicros, MilliWatt};
 
 use super::{
     energy,
-    life::{Due, Life, micros, scaled},
+    life::{Due, Life, micros, scaled, shares},
     run::{GRACE, Run},
 };
 use crate::twin::{
-    events::{Event, Observer, Part, Preemption, Share},
-    fleet::NodeIdx,
+    events::{Event, Observer, Preemption, Share},
     number,
     time::Time,
     workload::{JobIdx, Request},
@@ -137,20 +136,7 @@ impl Run<'_> {
     }
 
     fn shares_of(&self, job: Number, request: &Request) -> Vec<Share> {
-        let part = self.lives.get(&job).and_then(|life| life.part);
-        let gpus = if part.is_some() { 0 } else { request.gpus };
-        let milli = request.gpu_milli;
-        let part = part.map(|(_, gpu)| Part { gpu, milli });
-        let nodes = self.scheduler.running(job).map_or(&[][..], |running| &running.nodes);
-        nodes.iter().map(|node| Share { node: NodeIdx(node.0), gpus, part }).collect()
-    }
-
-    /// When the first of the jobs that a plan puts off is due.
-    pub(super) fn first_due(plan: &Plan) -> Option<Time> {
-        let due = plan.unplaced.iter().filter_map(|one| {
-            let sched::Reason::Deferred { until_us, .. } = one.reason else { return None };
-            u64::try_from(until_us).ok().map(Time)
-        });
-        due.min()
+        let running = self.scheduler.running(job);
+        running.map_or_else(Vec::new, |one| shares(request, &one.nodes, &one.seats))
     }
 }
