@@ -83,11 +83,7 @@ fn a_full_file_is_read() {
     assert_eq!(job.terms.power_class, PowerClass::Flexible);
     assert!(matches!(
         job.terms.deferrable,
-        Some(Deferrable {
-            until: Some(When::In(_)),
-            deadline: Some(When::At(_)),
-            by: DeferBy::Carbon
-        })
+        Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)), .. })
     ));
     assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
 }

@@ -246,8 +246,7 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
             if placed.is_empty() || *attempt != job.attempt.saturating_add(1) {
                 return refuse("begins the wrong attempt");
             }
-            job.nodes = placed;
-            job.gpus = parts_of(change);
+            (job.nodes, job.gpus) = (placed, parts_of(change));
             (job.attempt, job.stop) = (*attempt, None);
             Ok(())
         }
