@@ -111,7 +111,8 @@ fn main() {
         let Some(mut backend) = policies::named(name) else { continue };
         let input =
             Input { fleet: &fleet, jobs: &jobs, seed: 1, has_failures: false, horizon: None };
-        let bounds = Bounds { power_grace: Some(DurationMicros::from_secs(120)), wait_max: None };
+        let bounds =
+            Bounds { power_grace: Some(DurationMicros::from_secs(120)), ..Bounds::default() };
         let mut rows = std::io::sink();
         let outcome = run::run(backend.as_mut(), &input, bounds, &mut rows, &mut |_| true).unwrap();
         let (summary, energy) = (&outcome.summary, &outcome.summary.energy);
