@@ -64,8 +64,11 @@ pub struct Launch {
     pub cpu: MilliCpu,
     /// Memory limit.
     pub memory: Bytes,
-    /// GPUs to expose.
+    /// Whole GPUs to expose.
     pub gpus: GpuCount,
+    /// A part of one more GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<GpuPart>,
     /// Read-only inputs by mount path: a manifest of files, by digest.
     pub inputs: Vec<Input>,
     /// Signal sent first on a stop: `TERM`, `INT`, `USR1` or `USR2`.
@@ -74,6 +77,31 @@ pub struct Launch {
     pub time_limit: Option<DurationMicros>,
     /// True for a service: it gets a `PORT`, is probed at `GET /healthz`, and its end is a failure.
     pub service: bool,
+}
+
+/// A part of one GPU of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GpuPart {
+    /// Number of the GPU in the platform's books: equal numbers are one device for as long as some
+    /// attempt has a part of it.
+    pub gpu: u32,
+    /// Thousandths of the GPU.
+    pub milli: u32,
+    /// Profile of the MIG instance; none for a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Memory slice at which the instance starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<u8>,
+}
+
+impl Launch {
+    /// Thousandths of a GPU that the work counts for.
+    #[must_use]
+    pub fn gpu_milli(&self) -> u64 {
+        let part = self.part.as_ref().map_or(0, |part| u64::from(part.milli));
+        u64::from(self.gpus.0).saturating_mul(1_000).saturating_add(part)
+    }
 }
 
 /// A read-only input.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use lists::{AfterText, OneOrMany};
 pub use parse::{BRACKETS_MAX, DOCUMENTS_MAX, FILE_BYTES_MAX, JobFileError};
 pub use resolved::{
-    After, ArrayRange, Checkpoint, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
+    After, ArrayRange, Checkpoint, DeferBy, Deferrable, DependencyEnd, Outputs, PRIORITY_CLASSES,
     PowerClass, Residency, ResolvedJob, Retry, RetryCause, StopSignal, Terms, Topology,
     TopologyLevel, When, WorkloadKind,
 };
@@ -123,6 +123,9 @@ pub struct DeferrableText {
     /// Latest end, reckoned with the time limit: a time, or a duration after the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
+    /// What is to be least over its run; `carbon` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<DeferBy>,
 }
 
 /// What each node must have.
@@ -134,7 +137,8 @@ pub struct DeferrableText {
 #[schemars(rename = "JobResources")]
 pub struct ResourcesText {
     /// `4` of any model or `GB200:4`; `GB200|B200:4` or `[GB200:4, H100:8]` for any of these; `0.5`
-    /// for a share of one; none if absent.
+    /// or `H100:0.5` for a share of one, `H100:1g.10gb` for a MIG instance; the same as a map,
+    /// `{ model: H100, share: 0.5 }`, with `count`, `share` or `profile`; none if absent.
     #[serde(default, alias = "accelerators", skip_serializing_if = "Option::is_none")]
     pub gpu: Option<OneOrMany>,
     /// Cores: `4`, `0.5`, or `64..` for at least; 1 if absent.

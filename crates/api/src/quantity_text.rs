@@ -31,6 +31,8 @@ pub struct GpuRequest {
     pub others: Vec<GpuChoice>,
     /// Thousandths of the one GPU that are used, 1 to 999; 0 for whole GPUs.
     pub share_milli: u32,
+    /// The MIG profile of the one GPU, such as `1g.10gb`.
+    pub profile: Option<String>,
 }
 
 /// One wish for GPUs on each node.
@@ -58,7 +60,7 @@ const MEMORY: &str =
     "a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`";
 const NODES: &str = "a number of nodes from 1 to 100000: write for example `16` or `8..16`";
 const GPUS: &str = "GPUs for each node, at most 256: write for example `4`, `GB200:4`, \
-                    `GB200|B200:4` or `0.5`";
+                    `GB200|B200:4`, `0.5` or `H100:1g.10gb`";
 
 /// Memory units, in the order in which [`memory_text`] tries them.
 const UNITS: [(&str, u64); 9] = [
@@ -154,13 +156,20 @@ pub fn parse_nodes(text: &str) -> Result<(u32, u32), ParseQuantityError> {
 pub const GPU_CHOICES_MAX: usize = 9;
 
 /// Reads GPUs for each node: `4`, `GB200:4`, `GB200` for one, `GB200|B200:4` for either, `0.5` or
-/// `H100:0.5` for a share of one.
+/// `H100:0.5` for a share of one, `H100:1g.10gb` for a MIG instance.
 ///
 /// # Errors
 /// If it is not such a text or above [`GPUS_PER_NODE_MAX`].
 pub fn parse_gpus(text: &str) -> Result<GpuRequest, ParseQuantityError> {
     let wrong = || refusal(text, GPUS);
     let trimmed = text.trim();
+    let (before, last) = trimmed.rsplit_once(':').map_or((None, trimmed), |(b, l)| (Some(b), l));
+    if is_profile(last) {
+        // A MIG instance is of one GPU.
+        let one = before.map_or_else(|| "1".to_owned(), |models| format!("{models}:1"));
+        let whole = parse_gpus(&one).map_err(|_| wrong())?;
+        return Ok(GpuRequest { profile: Some(last.to_owned()), ..whole });
+    }
     let (models, milli) = match (scaled(trimmed, 1_000), trimmed.split_once(':')) {
         (Some(milli), _) => (None, Some(milli)),
         (None, Some((models, count))) => (Some(models), scaled(count, 1_000)),
@@ -178,7 +187,7 @@ pub fn parse_gpus(text: &str) -> Result<GpuRequest, ParseQuantityError> {
     let share_milli = u32::try_from(share_milli).map_err(|_| wrong())?;
     let Some(models) = models else {
         let first = GpuChoice { model: None, count };
-        return Ok(GpuRequest { first, others: Vec::new(), share_milli });
+        return Ok(GpuRequest { first, share_milli, ..GpuRequest::default() });
     };
     let mut choices = Vec::new();
     for model in models.split('|').map(str::trim) {
@@ -188,7 +197,15 @@ pub fn parse_gpus(text: &str) -> Result<GpuRequest, ParseQuantityError> {
         choices.push(GpuChoice { model: Some(model.to_owned()), count });
     }
     let first = if choices.is_empty() { return Err(wrong()) } else { choices.remove(0) };
-    Ok(GpuRequest { first, others: choices, share_milli })
+    Ok(GpuRequest { first, others: choices, share_milli, profile: None })
+}
+
+/// True for a text like `1g.10gb` or `1g.10gb+me`; which there are, the platform knows.
+fn is_profile(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let text = text.strip_suffix("+me").unwrap_or(text);
+    let halves = text.strip_suffix("gb").and_then(|text| text.split_once("g."));
+    halves.is_some_and(|(compute, memory)| digits(compute) && digits(memory))
 }
 
 fn is_model(text: &str) -> bool {
@@ -235,9 +252,10 @@ pub fn gpus_texts(request: &GpuRequest) -> Vec<String> {
             _ => groups.push((vec![model], choice.count)),
         }
     }
-    let amount = |count: GpuCount| match request.share_milli {
-        0 => count.0.to_string(),
-        share => format!("0.{share:03}").trim_end_matches('0').to_owned(),
+    let amount = |count: GpuCount| match (&request.profile, request.share_milli) {
+        (Some(profile), _) => profile.clone(),
+        (None, 0) => count.0.to_string(),
+        (None, share) => format!("0.{share:03}").trim_end_matches('0').to_owned(),
     };
     let text = |(models, count): (Vec<&str>, GpuCount)| match models.join("|") {
         models if models.is_empty() => amount(count),

@@ -5,6 +5,7 @@
 
 mod bury;
 mod config;
+mod devices;
 mod env;
 mod inputs;
 mod look;
@@ -75,6 +76,8 @@ struct Tracked {
     stage: Stage,
     readiness: Readiness,
     gpus: Vec<u32>,
+    /// The platform's number of the GPU that it has only a part of.
+    part_of: Option<u32>,
     spec: Option<Arc<LaunchSpec>>,
 }
 

@@ -67,6 +67,8 @@ pub struct Meter {
     rapl: Option<Rapl>,
     gpus: Option<GpuMeter>,
     n_gpus_wanted: usize,
+    /// Thousandths of the GPUs' energy that are the attempt's.
+    share_milli: u64,
     processor: MilliJoule,
     last_cpu_micros: u64,
     last_busy_micros: u64,
@@ -81,10 +83,19 @@ impl Meter {
             rapl: Rapl::open(),
             gpus: if gpus.is_empty() { None } else { GpuMeter::start(gpus) },
             n_gpus_wanted: gpus.len(),
+            share_milli: 1_000,
             processor: MilliJoule::ZERO,
             last_cpu_micros: 0,
             last_busy_micros: busy_micros(),
         }
+    }
+
+    /// Counts only so many thousandths of its one GPU, which others use too: a model, as no meter
+    /// tells them apart.
+    #[must_use]
+    pub fn of_share(mut self, milli: u64) -> Self {
+        self.share_milli = milli.min(1_000);
+        self
     }
 
     /// Energy since the start, given the attempt's processor time since the start.
@@ -105,6 +116,19 @@ impl Meter {
         };
         let measured = self.rapl.is_some();
         match (&mut self.gpus, self.n_gpus_wanted) {
+            (Some(gpus), _) if self.share_milli < 1_000 => {
+                let whole = u128::from(gpus.since_start().0);
+                let part = whole.saturating_mul(u128::from(self.share_milli)) / 1_000;
+                let part = MilliJoule(u64::try_from(part).unwrap_or(u64::MAX));
+                Energy {
+                    energy: self.processor.saturating_add(part),
+                    measured: false,
+                    source: format!(
+                        "NVML × share 0.{:03} (model); {processor_source}",
+                        self.share_milli
+                    ),
+                }
+            }
             (Some(gpus), _) => Energy {
                 energy: self.processor.saturating_add(gpus.since_start()),
                 measured,

@@ -26,6 +26,7 @@ use units::UnixMicros;
 
 use crate::{
     files::{self, Durability},
+    power::Meter,
     procfs,
     spec::{AttemptDir, ExitRecord, LaunchSpec, ShimRecord, StopRequest},
 };
@@ -35,6 +36,12 @@ use stop::Stopper;
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Time between two tries.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
+
+/// The meter of an attempt: of a shared GPU only its share counts.
+fn meter(spec: &LaunchSpec) -> Meter {
+    let meter = Meter::start(spec.power, &spec.gpus);
+    if spec.launch.part.is_some() { meter.of_share(spec.launch.gpu_milli()) } else { meter }
+}
 
 /// Supervises the attempt in a folder to its end. The app exposes it as a hidden subcommand.
 #[must_use]

@@ -79,9 +79,9 @@ impl Auditor {
 
     fn check(&mut self, seq: u64, entry: &Entry) {
         match &entry.event {
-            Event::Workload(WorkloadEvent::Placed { id, site, nodes, decision, .. }) => {
+            Event::Workload(WorkloadEvent::Placed { id, site, nodes, decision, seats, .. }) => {
                 self.placements = self.placements.saturating_add(1);
-                let problem = self.check_placement(*id, *site, nodes, decision);
+                let problem = self.check_placement(*id, *site, (nodes, seats), decision);
                 if let Err(message) = problem {
                     self.find(seq, message);
                 }
@@ -90,8 +90,8 @@ impl Auditor {
                 self.placements = self.placements.saturating_add(1);
                 let read = nodes.verified(&self.state);
                 let read = read.ok_or_else(|| "its node positions do not give its digest".into());
-                let problem =
-                    read.and_then(|nodes| self.check_placement(*id, *site, &nodes, decision));
+                let problem = read
+                    .and_then(|nodes| self.check_placement(*id, *site, (&nodes, &[]), decision));
                 if let Err(message) = problem {
                     self.find(seq, message);
                 }
@@ -108,6 +108,7 @@ impl Auditor {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
@@ -121,7 +122,7 @@ impl Auditor {
         &self,
         id: Id<kinds::Workload>,
         site: Id<kinds::Site>,
-        nodes: &[Id<kinds::Node>],
+        (nodes, seats): (&[Id<kinds::Node>], &[workload::GpuSeat]),
         recorded: &policy::Decision,
     ) -> Result<(), String> {
         let state = &self.state;
@@ -145,7 +146,13 @@ impl Auditor {
                 "the recorded decision for {id} is not that of the policy in force"
             ));
         }
+        // Work in older entries without seats has whole GPUs.
+        let has_parts = !seats.is_empty();
+        if has_parts {
+            workload::check_seats(state, &workload.spec, nodes, seats)?;
+        }
         let mut free = std::collections::BTreeMap::new();
+        let mut ranks = Vec::with_capacity(nodes.len());
         for node_id in nodes {
             let node = state.nodes.get(node_id).ok_or("names a node that does not exist")?;
             if node.site != site || !node.status.takes(nodes.len()) {
@@ -156,11 +163,13 @@ impl Auditor {
                 .spec
                 .take_on(node)
                 .ok_or_else(|| format!("node `{}` had other GPUs", node.name))?;
+            let taken = if has_parts { workload.spec.beside_part(taken) } else { taken };
             *left = left
                 .checked_sub(taken)
                 .ok_or_else(|| format!("node `{}` had not enough free capacity", node.name))?;
+            ranks.push(node);
         }
-        Ok(())
+        workload::require_near(&workload.spec, &ranks)
     }
 }
 

@@ -1,15 +1,15 @@
 //! The invariants of a state; checked after every accepted command in tests and simulation, and by
 //! an audit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use units::{Id, kinds};
+use units::{GpuCount, Id, kinds};
 
 use crate::{
     State,
     node::{Capacity, Status},
     quota::{Class, Owner},
-    workload::{Phase, Workload},
+    workload::{Book, Phase, Workload},
 };
 
 impl State {
@@ -22,6 +22,7 @@ impl State {
         self.check_references(&mut broken);
         self.check_quotas(&mut broken);
         self.check_reservations(&mut broken);
+        self.check_power(&mut broken);
         self.check_money(&mut broken);
         self.check_index(&mut broken);
         self.check_arrays(&mut broken);
@@ -31,17 +32,26 @@ impl State {
         broken
     }
 
-    /// Allocated capacity is the sum of what placed work takes, and never exceeds what a node had.
+    /// Allocated capacity is the sum of what placed work takes, an opened GPU counted as one; what
+    /// lies on one GPU never exceeds it.
     fn check_capacity(&self, broken: &mut Vec<String>) {
         let mut taken: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
+        let mut books: BTreeMap<Id<kinds::Node>, Book> = BTreeMap::new();
         for workload in self.workloads.values().filter(|w| w.holds_nodes()) {
             for rank in workload.attempt().into_iter().flat_map(|attempt| &attempt.ranks) {
                 let sum = taken.entry(rank.node).or_default();
                 *sum = sum.saturating_add(workload.taken_by(rank));
+                if let Some((part, seat)) = workload.spec.part().zip(rank.seat) {
+                    let geometry = self.nodes.get(&rank.node).and_then(|n| n.facts.geometry());
+                    let laid = books.entry(rank.node).or_default().lay(part, seat, geometry);
+                    broken.extend(laid.err().map(|why| format!("node {}: {why}", rank.node)));
+                }
             }
         }
         for (id, node) in &self.nodes {
-            let expected = taken.get(id).copied().unwrap_or_default();
+            let mut expected = taken.get(id).copied().unwrap_or_default();
+            let n_opened = books.get(id).map_or(0, Book::n_opened);
+            expected.gpus = GpuCount(expected.gpus.0.saturating_add(n_opened));
             if node.allocated != expected {
                 broken.push(format!(
                     "node {id}: allocated {:?}, but its work takes {expected:?}",
@@ -145,6 +155,21 @@ impl State {
             if reservation.nodes.is_empty() || !reservation.nodes.iter().all(here) {
                 broken.push(format!("reservation {} has nodes elsewhere", reservation.id));
             }
+        }
+    }
+
+    /// A domain has one budget, and everything about power is about sites that exist.
+    fn check_power(&self, broken: &mut Vec<String>) {
+        let mut domains = BTreeSet::new();
+        for budget in self.power.budgets.values() {
+            if !domains.insert(&budget.domain) {
+                broken.push(format!("{} has two power budgets", budget.domain));
+            }
+        }
+        let sites = self.power.budgets.values().map(|budget| budget.domain.site());
+        let series = self.power.carbon.keys().chain(self.power.price.keys()).copied();
+        for site in sites.chain(series).filter(|site| !self.sites.contains_key(site)) {
+            broken.push(format!("power is known of site {site}, which does not exist"));
         }
     }
 

@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, price, project,
-    quota, reject::Reject, reservation, site, usage, workload,
+    budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, power, price,
+    project, quota, reject::Reject, reservation, site, usage, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -31,6 +31,8 @@ pub enum Command {
     Quota(quota::Command),
     /// About reservations.
     Reservation(reservation::Command),
+    /// About power.
+    Power(power::Command),
     /// About prices.
     Price(price::Command),
     /// About datasets.

@@ -2,7 +2,8 @@
 
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
-    node, organisation, policy_set, price, project, quota, reservation, site, usage, workload,
+    node, organisation, policy_set, power, price, project, quota, reservation, site, usage,
+    workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -28,6 +29,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Budget(c) => budget::decide(state, c, ctx),
         Command::Quota(c) => quota::decide(state, c, ctx),
         Command::Reservation(c) => reservation::decide(state, c, ctx),
+        Command::Power(c) => power::decide(state, c, ctx),
         Command::Price(c) => price::decide(state, c, ctx),
         Command::Dataset(c) => dataset::decide(state, c, ctx),
         Command::Model(c) => model::decide(state, c, ctx),
@@ -43,6 +45,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
         Command::Organisation(_) | Command::Project(_) | Command::Usage(_) => None,
+        Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
         Command::Price(_) => state.prices.last().map(|book| book.meta.version),
         Command::Key(c) => {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
@@ -88,6 +91,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Budget(e) => budget::apply(state, e, stamp),
         Event::Quota(e) => quota::apply(state, e, stamp),
         Event::Reservation(e) => reservation::apply(state, e, stamp),
+        Event::Power(e) => power::apply(state, e, stamp),
         Event::Price(e) => price::apply(state, e, stamp),
         Event::Dataset(e) => dataset::apply(state, e, stamp),
         Event::Model(e) => model::apply(state, e, stamp),

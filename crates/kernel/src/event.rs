@@ -10,7 +10,7 @@ use units::{Digest, UnixMicros};
 
 use crate::{
     Actor, Subject, budget, dataset, endpoint, key, limits, model, node, organisation, policy_set,
-    price, project, quota, reservation, site, usage, workload,
+    power, price, project, quota, reservation, site, usage, workload,
 };
 
 /// Everything that can happen.
@@ -47,6 +47,8 @@ pub enum Event {
     Endpoint(endpoint::Event),
     /// About metered use.
     Usage(usage::Event),
+    /// About power.
+    Power(power::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -137,6 +139,7 @@ impl Event {
             Self::Workload(e) => e.kind(),
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
+            Self::Power(e) => e.kind(),
         }
     }
 
@@ -159,6 +162,7 @@ impl Event {
             Self::Workload(e) => e.subject(),
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
+            Self::Power(e) => e.subject(),
         }
     }
 }

@@ -38,6 +38,21 @@ pub const RESERVATIONS_KEPT: usize = 20_000;
 pub const RESERVATION_WINDOW_MAX: DurationMicros = DurationMicros(366 * 86_400 * 1_000_000);
 /// How far ahead a reservation may begin: 5 × 366 days.
 pub const RESERVATION_AHEAD_MAX: DurationMicros = DurationMicros(1_830 * 86_400 * 1_000_000);
+/// Most of a power budget, in watts: a terawatt.
+pub const POWER_W_MAX: u64 = 1_000_000_000_000;
+/// Power budgets on one platform: each is looked at for each of them when one is set.
+pub const POWER_BUDGETS_MAX: usize = 10_000;
+/// Classes of machines with power figures of their own.
+pub const POWER_FIGURES_MAX: usize = 64;
+/// Most that a machine or a GPU draws, in watts.
+pub const MACHINE_W_MAX: u32 = 1_000_000;
+/// Power limits that one GPU can be given.
+pub const POWER_LIMITS_MAX: usize = 8;
+/// Values of one series of carbon or price, which is one entry of at most [`ENTRY_BYTES_MAX`]: 42
+/// days of quarters of an hour.
+pub const SERIES_VALUES_MAX: usize = 4_096;
+/// Largest value of a series, and the least without its sign.
+pub const SERIES_VALUE_MAX: u32 = 9_999_999;
 /// Datasets on one platform.
 pub const DATASETS_MAX: usize = 100_000;
 /// Models on one platform.

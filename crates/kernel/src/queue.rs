@@ -1,9 +1,9 @@
 //! The waiting line as people read it: who is served before whom, and why each one waits.
 //!
-//! Only a query; it places nothing. The order is that within a project, over all: priority, then
-//! submission. Whose project has its turn is decided by shares, which change with every start.
+//! Only a query; it places nothing. The order is that within a project, over all: priority with age,
+//! then submission. Whose project has its turn is decided by shares, which change with every start.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use units::{Id, UnixMicros, kinds};
 
@@ -23,7 +23,7 @@ pub enum QueuedReason {
     Waiting(Waiting),
 }
 
-/// Everything that waits, by priority and submission, each with its reason.
+/// Everything that waits, by priority with age and submission, each with its reason.
 ///
 /// Plans once for all of them: as long as one round of the scheduler.
 #[must_use]
@@ -31,19 +31,16 @@ pub fn queue(state: &State, now: UnixMicros) -> Vec<(&Workload, QueuedReason)> {
     let mut planner = Planner::of(state, now);
     let plan = planner.plan(now);
     let mut reasons: BTreeMap<Id<kinds::Workload>, Waiting> = planner.queue(&plan).collect();
-    let waiting = state.index.queued.iter().filter_map(|id| state.workloads.get(id));
-    let mut line: Vec<&Workload> = waiting.collect();
-    line.sort_by_key(|w| (Reverse(w.spec.priority), w.submitted_seq, w.id));
-    line.into_iter()
-        .map(|workload| {
-            let reason = match (backing_off(workload, now), reasons.remove(&workload.id)) {
-                (Some(time), _) => QueuedReason::BackingOff(time),
-                (None, Some(reason)) => QueuedReason::Waiting(reason),
-                (None, None) => QueuedReason::AboutToStart,
-            };
-            (workload, reason)
-        })
-        .collect()
+    let line = state.index.line.iter().filter_map(|(_, _, id)| state.workloads.get(id));
+    line.map(|workload| {
+        let reason = match (backing_off(workload, now), reasons.remove(&workload.id)) {
+            (Some(time), _) => QueuedReason::BackingOff(time),
+            (None, Some(reason)) => QueuedReason::Waiting(reason),
+            (None, None) => QueuedReason::AboutToStart,
+        };
+        (workload, reason)
+    })
+    .collect()
 }
 
 fn backing_off(workload: &Workload, now: UnixMicros) -> Option<UnixMicros> {

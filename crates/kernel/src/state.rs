@@ -10,7 +10,7 @@ use units::{Digest, Id, Name, UnixMicros, kinds};
 use crate::{
     Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
     dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
-    price, project, quota, reservation, site, usage, workload,
+    power, price, project, quota, reservation, site, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -76,6 +76,9 @@ pub struct State {
     /// Reservations; those that are over are forgotten when there are too many.
     #[serde(default)]
     pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
+    /// Budgets of power, what machines draw, and what energy costs by time.
+    #[serde(default, skip_serializing_if = "power::Power::is_empty")]
+    pub power: power::Power,
     /// Price books in order of their start; the last is in force.
     pub prices: Vec<price::Book>,
     /// Datasets.
@@ -106,7 +109,7 @@ pub(crate) struct Index {
     pub(crate) endpoint_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Endpoint>>,
     /// Waiting for a placement.
     pub(crate) queued: BTreeSet<Id<kinds::Workload>>,
-    /// The same by priority and submission.
+    /// The same by turn: priority with age, then submission.
     pub(crate) line: workload::Line,
     /// Everything that has not ended.
     pub(crate) active: BTreeSet<Id<kinds::Workload>>,
@@ -191,6 +194,7 @@ impl State {
             budgets: self.budgets.clone(),
             quotas: self.quotas.clone(),
             reservations: self.reservations.clone(),
+            power: self.power.clone(),
             prices: self.prices.clone(),
             datasets: self.datasets.clone(),
             models: self.models.clone(),

@@ -34,6 +34,7 @@ subject!(
     Budget,
     Quota,
     Reservation,
+    Power,
     Price,
     Workload,
     Dataset,

@@ -10,8 +10,9 @@
 use std::time::{Duration, Instant};
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Plan,
-    Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, JobIdx, Level, Node, NodeIdx, NodeState, Part,
+    Plan, Running, Scheduler, Settings, SiteIdx, SiteMask, Topology,
+    power::{ClassPower, FeederIdx, FeederSpec, GpuPower, Grid, GridSpec, NodePower},
     share::{QueueIdx, QueueSpec, Tree},
 };
 
@@ -47,6 +48,7 @@ fn job(order: u64, nodes: u32, gpus: u32) -> Job {
         nodes_min: nodes,
         nodes_max: nodes,
         need: Amounts { gpus, memory_bytes: 16 * GIB, cpu_milli: 4_000 },
+        part: None,
         exclusive: false,
         classes: ClassSet::ANY,
         topology: Topology::default(),
@@ -56,6 +58,8 @@ fn job(order: u64, nodes: u32, gpus: u32) -> Job {
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: 0,
+        deferral: None,
     }
 }
 
@@ -104,14 +108,43 @@ fn trays(gpus: u32) -> Times {
     Times(times)
 }
 
+/// Fills the fleet with shares, 250 in each plan, where work of whole GPUs runs on every third tray.
+fn shares() -> Times {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let mut scheduler = Scheduler::new(fleet(9_000, 4), Tree::default(), Settings::default());
+        for tray in (0..9_000).step_by(3) {
+            scheduler.submit(JobIdx(1_000_000 + tray), job(0, 1, 2));
+            scheduler.start(JobIdx(1_000_000 + tray), vec![NodeIdx(tray)], 0);
+        }
+        let sizes = [500, 250, 100, 330, 750, 50];
+        for batch in 0..240 {
+            let from = Instant::now();
+            for index in batch * 250..(batch + 1) * 250 {
+                let part = Some(Part::Share { milli: sizes[index as usize % sizes.len()] });
+                scheduler.submit(JobIdx(index), Job { part, ..job(u64::from(index), 1, 0) });
+            }
+            let plan = scheduler.plan(0);
+            assert_eq!(plan.placements.len(), 250);
+            for placement in plan.placements {
+                scheduler.start_at(placement, 0);
+            }
+            times.push(from.elapsed());
+        }
+    }
+    Times(times)
+}
+
 /// A gang of 512 trays in segments of 16, again and again in a fleet where every seventh tray runs
 /// something else.
-fn gangs() -> Times {
+fn gangs(site_kw: Option<u64>) -> Times {
     let mut scheduler = Scheduler::new(fleet(9_000, 4), Tree::default(), Settings::default());
+    scheduler.set_grid(site_kw.map(|kw| grid(scheduler.fleet(), kw)));
     for tray in (0..9_000).step_by(21) {
         let running = Running {
             job: job(0, 1, 4),
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -135,14 +168,40 @@ fn gangs() -> Times {
     Times(times)
 }
 
+/// Budgets for the fleet of trays, each of which idles at 1 kW and draws 12 kW at most: one for each
+/// rack, rack group and the site.
+fn grid(fleet: &Fleet, site_kw: u64) -> Grid {
+    const KW: u64 = 1_000_000;
+    let n_racks = u32::try_from(fleet.n_nodes()).unwrap() / TRAYS_PER_RACK;
+    let n_groups = n_racks.div_ceil(RACKS_PER_GROUP);
+    let spec = |parent, kw: u64| FeederSpec { parent, contracted_mw: kw * KW, allowed_mw: kw * KW };
+    let mut feeders = vec![spec(None, site_kw)];
+    feeders.extend((0..n_groups).map(|_| spec(Some(FeederIdx(0)), 1_800)));
+    feeders.extend((0..n_racks).map(|rack| spec(Some(FeederIdx(1 + rack / RACKS_PER_GROUP)), 230)));
+    let node = |tray: u32| NodePower {
+        feeder: Some(FeederIdx(1 + n_groups + tray / TRAYS_PER_RACK)),
+        idle_mw: KW,
+        host_range_mw: KW,
+    };
+    let spec = GridSpec {
+        feeders,
+        nodes: (0..n_racks * TRAYS_PER_RACK).map(node).collect(),
+        gpus: vec![GpuPower::new(KW / 10, KW * 285 / 100, vec![]).unwrap()],
+        classes: vec![ClassPower { utilisation_permille: 1_000, cost: 1 }],
+    };
+    Grid::new(spec, fleet).unwrap()
+}
+
 /// A full cycle: 10,000 jobs of 500 tenants wait for a fleet that is nearly full.
-fn cycle(settings: Settings) -> Times {
+fn cycle(settings: Settings, site_kw: Option<u64>) -> Times {
     let mut scheduler = Scheduler::new(fleet(9_000, 4), tenants(500), settings);
+    scheduler.set_grid(site_kw.map(|kw| grid(scheduler.fleet(), kw)));
     for tray in 0..8_900_u32 {
         let limit_us = Some(HOUR + u64::from(tray % 977) * 1_000_000);
         let running = Running {
             job: Job { queue: leaf(tray % 500), limit_us, ..job(0, 1, 4) },
             nodes: vec![NodeIdx(tray)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -180,6 +239,7 @@ fn reclaim(nodes: u32) -> Times {
         let running = Running {
             job: Job { queue: leaf(0), ..job(0, 1, 1) },
             nodes: vec![NodeIdx(index / 8)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -231,10 +291,16 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     trays(4).row("250 whole trays, 9,000 trays", "≥ 100,000 / s", 250);
     trays(1).row("250 one-GPU jobs, 9,000 trays", "", 250);
-    gangs().row("gang of 512 trays in segments of 16", "p99 < 1 ms", 1);
-    cycle(Settings::default()).row("cycle, 10,000 waiting, 500 tenants", "< 50 ms", 10_000);
+    shares().row("250 shares of GPUs, 9,000 trays", "", 250);
+    gangs(None).row("gang of 512 trays in segments of 16", "p99 < 1 ms", 1);
+    gangs(Some(110_000)).row("the same with 564 budgets of power", "", 1);
+    cycle(Settings::default(), None).row("cycle, 10,000 waiting, 500 tenants", "< 50 ms", 10_000);
+    cycle(Settings::default(), Some(110_000)).row("the same with power for all", "", 10_000);
+    // What runs leaves 200 kW: less than the waiting could draw.
+    let short = 9_000 + 8_900 * 11 + 200;
+    cycle(Settings::default(), Some(short)).row("the same with power for some", "", 10_000);
     let deep = Settings { backfill_depth_max: 100, ..Settings::default() };
-    cycle(deep).row("the same with 100 promises", "", 10_000);
+    cycle(deep, None).row("the same with 100 promises", "", 10_000);
     for nodes in [500, 1_000, 2_000, 4_500, 9_000] {
         reclaim(nodes).row(&format!("reclaim, {nodes} nodes of 8"), "4,500 < 100 ms", 1);
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cycle::admitted;
+use crate::part::Part;
 use crate::place::{self, Ask};
 use crate::plan::Plan;
 use crate::problem::{Amounts, ClassIdx, ClassSet, Job, JobIdx, Level, Micros, Topology};
@@ -45,6 +46,11 @@ pub enum Change {
         /// The most that work.
         gpus: u32,
     },
+    /// A smaller share of a GPU.
+    Share {
+        /// The largest that works, in thousandths.
+        milli: u32,
+    },
 }
 
 impl fmt::Display for Change {
@@ -62,6 +68,7 @@ impl fmt::Display for Change {
             Self::Nodes { nodes } => write!(f, "{nodes} nodes"),
             Self::Gpus { gpus: 0 } => f.write_str("no GPU"),
             Self::Gpus { gpus } => write!(f, "{gpus} GPUs on each node"),
+            Self::Share { milli } => write!(f, "a share of 0.{milli:03} of a GPU"),
         }
     }
 }
@@ -71,10 +78,11 @@ impl Scheduler {
     /// the plan leaves.
     pub fn settle(&mut self, plan: &Plan, now_us: Micros) {
         for placement in &plan.placements {
-            self.start(placement.job, placement.nodes.clone(), now_us);
+            self.start_at(placement.clone(), now_us);
         }
         for promise in &plan.promises {
             self.promise(promise);
+            self.promise_power(promise);
         }
     }
 
@@ -89,12 +97,13 @@ impl Scheduler {
             .or_else(|| self.class(index, job, now_us))
             .or_else(|| nodes(job, &works))
             .or_else(|| gpus(job, &works))
+            .or_else(|| share(job, &works))
     }
 
     fn would_start(&self, index: JobIdx, job: &Job, now_us: Micros) -> bool {
         let Ok(classes) = admitted(self, job) else { return false };
         let ask = Ask { classes, ..Ask::new(index, job, now_us) };
-        place::find(&self.fleet, &ask).is_some()
+        place::find(&self.fleet, self.grid(), &ask).is_some()
     }
 
     /// The longest limit with which it ends before the first promise that is in its way.
@@ -109,13 +118,13 @@ impl Scheduler {
     }
 
     fn class(&self, index: JobIdx, job: &Job, now_us: Micros) -> Option<Change> {
-        if job.need.gpus == 0 {
+        if !job.uses_gpus() {
             return None;
         }
         let any = Job { classes: ClassSet::ANY, ..job.clone() };
         let classes = admitted(self, &any).ok()?;
         let ask = Ask { classes, ..Ask::new(index, &any, now_us) };
-        let choice = place::find(&self.fleet, &ask)?;
+        let choice = place::find(&self.fleet, self.grid(), &ask)?;
         let class = self.fleet.node(*choice.nodes.first()?)?.class?;
         Some(Change::Class { class })
     }
@@ -154,4 +163,16 @@ fn gpus(job: &Job, works: &dyn Fn(&Job) -> bool) -> Option<Change> {
         let smaller = Job { need: Amounts { gpus, ..job.need }, ..job.clone() };
         works(&smaller).then_some(Change::Gpus { gpus })
     })
+}
+
+/// A smaller share fits wherever a larger one does, so halving finds the largest.
+fn share(job: &Job, works: &dyn Fn(&Job) -> bool) -> Option<Change> {
+    let Some(Part::Share { milli }) = job.part else { return None };
+    let with = |milli| Job { part: Some(Part::Share { milli }), ..job.clone() };
+    let (mut fits, mut fails) = (0, milli);
+    while fails.saturating_sub(fits) > 1 {
+        let middle = fits.midpoint(fails);
+        if works(&with(middle)) { fits = middle } else { fails = middle }
+    }
+    (fits > 0).then_some(Change::Share { milli: fits })
 }

@@ -10,6 +10,7 @@
 //! - `place`: which nodes; its tie-breaks are policy.
 //! - `share`: whose turn it is, and who may have how much.
 //! - `cycle`: turns, placements, promises (backfill), evictions, reasons.
+//! - `power`, `carbon`: budgets of power, and starts put off for cleaner or cheaper energy.
 
 #![deny(
     clippy::unwrap_used,
@@ -23,30 +24,35 @@
 mod advise;
 pub mod carbon;
 mod cycle;
+mod energy;
 mod fleet;
 pub mod frag;
 mod mask;
 pub mod mig;
 pub mod order;
+mod part;
 mod place;
 mod plan;
 pub mod power;
 mod problem;
 mod reason;
 mod scheduler;
+mod settings;
 pub mod share;
 mod why;
 
 pub use advise::Change;
 pub use fleet::Fleet;
 pub use mask::{SITES_MAX, SiteMask};
+pub use part::{GPU_MILLI, Part, Seat};
 pub use plan::{Placement, Plan, Preemption, Problem, Promise, Unplaced, plan};
 pub use problem::{
     Amounts, CLASSES_MAX, ClassIdx, ClassSet, Gate, Job, JobIdx, Level, Micros, Node, NodeIdx,
     NodeState, Reservation, ReservationIdx, Running, SiteIdx, Topology, stock,
 };
 pub use reason::{Contradiction, Reason, Resource};
-pub use scheduler::{Reclaim, Scheduler, Settings};
+pub use scheduler::Scheduler;
+pub use settings::{Reclaim, Settings};
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests compute with small known numbers")]

@@ -5,9 +5,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::Fleet;
-use crate::problem::{Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
+use crate::mig::Geometry;
+use crate::part::Seat;
+use crate::power::PowerPlan;
+use crate::problem::{ClassIdx, Job, JobIdx, Micros, Node, NodeIdx, Reservation, Running};
 use crate::reason::Reason;
-use crate::scheduler::{Scheduler, Settings};
+use crate::scheduler::Scheduler;
+use crate::settings::Settings;
 use crate::share::Tree;
 
 /// One planning problem, whole. Contradictions in it are tolerated: work on nodes that do not
@@ -18,6 +22,8 @@ pub struct Problem {
     pub now_us: Micros,
     /// All nodes; at most 2³² are looked at.
     pub nodes: Vec<Node>,
+    /// Models of GPU that can be cut into MIG instances.
+    pub geometries: Vec<(ClassIdx, &'static Geometry)>,
     /// The tree of queues with its quotas. Jobs of queues that it lacks stand in its first leaf.
     pub queues: Tree,
     /// All work that holds nodes.
@@ -39,8 +45,11 @@ pub struct Plan {
     pub preemptions: Vec<Preemption>,
     /// Nodes that are kept for jobs that do not start yet.
     pub promises: Vec<Promise>,
-    /// Jobs that do not start.
+    /// Jobs that do not start; empty where reasons were not asked for ([`Scheduler::decide`]).
     pub unplaced: Vec<Unplaced>,
+    /// What is done about power, before anything else.
+    #[serde(default, skip_serializing_if = "PowerPlan::is_empty")]
+    pub power: PowerPlan,
 }
 
 /// Nodes that are kept for a waiting job.
@@ -64,6 +73,9 @@ pub struct Placement {
     /// Distinct nodes of one site, rack by rack, each with the job's per-node resources. Blocks of
     /// a segmented gang follow each other.
     pub nodes: Vec<NodeIdx>,
+    /// Where its part of a GPU lies on each of these nodes; empty for whole GPUs or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<Seat>,
 }
 
 /// Work that makes room.
@@ -97,7 +109,7 @@ pub fn plan(problem: &Problem) -> Plan {
 
 /// The scheduler that knows just this problem.
 pub(crate) fn scheduler(problem: &Problem) -> Scheduler {
-    let fleet = Fleet::new(&problem.nodes);
+    let fleet = Fleet::with_mig(&problem.nodes, &problem.geometries);
     let mut scheduler = Scheduler::new(fleet, problem.queues.clone(), problem.settings);
     for reservation in &problem.reservations {
         scheduler.reserve(reservation.clone());

@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::carbon::Deferral;
 use crate::mask::SiteMask;
+use crate::part::{Part, Seat};
 use crate::share::QueueIdx;
 
 macro_rules! indices {
@@ -76,6 +78,15 @@ impl Amounts {
             gpus: self.gpus.saturating_sub(other.gpus),
             memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
             cpu_milli: self.cpu_milli.saturating_sub(other.cpu_milli),
+        }
+    }
+
+    /// The larger of each.
+    pub(crate) fn max_of(self, other: Self) -> Self {
+        Self {
+            gpus: self.gpus.max(other.gpus),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            cpu_milli: self.cpu_milli.max(other.cpu_milli),
         }
     }
 
@@ -220,6 +231,8 @@ pub struct Job {
     pub nodes_max: u32,
     /// What it takes of each node.
     pub need: Amounts,
+    /// A part of one GPU on each node; then `need.gpus` is 0.
+    pub part: Option<Part>,
     /// True if it shares its nodes with nobody.
     pub exclusive: bool,
     /// Models of GPU it can use. Without meaning where it needs no GPU. A gang gets one model.
@@ -238,6 +251,10 @@ pub struct Job {
     pub guaranteed_us: u64,
     /// Why it must not start yet, whatever is free.
     pub gate: Gate,
+    /// Class of work by its power; see [`GridSpec::classes`](crate::power::GridSpec::classes).
+    pub power_class: u32,
+    /// How far its start may be put off for cleaner or cheaper energy, if at all.
+    pub deferral: Option<Deferral>,
 }
 
 /// What keeps a job from being looked at.
@@ -273,6 +290,9 @@ pub struct Running {
     pub job: Job,
     /// Its nodes, distinct.
     pub nodes: Vec<NodeIdx>,
+    /// Where its part of a GPU lies on each node, in their order. Where it is not given it lies where
+    /// the next one would.
+    pub seats: Vec<Seat>,
     /// When it started.
     pub started_us: Micros,
     /// When its last checkpoint was complete; work since then is lost if it is evicted.
@@ -281,7 +301,20 @@ pub struct Running {
     pub gone_by_us: Option<Micros>,
 }
 
+impl Job {
+    /// True if it takes GPUs or a part of one.
+    #[must_use]
+    pub const fn uses_gpus(&self) -> bool {
+        self.need.gpus > 0 || self.part.is_some()
+    }
+}
+
 impl Running {
+    /// Its nodes, each with the place of its part of a GPU.
+    pub(crate) fn seated(&self) -> impl Iterator<Item = (NodeIdx, Option<Seat>)> + '_ {
+        seated(&self.nodes, &self.seats)
+    }
+
     /// When its nodes are free again at the latest; `None` if nobody knows.
     #[must_use]
     pub fn ends_by_us(&self) -> Option<Micros> {
@@ -307,4 +340,12 @@ pub struct Reservation {
 /// A time some way after another.
 pub(crate) fn after(time: Micros, distance_us: u64) -> Micros {
     time.saturating_add(i64::try_from(distance_us).unwrap_or(i64::MAX))
+}
+
+/// Nodes with the seats on them, as far as there are seats.
+pub(crate) fn seated<'a>(
+    nodes: &'a [NodeIdx],
+    seats: &'a [Seat],
+) -> impl Iterator<Item = (NodeIdx, Option<Seat>)> + 'a {
+    nodes.iter().enumerate().map(|(at, node)| (*node, seats.get(at).copied()))
 }

@@ -2,11 +2,15 @@
 //!
 //! Must never be free text: programs act on the variant, people read `Display`.
 
+mod words;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::carbon::Measure;
 use crate::problem::{JobIdx, Level, Micros};
+use words::{Blocks, InParts, OfPower, Quantity, noun, plural};
 
 /// What a node can be short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +34,8 @@ pub enum Contradiction {
     MaxBelowMin,
     /// No number of nodes that it accepts is a multiple of its segment.
     SegmentDoesNotDivide,
+    /// It asks for whole GPUs and for a part of one, or for a share outside 1 to 999 thousandths.
+    NoSuchPart,
 }
 
 /// The dominant reason, in the order in which they are looked for: what the job says, then its
@@ -59,6 +65,19 @@ pub enum Reason {
     NotBefore {
         /// When it may.
         at_us: Micros,
+    },
+    /// It is put off to a time of cleaner or cheaper energy, within its deadline.
+    Deferred {
+        /// Until when.
+        until_us: Micros,
+        /// What is least then.
+        by: Measure,
+        /// The mean over its run if it started now: milligrams of CO2e, or micro-euro, per kWh.
+        now_per_kwh: i64,
+        /// The same if it starts then.
+        then_per_kwh: i64,
+        /// How much less that is, in per mille of the former; 0 where that is not above 0.
+        saved_permille: u32,
     },
     /// Policy allows no site that exists.
     NoSiteAllowed,
@@ -142,12 +161,27 @@ pub enum Reason {
         /// Nodes with enough free, in the best site.
         free_nodes: u32,
     },
+    /// Enough of GPUs is free together, but in parts of GPUs that others have parts of.
+    GpusFragmented {
+        /// Needed on one node, in thousandths of a GPU; below 1,000 a part of one GPU, else whole ones.
+        need_milli: u64,
+        /// Free in the best site, in thousandths, of GPUs that such work could have a part of.
+        free_milli: u64,
+        /// The most that is free of one GPU, in thousandths.
+        largest_milli: u32,
+    },
     /// Starting it would exceed the power that is allowed now.
     PowerCapped {
-        /// What it would add, in milliwatts.
+        /// Number of the feeder that is short of most.
+        feeder: u32,
+        /// What may be drawn there now, in milliwatts.
+        allowed_mw: u64,
+        /// What is drawn there, in milliwatts.
+        drawn_mw: u64,
+        /// What is kept there for slowed work and for jobs that were promised a start, in milliwatts.
+        kept_mw: u64,
+        /// What the job would add there, in milliwatts.
         need_mw: u64,
-        /// What is left on the tightest feeder, in milliwatts.
-        left_mw: u64,
     },
     /// Everything exists and is ready, but is in use.
     WaitingForCapacity {
@@ -160,30 +194,39 @@ pub enum Reason {
     },
 }
 
+/// What a measure is counted in.
+struct Unit(Measure);
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Measure::Carbon => "mg of CO2e",
+            Measure::Price => "micro-euro",
+        })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Contradictory { what } => f.write_str(match what {
-                Contradiction::NoNodesAsked => "The job asks for no nodes; ask for at least one.",
-                Contradiction::MaxBelowMin => {
-                    "The job's largest number of nodes is below its smallest."
-                }
-                Contradiction::SegmentDoesNotDivide => {
-                    "The job's segment divides none of the numbers of nodes that it accepts."
-                }
-            }),
+            Self::Contradictory { what } => what.fmt(f),
             Self::BudgetExhausted => f.write_str("A budget of the project is used up."),
             Self::WaitingForJobs { unfinished } => {
                 write!(f, "Waiting for {unfinished} other {} to end.", plural(*unfinished, "job"))
             }
             Self::ArrayLimit { limit } => {
-                write!(
-                    f,
-                    "{limit} {} of its array run, as many as it allows.",
-                    plural(*limit, "task")
-                )
+                let tasks = plural(*limit, "task");
+                write!(f, "{limit} {tasks} of its array run, as many as it allows.")
             }
             Self::NotBefore { .. } => f.write_str("It is not to start yet."),
+            Self::Deferred { by, now_per_kwh, then_per_kwh, saved_permille: saved, .. } => {
+                let unit = Unit(*by);
+                write!(
+                    f,
+                    "It is put off within its deadline: {then_per_kwh} {unit} for each kWh "
+                )?;
+                write!(f, "then, {now_per_kwh} now, which saves {}.{} %.", saved / 10, saved % 10)
+            }
             Self::NoSiteAllowed => f.write_str("Policy allows the job at no site."),
             Self::NoSuchGpuClass { .. } => {
                 f.write_str("No allowed site has GPUs of the model asked for.")
@@ -214,6 +257,7 @@ impl fmt::Display for Reason {
             | Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::WaitingForCapacity { .. } => self.fmt_busy(f),
         }
@@ -247,21 +291,17 @@ impl Reason {
                 Blocks(*segment),
                 within
             ),
-            Self::PowerCapped { need_mw, left_mw } => write!(
-                f,
-                "It would draw {} kW more, and {} kW are left of the power allowed now.",
-                need_mw / 1_000_000,
-                left_mw / 1_000_000
-            ),
+            Self::GpusFragmented { need_milli, free_milli, largest_milli } => {
+                write!(f, "{}", InParts(*need_milli, *free_milli, *largest_milli))
+            }
+            Self::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } => {
+                write!(f, "{}", OfPower([*allowed_mw, *drawn_mw, *kept_mw, *need_mw]))
+            }
             Self::WaitingForCapacity { short_of, need_nodes, fit_nodes } => write!(
                 f,
                 "Waiting for {}: the job needs {need_nodes} {} with enough free in one site, \
                  {fit_nodes} {} it now.",
-                match short_of {
-                    Resource::Gpu => "GPUs",
-                    Resource::Memory => "memory",
-                    Resource::Cpu => "processors",
-                },
+                noun(*short_of),
                 plural(*need_nodes, "node"),
                 if *fit_nodes == 1 { "has" } else { "have" },
             ),
@@ -270,6 +310,7 @@ impl Reason {
             | Self::WaitingForJobs { .. }
             | Self::ArrayLimit { .. }
             | Self::NotBefore { .. }
+            | Self::Deferred { .. }
             | Self::NoSiteAllowed
             | Self::NoSuchGpuClass { .. }
             | Self::NoNodeLargeEnough { .. }
@@ -290,40 +331,6 @@ impl fmt::Display for Level {
     }
 }
 
-fn plural(number: u32, noun: &'static str) -> String {
-    if number == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
-/// " in blocks of 16", or nothing.
-struct Blocks(u32);
-
-impl fmt::Display for Blocks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 1 { write!(f, " in blocks of {}", self.0) } else { Ok(()) }
-    }
-}
-
-/// An amount of a resource for people.
-struct Quantity(Resource, u64);
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const GIB: u64 = 1024 * 1024 * 1024;
-        match *self {
-            Self(Resource::Gpu, 1) => f.write_str("1 GPU"),
-            Self(Resource::Gpu, gpus) => write!(f, "{gpus} GPUs"),
-            Self(Resource::Memory, bytes) if bytes < GIB => write!(f, "{bytes} bytes of memory"),
-            Self(Resource::Memory, bytes) => {
-                let tenths = (bytes % GIB).saturating_mul(10) / GIB;
-                write!(f, "{}.{tenths} GiB of memory", bytes / GIB)
-            }
-            Self(Resource::Cpu, milli) => {
-                write!(f, "{}.{:03} processor cores", milli / 1_000, milli % 1_000)
-            }
-        }
-    }
-}
-
 impl Reason {
     /// True if waiting for work to end is what helps.
     pub(crate) const fn is_about_time(&self) -> bool {
@@ -331,6 +338,7 @@ impl Reason {
             Self::Preempting { .. }
             | Self::Promised { .. }
             | Self::Fragmented { .. }
+            | Self::GpusFragmented { .. }
             | Self::PowerCapped { .. }
             | Self::OverQuota { .. }
             | Self::WaitingForCapacity { .. } => true,
@@ -339,6 +347,7 @@ impl Reason {
             | Self::WaitingForJobs { .. }
             | Self::ArrayLimit { .. }
             | Self::NotBefore { .. }
+            | Self::Deferred { .. }
             | Self::NoSiteAllowed
             | Self::NoSuchGpuClass { .. }
             | Self::NoNodeLargeEnough { .. }

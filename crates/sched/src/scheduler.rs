@@ -3,59 +3,23 @@
 //! It is a fold like the platform's state: equal changes give equal plans, and a plan changes
 //! nothing. Whoever proposes the plan reports back what was accepted, by the same changes.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::carbon::Deferrals;
 use crate::cycle;
-use crate::fleet::{Fleet, Hold, Owner};
-use crate::plan::{Plan, Promise};
+use crate::fleet::{Fleet, Hold, Need, Owner};
+use crate::part::{GPU_MILLI, Seat};
+use crate::plan::{Placement, Plan, Promise};
+use crate::power::Grid;
 use crate::problem::{
     Amounts, ClassIdx, ClassSet, Gate, Job, JobIdx, Micros, NodeIdx, NodeState, Reservation,
     ReservationIdx, Running,
 };
-use crate::share::{QueueIdx, Table, Tree};
+use crate::settings::Settings;
+use crate::share::{QueueIdx, Table, Tree, Usage};
 
-/// How to plan. Every limit bounds the work of one cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// Blocked jobs that are promised nodes: 1 is EASY backfill, more come closer to conservative
-    /// backfill, [`u32::MAX`] is conservative, 0 lets small work pass large work for ever.
-    pub backfill_depth_max: u32,
-    /// Ends of running work that are looked at for one promise.
-    pub ends_looked_at_max: u32,
-    /// Blocked jobs with some claim for which evictions are considered.
-    pub preemptors_max: u32,
-    /// A job that gets its nodes within this time anyway evicts nobody.
-    pub patience_us: u64,
-    /// Whom a queue may evict work of other queues for.
-    pub reclaim: Reclaim,
-}
-
-/// When work of one queue is evicted for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reclaim {
-    /// Never.
-    Off,
-    /// So that a queue gets what it deserves.
-    Deserved,
-    /// Also so that what nobody deserves is shared by weight.
-    Shares,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            backfill_depth_max: 8,
-            ends_looked_at_max: 20_000,
-            preemptors_max: 16,
-            patience_us: 60_000_000,
-            reclaim: Reclaim::Deserved,
-        }
-    }
-}
-
-/// Order within a queue: priority, then submission, then number.
-pub(crate) type Turn = (Reverse<i32>, u64, JobIdx);
+/// Order within a queue: priority with age, then submission, then number.
+pub(crate) type Turn = (i128, u64, JobIdx);
 
 /// Everything that a plan depends on but the time.
 #[derive(Debug, Clone, Default)]
@@ -76,9 +40,21 @@ pub struct Scheduler {
     pub(crate) leaving: BTreeMap<JobIdx, Option<JobIdx>>,
     /// What waiting jobs of each leaf want, by resource.
     pub(crate) wanted: Table,
+    /// Waiting jobs that others were evicted for, in the order in which they are served: before all
+    /// that wait, or those who went could come back to the nodes they made room on.
+    pub(crate) claims: BTreeSet<Turn>,
     /// Nodes that are being cleared for a waiting job, and by how many who still have to leave.
     pub(crate) clearing: BTreeMap<JobIdx, BTreeMap<NodeIdx, u32>>,
     pub(crate) reservations: BTreeMap<ReservationIdx, Reservation>,
+    /// What each queue used in the past, where that is known.
+    pub(crate) past_use: Option<Usage>,
+    /// Waiting jobs that want whole blocks of nodes.
+    pub(crate) n_in_blocks: u32,
+    /// Remembered from plan to plan, for speed alone.
+    pub(crate) hopeless: cycle::Hopeless,
+    /// Power, if it is limited at all.
+    pub(crate) grid: Option<Box<Grid>>,
+    pub(crate) deferrals: Deferrals,
 }
 
 impl Scheduler {
@@ -122,16 +98,22 @@ impl Scheduler {
     /// Puts a job into its queue, or replaces it there.
     pub fn submit(&mut self, index: JobIdx, job: Job) {
         self.withdraw(index);
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let turn = self.turn_of(index, &job);
         self.queues.entry(job.queue).or_default().insert(turn);
         self.wanted.add(job.queue, &self.resources(&job, None, job.nodes_min));
+        let in_blocks = u32::from(job.topology.segment > 1);
+        self.n_in_blocks = self.n_in_blocks.saturating_add(in_blocks);
+        self.deferrals.decide(index, &job);
         self.waiting.insert(index, job);
     }
 
     /// Takes a waiting job out; it is given back.
     pub fn withdraw(&mut self, index: JobIdx) -> Option<Job> {
         let job = self.waiting.remove(&index)?;
-        let turn = (Reverse(job.priority), job.submitted_order, index);
+        let in_blocks = u32::from(job.topology.segment > 1);
+        self.n_in_blocks = self.n_in_blocks.saturating_sub(in_blocks);
+        let turn = self.turn_of(index, &job);
+        self.claims.remove(&turn);
         if let Some(queue) = self.queues.get_mut(&job.queue) {
             queue.remove(&turn);
             if queue.is_empty() {
@@ -147,7 +129,31 @@ impl Scheduler {
                 self.fleet.unhold(node, &clearing_hold(index));
             }
         }
+        self.deferrals.forget(index);
         Some(job)
+    }
+
+    fn turn_of(&self, index: JobIdx, job: &Job) -> Turn {
+        (self.settings.turn(job.priority, job.submitted_us), job.submitted_order, index)
+    }
+
+    /// Says what each queue used in the past, all as of one time.
+    pub fn set_past_use(&mut self, usage: Option<Usage>) {
+        self.past_use = usage;
+    }
+
+    /// Lets ticks of the past use go by, during which what is in use did not change.
+    pub fn let_past_use_fade(&mut self, ticks: u64) {
+        if let Some(usage) = &mut self.past_use {
+            usage.advance(&self.tree, ticks);
+        }
+    }
+
+    /// Others were evicted for this waiting job.
+    pub fn claim(&mut self, index: JobIdx) {
+        if let Some(job) = self.waiting.get(&index) {
+            self.claims.insert(self.turn_of(index, job));
+        }
     }
 
     /// Opens or shuts a waiting job's gate.
@@ -157,19 +163,34 @@ impl Scheduler {
         }
     }
 
-    /// A waiting job got these nodes.
+    /// A waiting job got these nodes; its parts of GPUs lie where the next ones would.
     pub fn start(&mut self, index: JobIdx, nodes: Vec<NodeIdx>, now_us: Micros) {
+        self.start_at(Placement { job: index, nodes, seats: Vec::new() }, now_us);
+    }
+
+    /// A waiting job got these nodes and these seats on them.
+    pub fn start_at(&mut self, placement: Placement, now_us: Micros) {
+        let Placement { job: index, nodes, seats } = placement;
         let Some(job) = self.withdraw(index) else { return };
-        let running =
-            Running { job, nodes, started_us: now_us, saved_us: now_us, gone_by_us: None };
+        let (started_us, saved_us) = (now_us, now_us);
+        let running = Running { job, nodes, seats, started_us, saved_us, gone_by_us: None };
         self.adopt(index, running);
     }
 
     /// Work that already holds nodes. Nodes that do not exist hold nothing.
-    pub fn adopt(&mut self, index: JobIdx, running: Running) {
-        let (need, alone) = (running.job.need, running.job.exclusive);
-        for node in &running.nodes {
-            self.fleet.take(*node, need, alone);
+    pub fn adopt(&mut self, index: JobIdx, mut running: Running) {
+        let need = Need::of(&running.job);
+        let given = running.seats.len();
+        for (at, node) in running.nodes.iter().enumerate() {
+            let seat = running.seats.get(at).copied();
+            let seat = seat.or_else(|| self.fleet.seat(*node, &need));
+            self.fleet.take(*node, &need, seat);
+            if need.part.is_some() && at >= given {
+                running.seats.push(seat.unwrap_or(NOWHERE));
+            }
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.adopt(index, &running.job, &running.nodes, &self.fleet);
         }
         // A queue that the tree lacks has no quota to charge.
         let _ = self.tree.charge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -205,6 +226,7 @@ impl Scheduler {
             }
             *count = count.saturating_add(1);
         }
+        self.claim(for_job);
     }
 
     /// Running work no longer leaves: it is gone, or it was said anew for whom it goes.
@@ -246,9 +268,12 @@ impl Scheduler {
         if let Some(end) = running.ends_by_us() {
             self.ends.remove(&(end, index));
         }
-        let (need, alone) = (running.job.need, running.job.exclusive);
-        for node in &running.nodes {
-            self.fleet.release(*node, need, alone);
+        let need = Need::of(&running.job);
+        for (node, seat) in running.seated() {
+            self.fleet.release(node, &need, seat);
+        }
+        if let Some(grid) = &mut self.grid {
+            grid.finish(index);
         }
         // What could not be charged cannot be given back either.
         let _ = self.tree.discharge(running.job.queue, &self.used_by(&running.job, &running.nodes));
@@ -258,6 +283,7 @@ impl Scheduler {
     /// Changes whether a node takes work.
     pub fn set_node_state(&mut self, node: NodeIdx, state: NodeState) {
         self.fleet.set_state(node, state);
+        self.hopeless.forget();
     }
 
     /// Promises nodes for a window, or changes that promise.
@@ -292,7 +318,13 @@ impl Scheduler {
     /// What to start and evict at this time, and why the rest waits.
     #[must_use]
     pub fn plan(&mut self, now_us: Micros) -> Plan {
-        cycle::run(self, now_us)
+        cycle::run(self, now_us, cycle::Mode::Explain)
+    }
+
+    /// The same plan without the reasons, which cost more than the decisions: `unplaced` is empty.
+    #[must_use]
+    pub fn decide(&mut self, now_us: Micros) -> Plan {
+        cycle::run(self, now_us, cycle::Mode::Decide)
     }
 
     /// The amounts of a job in the tree's resources: milli-GPUs by model, then processor, then memory.
@@ -301,18 +333,16 @@ impl Scheduler {
     /// loss. Before a model is chosen, the lowest that the job accepts and somebody
     /// has counts.
     pub(crate) fn resources(&self, job: &Job, class: Option<ClassIdx>, n_nodes: u32) -> Vec<u64> {
-        let Amounts { gpus, memory_bytes, cpu_milli } = job.need;
+        let Amounts { memory_bytes, cpu_milli, .. } = job.need;
         let n = u64::from(n_nodes);
         let mut amounts = vec![0_u64; self.tree.n_resources()];
         let n_classes = amounts.len().saturating_sub(2);
-        let parts = if gpus > 0 {
+        let parts = if job.uses_gpus() {
             let stocked = job.classes.0 & self.stocked.0;
             let likely = if stocked == 0 { job.classes.0 } else { stocked };
-            let class = class
-                .unwrap_or(ClassIdx(likely.trailing_zeros()))
-                .at()
-                .min(n_classes.saturating_sub(1));
-            [(class, u64::from(gpus).saturating_mul(1_000)), (usize::MAX, 0)]
+            let class = class.unwrap_or(ClassIdx(likely.trailing_zeros()));
+            let milli = self.gpu_milli(job, Some(class));
+            [(class.at().min(n_classes.saturating_sub(1)), milli), (usize::MAX, 0)]
         } else {
             [(n_classes, cpu_milli), (n_classes.saturating_add(1), memory_bytes)]
         };
@@ -324,6 +354,13 @@ impl Scheduler {
         amounts
     }
 
+    /// Thousandths of GPUs of a model that a job counts for on each node.
+    pub(crate) fn gpu_milli(&self, job: &Job, class: Option<ClassIdx>) -> u64 {
+        let whole = u64::from(job.need.gpus).saturating_mul(u64::from(GPU_MILLI));
+        let geometry = || self.fleet.cut(class).map(|cut| cut.geometry);
+        job.part.map_or(whole, |part| part.milli(geometry()))
+    }
+
     /// What a job on these nodes takes of its queue's quotas.
     pub(crate) fn used_by(&self, job: &Job, nodes: &[NodeIdx]) -> Vec<u64> {
         let first = nodes.first().and_then(|node| self.fleet.node(*node));
@@ -331,6 +368,9 @@ impl Scheduler {
         self.resources(job, first.and_then(|node| node.class), n)
     }
 }
+
+/// The seat of a part that has no place: on no GPU of any node.
+const NOWHERE: Seat = Seat { gpu: u32::MAX, start: None };
 
 const fn clearing_hold(job: JobIdx) -> Hold {
     Hold { from_us: Micros::MIN, until_us: Micros::MAX, owner: Owner::Job(job) }

@@ -1,5 +1,10 @@
 //! Tests at the crate's border: a problem in, a plan out.
 
+mod ageing;
+mod deferral;
+mod memory;
+mod parts;
+mod power;
 mod preemption;
 mod promises;
 mod properties;
@@ -42,6 +47,7 @@ fn job(nodes: u32, gpus: u32) -> Job {
         nodes_min: nodes,
         nodes_max: nodes,
         need: Amounts { gpus, memory_bytes: GIB, cpu_milli: 1_000 },
+        part: None,
         exclusive: false,
         classes: ClassSet::ANY,
         topology: Topology::default(),
@@ -51,13 +57,15 @@ fn job(nodes: u32, gpus: u32) -> Job {
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: 0,
+        deferral: None,
     }
 }
 
 /// A job that runs since time 0 on these nodes, and never saved anything.
 fn running(job: Job, nodes: &[u32]) -> Running {
     let nodes = nodes.iter().copied().map(NodeIdx).collect();
-    Running { job, nodes, started_us: 0, saved_us: 0, gone_by_us: None }
+    Running { job, nodes, seats: vec![], started_us: 0, saved_us: 0, gone_by_us: None }
 }
 
 /// Waiting jobs are numbered from 0, running ones from 100.

@@ -5,9 +5,10 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::fleet::{Fleet, Owner, Shelf, ones};
+use crate::fleet::{Fleet, Need, Owner, Shelf, ones};
+use crate::part::{GPU_MILLI, Part};
 use crate::place::{self, Ask};
-use crate::problem::{Gate, Job, JobIdx};
+use crate::problem::{Amounts, Gate, Job, JobIdx};
 use crate::reason::{Contradiction, Reason, Resource};
 
 /// Reasons that do not depend on any node.
@@ -23,6 +24,13 @@ pub(crate) fn at_the_door(job: &Job) -> Option<Reason> {
     let whole = job.nodes_max.checked_div(block).unwrap_or(0).saturating_mul(block);
     if whole < job.nodes_min {
         return contradictory(Contradiction::SegmentDoesNotDivide);
+    }
+    let share = match job.part {
+        Some(Part::Share { milli }) => milli,
+        Some(Part::Mig { .. }) | None => 1,
+    };
+    if (job.part.is_some() && job.need.gpus > 0) || !(1..GPU_MILLI).contains(&share) {
+        return contradictory(Contradiction::NoSuchPart);
     }
     match job.gate {
         Gate::Open => None,
@@ -48,7 +56,7 @@ pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
     if scopes.is_empty() {
         return Some(Reason::NoSuchGpuClass { class: ask.job.classes.0.trailing_zeros() });
     }
-    let need = ask.need.amounts;
+    let need = ask.need.whole();
     let all = || scopes.iter().cloned().flatten().filter_map(|at| fleet.shelf(at));
     let wanted = [
         (Resource::Gpu, u64::from(need.gpus)),
@@ -60,7 +68,7 @@ pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
         // Rare, so each node may be looked at: which resource rules the last ones out?
         let nodes = all().flat_map(|shelf| &shelf.nodes).filter_map(|node| fleet.node(*node));
         let mut totals: Vec<_> = nodes.map(|node| node.total).collect();
-        let of = |total: &crate::Amounts, resource| match resource {
+        let of = |total: &Amounts, resource| match resource {
             Resource::Gpu => u64::from(total.gpus),
             Resource::Memory => total.memory_bytes,
             Resource::Cpu => total.cpu_milli,
@@ -95,10 +103,7 @@ pub(crate) fn no_hardware(fleet: &Fleet, ask: &Ask<'_>) -> Option<Reason> {
 pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
     let need_nodes = ask.job.nodes_min;
     let large = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need);
-    // Only work of one node may go to a suspect one.
-    let is_single = ask.job.nodes_max <= 1;
-    let takes = |shelf: &Shelf| shelf.ready | if is_single { shelf.suspect } else { 0 };
-    let ready = |shelf: &Shelf| large(shelf) & takes(shelf);
+    let ready = |shelf: &Shelf| large(shelf) & takes(shelf, ask);
     let free = |shelf: &Shelf| fleet.free_for(shelf, &ask.need);
     let fit = |shelf: &Shelf| fleet.fitting(shelf, &ask.need, &ask.asker);
     let scopes = place::scopes(fleet, ask);
@@ -135,7 +140,25 @@ pub(crate) fn busy(fleet: &Fleet, ask: &Ask<'_>) -> Reason {
         };
     }
     let short_of = short_of(fleet, scope, ask);
+    if short_of == Resource::Gpu
+        && let Some(reason) = gpus_in_parts(fleet, scope, ask)
+    {
+        return reason;
+    }
     Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes: n_fit }
+}
+
+/// Nodes of a shelf that take the job's work: only work of one node may go to a suspect one.
+const fn takes(shelf: &Shelf, ask: &Ask<'_>) -> u64 {
+    shelf.ready | if ask.job.nodes_max <= 1 { shelf.suspect } else { 0 }
+}
+
+/// True if nodes that exist and take work would do, were all of them free: what [`busy`] calls being
+/// busy and not unavailable.
+pub(crate) fn can_be_busy(fleet: &Fleet, ask: &Ask<'_>) -> bool {
+    let ready = |shelf: &Shelf| fleet.large_enough(shelf, &ask.need) & takes(shelf, ask);
+    let most = |scope| place::most(fleet, scope, ask, &ready);
+    place::scopes(fleet, ask).into_iter().any(|scope| most(scope) >= ask.job.nodes_min)
 }
 
 /// The first waiting job that a node is kept for which this job could have had.
@@ -154,11 +177,15 @@ fn kept_for(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Option<JobIdx
 /// The first resource under which fewer ready nodes remain than the job needs.
 fn short_of(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Resource {
     let need = ask.need.amounts;
+    let part = Need { amounts: Amounts::default(), ..ask.need };
     let with_gpus = |shelf: &Shelf| {
+        if part.part.is_some() {
+            return fleet.free_for(shelf, &part);
+        }
         let mask = shelf.with_at_least(need.gpus);
         if ask.need.alone { mask & shelf.idle } else { mask }
     };
-    if total(fleet, scope, &with_gpus) < ask.job.nodes_min && need.gpus > 0 {
+    if total(fleet, scope, &with_gpus) < ask.job.nodes_min && ask.need.uses_gpus() {
         return Resource::Gpu;
     }
     let with_memory = |shelf: &Shelf| {
@@ -174,6 +201,35 @@ fn short_of(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Resource {
         return Resource::Memory;
     }
     Resource::Cpu
+}
+
+/// The evidence, if opened GPUs have what whole ones lack.
+fn gpus_in_parts(fleet: &Fleet, scope: &Range<usize>, ask: &Ask<'_>) -> Option<Reason> {
+    let shelves = || scope.clone().filter_map(|at| fleet.shelf(at));
+    if ask.need.alone || shelves().all(|shelf| shelf.opened == 0) {
+        return None;
+    }
+    let (mut whole_milli, mut left_milli, mut largest) = (0_u64, 0_u64, 0_u32);
+    let mut need_milli = u64::from(ask.need.amounts.gpus).saturating_mul(GPU_MILLI.into());
+    for shelf in shelves() {
+        for slot in ones(shelf.with_at_least(0)) {
+            let row = shelf.nodes.get(slot).and_then(|node| fleet.row(*node));
+            let Some(row) = row else { continue };
+            let milli = u64::from(row.free().gpus).saturating_mul(GPU_MILLI.into());
+            whole_milli = whole_milli.saturating_add(milli);
+            let (left, most) = row.left_milli(ask.need.part);
+            left_milli = left_milli.saturating_add(left);
+            largest = largest.max(most);
+            if let Some(part) = ask.need.part {
+                need_milli = part.milli(fleet.cut(row.node.class).map(|cut| cut.geometry));
+            }
+        }
+    }
+    let needed = need_milli.saturating_mul(u64::from(ask.job.nodes_min));
+    let free_milli = whole_milli.saturating_add(left_milli);
+    let is_in_parts = left_milli > 0 && whole_milli < needed && free_milli >= needed;
+    let largest_milli = if whole_milli > 0 { GPU_MILLI } else { largest };
+    is_in_parts.then_some(Reason::GpusFragmented { need_milli, free_milli, largest_milli })
 }
 
 /// Number of nodes in a scope.

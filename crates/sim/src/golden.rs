@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 38] = [
+pub const KINDS: [&str; 44] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
@@ -33,6 +33,11 @@ pub const KINDS: [&str; 38] = [
     "organisation.created",
     "policy.refused",
     "policy.set",
+    "power.budget_set",
+    "power.figures_set",
+    "power.removed",
+    "power.series_removed",
+    "power.series_set",
     "price.set",
     "project.created",
     "quota.deleted",
@@ -46,6 +51,7 @@ pub const KINDS: [&str; 38] = [
     "workload.ended",
     "workload.outputs_failed",
     "workload.placed",
+    "workload.power_limit_set",
     "workload.rank_changed",
     "workload.requeued",
     "workload.stop_requested",

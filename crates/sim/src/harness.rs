@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::{Actor, Command, Planner, State, node, workload};
+use kernel::{Actor, Command, Planner, State, node, power, workload};
 use units::{DurationMicros, Id, UnixMicros, kinds};
 
 use crate::{
@@ -58,7 +58,11 @@ pub fn run(seed: u64, config: Config) -> Result<Outcome, Box<Failure>> {
 /// True if the hardware and the policy allow it, and no quota that nobody else uses any of refuses it.
 fn can_run(state: &State, workload: &workload::Workload) -> bool {
     let waiting = kernel::explain(state, workload.id, state.last_at);
-    let over = matches!(waiting.map(|w| w.reason), Some(sched::Reason::OverQuota { .. }));
+    // A task that only its array holds back waits for what its like wait for, and they are asked too.
+    let over = matches!(
+        waiting.map(|w| w.reason),
+        Some(sched::Reason::OverQuota { .. } | sched::Reason::ArrayLimit { .. })
+    );
     feasible(state, workload) && !over
 }
 
@@ -278,9 +282,10 @@ impl World {
             || format!("{} commands unanswered", self.clients.n_open()),
             |w| {
                 format!(
-                    "{} is {}: {:?}",
+                    "{} is {} after {} attempts: {:?}",
                     w.id,
                     w.state_name(),
+                    w.n_attempts,
                     kernel::explain(state, w.id, state.last_at)
                 )
             },
@@ -348,5 +353,10 @@ fn calm_requests(state: &State) -> Vec<Request> {
         };
         Request::new(Actor::System, Command::Node(status))
     };
-    state.nodes.values().map(ready).collect()
+    // Budgets of power are lifted, or work would wait for them for ever.
+    let lift = |id: &Id<kinds::Power>| {
+        Request::new(Actor::System, Command::Power(power::Command::Remove { id: *id }))
+    };
+    let lifted = state.power.budgets.keys().map(lift);
+    state.nodes.values().map(ready).chain(lifted).collect()
 }

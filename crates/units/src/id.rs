@@ -70,6 +70,8 @@ kinds! {
     Quota = "quo";
     /// A block of nodes reserved for a window of time.
     Reservation = "rsv";
+    /// A power budget, or what a class of machines draws.
+    Power = "pow";
     /// A price list.
     Price = "prc";
     /// A workload: train, batch, eval, finetune, dev or service.

@@ -3,9 +3,9 @@
 use units::DurationMicros;
 
 use super::{
-    After, AfterText, ArrayRange, CheckpointText, DeferrableText, DependencyEnd, JobFile,
-    LimitsText, OneOrMany, OutputsText, PRIORITY_CLASSES, ResidencyText, ResolvedJob,
-    ResourcesText, RetryText, Scalar, TopologyText, When,
+    After, AfterText, ArrayRange, CheckpointText, DeferBy, Deferrable, DeferrableText,
+    DependencyEnd, JobFile, LimitsText, OneOrMany, OutputsText, PRIORITY_CLASSES, ResidencyText,
+    ResolvedJob, ResourcesText, RetryText, Scalar, TopologyText, When,
 };
 use crate::{
     quantity_text::{GpuRequest, cpu_text, gpus_texts, memory_text, nodes_text},
@@ -51,6 +51,14 @@ fn array_text(array: ArrayRange) -> String {
     let step = if array.step == 1 { String::new() } else { format!(":{}", array.step) };
     let most = array.running_max.map_or_else(String::new, |most| format!("%{most}"));
     format!("{}-{}{step}{most}", array.first, array.last)
+}
+
+fn deferrable_text(deferrable: Deferrable) -> DeferrableText {
+    DeferrableText {
+        until: deferrable.until.map(when_text),
+        deadline: deferrable.deadline.map(when_text),
+        by: (deferrable.by != DeferBy::Carbon).then_some(deferrable.by),
+    }
 }
 
 fn when_text(when: When) -> String {
@@ -120,10 +128,7 @@ impl ResolvedJob {
                 .then(|| duration_text(self.terms.guaranteed)),
             after: after_field(&self.terms.after),
             array: self.terms.array.map(|array| array_text(array).into()),
-            deferrable: self.terms.deferrable.map(|deferrable| DeferrableText {
-                until: deferrable.until.map(when_text),
-                deadline: deferrable.deadline.map(when_text),
-            }),
+            deferrable: self.terms.deferrable.map(deferrable_text),
             power_class: Some(self.terms.power_class),
         }
     }

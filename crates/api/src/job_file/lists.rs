@@ -50,7 +50,7 @@ impl<'de> de::Visitor<'de> for OneOrManyVisitor {
     type Value = OneOrMany;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number or a text, or a list of them")
+        f.write_str("a whole number or a text, a list of them, or a map such as `{ share: 0.25 }`")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<OneOrMany, E> {
@@ -76,6 +76,40 @@ impl<'de> de::Visitor<'de> for OneOrManyVisitor {
         }
         Ok(OneOrMany::Many(scalars))
     }
+
+    /// `{ model: H100, share: 0.25 }`, which is `H100:0.25`.
+    fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<OneOrMany, A::Error> {
+        let mut fields: BTreeMap<String, Scalar> = BTreeMap::new();
+        while let Some((name, value)) = access.next_entry::<String, Scalar>()? {
+            if !GPU_FIELDS.contains(&name.as_str()) {
+                return Err(de::Error::unknown_field(&name, &GPU_FIELDS));
+            }
+            if fields.insert(name.clone(), value).is_some() {
+                return Err(de::Error::custom(format!("`{name}` is given twice: keep one")));
+            }
+        }
+        gpu_text(&fields).map(|text| text.as_str().into()).map_err(de::Error::custom)
+    }
+}
+
+/// What a map of GPUs may say.
+const GPU_FIELDS: [&str; 4] = ["model", "count", "share", "profile"];
+
+/// A map of GPUs as one text.
+fn gpu_text(fields: &BTreeMap<String, Scalar>) -> Result<String, String> {
+    let get = |name: &str| fields.get(name).map(ToString::to_string);
+    let amounts = ["count", "share", "profile"];
+    let mut given = amounts.into_iter().filter_map(|name| Some((name, get(name)?)));
+    let (name, amount) = given.next().unwrap_or(("count", "1".to_owned()));
+    if let Some((other, value)) = given.next() {
+        return Err(format!("`{name}: {amount}` and `{other}: {value}`: keep one of them"));
+    }
+    if name == "share" && !amount.trim().starts_with("0.") {
+        return Err(format!(
+            "`share: {amount}` is no share of one GPU: write 0.001 to 0.999, or `count` for whole ones"
+        ));
+    }
+    Ok(get("model").map_or_else(|| amount.clone(), |model| format!("{model}:{amount}")))
 }
 
 impl<'de> Deserialize<'de> for OneOrMany {
@@ -93,8 +127,15 @@ impl JsonSchema for OneOrMany {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": ["integer", "string", "array"],
+            "type": ["integer", "string", "array", "object"],
             "items": { "type": ["integer", "string"] },
+            "properties": {
+                "model": { "type": "string" },
+                "count": { "type": "integer" },
+                "share": { "type": ["number", "string"] },
+                "profile": { "type": "string" },
+            },
+            "additionalProperties": false,
         })
     }
 }

@@ -216,6 +216,19 @@ pub struct Deferrable {
     pub until: Option<When>,
     /// Latest end.
     pub deadline: Option<When>,
+    /// What is to be least over its run.
+    pub by: DeferBy,
+}
+
+/// What a start is put off for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeferBy {
+    /// Cleaner energy.
+    #[default]
+    Carbon,
+    /// Cheaper energy.
+    Price,
 }
 
 /// A point in time, or how long after the submission.

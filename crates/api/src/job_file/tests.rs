@@ -1,5 +1,7 @@
 //! Checks of the job file: what is read, what is refused and how, and that it round-trips.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
@@ -81,7 +83,7 @@ fn a_full_file_is_read() {
     assert_eq!(job.terms.power_class, PowerClass::Flexible);
     assert!(matches!(
         job.terms.deferrable,
-        Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)) })
+        Some(Deferrable { until: Some(When::In(_)), deadline: Some(When::At(_)), .. })
     ));
     assert!(job.script().starts_with("pip install -r requirements.txt\ntorchrun"));
 }
@@ -126,7 +128,8 @@ fn every_default_is_filled_and_shown() {
 #[test]
 fn a_resolved_job_writes_a_file_of_the_same_job() {
     let gpus = ["'0.5'", "GB200|B200:4", "[GB200:4, H100:8]", "[GB200:4, 'H100|H200:8']", "0"];
-    let gpus = gpus.map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
+    let all = parts::PROFILES.into_iter().chain(gpus);
+    let gpus = all.map(|gpu| format!("{SMALL}resources: {{ gpu: {gpu}, exclusive: true }}\n"));
     let more = [
         "topology: { within: rack, segment: 2, else: site }\nnodes: 2",
         "array: 3-9:3%2\npriority: urgent",
@@ -199,7 +202,7 @@ fn a_wrong_value_names_field_value_and_remedy() {
     check_unresolved(
         "resources: { cpu: many, memory: 400, gpu: 'GB200:x' }",
         expect![[r#"
-        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4`, `GB200:4`, `GB200|B200:4` or `0.5`
+        /resources/gpu: `GB200:x` is not GPUs for each node, at most 256: write for example `4`, `GB200:4`, `GB200|B200:4`, `0.5` or `H100:1g.10gb`
         /resources/cpu: `many` is not a number of cores from 0.001 to 100000: write for example `4`, `0.5`, `500m` or `64..`
         /resources/memory: `400` is not a size with a unit up to 1PiB: write for example `400GB`, `16GiB` or `16GiB..`"#]],
     );

@@ -22,8 +22,11 @@ pub struct GpuUser {
     pub name: Name,
     /// `organisation/project`.
     pub project_path: String,
-    /// How many it has here.
+    /// How many whole ones it has here.
     pub gpus: u64,
+    /// What it has of shared ones, in thousandths of a GPU.
+    #[serde(default)]
+    pub gpus_shared_milli: u64,
 }
 
 /// The GPUs of one model in one rack of one site; `gpus` is `free` + `used` + `unavailable`.
@@ -59,13 +62,19 @@ pub struct GpuPool {
     pub gpus: u64,
     /// Neither used nor on a node that takes no work.
     pub gpus_free: u64,
-    /// Used by work.
+    /// Used by work, whole or in part.
     pub gpus_used: u64,
+    /// Of the used ones, those that somebody has only a part of: a share or a MIG instance.
+    #[serde(default)]
+    pub gpus_shared: u64,
+    /// What is used of the shared ones, in thousandths of a GPU.
+    #[serde(default)]
+    pub gpus_shared_milli: u64,
     /// Not used, but on a node that takes no work.
     pub gpus_unavailable: u64,
     /// Who uses most of them, as far as the caller may know: at most 20.
     pub users: Vec<GpuUser>,
-    /// GPUs used by whoever is not among them.
+    /// Whole GPUs used by whoever is not among them.
     pub gpus_used_by_others: u64,
 }
 

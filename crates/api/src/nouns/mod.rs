@@ -8,6 +8,7 @@ pub mod budget;
 pub mod common;
 pub mod cost;
 pub mod dataset;
+pub mod energy_series;
 pub mod event;
 pub mod gpu;
 pub mod key;
@@ -19,6 +20,7 @@ pub mod node_action;
 pub mod organisation;
 pub mod platform;
 pub mod policy;
+pub mod power;
 pub mod price;
 pub mod project;
 pub mod proof;
@@ -83,6 +85,15 @@ fn fleet() -> Vec<Operation> {
         Operation::of::<reservation::ReservationGet>(),
         Operation::of::<reservation::ReservationCancel>(),
         Operation::of::<gpu::GpuList>(),
+        Operation::of::<power::PowerBudgetSet>(),
+        Operation::of::<power::PowerBudgetList>(),
+        Operation::of::<power::PowerBudgetDelete>(),
+        Operation::of::<power::PowerFiguresSet>(),
+        Operation::of::<power::PowerFiguresList>(),
+        Operation::of::<power::PowerFiguresDelete>(),
+        Operation::of::<energy_series::EnergySeriesSet>(),
+        Operation::of::<energy_series::EnergySeriesGet>(),
+        Operation::of::<energy_series::EnergySeriesDelete>(),
     ]
 }
 

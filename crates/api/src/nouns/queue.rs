@@ -36,6 +36,9 @@ pub struct QueueItem {
     /// GPUs on each node.
     #[schemars(with = "u32")]
     pub gpus_per_node: GpuCount,
+    /// The part of the one GPU that it asks for: a share such as `0.25`, or a MIG profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_part: Option<String>,
     /// The model of GPU that it must have, if it asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_model: Option<String>,

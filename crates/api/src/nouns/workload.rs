@@ -51,6 +51,13 @@ pub struct Assignment {
     /// The node's site.
     #[schemars(with = "IdText<kinds::Site>")]
     pub site: Id<kinds::Site>,
+    /// The GPU of the node that it has a part of, from 0: equal numbers are one GPU. Absent for whole
+    /// GPUs or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u32>,
+    /// Memory slice of that GPU at which its MIG instance starts; absent for a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mig_start: Option<u8>,
 }
 
 /// How the tasks of an array stand.

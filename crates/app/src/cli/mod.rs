@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bench;
 mod budget;
+mod carbon;
 mod cost;
 mod dataset;
 mod demo;
@@ -25,6 +26,7 @@ mod node;
 mod organisation;
 mod outcome;
 mod policy;
+mod power;
 mod price;
 mod project;
 mod queue;
@@ -117,6 +119,10 @@ enum Command {
     Drain(node::DrainArgs),
     #[command(subcommand)]
     Policy(policy::Verb),
+    #[command(subcommand)]
+    Power(power::Verb),
+    #[command(subcommand)]
+    Carbon(carbon::Verb),
     #[command(subcommand)]
     Price(price::Verb),
     #[command(subcommand)]
@@ -214,6 +220,8 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
         Command::Policy(verb) => policy::run(verb, session).map(done),
+        Command::Power(verb) => power::run(verb, session).map(done),
+        Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
         Command::Backup(args) => backup::backup(&args, session).map(done),

@@ -169,7 +169,7 @@ pub(crate) fn drain(args: DrainArgs, session: &Session) -> Result<(), Failure> {
 fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
     let wrong = |error: api::quantity_text::ParseQuantityError| Failure::usage(error.to_string());
     let gpus = parse_gpus(&args.gpu).map_err(wrong)?;
-    if !gpus.others.is_empty() || gpus.share_milli > 0 {
+    if !gpus.others.is_empty() || gpus.share_milli > 0 || gpus.profile.is_some() {
         let message = format!("`{}`: a machine has whole GPUs of one model", args.gpu);
         return Err(Failure::usage(message));
     }

@@ -3,7 +3,7 @@
 use api::{
     endpoint::Nothing,
     nouns::{
-        gpu::{GpuList, GpuPool, GpuQuery},
+        gpu::{GpuList, GpuPool, GpuQuery, GpuUser},
         queue::{QueueItem, QueueList, QueueQuery},
     },
     reference::Ref,
@@ -87,10 +87,12 @@ fn nodes(one: &QueueItem) -> String {
 }
 
 fn gpus_wanted(one: &QueueItem) -> String {
-    match (&one.gpu_model, one.gpus_per_node.0) {
+    let count = one.gpus_per_node.0;
+    let amount = one.gpu_part.clone().unwrap_or_else(|| count.to_string());
+    match (&one.gpu_model, count) {
         (_, 0) => "-".to_owned(),
-        (Some(model), count) => format!("{model}:{count}"),
-        (None, count) => count.to_string(),
+        (Some(model), _) => format!("{model}:{amount}"),
+        (None, _) => amount,
     }
 }
 
@@ -105,8 +107,8 @@ pub(crate) fn gpus(args: &GpusArgs, session: &Session) -> Result<(), Failure> {
     })?;
     session.output.show(&page, || {
         let columns = [left("SITE"), left("GROUP"), left("RACK"), left("MODEL"), right("NODES")];
-        let more = [right("TOTAL"), right("FREE"), right("USED"), right("OUT"), left("USED BY")];
-        let mut table = Table::new(&[&columns[..], &more].concat());
+        let more = [right("TOTAL"), right("FREE"), right("USED"), right("OUT"), left("SHARED")];
+        let mut table = Table::new(&[&columns[..], &more, &[left("USED BY")]].concat());
         for one in &page.items {
             table.row([
                 one.site_name.to_string(),
@@ -118,6 +120,7 @@ pub(crate) fn gpus(args: &GpusArgs, session: &Session) -> Result<(), Failure> {
                 one.gpus_free.to_string(),
                 one.gpus_used.to_string(),
                 one.gpus_unavailable.to_string(),
+                shared(one),
                 users(one),
             ]);
         }
@@ -125,15 +128,34 @@ pub(crate) fn gpus(args: &GpusArgs, session: &Session) -> Result<(), Failure> {
     })
 }
 
+/// How many of the used GPUs are shared, and how much of them is used.
+fn shared(one: &GpuPool) -> String {
+    match one.gpus_shared {
+        0 => "-".to_owned(),
+        gpus => format!("{gpus} ({} used)", milli(one.gpus_shared_milli)),
+    }
+}
+
+/// Thousandths as a decimal.
+fn milli(milli: u64) -> String {
+    let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// The first few users, and how many GPUs the rest has.
 fn users(one: &GpuPool) -> String {
     let shown = one.users.iter().take(3);
     let mut texts: Vec<String> =
-        shown.map(|user| format!("{}/{}: {}", user.project_path, user.name, user.gpus)).collect();
+        shown.map(|user| format!("{}/{}: {}", user.project_path, user.name, has(user))).collect();
     let named: u64 = one.users.iter().take(3).map(|user| user.gpus).sum();
-    let rest = one.gpus_used.saturating_sub(named);
+    let rest = one.gpus_used.saturating_sub(one.gpus_shared).saturating_sub(named);
     if rest > 0 {
         texts.push(format!("others: {rest}"));
     }
     texts.join(", ")
+}
+
+/// Whole GPUs, and what it has of shared ones.
+fn has(user: &GpuUser) -> String {
+    milli(user.gpus.saturating_mul(1_000).saturating_add(user.gpus_shared_milli))
 }

@@ -21,6 +21,7 @@ fn spec() -> LaunchSpec {
             cpu: MilliCpu(1_500),
             memory: Bytes(64 << 20),
             gpus: GpuCount(0),
+            part: None,
             inputs: vec![Input { mount: "/data/corpus".to_owned(), manifest: digest }],
             stop_signal: "USR1".to_owned(),
             time_limit: None,

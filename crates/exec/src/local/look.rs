@@ -81,6 +81,7 @@ fn adopt(dir: &AttemptDir) -> io::Result<Option<Tracked>> {
     }
     let Some(spec) = files::read_json::<LaunchSpec>(&dir.launch())? else { return Ok(None) };
     let mut tracked = Tracked::new(Stage::Started { spawn: None }, spec.gpus.clone());
+    tracked.part_of = spec.launch.part.as_ref().map(|part| part.gpu);
     tracked.readiness = probe::Readiness::adopted();
     tracked.spec = Some(Arc::new(spec));
     Ok(Some(tracked))

@@ -9,7 +9,9 @@ use std::{
 
 use api::engine::DesiredProcess;
 
-use super::{Index, Inner, Spawn, Stage, Tracked, prepare::prepare, probe::Readiness};
+use super::{
+    Index, Inner, Spawn, Stage, Tracked, devices::Devices, prepare::prepare, probe::Readiness,
+};
 use crate::{
     engine::{AttemptKey, EngineError},
     files::{self, Durability},
@@ -43,24 +45,19 @@ pub(super) fn begin(inner: &Inner, process: &DesiredProcess) -> Result<Begun, En
     if let Some(other) = index.alive_beside(key) {
         return Err(EngineError::Occupied { attempt: other.attempt });
     }
-    let n_wanted = usize::try_from(process.launch.gpus.0).unwrap_or(usize::MAX);
-    let mut gpus = Vec::new();
-    if n_wanted > inner.gpus.len() {
-        let message = format!("{n_wanted} GPUs are wanted and this node has {}", inner.gpus.len());
-        index.attempts.insert(key, Tracked::new(Stage::Preparing, Vec::new()));
-        drop(index);
-        fail(inner, key, &message);
-        return Ok(Begun::Done);
-    }
-    if n_wanted > 0 {
-        gpus = index.free_gpus(inner.gpus.len());
-        if gpus.len() < n_wanted {
-            // They are still held by something that is being stopped.
-            return Err(EngineError::Occupied { attempt: key.attempt });
+    let tracked = match index.devices(&process.launch, inner.gpus.len()) {
+        Devices::Given(gpus) => Tracked::new(Stage::Preparing, gpus),
+        // They are still held by something that is being stopped.
+        Devices::Later => return Err(EngineError::Occupied { attempt: key.attempt }),
+        Devices::Never(message) => {
+            index.attempts.insert(key, Tracked::new(Stage::Preparing, Vec::new()));
+            drop(index);
+            fail(inner, key, &message);
+            return Ok(Begun::Done);
         }
-        gpus.truncate(n_wanted);
-    }
-    index.attempts.insert(key, Tracked::new(Stage::Preparing, gpus));
+    };
+    let part_of = process.launch.part.as_ref().map(|part| part.gpu);
+    index.attempts.insert(key, Tracked { part_of, ..tracked });
     Ok(Begun::Prepare)
 }
 
@@ -187,7 +184,7 @@ pub(super) fn note_generation(
 
 impl Tracked {
     pub(super) fn new(stage: Stage, gpus: Vec<u32>) -> Self {
-        Self { stage, readiness: Readiness::default(), gpus, spec: None }
+        Self { stage, readiness: Readiness::default(), gpus, part_of: None, spec: None }
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -209,15 +206,5 @@ impl Index {
                     && tracked.is_alive()
             })
             .map(|(other, _)| *other)
-    }
-
-    fn free_gpus(&self, n_gpus: usize) -> Vec<u32> {
-        let held: Vec<u32> = self
-            .attempts
-            .values()
-            .filter(|tracked| tracked.is_alive())
-            .flat_map(|tracked| tracked.gpus.iter().copied())
-            .collect();
-        (0..u32::try_from(n_gpus).unwrap_or(0)).filter(|index| !held.contains(index)).collect()
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path};
 
-use api::engine::{Input, Launch, Phase};
+use api::engine::{GpuPart, Input, Launch, Phase};
 use units::{Bytes, Digest, GpuCount, Id, MilliCpu};
 
 use super::{
+    Index, Stage, Tracked,
+    devices::Devices,
     env::{Choices, environment},
     inputs::{self, Places, below},
     probe::{Readiness, is_success},
@@ -128,6 +130,7 @@ fn the_environment_is_complete_and_its_identity_cannot_be_replaced() {
         cpu: MilliCpu(1_000),
         memory: Bytes(1),
         gpus: GpuCount(0),
+        part: None,
         inputs: Vec::new(),
         stop_signal: "TERM".to_owned(),
         time_limit: None,
@@ -218,4 +221,51 @@ fn no_grant_contains_the_run_folder() {
         readable(&grants),
         ["/srv/run/a/inputs", "/srv/program"].map(std::path::PathBuf::from)
     );
+}
+
+fn wants(gpus: u32, part_of: Option<u32>) -> Launch {
+    let part = part_of.map(|gpu| GpuPart { gpu, milli: 250, profile: None, start: None });
+    Launch {
+        name: "n".to_owned(),
+        script: String::new(),
+        image: None,
+        environment: BTreeMap::new(),
+        n_ranks: 1,
+        cpu: MilliCpu(1_000),
+        memory: Bytes(1),
+        gpus: GpuCount(gpus),
+        part,
+        inputs: Vec::new(),
+        stop_signal: "TERM".to_owned(),
+        time_limit: None,
+        service: false,
+    }
+}
+
+#[test]
+fn a_shared_gpu_is_one_device_and_nobody_else_gets_it() {
+    let mut index = Index::default();
+    let key = |number| AttemptKey { workload: Id::from_bytes([number; 16]), rank: 0, attempt: 1 };
+    let begin = |index: &mut Index, number, launch: &Launch| {
+        let Devices::Given(gpus) = index.devices(launch, 3) else { panic!("no devices") };
+        let part_of = launch.part.as_ref().map(|part| part.gpu);
+        let tracked = Tracked::new(Stage::Preparing, gpus.clone());
+        index.attempts.insert(key(number), Tracked { part_of, ..tracked });
+        gpus
+    };
+    assert_eq!(begin(&mut index, 1, &wants(1, None)), [0]);
+    // Number 0 of the books is device 1 here: device 0 has a whole owner.
+    assert_eq!(begin(&mut index, 2, &wants(0, Some(0))), [1]);
+    assert_eq!(begin(&mut index, 3, &wants(0, Some(2))), [2]);
+    assert_eq!(begin(&mut index, 4, &wants(0, Some(0))), [1]);
+    assert_eq!(index.devices(&wants(1, None), 3), Devices::Later);
+    assert_eq!(index.devices(&wants(0, Some(1)), 3), Devices::Later);
+    index.attempts.remove(&key(2));
+    assert_eq!(index.devices(&wants(1, None), 3), Devices::Later, "another share is there");
+    index.attempts.remove(&key(4));
+    assert_eq!(index.devices(&wants(1, None), 3), Devices::Given(vec![1]));
+    assert!(matches!(index.devices(&wants(0, Some(0)), 0), Devices::Never(_)));
+    let mut instance = wants(0, Some(0));
+    instance.part.as_mut().unwrap().profile = Some("1g.10gb".to_owned());
+    assert!(matches!(index.devices(&instance, 3), Devices::Never(_)));
 }

@@ -122,6 +122,7 @@ fn process(attempt: u32, generation: u64, goal: Goal) -> DesiredProcess {
         cpu: MilliCpu(1_000),
         memory: Bytes(1 << 20),
         gpus: GpuCount(0),
+        part: None,
         inputs: Vec::new(),
         stop_signal: "TERM".to_owned(),
         time_limit: None,

@@ -173,7 +173,7 @@ struct Sampler<'a> {
 
 impl<'a> Sampler<'a> {
     fn start(spec: &'a LaunchSpec) -> Self {
-        let meter = Meter::start(spec.power, &spec.gpus);
+        let meter = super::meter(spec);
         Self { spec, started: Instant::now(), meter, usage: AttemptUsage::default() }
     }
 
@@ -198,8 +198,7 @@ impl<'a> Sampler<'a> {
     fn finish(&mut self) -> AttemptUsage {
         let wall = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.usage.wall_micros = wall;
-        self.usage.gpu_micros =
-            wall.saturating_mul(u64::try_from(self.spec.gpus.len()).unwrap_or(0));
+        self.usage.gpu_micros = wall.saturating_mul(self.spec.launch.gpu_milli()) / 1_000;
         self.usage.energy = Some(self.meter.sample(self.usage.cpu_micros));
         self.usage.clone()
     }

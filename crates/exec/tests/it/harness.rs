@@ -210,6 +210,7 @@ pub(crate) fn process(script: &str) -> DesiredProcess {
         cpu: MilliCpu(1_000),
         memory: Bytes(256 << 20),
         gpus: GpuCount(0),
+        part: None,
         inputs: Vec::new(),
         stop_signal: "TERM".to_owned(),
         time_limit: None,

@@ -17,7 +17,7 @@ pub(crate) fn decide(
         Command::Drain { id, grace, reason } => {
             let node = get(state, *id)?;
             if *grace == DurationMicros::ZERO {
-                return set_status(state, node, Status::Draining, reason);
+                return set_status(state, ctx, node, Status::Draining, reason);
             }
             if *grace > limits::DRAIN_GRACE_MAX {
                 let most = limits::DRAIN_GRACE_MAX;
@@ -39,7 +39,7 @@ pub(crate) fn decide(
             Ok(end_grace(state, *id))
         }
         Command::SetStatus { id, status, reason } => {
-            set_status(state, get(state, *id)?, *status, reason)
+            set_status(state, ctx, get(state, *id)?, *status, reason)
         }
     }
 }
@@ -95,6 +95,7 @@ fn register(
 
 fn set_status(
     state: &State,
+    ctx: &Ctx,
     node: &Node,
     status: Status,
     reason: &str,
@@ -107,7 +108,8 @@ fn set_status(
     let changed = Event::StatusChanged { id, status, reason: limits::cut(reason) };
     let stops = match status {
         Status::Draining => workload::stop_all_on(state, id, workload::StopCause::NodeDrained),
-        Status::Ready | Status::Suspect | Status::Cordoned | Status::Down => Vec::new(),
+        Status::Down => workload::lose_all_on(state, id, ctx.now),
+        Status::Ready | Status::Suspect | Status::Cordoned => Vec::new(),
     };
     Ok(std::iter::once(crate::Event::Node(changed)).chain(stops).collect())
 }

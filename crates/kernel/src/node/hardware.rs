@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use units::{Id, kinds};
+use sched::mig::Geometry;
+use units::{Bytes, Id, kinds};
 
 use super::{Capacity, Facts, Node};
 use crate::{State, state::Index};
@@ -19,6 +20,8 @@ pub struct Hardware {
     pub capacity: Capacity,
     /// Models of its GPUs, each once, in order.
     pub models: Vec<String>,
+    /// Model and memory of its GPUs, if they can be cut into MIG instances.
+    cut: Option<(String, Bytes)>,
 }
 
 /// How many nodes there are of each kind.
@@ -29,7 +32,15 @@ impl Hardware {
         let mut models: Vec<String> = facts.gpus.iter().map(|gpu| gpu.model.clone()).collect();
         models.sort_unstable();
         models.dedup();
-        Self { site, capacity: facts.capacity, models }
+        let first = facts.gpus.first().filter(|_| facts.geometry().is_some());
+        let cut = first.map(|gpu| (gpu.model.clone(), gpu.memory));
+        Self { site, capacity: facts.capacity, models, cut }
+    }
+
+    /// How its GPUs can be cut into MIG instances.
+    pub(crate) fn geometry(&self) -> Option<&'static Geometry> {
+        let (model, memory) = self.cut.as_ref()?;
+        Geometry::of(model, memory.0)
     }
 }
 

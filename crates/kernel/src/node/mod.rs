@@ -1,7 +1,7 @@
 //! Nodes: machines that run work.
 //!
 //! States: ready ⇄ suspect ⇄ cordoned ⇄ draining; any → down when its engine is lost, → ready when it
-//! is back. Suspect takes work of one node but no gang; cordoned takes no new work; draining also
+//! is back. What ran on a node that is down is lost with it, and goes back to the queue. Suspect takes work of one node but no gang; cordoned takes no new work; draining also
 //! stops what runs there, at once or when its grace is over.
 
 mod apply;

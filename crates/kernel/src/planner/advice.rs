@@ -20,6 +20,8 @@ pub enum Advice {
     Nodes(u32),
     /// So many GPUs on each node.
     Gpus(u32),
+    /// A share of a GPU of so many thousandths.
+    Share(u32),
 }
 
 impl Planner {
@@ -48,6 +50,7 @@ impl Planner {
             }
             Change::Nodes { nodes } => Advice::Nodes(nodes),
             Change::Gpus { gpus } => Advice::Gpus(gpus),
+            Change::Share { milli } => Advice::Share(milli),
         })
     }
 }
@@ -63,14 +66,16 @@ const fn is_about_size(reason: &Reason) -> bool {
         | Reason::NodesUnavailable { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
+        | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => true,
         Reason::Contradictory { .. }
         | Reason::BudgetExhausted
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
-        | Reason::Preempting { .. }
-        | Reason::PowerCapped { .. } => false,
+        | Reason::Preempting { .. } => false,
     }
 }

@@ -3,7 +3,10 @@
 use sched::{ClassSet, Gate, Job, Micros, Running, SiteMask, Topology};
 use units::{DurationMicros, UnixMicros};
 
-use super::names::{Names, amounts};
+use super::{
+    names::{Names, amounts},
+    power,
+};
 use crate::{
     State,
     workload::{self, Level, Phase, Spec, Workload},
@@ -21,13 +24,15 @@ impl Names {
         let attempt = workload.attempt();
         let ranks = attempt.into_iter().flat_map(|attempt| &attempt.ranks);
         let started_us = attempt.map_or(0, |attempt| attempt.placed_at.0);
-        Running {
-            nodes: ranks.filter_map(|rank| Some(self.node_index(rank.node)?.0)).collect(),
-            started_us,
-            saved_us: started_us,
-            gone_by_us: None,
-            job: self.job(workload),
+        let mut job = self.job(workload);
+        let known = ranks.filter_map(|rank| Some((self.node_index(rank.node)?.0, rank.seat)));
+        let (nodes, seats): (Vec<_>, Vec<_>) = known.unzip();
+        let seats: Vec<sched::Seat> = seats.into_iter().flatten().map(Into::into).collect();
+        if seats.is_empty() {
+            // Placed before parts were: it has a whole GPU.
+            job = Job { need: amounts(workload.spec.per_node), part: None, ..job };
         }
+        Running { nodes, seats, started_us, saved_us: started_us, gone_by_us: None, job }
     }
 
     /// What holds of a workload whether it waits or runs.
@@ -43,7 +48,8 @@ impl Names {
             submitted_us: workload.meta.created_at.0,
             nodes_min: spec.nodes_min,
             nodes_max: spec.nodes_max,
-            need: amounts(spec.per_node),
+            need: amounts(spec.beside_part(spec.per_node)),
+            part: spec.part(),
             exclusive: terms.exclusive,
             classes: self.acceptable(spec),
             topology: topology(spec),
@@ -53,6 +59,8 @@ impl Names {
             preemptible: spec.is_preemptible(),
             guaranteed_us: terms.guaranteed.0,
             gate: Gate::Open,
+            power_class: power::class_number(terms.power_class),
+            deferral: terms.deferrable.as_ref().map(power::deferral),
         }
     }
 

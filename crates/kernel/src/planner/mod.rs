@@ -8,6 +8,7 @@
 mod advice;
 mod jobs;
 mod names;
+mod power;
 mod shares;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,12 @@ use units::{Id, UnixMicros, kinds};
 
 use crate::{
     Command, State, Subject, Submission, budget,
+    power::Domain,
     workload::{self, Phase, Place, Preempt, Workload},
 };
 pub use advice::Advice;
 use names::Names;
+pub use power::DomainDraw;
 
 /// Why a workload waits, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct Waiting {
     pub start_at: Option<UnixMicros>,
     /// The waiting workload for which nodes that it could use are kept, if that is the reason.
     pub kept_for: Option<Id<kinds::Workload>>,
+    /// The domain whose power budget is short, if that is the reason.
+    pub domain: Option<Domain>,
     /// What would start it now; only where that was asked.
     pub advice: Option<Advice>,
 }
@@ -46,6 +51,8 @@ pub struct Planner {
     jobs: BTreeMap<Id<kinds::Workload>, JobIdx>,
     workloads: BTreeMap<JobIdx, Id<kinds::Workload>>,
     n_jobs: u32,
+    /// The domains of the scheduler's feeders, by number.
+    domains: Vec<Domain>,
 }
 
 impl Planner {
@@ -69,13 +76,14 @@ impl Planner {
             self.rebuild(state, now);
         }
         self.seen = Some(state.size);
+        self.scheduler.set_past_use(self.names.past_use(state, self.scheduler.tree(), now));
         self.open_gates(state, now);
     }
 
-    /// True if something waits.
+    /// True if something waits, or too much power is drawn, or a limit may be lifted.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.scheduler.n_waiting() > 0
+        self.scheduler.n_waiting() > 0 || self.scheduler.has_power_work()
     }
 
     /// What to start and evict, and why the rest waits.
@@ -91,7 +99,8 @@ impl Planner {
         let place = |placement: &sched::Placement| {
             let workload = self.workload(placement.job)?;
             let nodes = placement.nodes.iter().filter_map(|node| self.names.node(*node)).collect();
-            let place = Place { workload, generation: generation(workload)?, nodes };
+            let seats = placement.seats.iter().copied().map(Into::into).collect();
+            let place = Place { workload, generation: generation(workload)?, nodes, seats };
             Some(workload::Command::Place(place))
         };
         let preempt = |victim: &JobIdx, job: JobIdx| {
@@ -106,7 +115,8 @@ impl Planner {
         let evictions = plan.preemptions.iter().flat_map(|preemption| {
             preemption.victims.iter().filter_map(move |victim| preempt(victim, preemption.job))
         });
-        let commands = plan.placements.iter().filter_map(place).chain(evictions);
+        let power = self.power_commands(state, plan).into_iter();
+        let commands = power.chain(plan.placements.iter().filter_map(place)).chain(evictions);
         commands.map(|command| Submission::new(Command::Workload(command))).collect()
     }
 
@@ -146,7 +156,13 @@ impl Planner {
         } else {
             None
         };
-        Waiting { reason, start_at: unplaced.start_us.map(UnixMicros), kept_for, advice: None }
+        let domain = if let Reason::PowerCapped { feeder, .. } = &reason {
+            self.domain(*feeder).cloned()
+        } else {
+            None
+        };
+        let start_at = unplaced.start_us.map(UnixMicros);
+        Waiting { reason, start_at, kept_for, domain, advice: None }
     }
 
     fn workload(&self, job: JobIdx) -> Option<Id<kinds::Workload>> {
@@ -179,7 +195,9 @@ impl Planner {
                 | Subject::Project(_)
                 // Who is entitled to what, and which nodes are promised.
                 | Subject::Quota(_)
-                | Subject::Reservation(_) => return false,
+                | Subject::Reservation(_)
+                // Budgets and figures; series are about their site.
+                | Subject::Power(_) => return false,
                 // Money is looked at each time; the rest is nothing to a scheduler.
                 Subject::Budget(_)
                 | Subject::Price(_)
@@ -201,19 +219,34 @@ impl Planner {
             self.names.set_state(index, is.state);
             self.scheduler.set_node_state(index, is.state);
         }
-        self.take_in(state, workloads.into_iter());
+        self.take_in(state, workloads.iter().copied());
+        self.take_in_claims(state, workloads.into_iter());
         true
+    }
+
+    /// Makes the scheduler know for whom work went: it may be gone already.
+    fn take_in_claims(&mut self, state: &State, ids: impl Iterator<Item = Id<kinds::Workload>>) {
+        for workload in ids.filter_map(|id| state.workloads.get(&id)) {
+            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
+            let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
+            let index = other.filter(|other| other.has_claim).map(|other| self.jobs.get(&other.id));
+            if let Some(index) = index.flatten() {
+                self.scheduler.claim(*index);
+            }
+        }
     }
 
     fn rebuild(&mut self, state: &State, now: UnixMicros) {
         self.names = Names::of(state);
         let (tree, queues) = shares::tree(state, &self.names);
         self.names.set_queues(queues);
-        self.scheduler = Scheduler::new(Fleet::new(self.names.rows()), tree, self.settings);
+        let fleet = Fleet::with_mig(self.names.rows(), self.names.geometries());
+        self.scheduler = Scheduler::new(fleet, tree, self.settings);
         let reservations = state.reservations_from(now).zip((0..=u32::MAX).map(ReservationIdx));
         for (reservation, id) in reservations {
             self.scheduler.reserve(self.names.reservation(reservation, id));
         }
+        self.read_power(state);
         self.jobs.clear();
         self.workloads.clear();
         self.n_jobs = 0;
@@ -228,7 +261,7 @@ impl Planner {
         for workload in leaving.iter().filter_map(|id| state.workloads.get(id)) {
             let Phase::Stopping { since, .. } = &workload.phase else { continue };
             let index = self.number(workload.id);
-            self.hold(workload, index);
+            self.hold(state, workload, index);
             let gone_by = jobs::later(*since, workload.spec.grace);
             let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
             let for_workload = preemption.and_then(|preemption| preemption.for_workload);
@@ -252,10 +285,13 @@ impl Planner {
                 self.scheduler.finish(index);
                 let job = self.names.waiting(state, workload);
                 self.scheduler.submit(index, job);
+                if workload.has_claim {
+                    self.scheduler.claim(index);
+                }
             }
             Phase::Placed { .. } | Phase::Running { .. } => {
                 let index = self.number(id);
-                self.hold(workload, index);
+                self.hold(state, workload, index);
             }
             Phase::Stopping { .. } => return false,
             Phase::Ended { .. } => {}
@@ -264,17 +300,17 @@ impl Planner {
     }
 
     /// Makes a workload hold the nodes of its attempt, once.
-    fn hold(&mut self, workload: &Workload, index: JobIdx) {
+    fn hold(&mut self, state: &State, workload: &Workload, index: JobIdx) {
         let running = self.names.running(workload);
         let known = self.scheduler.running(index);
         // Another attempt may be on the same nodes.
         let attempt = (running.started_us, &running.nodes);
-        if known.is_some_and(|known| (known.started_us, &known.nodes) == attempt) {
-            return;
+        if known.is_none_or(|known| (known.started_us, &known.nodes) != attempt) {
+            self.scheduler.finish(index);
+            self.scheduler.withdraw(index);
+            self.scheduler.adopt(index, running);
         }
-        self.scheduler.finish(index);
-        self.scheduler.withdraw(index);
-        self.scheduler.adopt(index, running);
+        self.limit(state, workload, index);
     }
 
     fn forget(&mut self, id: Id<kinds::Workload>) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy::SiteFacts;
 use sched::{
     Amounts, ClassIdx, ClassSet, Node, NodeIdx, NodeState, Reservation, ReservationIdx, SiteIdx,
-    SiteMask, share::QueueIdx,
+    SiteMask, mig::Geometry, share::QueueIdx,
 };
 use units::{Country, DataClass, Id, Name, kinds};
 
@@ -27,6 +27,8 @@ pub(super) struct Names {
     facts: Vec<SiteFacts>,
     /// GPU models that nodes have, in order.
     models: Vec<String>,
+    /// Those of them that can be cut into MIG instances.
+    geometries: Vec<(ClassIdx, &'static Geometry)>,
     rows: Vec<Node>,
     nodes: Vec<Id<kinds::Node>>,
     node_numbers: BTreeMap<Id<kinds::Node>, NodeIdx>,
@@ -54,8 +56,28 @@ impl Names {
         };
         names.racks = numbered(state, |node| node.topology.rack.clone());
         names.groups = numbered(state, |node| node.topology.group.clone());
+        names.geometries = names.geometries_of(state);
         names.rows = state.nodes.values().map(|node| names.row(node)).collect();
         names
+    }
+
+    /// The geometry of each model, as the first machine with it reports its memory. Machines of
+    /// one model and several memories are told apart where a placement is checked.
+    fn geometries_of(&self, state: &State) -> Vec<(ClassIdx, &'static Geometry)> {
+        let mut found = BTreeMap::new();
+        for node in state.nodes.values() {
+            let model = node.facts.gpus.first().map(|gpu| &gpu.model);
+            let class = model.and_then(|model| self.models.binary_search(model).ok());
+            let class = class.and_then(|class| u32::try_from(class).ok()).map(ClassIdx);
+            if let Some((class, geometry)) = class.zip(node.facts.geometry()) {
+                found.entry(class).or_insert(geometry);
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    pub(super) fn geometries(&self) -> &[(ClassIdx, &'static Geometry)] {
+        &self.geometries
     }
 
     pub(super) fn rows(&self) -> &[Node] {
@@ -111,6 +133,12 @@ impl Names {
             class: model.map(|_| ClassIdx(index(class).unwrap_or(u32::MAX))),
             total: amounts(node.facts.capacity),
         }
+    }
+
+    /// A site's number.
+    pub(super) fn site_index(&self, id: Id<kinds::Site>) -> Option<SiteIdx> {
+        let at = self.sites.binary_search(&id).ok()?;
+        u32::try_from(at).ok().map(SiteIdx)
     }
 
     /// GPU models that nodes have, in the order of their numbers.

@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use sched::{
-    share::{QueueIdx, QueueSpec, Tree},
+    share::{QueueIdx, QueueSpec, Tree, Usage},
     stock,
 };
-use units::{Id, kinds};
+use units::{Id, UnixMicros, kinds};
 
 use super::names::Names;
 use crate::{
     State,
     quota::{Class, Owner, Terms},
+    usage::HALF_LIFE_HOURS,
 };
 
 /// The tree, and each project's queue in it.
@@ -52,6 +53,37 @@ pub(super) fn tree(state: &State, names: &Names) -> (Tree, BTreeMap<Id<kinds::Pr
     // kernel's limits. A tree that is refused all the same means one line for all work.
     let tree = Tree::new(stock.all.len(), &specs).unwrap_or_default();
     (tree, queues)
+}
+
+impl Names {
+    /// What each queue used lately; `None` if nobody used anything. What is used by a project is used
+    /// by the queues above it as well.
+    pub(super) fn past_use(&self, state: &State, tree: &Tree, now: UnixMicros) -> Option<Usage> {
+        let recent = &state.usage.recent;
+        if recent.is_empty() {
+            return None;
+        }
+        let n_models = self.models().len();
+        let mut usage = Usage::new(tree.n_queues(), tree.n_resources(), HALF_LIFE_HOURS);
+        let mut add = |queue: QueueIdx, resource: usize, micros: u64| {
+            let sum = usage.cell(queue, resource).saturating_add(micros.into());
+            usage.set_cell(queue, resource, sum);
+        };
+        for (project, used) in recent {
+            let own = Some(self.queue(*project));
+            for queue in std::iter::successors(own, |queue| tree.parent(*queue)) {
+                for (model, micros) in used.gpu_micros(now) {
+                    if let Ok(class) =
+                        self.models().binary_search_by(|known| known.as_str().cmp(model))
+                    {
+                        add(queue, class, micros);
+                    }
+                }
+                add(queue, n_models, used.cpu_micros(now));
+            }
+        }
+        Some(usage)
+    }
 }
 
 fn terms(state: &State, owner: Owner) -> Vec<(&Class, Terms)> {

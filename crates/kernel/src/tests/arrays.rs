@@ -32,7 +32,7 @@ fn one_entry_submits_all_tasks_and_no_more_run_than_may() {
     assert_eq!(world.state.workloads.len(), 5);
     let node = *world.state.nodes.keys().next().unwrap();
     let place = |workload, generation| {
-        let place = workload::Place { workload, generation, nodes: vec![node] };
+        let place = workload::Place { workload, generation, nodes: vec![node], seats: vec![] };
         Command::Workload(workload::Command::Place(place))
     };
     assert!(matches!(world.run(place(id, 1)), Err(Reject::WrongState { .. })), "the array itself");

@@ -282,3 +282,31 @@ fn the_line_is_in_order_and_says_why_each_waits() {
     assert!(matches!(line[1].1, QueuedReason::Waiting(_)), "{:?}", line[1].1);
     assert!(matches!(line[2].1, QueuedReason::Waiting(_)), "{:?}", line[2].1);
 }
+
+#[test]
+fn who_used_the_nodes_so_far_lets_others_go_first_until_that_is_forgotten() {
+    let placed_after = |secs: u64| {
+        let mut world = World::new();
+        let organisation = world.organisation("bank");
+        let (busy, idle) =
+            (world.project(organisation, "busy"), world.project(organisation, "idle"));
+        let site = world.site("paris", "FR");
+        world.node(site, "n1", 4);
+        let first = world.submit_job(busy, job("first")).unwrap();
+        world.schedule();
+        world.report(first, 0, exited(0), 1_000).unwrap();
+        let used: Vec<_> = world.state.usage.recent.keys().copied().collect();
+        assert_eq!(used, [busy]);
+        world.advance(secs);
+        let ids: Vec<_> = [busy, busy, busy, busy, idle, idle, idle, idle]
+            .map(|project| world.submit_job(project, job("next")).unwrap())
+            .to_vec();
+        assert_eq!(world.schedule(), 4);
+        let placed = |ids: &[_]| ids.iter().filter(|id| world.phase(**id) == "placed").count();
+        assert_eq!(world.verify().findings, vec![]);
+        (placed(&ids[..4]), placed(&ids[4..]))
+    };
+    // Its share of the processor is nothing now, but it may begin: memory is not short.
+    assert_eq!(placed_after(0), (1, 3));
+    assert_eq!(placed_after(60 * 7 * 86_400), (2, 2));
+}

@@ -71,7 +71,7 @@ fn a_suspect_node_takes_work_of_one_node_but_no_gang() {
     let gang = world.submit_job(project, gang).unwrap();
     let single = world.submit_job(project, job("single")).unwrap();
     let place = |workload, nodes| {
-        let place = workload::Place { workload, generation: 1, nodes };
+        let place = workload::Place { workload, generation: 1, nodes, seats: vec![] };
         Command::Workload(workload::Command::Place(place))
     };
     let generation = |world: &World, id| world.state.workloads[&id].generation;

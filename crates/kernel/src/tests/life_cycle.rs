@@ -189,7 +189,7 @@ fn a_placement_by_hand_passes_the_same_checks() {
     let id = world.submit_job(project, spec).unwrap();
     let generation = world.state.workloads[&id].generation;
     let mut place = |generation, nodes| {
-        let place = workload::Place { workload: id, generation, nodes };
+        let place = workload::Place { workload: id, generation, nodes, seats: vec![] };
         world.run(Command::Workload(workload::Command::Place(place)))
     };
     assert!(matches!(place(generation, vec![a, b]), Err(Reject::DoesNotFit { .. })));

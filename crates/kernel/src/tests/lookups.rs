@@ -21,9 +21,11 @@ fn a_place_in_the_line_is_counted_from_its_nearer_end() {
     for (id, place) in [(urgent, 1), (first, 2), (second, 3), (low, 4)] {
         assert_eq!(position(&world, id), Some((place, 4)));
     }
-    // One of its priority stands behind the first: to count none of them is not to know.
-    assert_eq!(workload::queue_position(&world.state, first, 0), None);
-    assert_eq!(workload::queue_position(&world.state, second, 0), Some((3, 4)));
+    // Some stand before and behind the second: to count none of them is not to know.
+    assert_eq!(workload::queue_position(&world.state, second, 0), None);
+    assert_eq!(workload::queue_position(&world.state, second, 1), Some((3, 4)));
+    assert_eq!(workload::queue_position(&world.state, urgent, 0), Some((1, 4)));
+    assert_eq!(workload::queue_position(&world.state, low, 0), Some((4, 4)));
     world.run(Command::Workload(workload::Command::Stop { id: first })).unwrap();
     assert_eq!(position(&world, first), None);
     assert_eq!(position(&world, second), Some((2, 3)));

@@ -6,7 +6,7 @@ use crate::workload::{
 };
 
 /// A node with GPUs of one model.
-fn gpu_node(
+pub(super) fn gpu_node(
     world: &mut World,
     site: Id<kinds::Site>,
     name: &str,
@@ -51,11 +51,11 @@ fn place(
     nodes: Vec<Id<kinds::Node>>,
 ) -> Result<Vec<Event>, Reject> {
     let generation = world.state.workloads[&id].generation;
-    let place = workload::Place { workload: id, generation, nodes };
+    let place = workload::Place { workload: id, generation, nodes, seats: vec![] };
     world.run(Command::Workload(workload::Command::Place(place)))
 }
 
-fn start() -> (World, Id<kinds::Project>, Id<kinds::Site>) {
+pub(super) fn start() -> (World, Id<kinds::Project>, Id<kinds::Site>) {
     let mut world = World::new();
     let organisation = world.organisation("bank");
     let project = world.project(organisation, "risk");
@@ -160,13 +160,14 @@ fn what_nothing_acts_on_is_named_in_one_place() {
     // A closer place that is only preferred is no promise.
     spec.terms.topology.fallback = Level::Site;
     assert_eq!(unhonoured(&spec, none).len(), 1);
-    // Nobody packs shares of a GPU yet, and alternatives of another count are never offered.
+    // Alternatives of another count are never offered; shares are packed where the bridge says so.
     spec.per_node.gpus = GpuCount(1);
     spec.terms.gpu_milli = 500;
     let other = GpuChoice { model: None, gpus: GpuCount(2) };
     spec.terms.gpu_alternatives = vec![other];
     let fields: Vec<&str> = unhonoured(&spec, HONOURED).iter().map(|u| u.field).collect();
-    assert_eq!(fields, ["resources.gpu", "resources.gpu"]);
+    assert_eq!(fields, ["resources.gpu"]);
+    assert_eq!(unhonoured(&spec, Honoured { gpu_shares: false, ..HONOURED }).len(), 2);
 }
 
 /// A fleet of nodes, registered in an order that is not that of their names.

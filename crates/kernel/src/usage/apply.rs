@@ -2,7 +2,7 @@
 
 use units::{Id, MicroEuro, kinds};
 
-use super::{Energy, Event, Totals, ledger::SOURCES_MAX};
+use super::{AttemptMetered, Energy, Event, Totals, ledger::SOURCES_MAX};
 use crate::{Stamp, State, workload};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
@@ -17,6 +17,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             if let Some(energy) = &metered.energy {
                 add_energy(state.usage.totals.entry(project).or_default(), energy);
             }
+            remember(state, metered, stamp);
             workload::metered(state, metered, added);
         }
         Event::Tokens(metered) => {
@@ -27,6 +28,22 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             state.usage.gateways.insert(metered.gateway, metered.sequence);
         }
     }
+}
+
+/// What the attempt used since it was metered last counts as used lately, by its node's model of GPU.
+fn remember(state: &mut State, metered: &AttemptMetered, stamp: &Stamp) {
+    let workload = state.workloads.get(&metered.workload);
+    let mut attempts = workload.into_iter().flat_map(|workload| &workload.attempts);
+    let attempt = attempts.find(|attempt| attempt.number == metered.attempt);
+    let rank = usize::try_from(metered.rank).ok();
+    let Some(rank) = attempt.zip(rank).and_then(|(attempt, rank)| attempt.ranks.get(rank)) else {
+        return;
+    };
+    let cpu_micros = metered.total.cpu_micros.saturating_sub(rank.used.cpu_micros);
+    let gpu_micros = metered.total.gpu_micros.saturating_sub(rank.used.gpu_micros);
+    let gpus = state.nodes.get(&rank.node).and_then(|node| node.facts.gpus.first());
+    let gpus = gpus.map(|gpu| (gpu.model.as_str(), gpu_micros));
+    state.usage.recent.entry(metered.project).or_default().add(stamp.at, cpu_micros, gpus);
 }
 
 fn spend(state: &mut State, project: Id<kinds::Project>, added: MicroEuro, stamp: &Stamp) {

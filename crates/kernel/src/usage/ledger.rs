@@ -7,7 +7,7 @@ use units::{
     Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds, rate,
 };
 
-use super::Charge;
+use super::{Charge, Recent};
 
 /// What tells one invoice line from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,6 +66,9 @@ pub struct Ledger {
     pub totals: BTreeMap<Id<kinds::Project>, Totals>,
     /// The last roll-up number of each gateway.
     pub gateways: BTreeMap<Id<kinds::Gateway>, u64>,
+    /// What each project used lately.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recent: BTreeMap<Id<kinds::Project>, Recent>,
 }
 
 impl Ledger {

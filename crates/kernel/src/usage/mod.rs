@@ -6,10 +6,12 @@
 mod apply;
 mod decide;
 mod ledger;
+mod recent;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::{charge, decide, metered};
 pub use ledger::{Ledger, Line, LineKey, Totals};
+pub use recent::{HALF_LIFE_HOURS, Recent};
 
 use serde::{Deserialize, Serialize};
 use units::{Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds};

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use policy::Decision;
-use units::{DataClass, Id, MicroEuro, kinds};
+use units::{DataClass, GpuCount, Id, MicroEuro, kinds};
 
 use super::{
-    Attempt, Event, Outcome, OutputStatus, Outputs, Phase, Rank, RankStatus, Spec, StopCause,
-    Workload,
+    Attempt, Event, GpuSeat, Outcome, OutputStatus, Outputs, Phase, Rank, RankStatus, Spec,
+    StopCause, Workload,
     array::tasks_of,
     index::{index_into, unindex},
+    part,
 };
 use crate::{
     Meta, Stamp, State, limits,
@@ -63,6 +64,7 @@ fn new(
         n_attempts: 0,
         n_failures: 0,
         n_preemptions: 0,
+        has_claim: false,
         used: Counters::default(),
         cost: MicroEuro::ZERO,
         outputs: OutputStatus::None,
@@ -76,19 +78,24 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
     match event {
         // Handled by the caller: there is no workload yet, or no index to keep.
         Event::Submitted { .. } | Event::RankChanged { .. } => {}
-        Event::Placed { attempt, generation, site, nodes, decision, .. } => {
+        Event::Placed { attempt, generation, site, nodes, decision, seats, .. } => {
             let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
-            begin(state, workload, begun, nodes, decision, stamp);
+            begin(state, workload, begun, (nodes, seats), decision, stamp);
         }
         Event::PlacedMany { attempt, generation, site, nodes, decision, .. } => {
             let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
             let nodes = nodes.resolve(state);
-            begin(state, workload, begun, &nodes, decision, stamp);
+            begin(state, workload, begun, (&nodes, &[]), decision, stamp);
         }
         Event::StopRequested { generation, cause, preemption, .. } => {
             workload.generation = *generation;
             if let (Some(_), Some(attempt)) = (preemption, workload.attempts.last_mut()) {
                 attempt.preemption.clone_from(preemption);
+            }
+            let for_workload = preemption.as_ref().and_then(|one| one.for_workload);
+            // It waits: `decide` lets nobody go for who does not.
+            if let Some(other) = for_workload.and_then(|id| state.workloads.get_mut(&id)) {
+                other.has_claim = true;
             }
             workload.phase = Phase::Stopping { since: stamp.at, cause: *cause };
         }
@@ -111,6 +118,12 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
                 workload.outputs = OutputStatus::Pending;
             }
             workload.phase = Phase::Ended { at: stamp.at, outcome: outcome.clone() };
+        }
+        Event::PowerLimitSet { attempt, limit, .. } => {
+            let found = workload.attempts.iter_mut().find(|found| found.number == *attempt);
+            if let Some(found) = found {
+                found.power_limit = *limit;
+            }
         }
         Event::OutputsFailed { message, .. } => {
             workload.outputs = OutputStatus::Failed { message: message.clone() };
@@ -144,11 +157,13 @@ fn begin(
     state: &mut State,
     workload: &mut Workload,
     begun: Begun,
-    nodes: &[Id<kinds::Node>],
+    (nodes, seats): (&[Id<kinds::Node>], &[GpuSeat]),
     decision: &Decision,
     stamp: &Stamp,
 ) {
-    let ranks = nodes.iter().map(|node| take(state, &workload.spec, *node)).collect();
+    let seats = seats.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let ranks = nodes.iter().zip(seats);
+    let ranks = ranks.map(|(node, seat)| take(state, &workload.spec, *node, seat)).collect();
     if workload.attempts.len() >= limits::ATTEMPTS_KEPT {
         workload.attempts.remove(0);
     }
@@ -162,29 +177,36 @@ fn begin(
         ended_at: None,
         ranks,
         preemption: None,
+        power_limit: None,
     });
     workload.n_attempts = begun.attempt;
+    workload.has_claim = false;
     workload.generation = begun.generation;
     workload.phase = Phase::Placed { since: stamp.at };
 }
 
-/// Takes what one rank needs of its node.
-fn take(state: &mut State, spec: &Spec, id: Id<kinds::Node>) -> Rank {
+/// Takes what one rank needs of its node, and a whole GPU if its part is the first of that GPU.
+fn take(state: &mut State, spec: &Spec, id: Id<kinds::Node>, seat: Option<GpuSeat>) -> Rank {
+    let opens = seat.is_some_and(|seat| !part::is_opened(state, id, seat.gpu));
     let node = state.nodes.get_mut(&id);
     // Recorded with the rank: the node's hardware may change before the rank is over.
     let taken = node.as_ref().and_then(|node| spec.take_on(node)).map_or(spec.per_node, |(_, t)| t);
+    let taken = if seat.is_some() { spec.beside_part(taken) } else { taken };
     if let Some(node) = node {
         node.allocated = node.allocated.saturating_add(taken);
+        let gpus = node.allocated.gpus.0.saturating_add(u32::from(opens));
+        node.allocated.gpus = GpuCount(gpus);
     }
     Rank {
         node: id,
         status: RankStatus::Assigned,
         used: Counters::default(),
         taken: (taken != spec.per_node).then_some(taken),
+        seat,
     }
 }
 
-/// Gives the capacity of the attempt in progress back.
+/// Gives the capacity of the attempt in progress back, and a whole GPU where its part was the last.
 fn release(state: &mut State, workload: &mut Workload, stamp: &Stamp) {
     if !workload.holds_nodes() {
         return;
@@ -192,9 +214,13 @@ fn release(state: &mut State, workload: &mut Workload, stamp: &Stamp) {
     let Some(attempt) = workload.attempts.last_mut() else { return };
     attempt.ended_at = Some(stamp.at);
     for rank in &attempt.ranks {
+        // The workload itself is out of the state while it changes.
+        let closes = rank.seat.is_some_and(|seat| !part::is_opened(state, rank.node, seat.gpu));
         if let Some(node) = state.nodes.get_mut(&rank.node) {
             let taken = rank.taken.unwrap_or(workload.spec.per_node);
             node.allocated = node.allocated.saturating_sub(taken);
+            let gpus = node.allocated.gpus.0.saturating_sub(u32::from(closes));
+            node.allocated.gpus = GpuCount(gpus);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{
-    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, depend,
-    get, preempt, report, stop::stop_whole, submit,
+    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, cap,
+    depend, get, near::require_near, preempt, report, stop::stop_whole, submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits,
@@ -29,6 +29,8 @@ pub(crate) fn decide(
         Command::Preempt(given) => {
             preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
         }
+        Command::SetCap(given) => cap::decide(state, given)
+            .map(|event| event.map(crate::Event::Workload).into_iter().collect()),
         Command::Stop { id } => {
             let workload = get(state, *id)?;
             Ok(stop_whole(state, workload, StopCause::User))
@@ -64,6 +66,8 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
     }
     budget::require_open(state, workload.project)?;
     let site = require_room(state, spec, &place.nodes)?;
+    super::check_seats(state, spec, &place.nodes, &place.seats)
+        .map_err(|message| Reject::DoesNotFit { message })?;
     let facts = state.sites.get(&site).ok_or_else(|| Reject::not_found("site", site))?.facts();
     let policies = policy_set::in_force(state, workload.project)
         .ok_or_else(|| Reject::not_found("policy", workload.project))?;
@@ -85,8 +89,8 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
     match by_position.then(|| NodeRuns::new(state, &place.nodes)).flatten() {
         Some(nodes) => Ok(Event::PlacedMany { id, attempt, generation, site, nodes, decision }),
         None => {
-            let nodes = place.nodes.clone();
-            Ok(Event::Placed { id, attempt, generation, site, nodes, decision })
+            let (nodes, seats) = (place.nodes.clone(), place.seats.clone());
+            Ok(Event::Placed { id, attempt, generation, site, nodes, decision, seats })
         }
     }
 }
@@ -121,6 +125,7 @@ fn require_room(
     let mut site = None;
     let mut free: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
     let mut chosen = None;
+    let mut ranks = Vec::with_capacity(nodes.len());
     for id in nodes {
         let node = state.nodes.get(id).ok_or_else(|| Reject::not_found("node", id))?;
         if !node.status.takes(nodes.len()) {
@@ -147,11 +152,15 @@ fn require_room(
                 message: format!("node `{}` is held whole by other work", node.name),
             });
         }
+        // A part of a GPU is looked at apart: it may lie on one that is taken already.
+        let need = spec.beside_part(need);
         let left = free.entry(*id).or_insert_with(|| node.free());
         *left = left.checked_sub(need).ok_or_else(|| Reject::DoesNotFit {
             message: format!("node `{}` has not enough free capacity", node.name),
         })?;
+        ranks.push(node);
     }
+    require_near(spec, &ranks).map_err(|message| Reject::DoesNotFit { message })?;
     site.ok_or_else(|| Reject::DoesNotFit { message: "no node was named".to_owned() })
 }
 

@@ -2,9 +2,9 @@
 
 use policy::Decision;
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, UnixMicros, kinds};
+use units::{DataClass, Id, MilliWatt, UnixMicros, kinds};
 
-use super::{NodeRuns, Outcome, Preempt, Preemption, RankStatus, Spec, StopCause};
+use super::{GpuSeat, NodeRuns, Outcome, Preempt, Preemption, RankStatus, SetCap, Spec, StopCause};
 use crate::{Subject, usage::Counters};
 
 /// A proposed placement.
@@ -16,6 +16,9 @@ pub struct Place {
     pub generation: u64,
     /// One node per rank, all of one site.
     pub nodes: Vec<Id<kinds::Node>>,
+    /// Where each rank's part of a GPU lies; empty for work that asks for none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<GpuSeat>,
 }
 
 /// What an engine saw of one rank.
@@ -54,6 +57,8 @@ pub enum Command {
     Report(Report),
     /// Makes one go to make room; what the scheduler proposes.
     Preempt(Preempt),
+    /// Limits the power of one, or no longer; what the scheduler proposes.
+    SetCap(SetCap),
     /// Stops one.
     Stop {
         /// The workload.
@@ -97,6 +102,10 @@ pub enum Event {
         nodes: Vec<Id<kinds::Node>>,
         /// Why the policy allowed it.
         decision: Decision,
+        /// Where each rank's part of a GPU lies; empty for work that has none. Work with a part in
+        /// entries older than this field has a whole GPU.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seats: Vec<GpuSeat>,
     },
     /// A rank changed.
     RankChanged {
@@ -163,6 +172,18 @@ pub enum Event {
         /// Why the policy allowed it.
         decision: Decision,
     },
+    /// The power limit of its GPUs was recorded or lifted. An engine that cannot limit its GPUs goes
+    /// on as before.
+    PowerLimitSet {
+        /// The workload.
+        id: Id<kinds::Workload>,
+        /// The attempt.
+        attempt: u32,
+        /// The limit of one GPU; `None` for none.
+        limit: Option<MilliWatt>,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Event {
@@ -176,6 +197,7 @@ impl Event {
             Self::Requeued { .. } => "workload.requeued",
             Self::Ended { .. } => "workload.ended",
             Self::OutputsFailed { .. } => "workload.outputs_failed",
+            Self::PowerLimitSet { .. } => "workload.power_limit_set",
         }
     }
 
@@ -188,7 +210,8 @@ impl Event {
             | Self::StopRequested { id, .. }
             | Self::Requeued { id, .. }
             | Self::Ended { id, .. }
-            | Self::OutputsFailed { id, .. } => *id,
+            | Self::OutputsFailed { id, .. }
+            | Self::PowerLimitSet { id, .. } => *id,
         }
     }
 

@@ -15,7 +15,7 @@ pub struct Honoured {
     pub segments: bool,
     /// Several acceptable models of GPU.
     pub gpu_alternatives: bool,
-    /// Shares of a GPU.
+    /// Shares of a GPU, and MIG instances.
     pub gpu_shares: bool,
     /// Whole nodes.
     pub exclusive: bool,
@@ -30,10 +30,10 @@ pub const HONOURED: Honoured = Honoured {
     topology: true,
     segments: true,
     gpu_alternatives: true,
-    gpu_shares: false,
+    gpu_shares: true,
     exclusive: true,
-    deferrable: false,
-    power_class: false,
+    deferrable: true,
+    power_class: true,
 };
 
 /// A term that nobody would keep.
@@ -74,7 +74,7 @@ pub fn unhonoured(spec: &Spec, honoured: Honoured) -> Vec<Unhonoured> {
             "alternatives must be of as many GPUs as the first: give each the same count",
         ),
         (
-            terms.gpu_milli > 0 && !honoured.gpu_shares,
+            (terms.gpu_milli > 0 || terms.gpu_profile.is_some()) && !honoured.gpu_shares,
             "resources.gpu",
             "shares of a GPU are not packed yet: ask for a whole one",
         ),

@@ -3,21 +3,25 @@
 //! ```text
 //! submit ─► queued ─► placed ─► running ─► ended: succeeded | failed | stopped
 //!             ▲          │         │  └──► stopping ─► ended
-//!             └──────────┴─────────┴───── requeued (retry, preemption, drained node, a service
-//!                                          that ended)
+//!             └──────────┴─────────┴───── requeued (retry, preemption, a node drained or lost,
+//!                                          a service that ended)
 //! ```
 //! An attempt is one placement of the whole gang; each rank of it reports for itself.
 
 mod apply;
 mod array;
+mod cap;
 mod decide;
 mod depend;
 mod event;
 mod honoured;
 mod index;
 mod line;
+mod lose;
+mod near;
 mod need;
 mod node_runs;
+mod part;
 mod preempt;
 mod report;
 mod spec;
@@ -28,6 +32,7 @@ mod terms;
 
 pub(crate) use apply::{apply, metered, outputs_registered};
 pub use array::{Array, Tally, Task, due, tally};
+pub use cap::SetCap;
 pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
@@ -36,7 +41,11 @@ pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
 pub(crate) use line::Line;
 pub use line::queue_position;
+pub(crate) use lose::lose_all_on;
+pub(crate) use near::require_near;
 pub use node_runs::NodeRuns;
+pub use part::GpuSeat;
+pub(crate) use part::{Book, check_seats};
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
@@ -47,7 +56,7 @@ pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass,
 
 use policy::Decision;
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
+use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
 use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
 
@@ -122,6 +131,8 @@ pub enum StopCause {
     EndpointDeleted,
     /// Its node is being drained; it goes back to the queue.
     NodeDrained,
+    /// A node of it was lost; it goes back to the queue unless it asked not to.
+    NodeLost,
     /// Another rank failed; the gang ends together.
     GangMemberFailed,
     /// It makes room for other work; it goes back to the queue unless it asked not to.
@@ -140,7 +151,7 @@ impl StopCause {
             | Self::TimeLimit
             | Self::EndpointDeleted
             | Self::DependencyFailed => true,
-            Self::NodeDrained | Self::GangMemberFailed | Self::Preempted => false,
+            Self::NodeDrained | Self::NodeLost | Self::GangMemberFailed | Self::Preempted => false,
         }
     }
 
@@ -153,6 +164,7 @@ impl StopCause {
             Self::TimeLimit => "time limit reached",
             Self::EndpointDeleted => "endpoint deleted",
             Self::NodeDrained => "node drained",
+            Self::NodeLost => "node lost",
             Self::GangMemberFailed => "another rank failed",
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
@@ -186,6 +198,20 @@ pub enum RankStatus {
     },
 }
 
+impl RankStatus {
+    /// True once the rank can do nothing more.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Exited { .. })
+    }
+
+    /// True if it did all that it was to do.
+    #[must_use]
+    pub const fn has_succeeded(&self) -> bool {
+        matches!(self, Self::Exited { code: Some(0), .. })
+    }
+}
+
 /// One rank of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rank {
@@ -198,6 +224,9 @@ pub struct Rank {
     /// What it takes of its node, where that is not simply what the specification says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Capacity>,
+    /// Where its part of a GPU lies; then `taken` has no whole GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<GpuSeat>,
 }
 
 /// One placement of the whole gang.
@@ -218,6 +247,10 @@ pub struct Attempt {
     /// For whom it made room, if it was preempted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preemption: Option<Preemption>,
+    /// The power limit that is recorded for each of its GPUs. Whether hardware keeps it is its
+    /// engine's to say, and no engine of this version does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_limit: Option<MilliWatt>,
 }
 
 /// Whether what a workload made is registered.
@@ -264,6 +297,9 @@ pub struct Workload {
     /// Attempts that made room for other work.
     #[serde(default, skip_serializing_if = "terms::is_default")]
     pub n_preemptions: u32,
+    /// Others were stopped to make room for it, and it has not been placed since.
+    #[serde(default, skip_serializing_if = "terms::is_default")]
+    pub has_claim: bool,
     /// What all attempts used.
     pub used: Counters,
     /// What it cost so far: its share of the project's lines.
@@ -304,6 +340,13 @@ impl Workload {
             Phase::Placed { .. } | Phase::Running { .. } | Phase::Stopping { .. } => true,
             Phase::Queued { .. } | Phase::Ended { .. } => false,
         }
+    }
+
+    /// Its turn within its project; the lowest is first.
+    pub(crate) fn turn(&self) -> (i128, u64, Id<kinds::Workload>) {
+        let settings = sched::Settings::default();
+        let with_age = settings.turn(self.spec.priority, self.meta.created_at.0);
+        (with_age, self.submitted_seq, self.id)
     }
 
     /// One word for people and filters.
@@ -347,6 +390,7 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::Place(place) => Some(place.workload),
         Command::Report(report) => Some(report.workload),
         Command::Preempt(preempt) => Some(preempt.workload),
+        Command::SetCap(cap) => Some(cap.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
 }

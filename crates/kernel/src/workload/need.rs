@@ -1,6 +1,7 @@
 //! What a workload takes of a node: the one place that the proposal's check, the fold and the audit
 //! ask, so that they cannot disagree.
 
+use sched::{Part, mig::Geometry};
 use units::GpuCount;
 
 use super::{Kind, Rank, Spec, Workload};
@@ -19,25 +20,27 @@ impl Spec {
     #[must_use]
     pub fn take_on(&self, node: &Node) -> Option<(usize, Capacity)> {
         let models = node.facts.gpus.iter().map(|gpu| gpu.model.as_str());
-        self.take_of(node.facts.capacity, models)
+        self.take_of((node.facts.capacity, node.facts.geometry()), models)
     }
 
     /// The same of any node of this kind.
     #[must_use]
     pub fn take_on_kind(&self, kind: &Hardware) -> Option<(usize, Capacity)> {
-        self.take_of(kind.capacity, kind.models.iter().map(String::as_str))
+        let models = kind.models.iter().map(String::as_str);
+        self.take_of((kind.capacity, kind.geometry()), models)
     }
 
-    /// The same of a node with this capacity and GPUs of these models.
+    /// The same of a node with this capacity and GPUs of these models, which can be cut like this.
     fn take_of<'a>(
         &self,
-        capacity: Capacity,
+        (capacity, geometry): (Capacity, Option<&Geometry>),
         models: impl Iterator<Item = &'a str> + Clone,
     ) -> Option<(usize, Capacity)> {
         // A model of GPU means nothing to work that takes no GPU; the scheduler reads it the same way.
         let suits = |model: Option<&str>, gpus: GpuCount| {
             let wanted = model.filter(|_| !gpus.is_zero());
             wanted.is_none_or(|wanted| models.clone().all(|model| model.contains(wanted)))
+                && self.part().is_none_or(|part| is_cut_so(geometry, part))
         };
         let mut suiting = self.choices().filter(|(_, model, gpus)| suits(*model, *gpus));
         let large = |gpus: GpuCount| gpus <= capacity.gpus;
@@ -51,6 +54,11 @@ impl Spec {
         Some((choice, if whole { capacity } else { asked }))
     }
 
+    /// The same without the GPU that it has only a part of.
+    pub(crate) fn beside_part(&self, taken: Capacity) -> Capacity {
+        if self.part().is_some() { Capacity { gpus: GpuCount::ZERO, ..taken } } else { taken }
+    }
+
     /// Whether it may be preempted: as it says, or what its kind implies.
     #[must_use]
     pub fn is_preemptible(&self) -> bool {
@@ -58,6 +66,16 @@ impl Spec {
             Kind::Train | Kind::Batch | Kind::Eval | Kind::Finetune => true,
             Kind::Dev | Kind::Service => false,
         })
+    }
+}
+
+/// True if the node's GPUs have such a part.
+fn is_cut_so(geometry: Option<&Geometry>, part: Part) -> bool {
+    match part {
+        Part::Share { .. } => true,
+        Part::Mig { profile } => {
+            geometry.is_some_and(|geometry| geometry.find(profile.as_str()).is_some())
+        }
     }
 }
 

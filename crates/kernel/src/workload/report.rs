@@ -36,7 +36,7 @@ pub(super) fn decide(
         .and_then(|a| a.ranks.get(usize::try_from(report.rank).unwrap_or(usize::MAX)))
         .ok_or_else(|| Reject::not_found("rank", report.rank))?;
     // A rank that is over stays over, and so does a workload that is: a late report changes nothing.
-    if !workload.holds_nodes() || matches!(rank.status, RankStatus::Exited { .. }) {
+    if !workload.holds_nodes() || rank.status.is_over() {
         return Ok(Vec::new());
     }
     let mut events = meter(state, workload, rank, report, ctx);
@@ -49,7 +49,7 @@ pub(super) fn decide(
             status: status.clone(),
         }));
     }
-    if let RankStatus::Exited { .. } = status {
+    if status.is_over() {
         let workload = as_metered(workload, &events, ctx.now);
         events.extend(after_exit(&workload, report.rank, &status, ctx.now));
     }
@@ -160,22 +160,19 @@ fn after_exit(
     let position = usize::try_from(rank_index).unwrap_or(usize::MAX);
     let others =
         || attempt.ranks.iter().enumerate().filter(move |(i, _)| *i != position).map(|(_, r)| r);
-    let all_over = others().all(|rank| matches!(rank.status, RankStatus::Exited { .. }));
+    let all_over = others().all(|rank| rank.status.is_over());
     if !all_over {
-        let failed = !succeeded(status);
+        let failed = !status.has_succeeded();
         let stop = failed.then(|| stop(workload, StopCause::GangMemberFailed)).flatten();
         return stop.into_iter().map(crate::Event::Workload).collect();
     }
-    let first_failure = others().map(|rank| &rank.status).chain([status]).find(|s| !succeeded(s));
+    let first_failure =
+        others().map(|rank| &rank.status).chain([status]).find(|s| !s.has_succeeded());
     vec![crate::Event::Workload(conclude(workload, attempt, first_failure, now))]
 }
 
-const fn succeeded(status: &RankStatus) -> bool {
-    matches!(status, RankStatus::Exited { code: Some(0), .. })
-}
-
 /// What becomes of the workload now that every rank is over.
-fn conclude(
+pub(super) fn conclude(
     workload: &Workload,
     attempt: &Attempt,
     failure: Option<&RankStatus>,
@@ -192,8 +189,12 @@ fn conclude(
         if *cause == StopCause::Preempted && !workload.spec.retry_on.preempted {
             return Event::Ended { id, outcome: Outcome::Stopped { cause: *cause } };
         }
+        if *cause == StopCause::NodeLost && !workload.spec.retry_on.node_failure && !service {
+            let message = cause.as_str().to_owned();
+            return Event::Ended { id, outcome: Outcome::Failed { message } };
+        }
         // A checkpoint and exit code 0 on the stop signal is good manners, not the end of the work.
-        if matches!(cause, StopCause::NodeDrained | StopCause::Preempted) {
+        if matches!(cause, StopCause::NodeDrained | StopCause::NodeLost | StopCause::Preempted) {
             let reason = cause.as_str().to_owned();
             return Event::Requeued { id, reason, failure: false, not_before: None };
         }

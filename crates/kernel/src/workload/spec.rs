@@ -66,7 +66,7 @@ pub struct Outputs {
 pub struct RetryOn {
     /// After an exit code other than 0 or a signal.
     pub failure: bool,
-    /// After its node was lost or drained.
+    /// After a node of it was lost. Work of a drained node always goes back to the queue.
     pub node_failure: bool,
     /// After it made room for other work. True in entries older than preemption: that was, and is,
     /// the default of the job file.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use units::{DurationMicros, GpuCount, Id, UnixMicros, kinds};
 
 use super::{Array, Spec};
-use crate::{Reject, limits};
+use crate::{Reject, limits, power::Measure};
 
 /// The terms of a workload; the default says nothing beyond "when there is room".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +20,13 @@ pub struct Terms {
     /// GPUs that will do instead of `gpu_model` and `per_node.gpus`, in order of preference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gpu_alternatives: Vec<GpuChoice>,
-    /// Thousandths of its one GPU that it uses, 1 to 999; 0 for whole GPUs. Until shares are packed
-    /// it holds the whole GPU (`per_node.gpus` is 1).
+    /// Thousandths of its one GPU that it uses, 1 to 999; 0 for whole GPUs. `per_node.gpus` is then
+    /// 1, although others may have parts of that GPU.
     #[serde(skip_serializing_if = "is_default")]
     pub gpu_milli: u32,
+    /// The MIG profile of its one GPU, such as `1g.10gb`. `per_node.gpus` is then 1 as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_profile: Option<String>,
     /// Takes its nodes whole, with everything that they have.
     #[serde(skip_serializing_if = "is_default")]
     pub exclusive: bool,
@@ -98,6 +101,18 @@ pub struct Deferrable {
     pub start_by: Option<UnixMicros>,
     /// Latest end, reckoned with its time limit.
     pub end_by: Option<UnixMicros>,
+    /// What is to be least; carbon in entries that do not say.
+    #[serde(default = "carbon", skip_serializing_if = "is_carbon")]
+    pub by: Measure,
+}
+
+const fn carbon() -> Measure {
+    Measure::Carbon
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_carbon(by: &Measure) -> bool {
+    matches!(by, Measure::Carbon)
 }
 
 /// Who is slowed first when power is short.
@@ -151,9 +166,7 @@ impl Terms {
         if self.topology.segment > spec.nodes_max {
             return invalid("topology.segment", "is larger than the gang: at most its nodes");
         }
-        if self.gpu_milli > 999 || (self.gpu_milli > 0 && spec.per_node.gpus.0 != 1) {
-            return invalid("resources.gpu", "a share is 0.001 to 0.999 of one GPU");
-        }
+        spec.check_part()?;
         if self.gpu_alternatives.len() > limits::GPU_ALTERNATIVES_MAX {
             return invalid("resources.gpu", "at most 8 alternatives");
         }
@@ -161,7 +174,8 @@ impl Terms {
         if no_gpus || (!self.gpu_alternatives.is_empty() && spec.per_node.gpus.is_zero()) {
             return invalid("resources.gpu", "each alternative needs at least one GPU");
         }
-        if self.gpu_milli > 0 && self.gpu_alternatives.iter().any(|choice| choice.gpus.0 != 1) {
+        let is_part = self.gpu_milli > 0 || self.gpu_profile.is_some();
+        if is_part && self.gpu_alternatives.iter().any(|choice| choice.gpus.0 != 1) {
             return invalid("resources.gpu", "a share is of one GPU, in each alternative");
         }
         if self.guaranteed > GUARANTEED_MAX {

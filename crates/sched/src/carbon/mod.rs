@@ -10,10 +10,12 @@
 //! - [`carbon_time_start`]: the start that saves most for each hour until the work is done.
 //! - [`StartTable`]: the first of these for every slot of a series at once, in O(slots).
 //! - [`Outlook`]: the first of these over the sites where policy allows the work.
+//! - [`Deferral`]: the first of these as a gate of waiting jobs, by [`Forecast`] of carbon or price.
 //!
 //! Sources: Wiesner et al., "Let's Wait Awhile" (Middleware 2021), for the first two; Hanafy et al.,
 //! "Going Green for Less Green" (GAIA, ASPLOS 2024), for Carbon-Time.
 
+mod defer;
 mod request;
 mod runs;
 mod series;
@@ -21,6 +23,8 @@ mod site;
 mod start;
 mod table;
 
+pub(crate) use defer::Deferrals;
+pub use defer::{Deferral, Forecast, Measure};
 pub use request::{Request, RequestError};
 pub use runs::{Runs, cheapest_runs};
 pub use series::{SLOTS_MAX, STEP_S_MAX, Series, SeriesError, VALUE_MG_PER_KWH_MAX, carbon_mg};

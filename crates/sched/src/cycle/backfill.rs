@@ -4,22 +4,28 @@
 //! job): each promise holds whole nodes from its start to its end, and whoever would still be there
 //! does not get them. A promise counts limits, never predictions, so it is kept.
 //!
-//! Must never promise too early. It may be later than need be, where an earlier promise lies just
-//! so that a later time fits and the ones around it do not: time is searched by doubling and
-//! halving, because looking at each end would cost a search of the fleet each.
+//! Must never promise too early. Where only whole amounts decide it is the first instant that fits:
+//! a walk that only counts (`sweep`) finds the first that may, and the fleet is moved there. Where
+//! that does not fit after all, time is searched by doubling and halving, because looking at each
+//! end would cost a search of the fleet each.
 
 use std::collections::BTreeMap;
 
-use super::Cycle;
-use crate::fleet::{Fleet, Pool, Row};
+use super::{Cycle, sweep};
+use crate::fleet::{Fleet, Need, Pool, Row};
+use crate::part::Seat;
 use crate::place::{self, Ask};
 use crate::plan::Placement;
-use crate::problem::{Amounts, JobIdx, Micros, NodeIdx, Running};
+use crate::power::{FeederIdx, Grid, Pledge};
+use crate::problem::{JobIdx, Micros, NodeIdx, Running, seated};
 use crate::scheduler::Scheduler;
+
+/// A start with its nodes, and the power that it is to be promised if that is limited.
+type Found = (Micros, Vec<NodeIdx>, Option<Pledge>);
 
 /// An end of something that holds nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Freed {
+pub(super) enum Freed {
     /// Work that runs.
     Running(JobIdx),
     /// What this cycle placed, by its position.
@@ -31,22 +37,22 @@ enum Freed {
 /// The earliest start that the search finds within the ends that may be looked at, with its nodes.
 ///
 /// The fleet itself is moved through time, and put back.
-pub(super) fn earliest(
-    scheduler: &mut Scheduler,
-    cycle: &Cycle,
-    ask: &Ask<'_>,
-) -> Option<(Micros, Vec<NodeIdx>)> {
+pub(super) fn earliest(scheduler: &mut Scheduler, cycle: &Cycle, ask: &Ask<'_>) -> Option<Found> {
     let ends = ends(scheduler, cycle);
+    let hope = sweep::first_hope(scheduler, cycle, &ends, ask)?;
     let mut future = Future {
         fleet: &mut scheduler.fleet,
+        grid: scheduler.grid.as_deref_mut(),
         running: &scheduler.running,
         placed: &cycle.plan.placements,
         taken: &cycle.journal.placed,
+        drawn: &cycle.journal.drawn,
         ends: &ends,
         at: 0,
         saved: Vec::new(),
+        given: Vec::new(),
     };
-    let found = search(&mut future, ask);
+    let found = future.fits_at(hope, ask).or_else(|| search(&mut future, ask, hope));
     future.move_to(0);
     found
 }
@@ -62,14 +68,17 @@ fn ends(scheduler: &Scheduler, cycle: &Cycle) -> Vec<(Micros, Freed)> {
     let promised = scheduler.fleet.hold_ends_after(cycle.now_us);
     let promised = promised.into_iter().map(|until| (until, Freed::Promise));
     let mut ends: Vec<(Micros, Freed)> = running.chain(placed).chain(promised).collect();
-    ends.sort_unstable();
+    // Running work is in order already, which a stable sort makes use of.
+    ends.sort();
     ends.truncate(limit);
     ends
 }
 
 /// Goes forward in steps that double until the job fits, then back by halves.
-fn search(future: &mut Future<'_>, ask: &Ask<'_>) -> Option<(Micros, Vec<NodeIdx>)> {
-    let (mut below, mut step) = (0, 1_usize);
+///
+/// `below` is a position at which it does not fit.
+fn search(future: &mut Future<'_>, ask: &Ask<'_>, mut below: usize) -> Option<Found> {
+    let mut step = 1_usize;
     let mut found = loop {
         if below >= future.ends.len() {
             return None;
@@ -98,14 +107,18 @@ fn search(future: &mut Future<'_>, ask: &Ask<'_>) -> Option<(Micros, Vec<NodeIdx
 /// The fleet, moved forward and back over a list of ends.
 struct Future<'a> {
     fleet: &'a mut Fleet,
+    grid: Option<&'a mut Grid>,
     running: &'a BTreeMap<JobIdx, Running>,
     placed: &'a [Placement],
-    taken: &'a [(Amounts, bool)],
+    taken: &'a [Need],
+    drawn: &'a [Vec<(FeederIdx, u64)>],
     ends: &'a [(Micros, Freed)],
     /// Ends that have come true.
     at: usize,
     /// What nodes were, with the end that changed them.
     saved: Vec<(usize, NodeIdx, Row)>,
+    /// Power that was given back, with the end that did.
+    given: Vec<(usize, Vec<(FeederIdx, u64)>)>,
 }
 
 impl<'a> Future<'a> {
@@ -119,47 +132,82 @@ impl<'a> Future<'a> {
     }
 
     /// Where the job fits once so many ends have come true, and when that is.
-    fn fits_at(&mut self, to: usize, ask: &Ask<'_>) -> Option<(Micros, Vec<NodeIdx>)> {
+    fn fits_at(&mut self, to: usize, ask: &Ask<'_>) -> Option<Found> {
         self.move_to(to);
         let (at, _) = *self.ends.get(to.checked_sub(1)?)?;
         let ask = Ask { classes: ask.classes, ..Ask::new(ask.asker.job, ask.job, at) };
         if !could_fit(self.fleet, &ask) {
             return None;
         }
-        place::find(self.fleet, &ask).map(|choice| (at, choice.nodes))
+        let grid = self.grid.as_deref();
+        let nodes = place::find(self.fleet, grid, &ask)?.nodes;
+        let pledge =
+            grid.map(|grid| grid.pledge(&ask.asker, &grid.loads(ask.job, &nodes, self.fleet), &[]));
+        Some((at, nodes, pledge))
     }
 
     /// Lets ends come true, or takes them back.
     fn move_to(&mut self, to: usize) {
         while self.at < to {
             let freed = self.ends.get(self.at).map(|(_, freed)| *freed);
-            if let Some((nodes, need, alone)) = freed.and_then(|freed| self.held(freed)) {
-                for node in nodes {
-                    self.saved.extend(self.fleet.row(*node).map(|row| (self.at, *node, *row)));
-                    self.fleet.release(*node, need, alone);
+            if let Some((nodes, need, seats)) = freed.and_then(|freed| self.held(freed)) {
+                for (node, seat) in seated(nodes, seats) {
+                    self.saved.extend(self.fleet.row(node).map(|row| (self.at, node, row.clone())));
+                    self.fleet.release(node, &need, seat);
                 }
+            }
+            if let (Some(freed), Some(grid)) = (freed, self.grid.as_deref_mut()) {
+                let loads = match freed {
+                    Freed::Running(index) => grid.loads_of(index),
+                    Freed::Placed(at) => self.drawn.get(at).cloned().unwrap_or_default(),
+                    Freed::Promise => Vec::new(),
+                };
+                grid.draw_less(&loads);
+                self.given.push((self.at, loads));
             }
             self.at = self.at.saturating_add(1);
         }
         while let Some((_, node, row)) = self.saved.pop_if(|(end, _, _)| *end >= to) {
             self.fleet.restore(node, row);
         }
+        while let Some((_, loads)) = self.given.pop_if(|(end, _)| *end >= to) {
+            self.grid.iter_mut().for_each(|grid| grid.draw_again(&loads));
+        }
         self.at = to;
     }
 
-    /// The nodes that something holds, and what of each.
-    fn held(&self, freed: Freed) -> Option<(&'a [NodeIdx], Amounts, bool)> {
-        match freed {
-            Freed::Running(index) => {
-                let running = self.running.get(&index)?;
-                Some((&running.nodes, running.job.need, running.job.exclusive))
-            }
-            Freed::Placed(at) => {
-                let (need, alone) = *self.taken.get(at)?;
-                Some((&self.placed.get(at)?.nodes, need, alone))
-            }
-            Freed::Promise => None,
+    fn held(&self, freed: Freed) -> Option<Held<'a>> {
+        held_in(self.running, self.placed, self.taken, freed)
+    }
+}
+
+/// The nodes that something holds, what of each, and the seats there.
+type Held<'a> = (&'a [NodeIdx], Need, &'a [Seat]);
+
+pub(super) fn held<'a>(
+    scheduler: &'a Scheduler,
+    cycle: &'a Cycle,
+    freed: Freed,
+) -> Option<Held<'a>> {
+    held_in(&scheduler.running, &cycle.plan.placements, &cycle.journal.placed, freed)
+}
+
+fn held_in<'a>(
+    running: &'a BTreeMap<JobIdx, Running>,
+    placed: &'a [Placement],
+    taken: &[Need],
+    freed: Freed,
+) -> Option<Held<'a>> {
+    match freed {
+        Freed::Running(index) => {
+            let running = running.get(&index)?;
+            Some((&running.nodes, Need::of(&running.job), &running.seats))
         }
+        Freed::Placed(at) => {
+            let placement = placed.get(at)?;
+            Some((&placement.nodes, *taken.get(at)?, &placement.seats))
+        }
+        Freed::Promise => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::problem::{ClassIdx, ClassSet, JobIdx, Micros};
 use crate::scheduler::Scheduler;
 
-/// GPUs given back over time by one set of models, and how many of them are spoken for.
+/// Thousandths of GPUs given back over time by one set of models, and how many are spoken for.
 struct Stream {
     given_back: Vec<(Micros, u64)>,
     at: usize,
@@ -25,7 +25,7 @@ impl Stream {
         Self { given_back, at: 0, sum: 0, spoken_for: 0 }
     }
 
-    /// When the next so many GPUs are there.
+    /// When the next so many thousandths are there.
     fn take(&mut self, gpus: u64) -> Option<Micros> {
         self.spoken_for = self.spoken_for.saturating_add(gpus);
         let mut last = None;
@@ -62,13 +62,14 @@ fn ends(scheduler: &Scheduler) -> Vec<(Micros, ClassIdx, u64)> {
         let running = scheduler.running.get(index)?;
         let node = scheduler.fleet.node(*running.nodes.first()?)?;
         let n = u64::try_from(running.nodes.len()).ok()?;
-        Some((*end, node.class?, n.saturating_mul(u64::from(running.job.need.gpus))))
+        let milli = scheduler.gpu_milli(&running.job, node.class);
+        Some((*end, node.class?, n.saturating_mul(milli)))
     };
     scheduler.ends.iter().filter_map(end).collect()
 }
 
 fn gpus_of(scheduler: &Scheduler, job: JobIdx) -> Option<u64> {
     let job = scheduler.waiting.get(&job)?;
-    let gpus = u64::from(job.need.gpus).saturating_mul(u64::from(job.nodes_min));
-    (gpus > 0).then_some(gpus)
+    let milli = scheduler.gpu_milli(job, None).saturating_mul(u64::from(job.nodes_min));
+    (milli > 0).then_some(milli)
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is: queues by their shares, and in each queue priority and submission.
+//! Whose turn it is: queues by their shares, and in each queue priority, age and submission.
 //!
 //! Without a tree all jobs stand in one line. Jobs of queues that the tree does not know, or that
 //! have queues below them, come last, in one line of their own.
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::problem::JobIdx;
 use crate::scheduler::{Scheduler, Turn};
-use crate::share::{QueueIdx, Tree, Turns};
+use crate::share::{Decay, QueueIdx, Tree, Turns};
 
 /// The order of one cycle.
 pub(super) struct Order {
@@ -45,8 +45,11 @@ impl Order {
                 wanted.add(queue, tree.allocated(queue));
             }
         }
+        let strength_milli = scheduler.settings.past_use_milli;
+        let past_use = scheduler.past_use.as_ref().filter(|_| strength_milli > 0);
+        let decay = past_use.map(|usage| Decay { usage, strength_milli });
         let capacity = scheduler.fleet.capacity(tree.n_resources());
-        let shares = tree.fair_shares(&capacity, &wanted, None);
+        let shares = tree.fair_shares(&capacity, &wanted, decay);
         let heads: Vec<(QueueIdx, u64)> =
             lines.iter().filter_map(|(queue, line)| Some((*queue, line.last()?.1))).collect();
         Self { turns: Some(Turns::new(tree, shares, &heads)), lines, rest }

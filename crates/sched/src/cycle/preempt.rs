@@ -7,10 +7,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::ones;
+use crate::fleet::{Fleet, Need, Row, ones};
+use crate::part::{GPU_MILLI, Part as GpuPart, Seat};
 use crate::place::{self, Ask};
-use crate::problem::{Amounts, JobIdx, Level, NodeIdx, Running, after};
-use crate::scheduler::{Reclaim, Scheduler};
+use crate::problem::{JobIdx, Level, NodeIdx, Running, after};
+use crate::scheduler::Scheduler;
+use crate::settings::Reclaim;
 use crate::share::{Claim, Rule, Tree};
 
 /// Whom to evict, and the nodes that this gives.
@@ -51,6 +53,12 @@ pub(super) fn could_claim(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
     if scheduler.priorities.range(lesser).next().is_some() {
         return true;
     }
+    reaches_others(scheduler, ask)
+}
+
+/// A cheap test that must hold before work of another queue can be had.
+fn reaches_others(scheduler: &Scheduler, ask: &Ask<'_>) -> bool {
+    let queue = ask.job.queue;
     let tree = &scheduler.tree;
     let deserves_more = |queue| {
         let used = tree.allocated(queue).iter().enumerate();
@@ -78,7 +86,8 @@ pub(super) fn room_for(
         return None;
     }
     let scopes = place::scopes(&scheduler.fleet, ask);
-    let offers = scopes.into_iter().map(|scope| racks(scheduler, ask, &parts, scope));
+    let claimed = claimed(&scheduler.fleet, &parts);
+    let offers = scopes.into_iter().map(|scope| racks(scheduler, ask, (&parts, &claimed), scope));
     let best = offers.filter_map(|racks| cheapest(&racks, ask)).min_by_key(|(loss, _)| *loss);
     let (_, nodes) = best?;
     let victims = needed(scheduler, ask, &parts, &nodes);
@@ -91,16 +100,19 @@ pub(super) fn room_for(
 fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> Vec<Part> {
     let mut claims = BTreeMap::new();
     let mut parts = Vec::new();
+    let reaches_others = reaches_others(scheduler, ask);
     for (index, running) in &scheduler.running {
         let safe_until = after(running.started_us, running.job.guaranteed_us);
         if !running.job.preemptible
+            || (running.job.queue != ask.job.queue && !reaches_others)
             || running.gone_by_us.is_some()
             || ask.asker.start_us < safe_until
             || condemned.contains(index)
         {
             continue;
         }
-        let key = (running.job.queue, running.job.priority, running.job.need, running.nodes.len());
+        let job = &running.job;
+        let key = (job.queue, job.priority, Need::of(job), running.nodes.len());
         let has_claim = *claims.entry(key).or_insert_with(|| has_claim(scheduler, ask, running));
         if has_claim {
             let loss = loss(running, ask);
@@ -118,9 +130,15 @@ fn loss(running: &Running, ask: &Ask<'_>) -> u64 {
     let since = running.saved_us.max(running.started_us);
     let lost_us = u64::try_from(ask.asker.start_us.saturating_sub(since)).unwrap_or(0);
     let gpus = u64::from(running.job.need.gpus.max(1));
+    // Of a share so much less is lost; an instance counts as a GPU, its model is not known here.
+    let (times, of) = match running.job.part {
+        Some(GpuPart::Share { milli }) => (u64::from(milli), u64::from(GPU_MILLI)),
+        Some(GpuPart::Mig { .. }) | None => (gpus, 1),
+    };
     let weight = u64::try_from(running.job.priority.clamp(0, 1_000)).unwrap_or(0);
     // One more, so that of equal losses fewer victims are the cheaper ones.
-    lost_us.saturating_mul(gpus).saturating_mul(weight.saturating_add(1)).saturating_add(1)
+    let lost = lost_us.saturating_mul(times).checked_div(of).unwrap_or(lost_us);
+    lost.saturating_mul(weight.saturating_add(1)).saturating_add(1)
 }
 
 fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
@@ -162,18 +180,31 @@ fn claims_all(scheduler: &Scheduler, ask: &Ask<'_>, victims: &[JobIdx]) -> bool 
     true
 }
 
+/// The nodes of each shelf that some part is on.
+fn claimed(fleet: &Fleet, parts: &[Part]) -> Vec<u64> {
+    let mut claimed = vec![0; fleet.n_shelves()];
+    for (at, bit) in parts.iter().filter_map(|part| fleet.row(part.node)?.place()) {
+        if let Some(mask) = claimed.get_mut(at) {
+            *mask |= bit;
+        }
+    }
+    claimed
+}
+
 /// The racks of a scope with the nodes that could be had.
 fn racks(
     scheduler: &Scheduler,
     ask: &Ask<'_>,
-    parts: &[Part],
+    (parts, claimed): (&[Part], &[u64]),
     scope: std::ops::Range<usize>,
 ) -> Vec<Rack> {
     let fleet = &scheduler.fleet;
     let mut found: Vec<(u32, u32, Offer)> = Vec::new();
-    for shelf in scope.filter_map(|at| fleet.shelf(at)) {
+    for (at, shelf) in scope.filter_map(|at| Some((at, fleet.shelf(at)?))) {
         let fits = fleet.fitting(shelf, &ask.need, &ask.asker);
-        let could = fleet.large_enough(shelf, &ask.need) & shelf.ready;
+        // Where nothing fits and nobody can be evicted there is nothing to be had.
+        let could = fits | claimed.get(at).copied().unwrap_or(0);
+        let could = could & fleet.large_enough(shelf, &ask.need) & shelf.ready;
         for slot in ones(could) {
             let Some(node) = shelf.nodes.get(slot).copied() else { continue };
             let loss = if fits & 1 << slot != 0 {
@@ -207,26 +238,29 @@ fn victims_on(
 ) -> Option<Vec<Part>> {
     let from = parts.partition_point(|part| part.node < node);
     let here = parts.get(from..)?.iter().take_while(|part| part.node == node);
-    let mut free = scheduler.fleet.free_of(node);
-    let mut left = scheduler.fleet.n_parts(node);
+    let mut row = scheduler.fleet.row(node)?.clone();
     let mut victims = Vec::new();
     for part in here {
-        if enough(free, left, ask) {
+        if row.fits(&ask.need) {
             break;
         }
-        free = free.saturating_add(need_of(scheduler, part.victim));
-        left = left.saturating_sub(1);
+        if let Some((need, seat)) = held(scheduler, part.victim, node) {
+            row.release(&need, seat);
+        }
         victims.push(*part);
     }
-    enough(free, left, ask).then_some(victims)
+    row.fits(&ask.need).then_some(victims)
 }
 
-const fn enough(free: Amounts, n_parts: u32, ask: &Ask<'_>) -> bool {
-    free.covers(&ask.need.amounts) && (!ask.need.alone || n_parts == 0)
-}
-
-fn need_of(scheduler: &Scheduler, job: JobIdx) -> Amounts {
-    scheduler.running.get(&job).map_or_else(Amounts::default, |running| running.job.need)
+/// What running work holds of a node.
+fn held(scheduler: &Scheduler, job: JobIdx, node: NodeIdx) -> Option<(Need, Option<Seat>)> {
+    let running = scheduler.running.get(&job)?;
+    let need = Need::of(&running.job);
+    if need.part.is_none() {
+        return Some((need, None));
+    }
+    let (_, seat) = running.seated().find(|(on, _)| *on == node)?;
+    Some((need, seat))
 }
 
 /// The cheapest nodes for the whole gang in one domain of its topology.
@@ -265,7 +299,6 @@ fn in_domain(racks: &[Rack], ask: &Ask<'_>) -> Option<(u64, Vec<NodeIdx>)> {
 
 /// The victims on these nodes without those that others make unnecessary, dearest given back first.
 fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx]) -> Vec<JobIdx> {
-    let fleet = &scheduler.fleet;
     let mut losses: BTreeMap<JobIdx, u64> = BTreeMap::new();
     for node in nodes {
         for part in victims_on(scheduler, ask, parts, *node).into_iter().flatten() {
@@ -273,28 +306,26 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
             *loss = loss.saturating_add(part.loss);
         }
     }
-    let mut state: BTreeMap<NodeIdx, (Amounts, u32)> =
-        nodes.iter().map(|node| (*node, (fleet.free_of(*node), fleet.n_parts(*node)))).collect();
+    let rows = nodes.iter().filter_map(|node| Some((*node, scheduler.fleet.row(*node)?.clone())));
+    let mut left: BTreeMap<NodeIdx, Row> = rows.collect();
     for victim in losses.keys() {
-        for_each_node(scheduler, *victim, &mut state, |(free, left), need| {
-            (free.saturating_add(need), left.saturating_sub(1))
-        });
+        for_each_node(scheduler, *victim, &mut left, Row::release);
     }
     let age = |job: &JobIdx| scheduler.running.get(job).map(|r| Reverse(r.job.submitted_order));
     let mut dearest: Vec<(u64, JobIdx)> = losses.iter().map(|(job, loss)| (*loss, *job)).collect();
     dearest.sort_by_key(|(loss, job)| (*loss, age(job)));
-    let put_back = |(free, left): (Amounts, u32), need: Amounts| {
-        (free.saturating_sub(need), left.saturating_add(1))
-    };
     for (_, victim) in dearest.into_iter().rev() {
         let Some(running) = scheduler.running.get(&victim) else { continue };
-        let stays = running.nodes.iter().filter_map(|node| state.get(node)).all(|(free, left)| {
+        let need = Need::of(&running.job);
+        let stays = running.seated().all(|(node, seat)| {
+            let Some(row) = left.get(&node) else { return true };
             // More is given back than was free only if the victim's part is free now.
-            let (left_free, left) = put_back((*free, *left), running.job.need);
-            free.covers(&running.job.need) && enough(left_free, left, ask)
+            let mut with = row.clone();
+            with.take(&need, seat);
+            row.free().covers(&need.amounts) && with.fits(&ask.need)
         });
         if stays {
-            for_each_node(scheduler, victim, &mut state, put_back);
+            for_each_node(scheduler, victim, &mut left, Row::take);
             losses.remove(&victim);
         }
     }
@@ -305,13 +336,14 @@ fn needed(scheduler: &Scheduler, ask: &Ask<'_>, parts: &[Part], nodes: &[NodeIdx
 fn for_each_node(
     scheduler: &Scheduler,
     victim: JobIdx,
-    state: &mut BTreeMap<NodeIdx, (Amounts, u32)>,
-    change: impl Fn((Amounts, u32), Amounts) -> (Amounts, u32),
+    left: &mut BTreeMap<NodeIdx, Row>,
+    change: impl Fn(&mut Row, &Need, Option<Seat>),
 ) {
     let Some(running) = scheduler.running.get(&victim) else { return };
-    for node in &running.nodes {
-        if let Some(entry) = state.get_mut(node) {
-            *entry = change(*entry, running.job.need);
+    let need = Need::of(&running.job);
+    for (node, seat) in running.seated() {
+        if let Some(row) = left.get_mut(&node) {
+            change(row, &need, seat);
         }
     }
 }

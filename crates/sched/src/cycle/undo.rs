@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fleet::Hold;
-use crate::problem::{Amounts, JobIdx, Micros, NodeIdx};
+use crate::fleet::{Asker, Hold, Need};
+use crate::part::Seat;
+use crate::power::FeederIdx;
+use crate::problem::{Job, JobIdx, Micros, NodeIdx};
 use crate::scheduler::Scheduler;
 use crate::share::QueueIdx;
 
 /// One change.
 #[derive(Debug)]
 enum Done {
-    Took(NodeIdx, Amounts, bool),
+    Took(NodeIdx, Need, Option<Seat>),
     Held(NodeIdx, Hold),
     Charged(QueueIdx, Vec<u64>),
     Discharged(QueueIdx, Vec<u64>),
+    Drew(Vec<(FeederIdx, u64)>),
 }
 
 /// Everything to be given back.
@@ -25,7 +28,9 @@ pub(super) struct Journal {
     /// When what this cycle placed ends at the latest, and its position among the placements.
     pub(super) ends: Vec<(Micros, usize)>,
     /// What each placement of this cycle takes of each of its nodes.
-    pub(super) placed: Vec<(Amounts, bool)>,
+    pub(super) placed: Vec<Need>,
+    /// What each placement of this cycle draws; empty where power is not limited.
+    pub(super) drawn: Vec<Vec<(FeederIdx, u64)>>,
     /// Waiting jobs that are counted in their queues already, because their place is being cleared.
     expected: BTreeMap<JobIdx, (QueueIdx, Vec<u64>)>,
 }
@@ -58,8 +63,8 @@ impl Journal {
         }
     }
 
-    pub(super) fn take(&mut self, on: &mut Scheduler, node: NodeIdx, what: (Amounts, bool)) {
-        on.fleet.take(node, what.0, what.1);
+    pub(super) fn take(&mut self, on: &mut Scheduler, node: NodeIdx, what: (Need, Option<Seat>)) {
+        on.fleet.take(node, &what.0, what.1);
         self.done.push(Done::Took(node, what.0, what.1));
     }
 
@@ -95,12 +100,30 @@ impl Journal {
         self.discharge(on, queue, amounts);
     }
 
+    /// A placement draws power, if that is limited.
+    pub(super) fn draw(
+        &mut self,
+        on: &mut Scheduler,
+        (job, nodes): (&Job, &[NodeIdx]),
+        asker: &Asker,
+    ) {
+        let Some(grid) = &mut on.grid else { return };
+        let loads = grid.loads(job, nodes, &on.fleet);
+        grid.draw_more(&loads, asker);
+        self.drawn.push(loads.clone());
+        self.done.push(Done::Drew(loads));
+    }
+
     /// Gives everything back, last first.
     pub(super) fn undo(&mut self, on: &mut Scheduler) {
+        on.grid.iter_mut().for_each(|grid| grid.forget_pledges());
         for done in self.done.drain(..).rev() {
             // INVARIANT: each step was possible one way, so it is the other way.
             match done {
-                Done::Took(node, need, alone) => on.fleet.release(node, need, alone),
+                Done::Drew(loads) => {
+                    on.grid.iter_mut().for_each(|grid| grid.draw_less(&loads));
+                }
+                Done::Took(node, need, seat) => on.fleet.release(node, &need, seat),
                 Done::Held(node, hold) => on.fleet.unhold(node, &hold),
                 Done::Charged(queue, amounts) => drop(on.tree.discharge(queue, &amounts)),
                 Done::Discharged(queue, amounts) => drop(on.tree.charge(queue, &amounts)),

@@ -8,18 +8,19 @@ use crate::problem::{ClassSet, NodeState, stock};
 impl Fleet {
     /// Nodes of a shelf that could run the need when empty, whatever their state, as bits.
     pub(crate) fn large_enough(&self, shelf: &Shelf, need: &Need) -> u64 {
-        if !shelf.largest.covers(&need.amounts) {
+        let amounts = need.whole();
+        if !shelf.largest.covers(&amounts) {
             return 0;
         }
         let all = u64::MAX
             .checked_shr(64_u32.saturating_sub(u32::try_from(shelf.nodes.len()).unwrap_or(64)))
             .unwrap_or(0);
-        if shelf.smallest.covers(&need.amounts) {
+        if shelf.smallest.covers(&amounts) {
             return all;
         }
         let large = |slot: &usize| {
             let row = shelf.nodes.get(*slot).and_then(|node| self.row(*node));
-            row.is_some_and(|row| row.node.total.covers(&need.amounts))
+            row.is_some_and(|row| row.node.total.covers(&amounts))
         };
         ones(all).filter(large).fold(0, |mask, slot| mask | 1 << slot)
     }
@@ -40,16 +41,23 @@ impl Fleet {
         if !shelf.most.covers(&need.amounts) {
             return 0;
         }
+        let gpus = need.whole().gpus;
         let idle = shelf.idle;
-        let idle_fits = shelf.gpus >= need.amounts.gpus
+        let idle_fits = shelf.gpus >= gpus
             && shelf.smallest.memory_bytes >= need.amounts.memory_bytes
             && shelf.smallest.cpu_milli >= need.amounts.cpu_milli;
-        let others = if need.alone { idle } else { shelf.with_at_least(need.amounts.gpus) | idle };
+        let others = if need.alone {
+            idle
+        } else if need.part.is_some() {
+            shelf.with_at_least(gpus) | idle | shelf.opened & shelf.with_at_least(0)
+        } else {
+            shelf.with_at_least(gpus) | idle
+        };
         // Idle nodes need no look each where even the smallest of them fits.
         let (mut mask, unsure) = if idle_fits { (idle, others & !idle) } else { (0, others) };
         for slot in ones(unsure) {
             let row = shelf.nodes.get(slot).and_then(|node| self.row(*node));
-            if row.is_some_and(|row| row.free().covers(&need.amounts)) {
+            if row.is_some_and(|row| row.fits(need)) {
                 mask |= 1 << slot;
             }
         }

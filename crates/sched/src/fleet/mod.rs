@@ -8,51 +8,27 @@
 
 mod bits;
 mod fits;
+mod opened;
 mod pool;
+mod row;
 mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) use bits::ones;
+pub(crate) use opened::{Room, Size};
 pub(crate) use pool::Pool;
+pub(crate) use row::{Need, Row};
 pub(crate) use shelf::{SLOTS_MAX, Shelf};
 
+use crate::mig::{Choices, Geometry};
+use crate::part::Seat;
 use crate::problem::{
-    Amounts, CLASSES_MAX, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
+    Amounts, CLASSES_MAX, ClassIdx, JobIdx, Micros, Node, NodeIdx, NodeState, ReservationIdx,
 };
 use crate::share::QueueIdx;
 use shelf::Slot;
-
-/// Everything about one node that changes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
-    pub(crate) node: Node,
-    /// Taken, which may be more than there is: see [`Fleet::take`].
-    used: Amounts,
-    /// Jobs that have a part of it.
-    n_parts: u32,
-    /// Parts that want it alone.
-    n_alone: u32,
-    shelf: u32,
-    slot: u8,
-}
-
-impl Row {
-    /// What is left, at least nothing.
-    pub(crate) const fn free(&self) -> Amounts {
-        self.node.total.saturating_sub(self.used)
-    }
-
-    fn slot_view(&self) -> Slot {
-        Slot {
-            is_ready: self.node.state == NodeState::Ready,
-            is_suspect: self.node.state == NodeState::Suspect,
-            is_shared: self.n_alone == 0,
-            is_idle: self.n_parts == 0,
-            free: self.free(),
-        }
-    }
-}
 
 /// A promise of a node for a window of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,14 +65,33 @@ pub struct Fleet {
     pool_of_shelf: Vec<u32>,
     suspects: BTreeSet<NodeIdx>,
     holds: BTreeMap<NodeIdx, Vec<Hold>>,
+    /// Models that can be cut into instances.
+    cuts: BTreeMap<ClassIdx, Cut>,
+}
+
+/// How a model of GPU is cut into MIG instances, and where instances go first.
+#[derive(Debug, Clone)]
+pub(crate) struct Cut {
+    pub(crate) geometry: &'static Geometry,
+    pub(crate) choices: Arc<Choices>,
 }
 
 impl Fleet {
     /// Indexes the nodes; nothing is taken yet. A node of a class that is out of range exists, but
-    /// takes no work.
+    /// takes no work. No GPU can be cut into MIG instances.
     #[must_use]
     pub fn new(nodes: &[Node]) -> Self {
-        let mut fleet = Self::default();
+        Self::with_mig(nodes, &[])
+    }
+
+    /// The same with models of GPU that can be cut into MIG instances.
+    #[must_use]
+    pub fn with_mig(nodes: &[Node], geometries: &[(ClassIdx, &'static Geometry)]) -> Self {
+        let cuts = geometries.iter().map(|(class, geometry)| {
+            let choices = Arc::new(Choices::new(geometry));
+            (*class, Cut { geometry, choices })
+        });
+        let mut fleet = Self { cuts: cuts.collect(), ..Self::default() };
         let mut order: Vec<NodeIdx> =
             (0..=u32::MAX).zip(nodes).map(|(index, _)| NodeIdx(index)).collect();
         let key = |index: &NodeIdx| {
@@ -105,14 +100,7 @@ impl Fleet {
         order.sort_by_key(key);
         fleet.rows = nodes
             .iter()
-            .map(|node| Row {
-                node: *node,
-                used: Amounts::default(),
-                n_parts: 0,
-                n_alone: 0,
-                shelf: u32::MAX,
-                slot: 0,
-            })
+            .map(|node| Row::new(*node, fleet.cut(node.class).map(|cut| cut.geometry)))
             .collect();
         let mut slots_max = 0;
         let mut gpus_max: Vec<u32> = Vec::new();
@@ -140,7 +128,9 @@ impl Fleet {
         let same_pool =
             self.pools.last().is_some_and(|p| p.site == node.site && p.class == node.class);
         if !same_pool {
-            self.pools.push(Pool::new(node.site, node.class, self.shelves.len()));
+            let mut pool = Pool::new(node.site, node.class, self.shelves.len());
+            pool.cut = self.cut(node.class).cloned();
+            self.pools.push(pool);
             gpus_max.push(0);
         }
         let same_shelf = same_pool
@@ -155,6 +145,7 @@ impl Fleet {
             self.pool_of_shelf.push(u32::try_from(self.pools.len()).unwrap_or(0).saturating_sub(1));
             if let Some(pool) = self.pools.last_mut() {
                 pool.n_shelves = pool.n_shelves.saturating_add(1);
+                pool.add_size(node.total.gpus);
             }
         }
         if let Some(gpus) = gpus_max.last_mut() {
@@ -194,25 +185,30 @@ impl Fleet {
         self.rows.get(node.at()).map(|row| &row.node)
     }
 
-    /// Takes a job's part of a node. `alone` keeps everybody else away.
+    /// Takes what a rank needs of a node, its part of a GPU at the seat.
     ///
     /// A machine may have lost memory or a GPU under running work: taking more than is free leaves
     /// nothing free until enough of it is given back.
-    pub fn take(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
-        self.change(node, |row| {
-            row.used = row.used.saturating_add(need);
-            row.n_parts = row.n_parts.saturating_add(1);
-            row.n_alone = row.n_alone.saturating_add(u32::from(alone));
-        });
+    pub(crate) fn take(&mut self, node: NodeIdx, need: &Need, seat: Option<Seat>) {
+        self.change(node, |row| row.take(need, seat));
     }
 
-    /// Gives a job's part of a node back.
-    pub fn release(&mut self, node: NodeIdx, need: Amounts, alone: bool) {
-        self.change(node, |row| {
-            row.used = row.used.saturating_sub(need);
-            row.n_parts = row.n_parts.saturating_sub(1);
-            row.n_alone = row.n_alone.saturating_sub(u32::from(alone));
-        });
+    /// Gives back what a rank took of a node.
+    pub(crate) fn release(&mut self, node: NodeIdx, need: &Need, seat: Option<Seat>) {
+        self.change(node, |row| row.release(need, seat));
+    }
+
+    /// Where the part of a GPU that a need asks for would lie on a node; `None` for needs without
+    /// one, and where it has no place.
+    pub(crate) fn seat(&self, node: NodeIdx, need: &Need) -> Option<Seat> {
+        let part = need.part?;
+        let row = self.row(node)?;
+        row.seat(part, self.cut(row.node.class).map(|cut| &*cut.choices))
+    }
+
+    /// How a model can be cut.
+    pub(crate) fn cut(&self, class: Option<ClassIdx>) -> Option<&Cut> {
+        self.cuts.get(&class?)
     }
 
     /// Puts a node back to what it was.
@@ -233,24 +229,36 @@ impl Fleet {
     /// The one place where a node changes and the indices follow.
     fn change(&mut self, node: NodeIdx, what: impl FnOnce(&mut Row)) {
         let Some(row) = self.rows.get_mut(node.at()) else { return };
-        let was = row.slot_view();
-        what(row);
-        let is = row.slot_view();
         let (at, slot) = (usize::try_from(row.shelf).unwrap_or(usize::MAX), usize::from(row.slot));
+        let pool = self.pool_of_shelf.get(at).and_then(|pool| usize::try_from(*pool).ok());
+        let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) else {
+            return what(row);
+        };
+        let was = row.slot_view();
+        let was_opened = row.is_opened();
+        if was_opened {
+            pool.opened.file(row.shelf, row.takes_parts(), false);
+        }
+        what(row);
+        if row.is_opened() {
+            pool.opened.file(row.shelf, row.takes_parts(), true);
+        }
+        let (is, is_opened) = (row.slot_view(), row.is_opened());
         let Some(shelf) = self.shelves.get_mut(at) else { return };
+        if was_opened != is_opened {
+            shelf.mark_opened(slot, is_opened);
+        }
         let idle_was = shelf.n_idle();
         shelf.file(slot, was, is);
         let (rows, nodes) = (&self.rows, std::mem::take(&mut shelf.nodes));
-        let ready = nodes.iter().filter_map(|node| rows.get(node.at()));
-        shelf.set_most(ready.filter(|row| row.slot_view().takes_work()).map(Row::free));
+        // From the back: what is free is taken from the front.
+        let all = nodes.iter().rev().filter_map(|node| rows.get(node.at()));
+        shelf.keep_most(was, is, all.map(|row| row.slot_view().open()));
         shelf.nodes = nodes;
-        let pool = self.pool_of_shelf.get(at).and_then(|pool| usize::try_from(*pool).ok());
-        if let Some(pool) = pool.and_then(|pool| self.pools.get_mut(pool)) {
-            pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
-            let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
-            pool.n_free_gpus =
-                pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));
-        }
+        pool.file(at, shelf, [was.free.gpus, is.free.gpus], idle_was);
+        let count = |slot: Slot| if slot.takes_work() { u64::from(slot.free.gpus) } else { 0 };
+        pool.n_free_gpus = pool.n_free_gpus.saturating_sub(count(was)).saturating_add(count(is));
+        pool.count(was, is);
     }
 
     /// Promises a node.
@@ -285,9 +293,18 @@ impl Fleet {
     }
 
     /// When promises end after this time: instants at which something may become possible.
-    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> BTreeSet<Micros> {
+    pub(crate) fn hold_ends_after(&self, now_us: Micros) -> Vec<Micros> {
         let all = self.holds.values().flatten().map(|hold| hold.until_us);
-        all.filter(|until| *until > now_us && *until < Micros::MAX).collect()
+        let mut ends: Vec<Micros> = Vec::new();
+        for until in all.filter(|until| *until > now_us && *until < Micros::MAX) {
+            // Nodes of one promise lie side by side, as a rule.
+            if ends.last() != Some(&until) {
+                ends.push(until);
+            }
+        }
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 
     /// When promises begin after this time.
@@ -311,6 +328,14 @@ impl Fleet {
         &self.pools
     }
 
+    pub(crate) const fn n_shelves(&self) -> usize {
+        self.shelves.len()
+    }
+
+    pub(crate) fn shelves(&self) -> &[Shelf] {
+        &self.shelves
+    }
+
     pub(crate) fn shelf(&self, at: usize) -> Option<&Shelf> {
         self.shelves.get(at)
     }
@@ -322,17 +347,4 @@ impl Fleet {
     pub(crate) fn suspects(&self) -> impl Iterator<Item = NodeIdx> + '_ {
         self.suspects.iter().copied()
     }
-
-    /// Jobs that have a part of the node.
-    pub(crate) fn n_parts(&self, node: NodeIdx) -> u32 {
-        self.row(node).map_or(0, |row| row.n_parts)
-    }
-}
-
-/// What one rank needs of its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Need {
-    pub(crate) amounts: Amounts,
-    /// True if it must have the node to itself.
-    pub(crate) alone: bool,
 }

@@ -27,6 +27,8 @@ pub(crate) struct Shelf {
     pub(crate) suspect: u64,
     /// Nodes that somebody is promised.
     pub(crate) held: u64,
+    /// Nodes with a GPU that somebody has a part of.
+    pub(crate) opened: u64,
     /// No ready node has more free of any of these.
     pub(crate) most: Amounts,
     /// No node is smaller in any of these, and none is larger.
@@ -60,6 +62,7 @@ impl Shelf {
             ready: 0,
             suspect: 0,
             held: 0,
+            opened: 0,
             most: Amounts::default(),
             smallest: Amounts { gpus, memory_bytes: u64::MAX, cpu_milli: u64::MAX },
             largest: Amounts { gpus, ..Amounts::default() },
@@ -76,7 +79,7 @@ impl Shelf {
         self.nodes.len().saturating_sub(1)
     }
 
-    /// Moves a node to where it belongs now. `most` is not updated: see [`Self::set_most`].
+    /// Moves a node to where it belongs now. `most` is not updated: see [`Self::keep_most`].
     pub(crate) fn file(&mut self, slot: usize, was: Slot, is: Slot) {
         let bit = 1_u64 << slot;
         if let Some(mask) = was.level().and_then(|level| self.by_free.get_mut(level)) {
@@ -91,13 +94,31 @@ impl Shelf {
         self.suspect = put(self.suspect, is.is_suspect);
     }
 
-    /// The bound over all ready nodes.
-    pub(crate) fn set_most(&mut self, frees: impl Iterator<Item = Amounts>) {
-        self.most = frees.fold(Amounts::default(), |most, free| Amounts {
-            gpus: most.gpus.max(free.gpus),
-            memory_bytes: most.memory_bytes.max(free.memory_bytes),
-            cpu_milli: most.cpu_milli.max(free.cpu_milli),
-        });
+    /// A node has opened GPUs, or no longer.
+    pub(crate) fn mark_opened(&mut self, slot: usize, is_opened: bool) {
+        let bit = 1_u64 << slot;
+        self.opened = if is_opened { self.opened | bit } else { self.opened & !bit };
+    }
+
+    /// Keeps the bound when a node changes. Only if it reached the bound and has less now must all
+    /// be looked at, and then only until others reach it.
+    pub(crate) fn keep_most(&mut self, was: Slot, is: Slot, all: impl Iterator<Item = Amounts>) {
+        let (was, is) = (was.open(), is.open());
+        let bound = self.most.max_of(is);
+        let shrinks = (was.gpus == self.most.gpus && is.gpus < was.gpus)
+            || (was.memory_bytes == self.most.memory_bytes && is.memory_bytes < was.memory_bytes)
+            || (was.cpu_milli == self.most.cpu_milli && is.cpu_milli < was.cpu_milli);
+        if !shrinks {
+            self.most = bound;
+            return;
+        }
+        self.most = Amounts::default();
+        for free in all {
+            self.most = self.most.max_of(free);
+            if self.most == bound {
+                return;
+            }
+        }
     }
 
     /// Ready nodes with exactly this many GPUs free.
@@ -119,6 +140,11 @@ impl Shelf {
 impl Slot {
     pub(crate) const fn takes_work(&self) -> bool {
         self.is_ready && self.is_shared
+    }
+
+    /// What new work could have of it.
+    pub(crate) fn open(&self) -> Amounts {
+        if self.takes_work() { self.free } else { Amounts::default() }
     }
 
     /// The mask it belongs to; none if it can take nothing at all.

@@ -14,6 +14,7 @@
 //! place that destroys the fewest legal places of the profiles that are expected, by their weights.
 
 mod geometry;
+mod name;
 mod order;
 mod pack;
 mod partitions;
@@ -23,6 +24,8 @@ pub use geometry::{
     A30_24GB, A100_40GB, A100_80GB, B200_180GB, GEOMETRIES, Geometry, H100_80GB, H100_94GB,
     H100_96GB, H200_141GB, Profile, ProfileIdx,
 };
+pub use name::ProfileName;
+pub(crate) use order::Choices;
 pub use pack::pack;
 pub use partitions::{GPUS_MAX, Instance, MigError, Partitions, Place};
 pub use slices::Slices;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::geometry::{Geometry, Profile};
+use super::geometry::{Geometry, Profile, ProfileIdx};
 use super::slices::Slices;
 
 /// A place for a profile on any GPU in this state.
@@ -64,4 +64,20 @@ pub(super) fn states(geometry: &Geometry) -> BTreeSet<Slices> {
         }
     }
     states
+}
+
+/// Where instances of one model go first, when each profile is expected equally often.
+#[derive(Debug)]
+pub(crate) struct Choices(Vec<Vec<Candidate>>);
+
+impl Choices {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
+        Self(candidates(geometry, &vec![1; geometry.profiles.len()]))
+    }
+
+    /// States of a GPU that have a place for the profile, best first, with the start position.
+    pub(crate) fn of(&self, profile: ProfileIdx) -> impl Iterator<Item = (Slices, u8)> + '_ {
+        let candidates = self.0.get(profile.position()).into_iter().flatten();
+        candidates.map(|candidate| (candidate.taken, candidate.start))
+    }
 }

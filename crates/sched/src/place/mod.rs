@@ -4,14 +4,18 @@
 //! because tie-breaks decide as much as scores do, and must not change unnoticed.
 
 mod gang;
+mod part;
+mod powered;
 mod single;
 mod tails;
 
+pub(crate) use powered::check;
 pub(crate) use tails::Broken;
 
 use std::ops::Range;
 
 use crate::fleet::{Asker, Fleet, Need, Pool, Shelf};
+use crate::power::Grid;
 use crate::problem::{ClassSet, Job, JobIdx, Micros, NodeIdx, after};
 
 /// Nodes for a job, and how well they lie.
@@ -45,6 +49,10 @@ pub(crate) struct Ask<'a> {
     /// Most nodes that it may have.
     pub(crate) nodes_max: u32,
     pub(crate) asker: Asker,
+    /// True if others wait for whole blocks, so that who asked for no closeness leaves them alone.
+    pub(crate) spares_blocks: bool,
+    /// Budgets that the search must mind, where they turned out to matter.
+    pub(crate) grid: Option<&'a Grid>,
 }
 
 impl<'a> Ask<'a> {
@@ -54,23 +62,35 @@ impl<'a> Ask<'a> {
         let asker = Asker { job: index, queue: job.queue, start_us, end_us };
         Self {
             job,
-            need: Need { amounts: job.need, alone: job.exclusive },
+            need: Need::of(job),
             classes: job.classes,
             nodes_max: job.nodes_max,
             asker,
+            spares_blocks: false,
+            grid: None,
         }
     }
 
     /// True if the job may be in the pool.
     pub(crate) fn allows(&self, pool: &Pool) -> bool {
         let class_fits =
-            self.job.need.gpus == 0 || pool.class.is_some_and(|class| self.classes.has(class));
-        class_fits && self.job.allowed_sites.allows(pool.site)
+            !self.need.uses_gpus() || pool.class.is_some_and(|class| self.classes.has(class));
+        class_fits
+            && self.job.allowed_sites.allows(pool.site)
+            && self.need.part.is_none_or(|part| pool.can_cut(part))
+    }
+}
+
+/// The nodes for a job now, or `None` if no site fits it or has the power.
+pub(crate) fn find(fleet: &Fleet, grid: Option<&Grid>, ask: &Ask<'_>) -> Option<Choice> {
+    match grid {
+        None => search(fleet, ask),
+        Some(grid) => powered::find(fleet, ask, grid),
     }
 }
 
 /// The nodes for a job now, or `None` if no site fits it.
-pub(crate) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
+fn search(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
     if ask.nodes_max <= 1 { single::find(fleet, ask) } else { gang::find(fleet, ask) }
 }
 
@@ -78,7 +98,7 @@ pub(crate) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
 /// GPUs, which may mix.
 pub(crate) fn scopes(fleet: &Fleet, ask: &Ask<'_>) -> Vec<Range<usize>> {
     let allowed = fleet.pools().iter().filter(|pool| ask.allows(pool));
-    if ask.need.amounts.gpus > 0 {
+    if ask.need.uses_gpus() {
         return allowed.map(Pool::shelves).collect();
     }
     let allowed: Vec<&Pool> = allowed.collect();

@@ -3,24 +3,31 @@
 //! The order, which is policy: fewest free GPUs that suffice (a started node is finished before
 //! another is opened); among whole idle nodes the one whose rack loses the least (see `tails`);
 //! pools in order of site and model; racks and nodes in their order. A suspect node is taken only
-//! when nothing else fits, lowest number first.
+//! when nothing else fits, lowest number first. A part of a GPU looks at opened GPUs first (`part`);
+//! what is left to it here are nodes with a whole one.
 //!
 //! Takes O(levels of free GPUs + racks that look right but lack processor or memory).
 
-use super::{Ask, Broken, Choice, Rank};
+use super::{Ask, Broken, Choice, Rank, part};
 use crate::fleet::{Fleet, Pool, ones};
 use crate::problem::NodeIdx;
 
 pub(super) fn find(fleet: &Fleet, ask: &Ask<'_>) -> Option<Choice> {
+    let on_opened = ask.need.part.and_then(|part| part::on_opened(fleet, ask, part));
+    let found = on_opened.or_else(|| whole(fleet, ask)).or_else(|| suspect(fleet, ask));
+    let rank = Rank { n_racks: 1, n_groups: 1, ..Rank::default() };
+    Some(Choice { nodes: vec![found?], rank })
+}
+
+/// A node with enough whole GPUs.
+fn whole(fleet: &Fleet, ask: &Ask<'_>) -> Option<NodeIdx> {
     let pools = fleet.pools().iter().filter(|pool| ask.allows(pool));
     let mut best: Option<((usize, Broken), NodeIdx)> = None;
     for pool in pools {
         let found = in_pool(fleet, pool, ask, best.as_ref().map(|(key, _)| *key));
         best = found.or(best);
     }
-    let (_, node) = best.or_else(|| suspect(fleet, ask))?;
-    let rank = Rank { n_racks: 1, n_groups: 1, ..Rank::default() };
-    Some(Choice { nodes: vec![node], rank })
+    best.map(|(_, node)| node)
 }
 
 /// The best node of the pool if it is better than `bound`.
@@ -30,7 +37,7 @@ fn in_pool(
     ask: &Ask<'_>,
     bound: Option<(usize, Broken)>,
 ) -> Option<((usize, Broken), NodeIdx)> {
-    let wanted = usize::try_from(ask.need.amounts.gpus).unwrap_or(usize::MAX);
+    let wanted = usize::try_from(ask.need.whole().gpus).unwrap_or(usize::MAX);
     if !ask.need.alone {
         for free in wanted..=pool.gpus_max() {
             let left_over = free.saturating_sub(wanted);
@@ -38,7 +45,7 @@ fn in_pool(
             if bound.is_some_and(|bound| bound <= key) {
                 return None;
             }
-            for at in pool.with_free(free) {
+            for at in pool.with_started(free) {
                 // Idle nodes wait for the second look, which minds their racks.
                 if let Some(node) = started(fleet, at, free, ask) {
                     return Some((key, node));
@@ -60,7 +67,7 @@ fn in_pool(
 /// A node of the shelf that has exactly `free` GPUs free and already runs something.
 fn started(fleet: &Fleet, at: usize, free: usize, ask: &Ask<'_>) -> Option<NodeIdx> {
     let shelf = fleet.shelf(at)?;
-    if !shelf.most.covers(&ask.need.amounts) {
+    if !shelf.most.covers(&ask.need.amounts) || !ask.has_power_at(fleet, at) {
         return None;
     }
     let slots = ones(shelf.with_free(free) & !shelf.idle);
@@ -75,11 +82,15 @@ fn idle(
     ask: &Ask<'_>,
     gpus: Option<usize>,
 ) -> Option<(Broken, NodeIdx)> {
+    if gpus.is_some_and(|gpus| !pool.has_size(gpus)) {
+        return None;
+    }
     for (broken, count) in pool.best_idle.iter().copied() {
         for at in pool.with_idle(count) {
             let Some(shelf) = fleet.shelf(at) else { continue };
             let is_right = gpus.is_none_or(|gpus| usize::try_from(shelf.gpus) == Ok(gpus));
-            if !is_right || !shelf.most.covers(&ask.need.amounts) {
+            let is_large = is_right && shelf.most.covers(&ask.need.amounts);
+            if !is_large || !ask.has_power_at(fleet, at) {
                 continue;
             }
             let mut nodes = ones(shelf.idle).filter_map(|slot| shelf.nodes.get(slot).copied());
@@ -91,21 +102,22 @@ fn idle(
     None
 }
 
-fn fits(fleet: &Fleet, node: NodeIdx, ask: &Ask<'_>) -> bool {
-    fleet.row(node).is_some_and(|row| row.free().covers(&ask.need.amounts))
+/// True if the need fits the node, nobody else is promised it, and it has the power.
+pub(super) fn fits(fleet: &Fleet, node: NodeIdx, ask: &Ask<'_>) -> bool {
+    fleet.row(node).is_some_and(|row| row.fits(&ask.need))
         && !fleet.is_promised(node, &ask.asker)
+        && ask.has_power_on(fleet, node)
 }
 
-fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<((usize, Broken), NodeIdx)> {
+fn suspect(fleet: &Fleet, ask: &Ask<'_>) -> Option<NodeIdx> {
     let allowed = |node: &NodeIdx| {
         let Some(row) = fleet.row(*node) else { return false };
         let class = row.node.class;
-        let class_fits =
-            ask.job.need.gpus == 0 || class.is_some_and(|class| ask.classes.has(class));
+        let class_fits = !ask.need.uses_gpus() || class.is_some_and(|class| ask.classes.has(class));
         class_fits
+            && ask.need.part.is_none_or(|part| part::can_cut(fleet, *node, part))
             && ask.job.allowed_sites.allows(row.node.site)
-            && (!ask.need.alone || fleet.n_parts(*node) == 0)
             && fits(fleet, *node, ask)
     };
-    fleet.suspects().find(allowed).map(|node| ((0, Broken::default()), node))
+    fleet.suspects().find(allowed)
 }

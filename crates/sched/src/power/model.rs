@@ -20,7 +20,7 @@ pub struct CapStep {
 }
 
 /// A kind of GPU, with the part of the machine that goes with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuPower {
     idle_mw: u64,
     tdp_mw: u64,
@@ -78,6 +78,31 @@ impl GpuPower {
     pub fn slowdown_permille(&self, utilisation_permille: u32, cap: u32) -> u32 {
         let step = self.step(cap).filter(|step| self.draw_mw(utilisation_permille) > step.limit_mw);
         step.map_or(0, |step| step.slowdown_permille)
+    }
+
+    /// Limit number `cap` of one GPU, in milliwatts; `None` for no limit.
+    #[must_use]
+    pub fn limit_mw(&self, cap: u32) -> Option<u64> {
+        self.step(cap).map(|step| step.limit_mw)
+    }
+
+    /// Draw of one GPU when idle, in milliwatts.
+    #[must_use]
+    pub const fn idle_mw(&self) -> u64 {
+        self.idle_mw
+    }
+
+    /// Draw of one GPU at most, in milliwatts.
+    #[must_use]
+    pub const fn tdp_mw(&self) -> u64 {
+        self.tdp_mw
+    }
+
+    /// The same GPU where what it draws when idle is counted with its machine.
+    pub(super) fn above_idle(&self) -> Self {
+        let above = |mw: u64| mw.saturating_sub(self.idle_mw);
+        let caps = self.caps.iter().map(|cap| CapStep { limit_mw: above(cap.limit_mw), ..*cap });
+        Self { idle_mw: 0, tdp_mw: above(self.tdp_mw), caps: caps.collect() }
     }
 
     fn step(&self, cap: u32) -> Option<&CapStep> {

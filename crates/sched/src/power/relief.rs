@@ -17,6 +17,8 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ReliefError;
 use super::model::{PowerModel, RunningPower};
 use super::tree::{FeederIdx, PowerTree};
@@ -43,7 +45,7 @@ pub struct Preemption {
 }
 
 /// A feeder that stays above what it is allowed, with all that still draws from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unresolved {
     /// The feeder.
     pub feeder: FeederIdx,

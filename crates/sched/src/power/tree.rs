@@ -21,7 +21,7 @@ pub const DEPTH_MAX: usize = 8;
 pub struct FeederIdx(pub u32);
 
 impl FeederIdx {
-    pub(super) fn position(self) -> usize {
+    pub(crate) fn position(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
@@ -75,6 +75,8 @@ struct Feeder {
     contracted_mw: u64,
     allowed_mw: u64,
     used_mw: u64,
+    /// What slowed work below would draw more without its limits: nobody new may take it.
+    owed_mw: u64,
     closed: bool,
 }
 
@@ -111,6 +113,7 @@ impl PowerTree {
             contracted_mw: spec.contracted_mw,
             allowed_mw: spec.allowed_mw,
             used_mw: 0,
+            owed_mw: 0,
             closed: false,
         });
         Ok(Self { feeders: feeders.collect(), over: BTreeSet::new() })
@@ -134,20 +137,29 @@ impl PowerTree {
         self.feeders.get(feeder.position()).map_or(0, |feeder| feeder.used_mw)
     }
 
+    /// Power that slowed work below the feeder gets back before anybody new, in milliwatts.
+    #[must_use]
+    pub fn owed_mw(&self, feeder: FeederIdx) -> u64 {
+        self.feeders.get(feeder.position()).map_or(0, |feeder| feeder.owed_mw)
+    }
+
     /// Power allowed now, in milliwatts; 0 for a feeder that does not exist.
     #[must_use]
     pub fn allowed_mw(&self, feeder: FeederIdx) -> u64 {
         self.feeders.get(feeder.position()).map_or(0, |feeder| feeder.allowed_mw)
     }
 
-    /// What could still be drawn below the feeder: the least that is left on its path, or 0 where a
-    /// feeder of it is closed.
+    /// What new work could still draw below the feeder: the least that is left on its path, or 0 where
+    /// a feeder of it is closed.
     #[must_use]
     pub fn headroom_mw(&self, feeder: FeederIdx) -> u64 {
         let path = self.path(feeder).filter_map(|index| self.feeders.get(index.position()));
         path.map(|feeder| match feeder.closed {
             true => 0,
-            false => feeder.allowed_mw.saturating_sub(feeder.used_mw),
+            false => {
+                let spoken_for = feeder.used_mw.saturating_add(feeder.owed_mw);
+                feeder.allowed_mw.saturating_sub(spoken_for)
+            }
         })
         .min()
         .unwrap_or(0)
@@ -184,6 +196,39 @@ impl PowerTree {
     /// As [`Self::fits`]; then nothing has changed.
     pub fn admit_running(&mut self, loads: &[(FeederIdx, u64)]) -> Result<(), Refusal> {
         self.add(loads, false)
+    }
+
+    /// Adds power that is drawn already, whatever is allowed: a machine that is on, or work that runs.
+    /// Feeders that do not exist feed nothing.
+    pub fn charge(&mut self, loads: &[(FeederIdx, u64)]) {
+        for (feeder, added_mw) in loads {
+            let path: Vec<FeederIdx> = self.path(*feeder).collect();
+            for on_path in path {
+                self.set_used(on_path, self.used_mw(on_path).saturating_add(*added_mw));
+            }
+        }
+    }
+
+    /// What slowed work would draw more without its limits: kept from new work until it is
+    /// [forgiven](Self::forgive).
+    pub fn owe(&mut self, loads: &[(FeederIdx, u64)]) {
+        self.change_owed(loads, u64::saturating_add);
+    }
+
+    /// Power that is no longer owed to anybody.
+    pub fn forgive(&mut self, loads: &[(FeederIdx, u64)]) {
+        self.change_owed(loads, u64::saturating_sub);
+    }
+
+    fn change_owed(&mut self, loads: &[(FeederIdx, u64)], change: fn(u64, u64) -> u64) {
+        for (feeder, owed_mw) in loads {
+            let path: Vec<FeederIdx> = self.path(*feeder).collect();
+            for on_path in path {
+                if let Some(entry) = self.feeders.get_mut(on_path.position()) {
+                    entry.owed_mw = change(entry.owed_mw, *owed_mw);
+                }
+            }
+        }
     }
 
     /// Takes back power that was admitted.
@@ -248,7 +293,10 @@ impl PowerTree {
     }
 
     /// The sum for each feeder on the paths of the loads, or the feeder that does not exist.
-    fn sum(&self, loads: &[(FeederIdx, u64)]) -> Result<BTreeMap<FeederIdx, u64>, FeederIdx> {
+    pub(super) fn sum(
+        &self,
+        loads: &[(FeederIdx, u64)],
+    ) -> Result<BTreeMap<FeederIdx, u64>, FeederIdx> {
         let mut sums: BTreeMap<FeederIdx, u64> = BTreeMap::new();
         for (feeder, added_mw) in loads {
             if feeder.position() >= self.feeders.len() {
@@ -278,10 +326,11 @@ impl PowerTree {
             if feeder.closed && is_new {
                 return Err(Refusal::Closed { feeder: *index });
             }
+            let owed_mw = if is_new { feeder.owed_mw } else { 0 };
             let shortfall = Shortfall {
                 feeder: *index,
                 allowed_mw: feeder.allowed_mw,
-                wanted_mw: feeder.used_mw.saturating_add(*added_mw),
+                wanted_mw: feeder.used_mw.saturating_add(owed_mw).saturating_add(*added_mw),
             };
             if shortfall.short_mw() > worst.as_ref().map_or(0, Shortfall::short_mw) {
                 worst = Some(shortfall);

@@ -73,6 +73,7 @@ fn problems(n_nodes: usize, n_jobs: usize) -> impl Strategy<Value = Problem> {
         let used = (0..).zip(&nodes).filter(|(_, (_, used))| *used).map(|(index, _)| Running {
             job: Job { need: small, preemptible: false, ..job(1, 0) },
             nodes: vec![NodeIdx(index)],
+            seats: vec![],
             started_us: 0,
             saved_us: 0,
             gone_by_us: None,
@@ -253,9 +254,11 @@ proptest! {
             reason @ (Reason::WaitingForJobs { .. }
             | Reason::ArrayLimit { .. }
             | Reason::NotBefore { .. }
+            | Reason::Deferred { .. }
             | Reason::OverQuota { .. }
             | Reason::Preempting { .. }
             | Reason::Promised { .. }
+            | Reason::GpusFragmented { .. }
             | Reason::PowerCapped { .. }) => prop_assert!(false, "{reason:?} without anybody else"),
         }
     }

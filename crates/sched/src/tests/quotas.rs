@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::{GIB, job, node, problem, running, show};
 use crate::{
-    ClassIdx, ClassSet, Job, Reclaim, Running, Settings, plan,
+    ClassIdx, ClassSet, Job, Node, Reclaim, Running, Settings, plan,
     share::{QueueIdx, QueueSpec, Tree},
 };
 
@@ -143,4 +143,71 @@ fn a_queue_may_have_quota_for_one_of_two_models() {
             job 0 waits: No allowed site has GPUs of the model asked for.
         "#]],
     );
+}
+
+#[test]
+fn a_model_that_would_never_do_is_no_way_round_the_quota_of_one_that_would() {
+    // Class 2 is not limited, but no node has two of its GPUs; class 1 has them, beyond the limit.
+    let amounts = |limit: Option<u64>| vec![None, limit, None, None, None];
+    let deserved = vec![0, 16_000, 1_000, 128_000, 256 * GIB];
+    let root = QueueSpec { weight: 1, deserved, ..QueueSpec::default() };
+    let below = QueueSpec {
+        parent: Some(QueueIdx(0)),
+        weight: 1,
+        limit: amounts(Some(1_000)),
+        ..QueueSpec::default()
+    };
+    let other = Node { class: Some(ClassIdx(2)), ..node(0, 1, 1) };
+    let waiting = Job { classes: ClassSet::ANY, ..of(1, job(1, 2)) };
+    let mut given = problem(vec![node(0, 0, 4), other], vec![waiting], vec![]);
+    given.queues = Tree::new(5, &[root, below]).unwrap();
+    let plan = plan(&given);
+    expect![[r#"
+        job 0 waits: The quota of its queue is used: 0 of 1000, and the job needs 2000 more.
+    "#]]
+    .assert_eq(&show(&plan));
+}
+
+#[test]
+fn fewer_nodes_are_of_the_model_whose_quota_was_asked() {
+    // Five nodes of model 1 with quota for four of them; six of model 0 with quota for one more.
+    let limits = vec![Some(8_000), Some(16_000), None, None];
+    let root = QueueSpec { weight: 1, deserved: vec![1 << 50; 4], ..QueueSpec::default() };
+    let leaf = QueueSpec {
+        parent: Some(QueueIdx(0)),
+        weight: 1,
+        limit: limits,
+        borrowing_limit: vec![None; 4],
+        ..QueueSpec::default()
+    };
+    let other = |site| crate::Node { class: Some(ClassIdx(0)), ..node(site, 0, 4) };
+    let mut nodes: Vec<crate::Node> = (0..5).map(|_| node(0, 0, 4)).collect();
+    nodes.extend((0..4).map(|_| other(1)));
+    let elastic = Job { nodes_max: 5, classes: ClassSet(3), ..job(1, 4) };
+    let mut given = problem(nodes, vec![of(1, elastic)], vec![]);
+    given.queues = Tree::new(4, &[root, leaf]).unwrap();
+    // Four nodes of the second site would be as many, and twice what is allowed of their model.
+    expect![[r#"
+        job 0 on [0, 1, 2, 3]
+    "#]]
+    .assert_eq(&show(&plan(&given)));
+}
+
+#[test]
+fn who_is_leaving_still_holds_what_a_limit_allows() {
+    let mut given = problem((0..4).map(|_| node(0, 0, 4)).collect(), vec![], vec![]);
+    given.queues = tree([0, 0], Some(8));
+    let mut scheduler = crate::plan::scheduler(&given);
+    for (index, at) in [(100, 0), (101, 1)] {
+        scheduler.adopt(crate::JobIdx(index), running(of(1, job(1, 4)), &[at]));
+    }
+    scheduler.submit(crate::JobIdx(0), of(1, job(1, 4)));
+    // One goes, for nobody: until it has gone the queue has all that it may have.
+    scheduler.stopping(crate::JobIdx(100), 60, None);
+    assert_eq!(
+        show(&scheduler.plan(1_000)),
+        "job 0 waits [60]: The quota of its queue is used: 8000 of 8000, and the job needs 4000 more.\n"
+    );
+    scheduler.finish(crate::JobIdx(100));
+    assert_eq!(scheduler.plan(1_000).placements.len(), 1);
 }

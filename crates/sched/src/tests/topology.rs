@@ -2,8 +2,8 @@
 
 use expect_test::expect;
 
-use super::{check, job, node};
-use crate::{Job, Level, Node, Topology};
+use super::{check, job, node, problem, running};
+use crate::{Job, Level, Node, Topology, plan};
 
 /// Racks of 18 trays of 4 GPUs, four racks a group.
 fn racks(n: u32) -> Vec<Node> {
@@ -49,4 +49,28 @@ fn a_domain_is_never_left() {
             job 4 waits: Waiting for GPUs: the job needs 18 nodes with enough free in one site, 0 have it now.
         "#]],
     );
+}
+
+#[test]
+fn while_others_wait_for_blocks_who_asks_for_no_closeness_takes_tails() {
+    // Three racks of six: a block of four and a tail of two each. The third is busy for a while.
+    let nodes = || (0..18).map(|n| node(0, n / 6, 4)).collect::<Vec<_>>();
+    let busy = || {
+        let limited = Job { limit_us: Some(50_000), ..job(6, 4) };
+        vec![running(limited, &[12, 13, 14, 15, 16, 17])]
+    };
+    let blocks = Job { topology: Topology { within: Level::Site, segment: 4 }, ..job(12, 4) };
+    let four = Job { submitted_order: 1, limit_us: Some(90_000), ..job(4, 4) };
+    let got = |waiting| {
+        let plan = plan(&problem(nodes(), waiting, busy()));
+        let placement = plan.placements.first().map(|one| &one.nodes);
+        placement.map(|nodes| nodes.iter().map(|node| node.0 / 6).collect::<Vec<u32>>())
+    };
+    // Alone it stays together.
+    assert_eq!(got(vec![four.clone()]), Some(vec![0; 4]));
+    // Beside the gang it takes two tails, and the gang starts as soon as without it.
+    let waiting = vec![blocks, four];
+    assert_eq!(got(waiting.clone()), Some(vec![0, 0, 1, 1]));
+    let promises = plan(&problem(nodes(), waiting, busy())).promises;
+    assert_eq!(promises[0].from_us, 50_000);
 }

@@ -15,6 +15,7 @@ use units::UnixMicros;
 use super::{
     fail::Fail,
     mount::{Call, as_of},
+    power,
     wait::{self, Why},
     workloads,
     workloads_dto::state_of,
@@ -88,7 +89,7 @@ fn queued(
         return why;
     }
     match kernel::explain(state, workload.id, now) {
-        Some(waiting) => waits(waiting),
+        Some(waiting) => waits(state, waiting),
         None => Why {
             start_at: Some(now),
             code: "about_to_start",
@@ -100,10 +101,13 @@ fn queued(
 }
 
 /// The scheduler's reason, with the work that nodes are kept for and the estimated start.
-fn waits(waiting: kernel::Waiting) -> Why {
+fn waits(state: &State, waiting: kernel::Waiting) -> Why {
     let mut why = wait::why(&waiting.reason);
     why.start_at = waiting.start_at;
     why.evidence.extend(waiting.kept_for.map(|id| format!("nodes are kept for {id}")));
+    if let Some(domain) = &waiting.domain {
+        why.evidence.insert(0, format!("power budget of `{}`", power::domain_text(state, domain)));
+    }
     if let Some(advice) = &waiting.advice {
         why.remedies.insert(0, format!("it would start now with {}", change(advice)));
     }
@@ -128,6 +132,7 @@ fn change(advice: &Advice) -> String {
         Advice::GpuModel(model) => format!("GPUs of the model `{model}`"),
         Advice::Nodes(nodes) => format!("`nodes: {nodes}`"),
         Advice::Gpus(gpus) => format!("{gpus} GPUs on each node"),
+        Advice::Share(milli) => format!("a share of 0.{milli:03} of a GPU"),
     }
 }
 
@@ -181,7 +186,16 @@ fn running(workload: &workload::Workload) -> Why {
         "not_ready" => vec!["read its log: it must listen on the port in `PORT`".to_owned()],
         _ => vec![],
     };
-    Why { start_at: None, code, summary, evidence: vec![], remedies }
+    Why { start_at: None, code, summary, evidence: power_limit(workload).collect(), remedies }
+}
+
+/// The limit that is on record for its GPUs; nobody may take it for one that hardware keeps.
+fn power_limit(workload: &workload::Workload) -> impl Iterator<Item = String> {
+    let limit = workload.attempt().and_then(|attempt| attempt.power_limit);
+    limit.into_iter().map(|limit| {
+        let watts = limit.0 / 1_000;
+        format!("power limit of {watts} W for each GPU: recorded, not enforced by this engine")
+    })
 }
 
 fn stopping(cause: StopCause) -> Why {
@@ -236,6 +250,7 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         StopCause::User
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained
+        | StopCause::NodeLost
         | StopCause::GangMemberFailed => None,
         StopCause::Preempted => {
             Some("let it be tried again: write `preempted` into `retry.on`, and a checkpoint")

@@ -56,9 +56,10 @@ fn no_capacity(state: &State, spec: &Spec, best: u32) -> Fail {
         (cpu.max(capacity.cpu.0), memory.max(capacity.memory.0), gpus.max(capacity.gpus.0))
     });
     let model = spec.gpu_model.as_deref().map_or(String::new(), |model| format!(" ({model})"));
+    let part = spec.part().map_or(String::new(), |part| format!(", of which {part},"));
     let detail = format!(
         "the job needs {} node(s) of one site with {} milli-cores, {} bytes of memory and {} \
-         GPUs{model} each, and {best} could ever hold it; the largest nodes have {cpu} \
+         GPUs{model}{part} each, and {best} could ever hold it; the largest nodes have {cpu} \
          milli-cores, {memory} bytes and {gpus} GPUs",
         spec.nodes_min, need.cpu.0, need.memory.0, need.gpus.0
     );

@@ -1,6 +1,9 @@
 //! GPUs by site, rack and model, with who uses them.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use api::nouns::{
     common::Page,
@@ -10,6 +13,7 @@ use kernel::{
     State,
     access::{Role, Scope},
     node::{Node, Status, Topology},
+    workload::{GpuSeat, Workload},
 };
 use units::{Id, kinds};
 
@@ -34,7 +38,17 @@ struct Tally {
     gpus: u64,
     used: u64,
     unavailable: u64,
-    users: BTreeMap<Id<kinds::Workload>, u64>,
+    /// GPUs of which only parts are used, and the thousandths used of them.
+    shared: BTreeSet<(Id<kinds::Node>, u32)>,
+    shared_milli: u64,
+    users: BTreeMap<Id<kinds::Workload>, Used>,
+}
+
+/// What one workload uses of a pool.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    gpus: u64,
+    shared_milli: u64,
 }
 
 /// `GET /api/v1/gpus`
@@ -75,13 +89,29 @@ fn tally(state: &State, wished: impl Fn(&Node, &str) -> bool) -> BTreeMap<Key<'_
     for workload in state.active_workloads().filter(|workload| workload.holds_nodes()) {
         let gpus = u64::from(workload.spec.per_node.gpus.0);
         let ranks = workload.attempt().into_iter().flat_map(|attempt| &attempt.ranks);
-        for node in ranks.filter(|_| gpus > 0).filter_map(|rank| state.nodes.get(&rank.node)) {
+        for rank in ranks.filter(|_| gpus > 0) {
+            let Some(node) = state.nodes.get(&rank.node) else { continue };
             let Some(tally) = key_of(node).and_then(|key| pools.get_mut(&key)) else { continue };
-            let used = tally.users.entry(workload.id).or_default();
-            *used = used.saturating_add(gpus);
+            tally.add(workload, node, rank.seat, gpus);
         }
     }
     pools
+}
+
+impl Tally {
+    /// Counts one rank.
+    fn add(&mut self, workload: &Workload, node: &Node, seat: Option<GpuSeat>, gpus: u64) {
+        let used = self.users.entry(workload.id).or_default();
+        match seat {
+            None => used.gpus = used.gpus.saturating_add(gpus),
+            Some(seat) => {
+                let milli = workload.spec.gpu_milli_on(Some(&node.facts));
+                self.shared.insert((node.id, seat.gpu));
+                self.shared_milli = self.shared_milli.saturating_add(milli);
+                used.shared_milli = used.shared_milli.saturating_add(milli);
+            }
+        }
+    }
 }
 
 fn key_of(node: &Node) -> Option<Key<'_>> {
@@ -97,6 +127,7 @@ fn dto(state: &State, caller: &Caller, key: Key<'_>, tally: &Tally) -> Option<Gp
     };
     let users = users(state, caller, tally);
     let named = users.iter().fold(0_u64, |sum, user| sum.saturating_add(user.gpus));
+    let shared = u64::try_from(tally.shared.len()).unwrap_or(u64::MAX);
     Some(GpuPool {
         site,
         site_name: state.sites.get(&site)?.name.clone(),
@@ -111,26 +142,29 @@ fn dto(state: &State, caller: &Caller, key: Key<'_>, tally: &Tally) -> Option<Gp
         gpus: tally.gpus,
         gpus_free: tally.gpus.saturating_sub(tally.used).saturating_sub(tally.unavailable),
         gpus_used: tally.used,
+        gpus_shared: shared,
+        gpus_shared_milli: tally.shared_milli,
         gpus_unavailable: tally.unavailable,
-        gpus_used_by_others: tally.used.saturating_sub(named),
+        gpus_used_by_others: tally.used.saturating_sub(shared).saturating_sub(named),
         users,
     })
 }
 
 /// Those with most GPUs, as far as the caller may know them.
 fn users(state: &State, caller: &Caller, tally: &Tally) -> Vec<GpuUser> {
-    let known = tally.users.iter().filter_map(|(id, gpus)| {
+    let known = tally.users.iter().filter_map(|(id, used)| {
         let workload = state.workloads.get(id)?;
         let scope = Scope::Project(workload.project);
-        access::allows(state, caller, Role::Viewer, scope).then_some((workload, *gpus))
+        access::allows(state, caller, Role::Viewer, scope).then_some((workload, *used))
     });
     let mut known: Vec<_> = known.collect();
-    known.sort_by_key(|(workload, gpus)| (Reverse(*gpus), workload.id));
-    let user = |(workload, gpus): (&kernel::workload::Workload, u64)| GpuUser {
+    known.sort_by_key(|(workload, used)| (Reverse((used.gpus, used.shared_milli)), workload.id));
+    let user = |(workload, used): (&Workload, Used)| GpuUser {
         workload: workload.id,
         name: workload.spec.name.clone(),
         project_path: resolve::project_path(state, workload.project),
-        gpus,
+        gpus: used.gpus,
+        gpus_shared_milli: used.shared_milli,
     };
     known.into_iter().take(USERS_MAX).map(user).collect()
 }

@@ -87,6 +87,7 @@ pub(crate) fn prepare(
         priority: resolved.priority,
         terms: terms::of_job(state, project, &resolved, now)?,
     };
+    spec.check_part()?;
     terms::refuse_unhonoured(&spec)?;
     Ok(Prepared { project, spec, new_model, resolved })
 }

@@ -12,6 +12,7 @@ mod conditions;
 pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
+mod energy_series;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
@@ -32,6 +33,7 @@ mod page;
 mod plan;
 mod policies;
 mod possession;
+pub(crate) mod power;
 mod prices;
 pub(crate) mod projects;
 pub(crate) mod proofs;
@@ -58,6 +60,7 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         event::EventList,
         gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
@@ -69,6 +72,10 @@ use api::{
         organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
+        power::{
+            PowerBudgetDelete, PowerBudgetList, PowerBudgetSet, PowerFiguresDelete,
+            PowerFiguresList, PowerFiguresSet,
+        },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
         proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
@@ -193,6 +200,15 @@ fn mount_fleet(api: Api) -> Api {
         .mount::<ReservationGet, _>(reservations::get)
         .mount::<ReservationCancel, _>(reservations::cancel)
         .mount::<GpuList, _>(gpus::list)
+        .mount::<PowerBudgetSet, _>(power::set)
+        .mount::<PowerBudgetList, _>(power::list)
+        .mount::<PowerBudgetDelete, _>(power::delete)
+        .mount::<PowerFiguresSet, _>(power::set_figures)
+        .mount::<PowerFiguresList, _>(power::list_figures)
+        .mount::<PowerFiguresDelete, _>(power::delete_figures)
+        .mount::<EnergySeriesSet, _>(energy_series::set)
+        .mount::<EnergySeriesGet, _>(energy_series::get)
+        .mount::<EnergySeriesDelete, _>(energy_series::delete)
 }
 
 fn mount_artefacts(api: Api) -> Api {

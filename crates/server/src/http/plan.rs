@@ -133,7 +133,8 @@ impl Hour {
         let nodes = u64::from(spec.nodes_min);
         let core_micros = spec.per_node.cpu.0.saturating_mul(HOUR_MICROS / 1_000);
         let core_micros = core_micros.saturating_mul(nodes);
-        let gpu_micros = u64::from(spec.per_node.gpus.0).saturating_mul(HOUR_MICROS);
+        let gpu_milli = spec.gpu_milli_on(node.map(|node| &node.facts));
+        let gpu_micros = gpu_milli.saturating_mul(HOUR_MICROS / 1_000);
         let gpu_micros = gpu_micros.saturating_mul(nodes);
         let core_energy = CORE_POWER.for_micros(core_micros);
         let energy = core_energy.saturating_add(GPU_POWER.for_micros(gpu_micros));

@@ -117,6 +117,7 @@ fn item(
         nodes_min: spec.nodes_min,
         nodes_max: spec.nodes_max,
         gpus_per_node: spec.per_node.gpus,
+        gpu_part: gpu_part(spec),
         gpu_model: spec.gpu_model.clone().filter(|_| !spec.per_node.gpus.is_zero()),
         queued_at: Timestamp(since),
         waited_s: now.since(since).as_secs(),
@@ -124,6 +125,13 @@ fn item(
         summary,
         estimated_start_at: start.map(Timestamp),
     }
+}
+
+/// A share or a MIG profile, as the job file writes it.
+fn gpu_part(spec: &kernel::workload::Spec) -> Option<String> {
+    let share = Some(spec.terms.gpu_milli).filter(|milli| *milli > 0);
+    let share = share.map(|milli| format!("0.{milli:03}").trim_end_matches('0').to_owned());
+    spec.terms.gpu_profile.clone().or(share)
 }
 
 #[cfg(test)]

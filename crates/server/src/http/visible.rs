@@ -61,7 +61,7 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
         Happened::PolicySet(policy_set::Event::Refused(refused)) => {
             viewer(Some(Scope::Project(refused.project)))
         }
-        Happened::Site(_) | Happened::Node(_) | Happened::Price(_) => {
+        Happened::Site(_) | Happened::Node(_) | Happened::Price(_) | Happened::Power(_) => {
             (Some(Scope::Platform), Role::Operator)
         }
         Happened::Budget(event) => viewer(budget_scope(state, event)),
@@ -136,7 +136,8 @@ fn workload_scope(state: &State, event: &workload::Event) -> Option<Scope> {
         | workload::Event::StopRequested { id, .. }
         | workload::Event::Requeued { id, .. }
         | workload::Event::Ended { id, .. }
-        | workload::Event::OutputsFailed { id, .. } => id,
+        | workload::Event::OutputsFailed { id, .. }
+        | workload::Event::PowerLimitSet { id, .. } => id,
     };
     state.workloads.get(id).map(|workload| Scope::Project(workload.project))
 }

@@ -1,7 +1,7 @@
 //! The scheduler's reasons in the API's words: a stable code, a sentence, figures, remedies.
 
 use api::text::Timestamp;
-use sched::{Contradiction, Reason, Resource};
+use sched::{Contradiction, Reason, Resource, carbon::Measure};
 use units::UnixMicros;
 
 /// A reason for people and programs.
@@ -41,6 +41,7 @@ fn of_the_job(reason: &Reason) -> Parts {
                 Contradiction::NoNodesAsked => "nodes = 0",
                 Contradiction::MaxBelowMin => "largest number of nodes below the smallest",
                 Contradiction::SegmentDoesNotDivide => "no accepted number of nodes is a multiple",
+                Contradiction::NoSuchPart => "more than one part of one GPU on each node",
             };
             ("contradictory", vec![field.to_owned()], vec!["submit it again with `nodes: 1`"])
         }
@@ -62,6 +63,7 @@ fn of_the_job(reason: &Reason) -> Parts {
             vec![format!("it may start at {}", Timestamp(UnixMicros(*at_us)))],
             vec!["wait until then"],
         ),
+        Reason::Deferred { .. } => of_energy(reason),
         Reason::NoSiteAllowed => (
             "no_site_allowed",
             vec![],
@@ -79,6 +81,7 @@ fn of_the_job(reason: &Reason) -> Parts {
         Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => of_the_moment(reason),
     }
@@ -90,7 +93,10 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         Reason::NoSuchGpuClass { class } => (
             "no_such_gpu",
             vec![format!("GPU class {class} is on no allowed node")],
-            vec!["ask for a GPU model that `cocarde node list` shows"],
+            vec![
+                "ask for a GPU model that `cocarde node list` shows",
+                "ask for a MIG profile only of a model that has it",
+            ],
         ),
         Reason::NoNodeLargeEnough { short_of, need, largest } => (
             "no_node_large_enough",
@@ -125,10 +131,12 @@ fn of_the_fleet(reason: &Reason) -> Parts {
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
         | Reason::Preempting { .. }
         | Reason::Promised { .. }
         | Reason::Fragmented { .. }
+        | Reason::GpusFragmented { .. }
         | Reason::PowerCapped { .. }
         | Reason::WaitingForCapacity { .. } => ("", vec![], vec![]),
     }
@@ -161,11 +169,10 @@ fn of_the_moment(reason: &Reason) -> Parts {
             )],
             vec!["ask for a wider `topology.within` or a smaller `segment`, or wait"],
         ),
-        Reason::PowerCapped { need_mw, left_mw } => (
-            "power_capped",
-            vec![format!("needs {need_mw} mW more, {left_mw} mW are allowed")],
-            vec!["wait until power is free again, or ask for less"],
-        ),
+        Reason::GpusFragmented { need_milli, free_milli, largest_milli } => {
+            in_parts(*need_milli, *free_milli, *largest_milli)
+        }
+        Reason::PowerCapped { .. } => of_energy(reason),
         Reason::WaitingForCapacity { short_of, need_nodes, fit_nodes } => (
             "waiting_for_capacity",
             vec![format!(
@@ -183,6 +190,7 @@ fn of_the_moment(reason: &Reason) -> Parts {
         | Reason::WaitingForJobs { .. }
         | Reason::ArrayLimit { .. }
         | Reason::NotBefore { .. }
+        | Reason::Deferred { .. }
         | Reason::NoSiteAllowed
         | Reason::NoSuchGpuClass { .. }
         | Reason::NoNodeLargeEnough { .. }
@@ -191,6 +199,49 @@ fn of_the_moment(reason: &Reason) -> Parts {
         | Reason::OverQuota { .. }
         | Reason::NodesUnavailable { .. } => ("", vec![], vec![]),
     }
+}
+
+/// Reasons that lie in power and in what energy costs.
+fn of_energy(reason: &Reason) -> Parts {
+    if let Reason::PowerCapped { allowed_mw, drawn_mw, kept_mw, need_mw, .. } = reason {
+        let watts = [*allowed_mw / 1_000, drawn_mw.div_ceil(1_000), kept_mw.div_ceil(1_000)];
+        let [allowed, drawn, kept] = watts;
+        let need = need_mw.div_ceil(1_000);
+        let figures = format!(
+            "{allowed} W are allowed, {drawn} W drawn, {kept} W kept for others, {need} W more needed"
+        );
+        let raise = "ask an administrator to raise the power budget (`cocarde power list`)";
+        let wait = "wait until other work ends, or ask for fewer GPUs";
+        return ("power_capped", vec![figures], vec![wait, raise]);
+    }
+    let Reason::Deferred { until_us, by, now_per_kwh, then_per_kwh, saved_permille: saved } =
+        reason
+    else {
+        return ("", vec![], vec![]);
+    };
+    let from = format!("it starts from {} on", Timestamp(UnixMicros(*until_us)));
+    let (unit, saved) = (per_kwh(*by), format!("{}.{} % less", saved / 10, saved % 10));
+    let figures = format!("{then_per_kwh} {unit} then against {now_per_kwh} now: {saved}");
+    ("deferred", vec![from, figures], vec!["wait until then, or submit it without `deferrable`"])
+}
+
+const fn per_kwh(by: Measure) -> &'static str {
+    match by {
+        Measure::Carbon => "mg of CO2e per kWh",
+        Measure::Price => "micro-euro per kWh",
+    }
+}
+
+/// Enough of GPUs is free, but of several.
+fn in_parts(need_milli: u64, free_milli: u64, largest_milli: u32) -> Parts {
+    (
+        "gpus_fragmented",
+        vec![format!(
+            "{free_milli} thousandths of GPUs are free together, at most {largest_milli} of one, and \
+             {need_milli} are needed on a node"
+        )],
+        vec!["ask for a smaller share of a GPU", "wait until work on one of the shared GPUs ends"],
+    )
 }
 
 const fn unit(resource: Resource) -> &'static str {

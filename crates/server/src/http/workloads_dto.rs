@@ -165,7 +165,13 @@ fn placement(state: &State, workload: &workload::Workload) -> Vec<Assignment> {
     let attempt = workload.attempt().filter(|_| workload.holds_nodes());
     let Some(attempt) = attempt else { return Vec::new() };
     let nodes = attempt.ranks.iter().map(|rank| rank.node);
-    assignments(state, nodes)
+    let mut placed = assignments(state, nodes);
+    for one in &mut placed {
+        let rank = usize::try_from(one.rank).ok().and_then(|at| attempt.ranks.get(at));
+        let seat = rank.and_then(|rank| rank.seat);
+        (one.gpu, one.mig_start) = (seat.map(|seat| seat.gpu), seat.and_then(|seat| seat.start));
+    }
+    placed
 }
 
 /// Nodes by rank.
@@ -175,7 +181,8 @@ pub(crate) fn assignments(
 ) -> Vec<Assignment> {
     let placed = (0_u32..).zip(nodes).filter_map(|(rank, id)| {
         let node = state.nodes.get(&id)?;
-        Some(Assignment { rank, node: id, node_name: node.name.clone(), site: node.site })
+        let (node_name, site) = (node.name.clone(), node.site);
+        Some(Assignment { rank, node: id, node_name, site, gpu: None, mig_start: None })
     });
     placed.collect()
 }

@@ -112,7 +112,8 @@ impl Platform {
     }
 
     /// Nodes of the site that an engine registered and that are not among those shown now: they are
-    /// lost, and answered so that what still runs on them is ended in good order.
+    /// lost, or drained first where something still runs, and answered so that it is ended in good
+    /// order.
     ///
     /// # Errors
     /// If the log cannot take it.
@@ -128,7 +129,8 @@ impl Platform {
         });
         for id in &others {
             let reason = "its engine shows other nodes now".to_owned();
-            let status = node::Status::Down;
+            let runs = self.read(|state| !kernel::desired(state, *id).is_empty());
+            let status = if runs { node::Status::Draining } else { node::Status::Down };
             let command = Command::Node(node::Command::SetStatus { id: *id, status, reason });
             self.submit(Actor::Engine, Submission::new(command)).await?;
         }

@@ -1,6 +1,8 @@
 //! The bridge between the state machine and an execution engine: desired state out, reports in.
 
-use api::engine::{AttemptReport, DesiredNode, DesiredProcess, Goal, Input, Launch, Phase};
+use api::engine::{
+    AttemptReport, DesiredNode, DesiredProcess, Goal, GpuPart, Input, Launch, Phase,
+};
 use kernel::{
     Command, State, Submission,
     usage::Counters,
@@ -10,6 +12,8 @@ use units::{Id, MilliJoule, kinds};
 
 /// The variable that tells work on a virtual node how many GPUs it would have.
 const VIRTUAL_GPUS: &str = "COCARDE_VIRTUAL_GPUS";
+/// The variable that tells it which GPU it would have a part of.
+const VIRTUAL_GPU: &str = "COCARDE_VIRTUAL_GPU";
 
 /// Everything that must be true on the nodes of one engine now.
 #[must_use]
@@ -18,7 +22,7 @@ pub(crate) fn desired_nodes(state: &State, nodes: &[Id<kinds::Node>]) -> Desired
     let processes = nodes.iter().flat_map(|id| {
         let is_virtual = state.nodes.get(id).is_some_and(|n| n.facts.virtual_host.is_some());
         let wanted = kernel::desired(state, *id);
-        let all: Vec<DesiredProcess> = wanted.iter().map(to_process).collect();
+        let all: Vec<DesiredProcess> = wanted.iter().map(|one| to_process(state, one)).collect();
         all.into_iter().map(move |process| if is_virtual { without_gpus(process) } else { process })
     });
     DesiredNode { node, processes: processes.collect() }
@@ -27,13 +31,20 @@ pub(crate) fn desired_nodes(state: &State, nodes: &[Id<kinds::Node>]) -> Desired
 /// No device stands behind a virtual GPU: nothing is given, so nothing can be measured of it.
 fn without_gpus(mut process: DesiredProcess) -> DesiredProcess {
     let count = std::mem::take(&mut process.launch.gpus);
+    let part = process.launch.part.take();
+    let environment = &mut process.launch.environment;
     if !count.is_zero() {
-        process.launch.environment.insert(VIRTUAL_GPUS.to_owned(), count.0.to_string());
+        environment.insert(VIRTUAL_GPUS.to_owned(), count.0.to_string());
+    }
+    if let Some(part) = part {
+        let what = part.profile.unwrap_or_else(|| format!("0.{:03}", part.milli));
+        environment.insert(VIRTUAL_GPUS.to_owned(), what);
+        environment.insert(VIRTUAL_GPU.to_owned(), part.gpu.to_string());
     }
     process
 }
 
-fn to_process(desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {
+fn to_process(state: &State, desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {
     let workload = desired.workload;
     let goal = match desired.goal {
         kernel::Goal::Run => Goal::Run,
@@ -45,11 +56,11 @@ fn to_process(desired: &kernel::DesiredProcess<'_>) -> DesiredProcess {
         rank: desired.rank,
         generation: workload.generation,
         goal,
-        launch: to_launch(workload, desired.rank),
+        launch: to_launch(state, workload, desired.rank),
     }
 }
 
-fn to_launch(workload: &workload::Workload, rank: u32) -> Launch {
+fn to_launch(state: &State, workload: &workload::Workload, rank: u32) -> Launch {
     let spec = &workload.spec;
     let n_ranks = workload.attempt().map_or(1, |attempt| attempt.ranks.len());
     let position = usize::try_from(rank).unwrap_or(usize::MAX);
@@ -69,6 +80,7 @@ fn to_launch(workload: &workload::Workload, rank: u32) -> Launch {
         cpu: taken.cpu,
         memory: taken.memory,
         gpus: taken.gpus,
+        part: rank.and_then(|rank| part(state, workload, rank)),
         inputs: spec
             .inputs
             .iter()
@@ -78,6 +90,17 @@ fn to_launch(workload: &workload::Workload, rank: u32) -> Launch {
         time_limit: spec.time_limit,
         service: spec.kind == Kind::Service,
     }
+}
+
+/// The part of a GPU that a rank has.
+fn part(state: &State, workload: &workload::Workload, rank: &workload::Rank) -> Option<GpuPart> {
+    let (seat, node) = (rank.seat?, state.nodes.get(&rank.node)?);
+    Some(GpuPart {
+        gpu: seat.gpu,
+        milli: u32::try_from(workload.spec.gpu_milli_on(Some(&node.facts))).unwrap_or(u32::MAX),
+        profile: workload.spec.terms.gpu_profile.clone(),
+        start: seat.start,
+    })
 }
 
 /// The command that records a report.

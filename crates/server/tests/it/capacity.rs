@@ -237,6 +237,7 @@ async fn gpus_add_up_by_rack_and_users_are_only_named_to_those_who_may_know() {
         workload: made["id"].as_str().unwrap().parse().unwrap(),
         generation: 1,
         nodes: vec![first["id"].as_str().unwrap().parse().unwrap()],
+        seats: vec![],
     };
     let place = kernel::Command::Workload(kernel::workload::Command::Place(place));
     let submission = kernel::Submission::new(place);
@@ -262,4 +263,51 @@ async fn gpus_add_up_by_rack_and_users_are_only_named_to_those_who_may_know() {
     assert_eq!(names(&world.get(&world.operator, &path).await.expect(200), "rack"), ["r2"]);
     let none = world.get(&world.operator, "/api/v1/gpus?class=TPU").await.expect(200);
     assert_eq!(items(&none).len(), 0);
+}
+
+#[tokio::test]
+async fn shared_gpus_show_what_is_used_of_them() {
+    let world = World::with_machine().await;
+    tenant(&world, "acme").await;
+    let on = node(&world, "a1", "r1", 2).await;
+    let parts =
+        [json!({ "model": "H200", "share": 0.25 }), json!("0.5"), json!({ "profile": "3g.71gb" })];
+    for (name, gpu) in ["quarter", "half", "instance"].into_iter().zip(parts) {
+        let mut wanted = job("acme/lab");
+        wanted["name"] = name.into();
+        wanted["resources"] = json!({ "cpu": 1, "gpu": gpu });
+        let made = world.make("/api/v1/workloads", wanted).await;
+        let (gpu, start) = if name == "instance" { (1, Some(4)) } else { (0, None) };
+        let place = kernel::workload::Place {
+            workload: made["id"].as_str().unwrap().parse().unwrap(),
+            generation: 1,
+            nodes: vec![on["id"].as_str().unwrap().parse().unwrap()],
+            seats: vec![kernel::workload::GpuSeat { gpu, start }],
+        };
+        let place = kernel::Command::Workload(kernel::workload::Command::Place(place));
+        let submission = kernel::Submission::new(place);
+        world.platform.submit(kernel::Actor::Planner, submission).await.unwrap();
+        let path = format!("/api/v1/workloads/{}", made["id"].as_str().unwrap());
+        let shown = world.get(&world.operator, &path).await.expect(200);
+        let rank = &shown["placement"][0];
+        assert_eq!((&rank["gpu"], &rank["mig_start"]), (&json!(gpu), &json!(start)), "{shown}");
+    }
+    let pools = world.get(&world.operator, "/api/v1/gpus").await.expect(200);
+    let pool = &items(&pools)[0];
+    let figure = |name: &str| pool[name].as_u64().unwrap();
+    assert_eq!((figure("gpus"), figure("gpus_free"), figure("gpus_used")), (2, 0, 2));
+    assert_eq!((figure("gpus_shared"), figure("gpus_shared_milli")), (2, 1_250));
+    assert_eq!(figure("gpus_used_by_others"), 0);
+    let most: Vec<u64> = pool["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["gpus_shared_milli"].as_u64().unwrap())
+        .collect();
+    assert_eq!(most, [500, 500, 250]);
+    let wrong = json!({ "name": "wrong", "type": "batch", "run": "true", "project": "acme/lab",
+        "resources": { "gpu": "H200:1g.10gb" } });
+    let call = world.call(&world.operator, "POST", "/api/v1/workloads", wrong);
+    let refused = call.await.expect(422);
+    assert!(refused.to_string().contains("use one of `1g.18gb`"), "{refused}");
 }

@@ -10,6 +10,7 @@ mod errors;
 mod life;
 mod matrix;
 mod pages;
+mod power;
 mod streams;
 mod terms;
 mod world;

@@ -37,6 +37,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "reservations" => &tenant.reservation,
+        "power-budgets" => &world.budget,
+        "power-figures" => &world.figures,
         "datasets" => &tenant.dataset,
         "models" => &tenant.model,
         "endpoints" => &tenant.endpoint,
@@ -46,6 +48,7 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
     };
     let path = operation.path.replace("{id}", id).replace("{digest}", id);
     let path = path.replace("{number}", "1").replace("{slug}", "not-found");
+    let path = path.replace("{measure}", "carbon");
     let path = path.replace("{*path}", "0/000.p/1");
     match operation.id {
         "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
@@ -57,6 +60,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
 struct Ids {
     site: String,
     node: String,
+    budget: String,
+    figures: String,
 }
 
 fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
@@ -78,6 +83,13 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "reservation_create" => json!({
             "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
             "from": in_hours(1_000),
+        }),
+        "power_budget_set" => json!({ "site": "paris", "rack": "r9", "allowed_w": 90_000 }),
+        "power_figures_set" => json!({
+            "class": "H200", "host_idle_w": 1, "host_busy_w": 2, "gpu_peak_w": 3,
+        }),
+        "energy_series_set" => json!({
+            "start": "2027-03-01T00:00:00Z", "step_s": 3_600, "values": [1, 2], "source": "x",
         }),
         "price_set" => json!({ "lines": [] }),
         "manifest_create" => json!({ "files": [
@@ -118,7 +130,14 @@ async fn column(caller: &str) -> Vec<(String, u16)> {
     world.make("/api/v1/projects", json!({ "organisation": "acme", "name": "other" })).await;
     let key = key_of(&world, caller).await;
     let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
+    let budget = json!({ "site": "paris", "allowed_w": 90_000 });
+    let budget = world.make("/api/v1/power-budgets", budget).await;
+    let figures = json!({ "class": "cpu", "host_idle_w": 1, "host_busy_w": 2 });
+    let figures = world.make("/api/v1/power-figures", figures).await;
+    let made = |value: &Value| value["id"].as_str().unwrap().to_owned();
     let ids = Ids {
+        budget: made(&budget),
+        figures: made(&figures),
         site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
         node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
     };

@@ -90,10 +90,10 @@ async fn work_waits_for_work_by_name_or_id() {
 async fn terms_that_nothing_keeps_are_refused_by_field() {
     let world = world().await;
     for (changes, pointer) in [
-        (json!({ "resources": { "gpu": "0.5" } }), "/resources/gpu"),
+        (json!({ "resources": { "gpu": "1.5" } }), "/resources/gpu"),
+        (json!({ "resources": { "gpu": "H200:1g.10gb" } }), "/resources/gpu"),
         (json!({ "resources": { "gpu": ["GB200:4", "H100:8"] } }), "/resources/gpu"),
-        (json!({ "deferrable": { "until": "12h" } }), "/deferrable"),
-        (json!({ "power_class": "flexible" }), "/power_class"),
+        (json!({ "deferrable": {} }), "/deferrable"),
         (json!({ "array": "5-1" }), "/array"),
     ] {
         let problem = refused(&world, changes, 422).await;
@@ -103,6 +103,7 @@ async fn terms_that_nothing_keeps_are_refused_by_field() {
         "preemptible": false, "guaranteed": "1h", "priority": 7,
         "topology": { "within": "rack", "segment": 1, "else": "site" },
         "retry": { "on": ["node-failure"], "max": 1 },
+        "power_class": "flexible", "deferrable": { "deadline": "2h", "by": "price" },
     });
     let made = world.make("/api/v1/workloads", named("kept", kept)).await;
     let shown = &made["job"];
@@ -110,5 +111,7 @@ async fn terms_that_nothing_keeps_are_refused_by_field() {
         (&shown["preemptible"], &shown["guaranteed"], &shown["priority"], &shown["retry"]["on"]),
         (&json!(false), &json!("3600s"), &json!(7), &json!(["node-failure"]))
     );
+    assert_eq!(shown["power_class"], "flexible");
+    assert_eq!(shown["deferrable"]["by"], "price");
     assert_eq!(shown["topology"], json!({ "within": "nvlink", "segment": 1, "else": "site" }));
 }

@@ -7,8 +7,12 @@ use kernel::{
     State,
     model::Artefact,
     node::{Capacity, Facts, Gpu, Topology},
+    power::Measure,
     site,
-    workload::{Array, Condition, Dependency, Input, Kind, Outputs, RetryOn, Spec, Terms},
+    workload::{
+        Array, Condition, Deferrable, Dependency, Input, Kind, Outputs, PowerClass, RetryOn, Spec,
+        Terms,
+    },
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
@@ -103,7 +107,11 @@ pub(crate) fn facts(rng: &mut Rng, hostname: &str) -> Facts {
         limits: "simulated".to_owned(),
         sandbox: "simulated".to_owned(),
         power: "simulated".to_owned(),
-        virtual_host: None,
+        // Limits are reckoned with only where no GPU is real.
+        virtual_host: GPU_MODELS
+            .first()
+            .filter(|first| **first == model)
+            .map(|_| "host".to_owned()),
     }
 }
 
@@ -177,11 +185,24 @@ pub(crate) fn spec(rng: &mut Rng, state: &State) -> Result<Spec, String> {
     if rng.chance(if gpus > 0 { 50 } else { 8 }) {
         spec.gpu_model = rng.pick(&GPU_WISHES).map(|wish| (*wish).to_owned());
     }
+    if gpus == 1 && rng.chance(60) {
+        part(rng, &mut spec);
+    }
     if rng.chance(15) {
         spec.residency_countries = Some(vec![country(rng)?]);
     }
     decorate(rng, state, &mut spec);
     Ok(spec)
+}
+
+/// A part of the one GPU: mostly a share, else an instance that an H200 has and a GB200 has not.
+fn part(rng: &mut Rng, spec: &mut Spec) {
+    if rng.chance(70) {
+        spec.terms.gpu_milli = rng.pick(&[100, 250, 500, 700]).copied().unwrap_or(500);
+    } else {
+        let profile = rng.pick(&["1g.18gb", "1g.18gb+me", "2g.35gb", "3g.71gb"]);
+        spec.terms.gpu_profile = profile.map(|name| (*name).to_owned());
+    }
 }
 
 /// Terms: what the bridge to the scheduler honours, so that every plan is accepted as it stands.
@@ -196,6 +217,15 @@ fn terms(rng: &mut Rng, state: &State) -> Terms {
     {
         let on = if rng.chance(60) { Condition::Success } else { Condition::Any };
         terms.after.push(Dependency { workload, on });
+    }
+    if rng.chance(10) {
+        let (start_by, by) =
+            (state.last_at.plus(DurationMicros::from_secs(rng.below(600))), Measure::Carbon);
+        terms.deferrable = Some(Deferrable { start_by: Some(start_by), end_by: None, by });
+    }
+    if rng.chance(20) {
+        let classes = [PowerClass::Flexible, PowerClass::Critical];
+        terms.power_class = rng.pick(&classes).copied().unwrap_or_default();
     }
     if rng.chance(6) {
         terms.array = Some(Array {

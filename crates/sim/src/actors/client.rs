@@ -16,6 +16,7 @@ use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
     any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
+use super::power::power_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -117,6 +118,7 @@ impl Clients {
             11..=17 => node_command(rng, state)?,
             18..=21 => budget_command(rng, state)?,
             22..=23 => quota_command(rng, state)?,
+            24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
             27..=36 => data_command(rng, state)?,
@@ -140,7 +142,9 @@ fn workload_aside(rng: &mut Rng, state: &State) -> Command {
     Command::Workload(match rng.below(6) {
         0 => {
             let nodes = any(rng, &state.nodes).into_iter().collect();
-            workload::Command::Place(workload::Place { workload: id, generation, nodes })
+            let seat = workload::GpuSeat { gpu: rng.between_u32(0, 4), start: None };
+            let seats = rng.chance(30).then_some(seat).into_iter().collect();
+            workload::Command::Place(workload::Place { workload: id, generation, nodes, seats })
         }
         1 => workload::Command::FailOutputs { id, message: "simulated".to_owned() },
         2 => workload::Command::Report(workload::Report {

@@ -148,8 +148,9 @@ fn advance(process: &mut Process, workload: &workload::Workload, goal: Goal, now
     let cores_milli = workload.spec.per_node.cpu.0;
     let used = &mut process.used;
     used.cpu_micros = used.cpu_micros.saturating_add(micros.saturating_mul(cores_milli) / 1_000);
-    let gpus = u64::from(workload.spec.per_node.gpus.0);
-    used.gpu_micros = used.gpu_micros.saturating_add(micros.saturating_mul(gpus));
+    let gpu_milli = workload.spec.gpu_milli_on(None);
+    let gpu_micros = micros.saturating_mul(gpu_milli) / 1_000;
+    used.gpu_micros = used.gpu_micros.saturating_add(gpu_micros);
     // 12 W for a core: 12 mJ for each millisecond of processor time.
     used.energy = MilliJoule(used.cpu_micros.saturating_mul(12) / 1_000);
     if let Goal::Stop(_) = goal {

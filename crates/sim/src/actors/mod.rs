@@ -9,6 +9,7 @@ mod gateway;
 mod importer;
 mod network;
 mod planner;
+mod power;
 
 pub use client::Clients;
 pub(crate) use client::prices;

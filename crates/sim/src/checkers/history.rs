@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use kernel::{
     Entry, Event, State,
     node::{self, Capacity},
-    workload::{Array, Event as Change, NodeRuns, Outcome, Phase, StopCause},
+    workload::{Array, Event as Change, NodeRuns, Outcome, Phase, Spec, StopCause},
 };
-use units::{Id, UnixMicros, kinds};
+use units::{GpuCount, Id, UnixMicros, kinds};
 
 #[derive(Debug, Clone)]
 struct Job {
     per_node: Capacity,
+    /// Thousandths of the GPU that it has a share of.
+    gpu_milli: u32,
     nodes: Vec<Id<kinds::Node>>,
+    /// The GPUs that it has a part of, node by node.
+    gpus: Vec<u32>,
     attempt: u32,
     stop: Option<StopCause>,
     ended: bool,
@@ -57,6 +61,7 @@ impl History {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
             | Event::Dataset(_)
@@ -68,7 +73,7 @@ impl History {
 
     fn change(&mut self, change: &Change) -> Result<(), String> {
         if let Change::Submitted { id, spec, .. } = change {
-            return self.submitted(*id, spec.per_node, spec.terms.array);
+            return self.submitted(*id, spec);
         }
         let id = match change {
             Change::Submitted { id, .. }
@@ -78,7 +83,8 @@ impl History {
             | Change::StopRequested { id, .. }
             | Change::Requeued { id, .. }
             | Change::Ended { id, .. }
-            | Change::OutputsFailed { id, .. } => *id,
+            | Change::OutputsFailed { id, .. }
+            | Change::PowerLimitSet { id, .. } => *id,
         };
         let placed = self.placed(change)?;
         let job = self.jobs.get_mut(&id).ok_or_else(|| format!("{id} was never submitted"))?;
@@ -86,15 +92,13 @@ impl History {
         self.array(id, change)
     }
 
-    fn submitted(
-        &mut self,
-        id: Id<kinds::Workload>,
-        per_node: Capacity,
-        array: Option<Array>,
-    ) -> Result<(), String> {
+    fn submitted(&mut self, id: Id<kinds::Workload>, spec: &Spec) -> Result<(), String> {
+        let array: Option<Array> = spec.terms.array;
         let mut job = Job {
-            per_node,
+            per_node: spec.per_node,
+            gpu_milli: spec.terms.gpu_milli,
             nodes: Vec::new(),
+            gpus: Vec::new(),
             attempt: 0,
             stop: None,
             ended: false,
@@ -131,7 +135,8 @@ impl History {
             | Change::StopRequested { .. }
             | Change::Requeued { .. }
             | Change::Ended { .. }
-            | Change::OutputsFailed { .. } => return Ok(Vec::new()),
+            | Change::OutputsFailed { .. }
+            | Change::PowerLimitSet { .. } => return Ok(Vec::new()),
         };
         let registered: Vec<Id<kinds::Node>> = self.nodes.iter().copied().collect();
         let mut nodes = Vec::new();
@@ -178,11 +183,23 @@ impl History {
     /// The rule that the state breaks.
     pub fn compare(&self, state: &State) -> Result<(), String> {
         let mut taken: BTreeMap<Id<kinds::Node>, Capacity> = BTreeMap::new();
+        let mut shared: BTreeMap<(Id<kinds::Node>, u32), u32> = BTreeMap::new();
         for job in self.jobs.values() {
-            for node in &job.nodes {
+            for (at, node) in job.nodes.iter().enumerate() {
                 let sum = taken.entry(*node).or_default();
-                *sum = sum.saturating_add(job.per_node);
+                let mut each = job.per_node;
+                if let Some(gpu) = job.gpus.get(at) {
+                    // The first part of a GPU takes it, the others take nothing more.
+                    let milli = shared.entry((*node, *gpu)).or_default();
+                    let is_first = *milli == 0;
+                    *milli = milli.saturating_add(job.gpu_milli.max(1));
+                    each.gpus = GpuCount(u32::from(is_first));
+                }
+                *sum = sum.saturating_add(each);
             }
+        }
+        if let Some(((node, gpu), milli)) = shared.iter().find(|(_, milli)| **milli > 1_000) {
+            return Err(format!("GPU {gpu} of {node} carries {milli} thousandths"));
         }
         for node in state.nodes.values() {
             let expected = taken.get(&node.id).copied().unwrap_or_default();
@@ -212,6 +229,12 @@ impl History {
     }
 }
 
+/// The GPUs that the ranks of a placement have a part of.
+fn parts_of(change: &Change) -> Vec<u32> {
+    let Change::Placed { seats, .. } = change else { return Vec::new() };
+    seats.iter().map(|seat| seat.gpu).collect()
+}
+
 fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Result<(), String> {
     let holds = !job.nodes.is_empty();
     let refuse = |message: &str| Err(message.to_owned());
@@ -223,19 +246,25 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
             if placed.is_empty() || *attempt != job.attempt.saturating_add(1) {
                 return refuse("begins the wrong attempt");
             }
-            job.nodes = placed;
+            (job.nodes, job.gpus) = (placed, parts_of(change));
             (job.attempt, job.stop) = (*attempt, None);
             Ok(())
         }
-        Change::RankChanged { .. } | Change::StopRequested { .. } | Change::Requeued { .. }
+        Change::RankChanged { .. }
+        | Change::StopRequested { .. }
+        | Change::Requeued { .. }
+        | Change::PowerLimitSet { .. }
             if !holds =>
         {
             refuse("changes without a placement")
         }
-        Change::RankChanged { attempt, .. } if *attempt != job.attempt => {
+        Change::RankChanged { attempt, .. } | Change::PowerLimitSet { attempt, .. }
+            if *attempt != job.attempt =>
+        {
             refuse("changes in an attempt that is over")
         }
-        Change::RankChanged { .. } => Ok(()),
+        Change::PowerLimitSet { .. } if job.stop.is_some() => refuse("is limited while it stops"),
+        Change::RankChanged { .. } | Change::PowerLimitSet { .. } => Ok(()),
         Change::StopRequested { cause, .. } => {
             if job.stop.is_some_and(StopCause::is_final) {
                 return refuse("is stopped again after a final stop");
@@ -248,6 +277,7 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
         }
         Change::Requeued { .. } => {
             job.nodes.clear();
+            job.gpus.clear();
             job.stop = None;
             Ok(())
         }
@@ -257,6 +287,7 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
                 return refuse("fails after a final stop");
             }
             job.nodes.clear();
+            job.gpus.clear();
             job.ended = true;
             Ok(())
         }

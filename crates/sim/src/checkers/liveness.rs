@@ -24,7 +24,11 @@ pub fn feasible(state: &State, workload: &Workload) -> bool {
     let spec = &workload.spec;
     let suits = |node: &&Node| {
         let has_model = |model: &String| node.facts.gpus.iter().all(|g| g.model.contains(model));
+        let is_cut = |profile: &String| {
+            node.facts.geometry().is_some_and(|geometry| geometry.find(profile).is_some())
+        };
         node.status == Status::Ready
+            && spec.terms.gpu_profile.as_ref().is_none_or(is_cut)
             && node.facts.capacity.checked_sub(spec.per_node).is_some()
             && (spec.per_node.gpus.is_zero() || spec.gpu_model.as_ref().is_none_or(has_model))
     };

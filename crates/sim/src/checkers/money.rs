@@ -55,6 +55,7 @@ impl Money {
             }
             Event::Budget(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_)
             | Event::Organisation(_)
             | Event::Project(_)

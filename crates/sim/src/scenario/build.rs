@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, names, work};
+use super::{args::Args, capacity, names, power, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -31,6 +31,9 @@ pub(super) fn command(
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
         "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
             capacity::command(state, verb, args)?
+        }
+        "power" | "power-remove" | "figures" | "series" | "series-remove" => {
+            power::command(state, verb, args)?
         }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
@@ -107,7 +110,7 @@ fn new_node(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
         limits: "none".to_owned(),
         sandbox: "none".to_owned(),
         power: "model".to_owned(),
-        virtual_host: None,
+        virtual_host: args.maybe("virtual")?,
     };
     let topology = node::Topology { group: args.maybe("group")?, rack: args.maybe("rack")? };
     Ok(Command::Node(node::Command::Register { site, name, facts, topology }))

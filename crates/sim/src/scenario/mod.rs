@@ -13,6 +13,7 @@ mod args;
 mod build;
 mod capacity;
 mod names;
+mod power;
 mod views;
 mod work;
 mod world;

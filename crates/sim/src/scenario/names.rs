@@ -79,6 +79,19 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.endpoints.values().for_each(|x| add(x.id.to_string(), &x.name));
     let of_class = |x: &kernel::quota::Quota| (x.id.to_string(), format!("quota of {}", x.class));
     pairs.extend(state.quotas.values().map(of_class));
+    pairs.extend(state.power.budgets.values().map(|x| {
+        let site = state.sites.get(&x.domain.site()).map(|site| site.name.to_string());
+        let name = match &x.domain {
+            kernel::power::Domain::Site(_) => site.unwrap_or_default(),
+            kernel::power::Domain::Group(_, name) | kernel::power::Domain::Rack(_, name) => {
+                name.to_string()
+            }
+        };
+        (x.id.to_string(), format!("budget of {name}"))
+    }));
+    let of_class =
+        |x: &kernel::power::FiguresSet| (x.id.to_string(), format!("figures of {}", x.class));
+    pairs.extend(state.power.figures.values().map(of_class));
     pairs.extend(state.workloads.values().map(|w| {
         let index = w.task.map_or_else(String::new, |task| format!("[{}]", task.index));
         (w.id.to_string(), format!("{}{index}", w.spec.name))

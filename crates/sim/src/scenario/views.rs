@@ -126,6 +126,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Key(_)
         | Event::Site(_)
         | Event::Quota(_)
+        | Event::Power(_)
         | Event::Reservation(_)
         | Event::Price(_)
         | Event::Dataset(_)
@@ -161,6 +162,10 @@ fn workload_detail(change: &kernel::workload::Event) -> String {
             Outcome::Stopped { cause } => format!(" stopped: {}", cause.as_str()),
         },
         Change::OutputsFailed { message, .. } => format!(": {message}"),
+        Change::PowerLimitSet { limit, .. } => match limit {
+            Some(limit) => format!(" at {limit} for each GPU"),
+            None => " lifted".to_owned(),
+        },
     }
 }
 

@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 
 use kernel::{
-    Command, State, endpoint, model, node, usage,
-    workload::{self, Array, Condition, Dependency, Kind, RankStatus, Terms},
+    Command, State, endpoint, model, node,
+    power::Measure,
+    usage,
+    workload::{
+        self, Array, Condition, Deferrable, Dependency, Kind, PowerClass, RankStatus, Terms,
+    },
 };
 use units::{DataClass, DurationMicros, GpuCount, Id, MilliJoule, Name, Tokens, UnixMicros, kinds};
 
@@ -95,7 +99,7 @@ fn spec(
         inputs,
         stop_signal: "TERM".to_owned(),
         grace: DurationMicros::from_secs(10),
-        time_limit: None,
+        time_limit: args.maybe("limit")?,
         budget: args.maybe("budget")?,
         retries_max,
         retry_on: workload::RetryOn { failure: retries_max > 0, ..Default::default() },
@@ -108,10 +112,21 @@ fn spec(
 }
 
 /// What `submit` says about when and with whom it runs: `after=first` or `after=first:any`,
-/// `array=0-9%2`, `preemptible=false`, `guaranteed=60s`.
+/// `array=0-9%2`, `preemptible=false`, `guaranteed=60s`, `power=flexible`,
+/// `defer=4h` for a deadline.
 fn terms(state: &State, args: &mut Args<'_>) -> Result<Terms, String> {
     let mut terms = Terms { preemptible: args.maybe("preemptible")?, ..Terms::default() };
     terms.guaranteed = args.duration("guaranteed")?;
+    terms.power_class = match args.maybe::<String>("power")?.as_deref() {
+        None | Some("standard") => PowerClass::Standard,
+        Some("flexible") => PowerClass::Flexible,
+        Some("critical") => PowerClass::Critical,
+        Some(other) => return Err(format!("`power={other}` is no class")),
+    };
+    if let Some(long) = args.maybe::<DurationMicros>("defer")? {
+        let end_by = Some(state.last_at.plus(long));
+        terms.deferrable = Some(Deferrable { start_by: None, end_by, by: Measure::Carbon });
+    }
     if let Some(text) = args.maybe::<String>("after")? {
         let (name, on) = match text.strip_suffix(":any") {
             Some(name) => (name, Condition::Any),
@@ -145,7 +160,7 @@ fn place(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     }
     let current = state.workloads.get(&id).map_or(0, |w| w.generation);
     let generation = args.option("generation", current)?;
-    let place = workload::Place { workload: id, generation, nodes };
+    let place = workload::Place { workload: id, generation, nodes, seats: Vec::new() };
     Ok(Command::Workload(workload::Command::Place(place)))
 }
 

@@ -129,6 +129,17 @@ pub enum Event<'a> {
         /// The most that one may draw; `None` lifts it.
         cap: Option<MilliWatt>,
     },
+    /// All GPUs of a running job are held below another power. Lifted before it loses its nodes.
+    JobCapped {
+        /// The job.
+        job: JobIdx,
+        /// Its shares.
+        shares: &'a [Share],
+        /// The most that one could draw until now; `None` for no limit.
+        from: Option<MilliWatt>,
+        /// The most that one may draw now; `None` lifts it.
+        to: Option<MilliWatt>,
+    },
     /// What only the backend knows.
     Sample(Gauges),
 }

@@ -10,6 +10,7 @@
 //! - [`generate`]: a seeded workload with the mix of a fleet.
 //! - [`results`]: what is measured, in bounded memory, and the files that show it.
 //! - [`checkers`]: what must never happen, whatever the policy.
+//! - [`fuzz`]: small random fleets and lists that try to make it happen.
 
 pub mod backend;
 mod calendar;
@@ -19,6 +20,7 @@ pub mod events;
 pub mod failures;
 pub mod first_fit;
 pub mod fleet;
+pub mod fuzz;
 pub mod generate;
 mod number;
 mod occupancy;
@@ -28,6 +30,7 @@ mod quotas;
 pub mod results;
 pub mod run;
 pub mod scheduled;
+pub mod shadow;
 mod time;
 pub mod workload;
 

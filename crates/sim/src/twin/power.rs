@@ -30,6 +30,8 @@ struct Load {
     /// Racks and idle nodes.
     idle_mw: u64,
     in_use: Vec<InUse>,
+    /// What limits of single jobs take off.
+    saved_mw: u64,
     allowed: Option<MilliWatt>,
 }
 
@@ -116,6 +118,25 @@ impl<'a> Meter<'a> {
         };
     }
 
+    /// The GPUs of a job's shares are held below another power.
+    pub fn cap_job(&mut self, shares: &[Share], from: Option<MilliWatt>, to: Option<MilliWatt>) {
+        for share in shares {
+            let class = self.fleet.kind_of(share.node).and_then(|kind| kind.class);
+            let class = class.and_then(|class| self.fleet.classes.get(number::index(class.0)));
+            let Some(class) = class else { continue };
+            let saved = |cap: Option<MilliWatt>| {
+                let draw = cap.map_or(class.busy.0, |cap| cap.0.clamp(class.idle.0, class.busy.0));
+                number::scale(class.busy.0.saturating_sub(draw), share.gpu_milli(), 1_000)
+            };
+            for feeder in self.fleet.path_of(share.node) {
+                if let Some(load) = self.loads.get_mut(number::index(feeder.0)) {
+                    load.saved_mw =
+                        load.saved_mw.saturating_sub(saved(from)).saturating_add(saved(to));
+                }
+            }
+        }
+    }
+
     /// What a feeder carries: facility power at a site, machine power below.
     #[must_use]
     pub fn power(&self, feeder: FeederIdx) -> MilliWatt {
@@ -125,7 +146,7 @@ impl<'a> Meter<'a> {
             return MilliWatt::ZERO;
         };
         let dynamic: u64 = load.in_use.iter().map(|in_use| self.dynamic_mw(one.site, in_use)).sum();
-        let machines = load.idle_mw.saturating_add(dynamic);
+        let machines = load.idle_mw.saturating_add(dynamic).saturating_sub(load.saved_mw);
         let site = self.fleet.sites.get(number::index(one.site.0));
         let pue_milli = match (one.level, site) {
             (Level::Site, Some(site)) => u64::from(site.pue_milli),

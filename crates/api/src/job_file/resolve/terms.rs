@@ -42,7 +42,8 @@ impl JobFile {
                 None => all = Some(read),
                 Some(first) => {
                     let whole = read.first.count.is_zero() || first.first.count.is_zero();
-                    if whole || read.share_milli != first.share_milli {
+                    let part = |gpus: &GpuRequest| (gpus.share_milli, gpus.profile.clone());
+                    if whole || part(&read) != part(first) {
                         let message = "asks for another kind of share than the first: write whole \
                                        GPUs everywhere, or the same share";
                         reader.refuse("/resources/gpu", format!("`{text}` {message}"));
@@ -149,7 +150,7 @@ impl JobFile {
         }
         let until = when(reader, "/deferrable/until", text.until.as_deref());
         let deadline = when(reader, "/deferrable/deadline", text.deadline.as_deref());
-        Some(Deferrable { until, deadline })
+        Some(Deferrable { until, deadline, by: text.by.unwrap_or_default() })
     }
 }
 

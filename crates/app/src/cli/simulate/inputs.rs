@@ -10,6 +10,8 @@ use std::{
 use sim::twin::{
     InputError,
     fleet::{self, Fleet},
+    policies,
+    scheduled::Scheduled,
     workload::{self, Format, LogReader, Workload},
 };
 use store::{LogStore as _, SqliteStore, StoreError};
@@ -49,6 +51,12 @@ pub(super) fn fleet(path: &Path) -> Result<Fleet, Failure> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let load = |name: &str| self::text(&folder.join(name));
     fleet::parse(&path.display().to_string(), &text, &load).map_err(|error| invalid(&error))
+}
+
+/// Reads a policy file.
+pub(super) fn policy(path: &Path) -> Result<Scheduled, Failure> {
+    let text = text(path).map_err(|error| Failure::file("read", path, &error))?;
+    policies::parse(&path.display().to_string(), &text).map_err(|error| invalid(&error))
 }
 
 /// Reads a list of jobs; `-` is standard input, a folder is the data folder of a platform.

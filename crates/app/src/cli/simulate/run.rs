@@ -9,7 +9,7 @@ use std::{
 
 use sim::twin::{
     Time,
-    backend::Input,
+    backend::{Backend, Input},
     checkers::Bounds,
     policies,
     results::{
@@ -42,8 +42,8 @@ pub(crate) struct RunArgs {
     /// Format of the list [default: recognised; see `simulate formats`]
     #[arg(long)]
     format: Option<Format>,
-    /// Policy; may be repeated to compare several
-    #[arg(long, value_parser = policies::NAMES, default_value = policies::NAMES[0])]
+    /// Policy by name, or a file with the settings of one (`*.toml`); may be repeated to compare several
+    #[arg(long, value_name = "NAME|FILE", value_parser = policy, default_value = policies::NAMES[0])]
     policy: Vec<String>,
     /// Seed of everything that is drawn
     #[arg(long, default_value_t = 1)]
@@ -66,6 +66,9 @@ pub(crate) struct RunArgs {
     /// Longest wait that a check allows
     #[arg(long, value_name = "TIME", help_heading = "Checks")]
     wait_max: Option<DurationMicros>,
+    /// Pass everything through the platform's own state machine as well; takes several times as long
+    #[arg(long, help_heading = "Checks")]
+    through_platform: bool,
     /// Folder for results.json, jobs.csv, series.csv, cdf.csv and report.html
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -116,6 +119,27 @@ pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, Failure> {
     Ok(if is_clean { Exit::Ok } else { Exit::Failed })
 }
 
+/// A policy's name or file, as the command line has it.
+fn policy(text: &str) -> Result<String, String> {
+    if is_file(text) || policies::NAMES.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let names = policies::NAMES.join("`, `");
+    Err(format!("write one of `{names}`, or the path of a policy file that ends in `.toml`"))
+}
+
+fn is_file(policy: &str) -> bool {
+    Path::new(policy).extension().is_some_and(|extension| extension == "toml")
+}
+
+fn backend(policy: &str) -> Result<Box<dyn Backend>, Failure> {
+    if !is_file(policy) {
+        let named = policies::named(policy);
+        return named.ok_or_else(|| Failure::usage(format!("`{policy}` is no policy of the twin")));
+    }
+    inputs::policy(Path::new(policy)).map(|policy| Box::new(policy) as Box<dyn Backend>)
+}
+
 fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> {
     let path = args.out.join("jobs.csv");
     let unwritable = |error| Failure::file("write", &path, &error);
@@ -123,9 +147,14 @@ fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> 
     rows.write_all(JOBS_HEADER.as_bytes()).map_err(unwritable)?;
     let mut outcomes = Vec::new();
     for name in &args.policy {
-        let mut backend = policies::named(name)
-            .ok_or_else(|| Failure::usage(format!("`{name}` is no policy of the twin")))?;
-        let bounds = Bounds { wait_max: args.wait_max, ..Bounds::default() };
+        let mut backend = backend(name)?;
+        // First fit does nothing about a budget that falls; the platform's scheduler has two minutes:
+        // half a minute to its next plan, half to let work go, and as much again.
+        let is_ours = is_file(name) || name.starts_with("cocarde");
+        let power_grace = is_ours.then(|| DurationMicros::from_secs(120));
+        let through_platform = args.through_platform;
+        let bounds = Bounds { wait_max: args.wait_max, power_grace, through_platform };
+        let name = &backend.name().to_owned();
         let number = input.jobs.requests.len();
         let mut bar = JobsBar::start(name, u64::try_from(number).unwrap_or(u64::MAX));
         let started = Instant::now();

@@ -4,7 +4,8 @@
 
 use api::{
     job_file::{
-        self, After, ArrayRange, DependencyEnd, PowerClass, ResolvedJob, TopologyLevel, When,
+        self, After, ArrayRange, DeferBy, DependencyEnd, PowerClass, ResolvedJob, TopologyLevel,
+        When,
     },
     problem::FieldError,
     quantity_text::{GpuChoice, GpuRequest},
@@ -12,6 +13,7 @@ use api::{
 };
 use kernel::{
     State,
+    power::Measure,
     workload::{self, Array, Condition, Deferrable, Dependency, Level, Spec, Terms, Topology},
 };
 use units::{Id, UnixMicros, kinds};
@@ -44,12 +46,17 @@ pub(super) fn of_job(
             .map(|choice| workload::GpuChoice { model: choice.model.clone(), gpus: choice.count })
             .collect(),
         gpu_milli: job.gpus.share_milli,
+        gpu_profile: job.gpus.profile.clone(),
         exclusive: job.exclusive,
         guaranteed: job.terms.guaranteed,
         preemptible: Some(job.terms.preemptible),
         deferrable: job.terms.deferrable.map(|deferrable| Deferrable {
             start_by: deferrable.until.map(at),
             end_by: deferrable.deadline.map(at),
+            by: match deferrable.by {
+                DeferBy::Carbon => Measure::Carbon,
+                DeferBy::Price => Measure::Price,
+            },
         }),
         power_class: match job.terms.power_class {
             PowerClass::Flexible => workload::PowerClass::Flexible,
@@ -143,6 +150,7 @@ pub(super) fn gpus(spec: &Spec) -> GpuRequest {
             .map(|choice| GpuChoice { model: choice.model.clone(), count: choice.gpus })
             .collect(),
         share_milli: spec.terms.gpu_milli,
+        profile: spec.terms.gpu_profile.clone(),
     }
 }
 
@@ -169,6 +177,10 @@ pub(super) fn of_spec(spec: &Spec) -> job_file::Terms {
         deferrable: terms.deferrable.map(|deferrable| job_file::Deferrable {
             until: deferrable.start_by.map(When::At),
             deadline: deferrable.end_by.map(When::At),
+            by: match deferrable.by {
+                Measure::Carbon => DeferBy::Carbon,
+                Measure::Price => DeferBy::Price,
+            },
         }),
         power_class: match terms.power_class {
             workload::PowerClass::Flexible => PowerClass::Flexible,

@@ -19,6 +19,7 @@ mod published;
 mod report;
 mod row;
 mod run;
+mod scheduled;
 mod table;
 
 pub use arrivals::{Arrivals, arrivals};
@@ -30,6 +31,7 @@ pub use published::{Published, read_published};
 pub use report::Report;
 pub use row::{Comparison, Row};
 pub use run::{Options, POLICIES, run};
+pub use scheduled::{Shares, scheduled};
 
 #[cfg(test)]
 mod tests;

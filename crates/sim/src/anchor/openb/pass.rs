@@ -2,7 +2,7 @@
 //!
 //! Must never retry, reorder or look ahead.
 
-use sched::frag::{Gpus, Mix, Packer, Policy};
+use sched::frag::{Gpus, Mix, Need, Packer, Policy};
 
 use super::Arrivals;
 
@@ -79,16 +79,30 @@ fn mean(sum: i128, of: i128) -> Option<i64> {
 #[must_use]
 pub fn pass(arrivals: &Arrivals, mix: &Mix, policy: Policy) -> Pass {
     let mut packer = Packer::new(&arrivals.nodes, mix, policy);
+    let counts = packer.fragmentation().counts.max(1);
+    walk(arrivals, counts, |need| {
+        let placed = packer.choose(need).is_some_and(|choice| packer.take(need, choice).is_ok());
+        (placed, packer.fragmentation().milli_counts)
+    })
+}
+
+/// Offers each pod once; what is answered is whether it was placed, and the fragments then, in
+/// thousandths times `counts`. With no counts nothing is said of fragments.
+pub(super) fn walk(
+    arrivals: &Arrivals,
+    counts: i64,
+    mut offer: impl FnMut(&Need) -> (bool, i64),
+) -> Pass {
     let mut pass = Pass {
         capacity_milli: i128::from(arrivals.capacity_milli),
-        counts: i128::from(packer.fragmentation().counts.max(1)),
+        counts: i128::from(counts),
         cells: Vec::new(),
         dropped: [(0, 0); 4],
     };
     let (mut arrived, mut allocated) = (0_i64, 0_i64);
     for need in &arrivals.needs {
         arrived += need.gpus.milli();
-        let placed = packer.choose(need).is_some_and(|choice| packer.take(need, choice).is_ok());
+        let (placed, fragments) = offer(need);
         allocated += if placed { need.gpus.milli() } else { 0 };
         if arrived <= arrivals.capacity_milli {
             let kind = Kind::ALL.iter().position(|kind| *kind == Kind::of(need.gpus));
@@ -104,7 +118,7 @@ pub fn pass(arrivals: &Arrivals, mix: &Mix, policy: Policy) -> Pass {
         if let Some(cell) = pass.cells.get_mut(at) {
             cell.events += 1;
             cell.allocated_milli += i128::from(allocated);
-            cell.fragment_milli_counts += i128::from(packer.fragmentation().milli_counts);
+            cell.fragment_milli_counts += i128::from(fragments);
         }
     }
     pass

@@ -54,6 +54,7 @@ impl Report {
         self.reproduction(out)?;
         self.ours(out, false)?;
         self.ours(out, true)?;
+        self.platform(out)?;
         self.dropped(out)?;
         self.times(out)
     }
@@ -89,6 +90,21 @@ impl Report {
                 Points(published),
                 Signed(off)
             )?;
+        }
+        writeln!(out)
+    }
+
+    fn platform(&self, out: &mut String) -> fmt::Result {
+        let rows: Vec<&Row> =
+            self.rows.iter().filter(|row| row.policy.starts_with("Platform")).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "### The platform's scheduler\n")?;
+        writeln!(out, "| list | | at 95 | at 100 | at 130 |\n|---|---|---|---|---|")?;
+        for row in rows {
+            let [early, full, late] = row.allocated.map(Points);
+            writeln!(out, "| {} | {} | {early} | {full} | {late} |", row.list, row.policy)?;
         }
         writeln!(out)
     }

@@ -11,8 +11,8 @@ use super::original::Constants;
 use super::published::PERCENT_MAX;
 use super::row::{Comparison, FRAGMENTS_AT, PERCENTS};
 use super::{
-    Cluster, Derivation, Error, Kind, Pass, PodList, Published, Report, Row, arrivals, derive,
-    pass, read_nodes, read_pods, read_published,
+    Cluster, Derivation, Error, Kind, Pass, PodList, Published, Report, Row, Shares, arrivals,
+    derive, pass, read_nodes, read_pods, read_published, scheduled,
 };
 
 /// The policies and their published names; the last one is ours.
@@ -25,6 +25,10 @@ pub const POLICIES: [(&str, Policy); 7] = [
     ("FGD", Policy::Fgd),
     ("Worth", Policy::Worth),
 ];
+
+/// The platform's scheduler, with shares that hold a whole GPU and with shares as they are.
+pub(super) const SCHEDULED: [(&str, Shares); 2] =
+    [("Platform, shares whole", Shares::Whole), ("Platform", Shares::Packed)];
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -71,6 +75,9 @@ pub fn run(options: &Options) -> Result<Report, Error> {
         let list = experiment.read(name)?;
         for (policy, kind) in POLICIES {
             report.rows.push(experiment.row(&list, policy, kind, false)?);
+        }
+        for (policy, shares) in SCHEDULED {
+            report.rows.push(experiment.scheduled(&list, policy, shares)?);
         }
     }
     if options.derived {
@@ -158,16 +165,37 @@ impl Experiment<'_> {
                 row.compared.extend(ours.map(|pass| compare(pass, run)));
             }
         }
-        row.allocated = PERCENTS.map(|at| mean(&passes, |pass| pass.allocated(at)));
-        row.fragments = FRAGMENTS_AT.map(|at| mean(&passes, |pass| pass.fragments(at)));
-        for (at, sum) in row.dropped.iter_mut().enumerate().take(Kind::ALL.len()) {
-            for pass in &passes {
-                let (arrived, dropped) = pass.dropped.get(at).copied().unwrap_or_default();
-                *sum = (sum.0 + u64::from(arrived), sum.1 + u64::from(dropped));
+        Ok(summed(row, &passes))
+    }
+
+    /// The platform's scheduler on one list, all seeds.
+    fn scheduled(&self, list: &PodList, name: &'static str, shares: Shares) -> Result<Row, Error> {
+        let mut row = Row::new(&list.name, name, false);
+        let mut passes: Vec<Pass> = Vec::new();
+        for seed in self.options.seeds.clone() {
+            let arrivals = arrivals(&self.cluster, list, seed, &self.constants)?;
+            row.pods = row.pods.max(arrivals.needs.len());
+            let before = self.options.clock_ns.map(|clock| clock());
+            passes.push(scheduled(&arrivals, shares));
+            if let (Some(before), Some(clock)) = (before, self.options.clock_ns) {
+                row.pass_ns.push(clock().saturating_sub(before));
             }
         }
-        Ok(row)
+        Ok(summed(row, &passes))
     }
+}
+
+/// The figures of all passes together.
+fn summed(mut row: Row, passes: &[Pass]) -> Row {
+    row.allocated = PERCENTS.map(|at| mean(passes, |pass| pass.allocated(at)));
+    row.fragments = FRAGMENTS_AT.map(|at| mean(passes, |pass| pass.fragments(at)));
+    for (at, sum) in row.dropped.iter_mut().enumerate().take(Kind::ALL.len()) {
+        for pass in passes {
+            let (arrived, dropped) = pass.dropped.get(at).copied().unwrap_or_default();
+            *sum = (sum.0 + u64::from(arrived), sum.1 + u64::from(dropped));
+        }
+    }
+    row
 }
 
 fn mean(passes: &[Pass], figure: impl Fn(&Pass) -> Option<i64>) -> Option<i64> {

@@ -289,6 +289,7 @@ impl Observer for Checks<'_> {
                 }
             }
             Event::GpuCapped { site, class, cap } => self.meter.set_cap(site, class, cap),
+            Event::JobCapped { shares, from, to, .. } => self.meter.cap_job(shares, from, to),
             Event::Sample(_) => {}
         }
     }

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use units::{Bytes, DurationMicros, MicroEuro, MilliWatt};
 
 use super::{
-    ClassIdx, Failures, Feeder, FeederIdx, Fleet, GpuClass, Level, MeanTimes, PowerEvent, Quota,
-    Series, Site, SiteIdx,
+    ClassIdx, Failures, Feeder, FeederIdx, Fleet, GpuClass, Level, MeanTimes, Quota, Series, Site,
+    SiteIdx,
     file::{FailuresTable, File, GpuTable, HallTable, Milli, Placed, SiteTable, Span},
-    racks,
+    power, racks,
     sections::Section,
+    upkeep,
 };
-use crate::twin::{error::InputError, fleet::Load, number, time::Time};
+use crate::twin::{error::InputError, fleet::Load, number};
 
 /// Most classes of GPU, so that a set of them is one word.
 const CLASSES_MAX: usize = 64;
@@ -45,6 +46,7 @@ pub(super) fn build(file: &str, parsed: &File<'_>, load: &Load<'_>) -> Result<Fl
         failures: Failures::default(),
         quotas: Vec::new(),
         power_events: Vec::new(),
+        maintenance: Vec::new(),
     };
     let mut builder = Builder { file, fleet, rows: BTreeMap::new(), domains: 0 };
     for table in &parsed.gpus {
@@ -104,6 +106,7 @@ impl Builder<'_> {
             idle: MilliWatt(idle),
             tdp: MilliWatt(tdp),
             busy: MilliWatt(idle.saturating_add(added)),
+            limits: power::limits(self, section, table)?,
             price_hour: MicroEuro(price),
         });
         Ok(())
@@ -261,27 +264,22 @@ impl Builder<'_> {
             self.fleet.quotas.push(Quota { tenant, gpus, class });
         }
         for (section, table) in &parsed.power_events {
-            let feeder = self.fleet.feeder_named(&table.feeder).ok_or_else(|| {
-                let message =
-                    "is no feeder: write for example `site`, `site/hall` or `site/hall/row-1`";
-                self.wrong(section, "feeder", &table.feeder, message)
-            })?;
-            let allowed = table.allowed_kw.map(|kw| MilliWatt(kw.0.saturating_mul(1_000)));
-            let contracted = self.fleet.feeder(feeder).and_then(|one| one.contracted);
-            if contracted.is_some_and(|most| allowed.is_some_and(|allowed| allowed > most)) {
-                let value = table.allowed_kw.map_or(0, |kw| kw.0);
-                let value = number::thousandths(value, 3);
-                return Err(self.wrong(
-                    section,
-                    "allowed_kw",
-                    &value,
-                    "is above what is contracted",
-                ));
-            }
-            self.fleet.power_events.push(PowerEvent { at: Time(table.at.0.0), feeder, allowed });
+            power::event(self, section, table)?;
         }
         self.fleet.power_events.sort_by_key(|event| event.at);
-        Ok(())
+        upkeep::windows(self, &parsed.maintenance)
+    }
+
+    pub(super) fn feeder_of(
+        &self,
+        section: &Section<'_>,
+        name: &str,
+    ) -> Result<FeederIdx, InputError> {
+        self.fleet.feeder_named(name).ok_or_else(|| {
+            let message =
+                "is no feeder: write for example `site`, `site/hall` or `site/hall/row-1`";
+            self.wrong(section, "feeder", name, message)
+        })
     }
 
     fn failures(

@@ -38,6 +38,12 @@ pub(super) struct GpuTable {
     /// Where between idle and the limit a GPU at work is.
     #[serde(default = "hundred")]
     pub(super) busy_percent: u32,
+    /// Power limits that one can be given, from high to low.
+    #[serde(default)]
+    pub(super) limit_watts: Vec<Milli>,
+    /// How much less work is done under each.
+    #[serde(default)]
+    pub(super) limit_slowdown_percent: Vec<Milli>,
     #[serde(default)]
     pub(super) eur_per_hour: Milli,
 }
@@ -129,6 +135,20 @@ pub(super) struct PowerEventTable {
     pub(super) at: Span,
     pub(super) feeder: String,
     pub(super) allowed_kw: Option<Milli>,
+    /// Instead: so much of what is contracted.
+    pub(super) allowed_percent: Option<u32>,
+    /// For how long; until the next event without it.
+    pub(super) lasts: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaintenanceTable {
+    pub(super) feeder: String,
+    pub(super) from: Span,
+    pub(super) until: Span,
+    /// How long before it is known.
+    pub(super) notice: Option<Span>,
 }
 
 /// A table with the section it was read from.
@@ -145,10 +165,11 @@ pub(super) struct File<'a> {
     pub(super) failures: Option<Placed<'a, FailuresTable>>,
     pub(super) quotas: Vec<Placed<'a, QuotaTable>>,
     pub(super) power_events: Vec<Placed<'a, PowerEventTable>>,
+    pub(super) maintenance: Vec<Placed<'a, MaintenanceTable>>,
 }
 
 /// Tables that a file may have.
-const TABLES: &str = "gpu, site, hall, racks, failures, quota, power_event";
+const TABLES: &str = "gpu, site, hall, racks, failures, quota, power_event, maintenance";
 
 /// Reads a file table by table.
 pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError> {
@@ -166,6 +187,7 @@ pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError
         failures: None,
         quotas: Vec::new(),
         power_events: Vec::new(),
+        maintenance: Vec::new(),
     };
     for section in sections {
         let wants_array = section.name != "failures";
@@ -176,6 +198,7 @@ pub(super) fn read<'a>(file: &str, text: &'a str) -> Result<File<'a>, InputError
             "racks" => all.racks.push((section, section.read(file)?)),
             "quota" => all.quotas.push((section, section.read(file)?)),
             "power_event" => all.power_events.push((section, section.read(file)?)),
+            "maintenance" => all.maintenance.push((section, section.read(file)?)),
             "failures" if all.failures.is_some() => {
                 let message = "stands twice: keep one `[failures]`";
                 return Err(InputError::file(file, message).at(section.line).field("failures"));

@@ -6,15 +6,17 @@
 
 mod build;
 mod file;
+mod power;
 mod racks;
-mod sections;
+pub(super) mod sections;
 mod series;
 mod shape;
+mod upkeep;
 
 pub use series::Series;
 pub use shape::{
-    ClassIdx, Failures, Feeder, FeederIdx, GpuClass, Kind, KindIdx, Level, MeanTimes, Node,
-    NodeIdx, PowerEvent, Quota, Rack, RackIdx, Site, SiteIdx,
+    ClassIdx, Failures, Feeder, FeederIdx, GpuClass, Kind, KindIdx, Level, Maintenance, MeanTimes,
+    Node, NodeIdx, PowerEvent, Quota, Rack, RackIdx, Site, SiteIdx,
 };
 
 use serde::Serialize;
@@ -50,6 +52,8 @@ pub struct Fleet {
     pub quotas: Vec<Quota>,
     /// Changes of allowed power, by time.
     pub power_events: Vec<PowerEvent>,
+    /// Windows of maintenance, as the file has them.
+    pub maintenance: Vec<Maintenance>,
 }
 
 /// What a fleet has, counted four ways.
@@ -131,6 +135,12 @@ impl Fleet {
         let rack = self.node(node).and_then(|node| self.rack(node.rack));
         let first = rack.map(|rack| rack.feeder);
         std::iter::successors(first, |feeder| self.feeder(*feeder).and_then(|one| one.parent))
+    }
+
+    /// The nodes that a feeder feeds.
+    pub fn nodes_below(&self, feeder: FeederIdx) -> impl Iterator<Item = NodeIdx> + '_ {
+        let all = (0..).map(NodeIdx).zip(&self.nodes).map(|(node, _)| node);
+        all.filter(move |node| self.path_of(*node).any(|above| above == feeder))
     }
 
     /// The feeder with a name, such as `paris/hall-1/row-3`.

@@ -9,19 +9,19 @@ use crate::twin::error::InputError;
 
 /// One table with its place in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Section<'a> {
+pub(in crate::twin) struct Section<'a> {
     /// Its name; empty for what stands before the first header.
-    pub(super) name: &'a str,
+    pub(in crate::twin) name: &'a str,
     /// True for `[[name]]`.
-    pub(super) is_array: bool,
+    pub(in crate::twin) is_array: bool,
     /// Line of the header, from 1.
-    pub(super) line: u64,
+    pub(in crate::twin) line: u64,
     /// What stands below the header.
     body: &'a str,
 }
 
 /// The tables of a text, in order.
-pub(super) fn split(text: &str) -> Vec<Section<'_>> {
+pub(in crate::twin) fn split(text: &str) -> Vec<Section<'_>> {
     let mut sections = Vec::new();
     let mut current = Section { name: "", is_array: false, line: 0, body: "" };
     let (mut body_start, mut at, mut depth) = (0_usize, 0_usize, 0_i32);
@@ -68,12 +68,12 @@ fn opened(line: &str) -> i32 {
 
 impl Section<'_> {
     /// Reads the table.
-    pub(super) fn read<T: DeserializeOwned>(&self, file: &str) -> Result<T, InputError> {
+    pub(in crate::twin) fn read<T: DeserializeOwned>(&self, file: &str) -> Result<T, InputError> {
         basic_toml::from_str(self.body).map_err(|error| self.error(file, &error))
     }
 
     /// The line of a key, else of the header.
-    pub(super) fn line_of(&self, key: &str) -> u64 {
+    pub(in crate::twin) fn line_of(&self, key: &str) -> u64 {
         let is_key = |line: &str| {
             let rest = line.trim_start().strip_prefix(key).map(str::trim_start);
             rest.is_some_and(|rest| rest.starts_with('='))

@@ -43,6 +43,8 @@ pub struct GpuClass {
     pub tdp: MilliWatt,
     /// Power of one at work: between idle and the limit.
     pub busy: MilliWatt,
+    /// Limits that one can be given, from high to low, with the work lost under each, in per mille.
+    pub limits: Vec<(MilliWatt, u32)>,
     /// What a tenant pays for an hour of one; zero if the file does not say.
     pub price_hour: MicroEuro,
 }
@@ -187,4 +189,17 @@ pub struct PowerEvent {
     pub feeder: FeederIdx,
     /// What it may carry from then on; `None` is what is contracted.
     pub allowed: Option<MilliWatt>,
+}
+
+/// Everything that a feeder feeds is out for a time that is known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Which feeder.
+    pub feeder: FeederIdx,
+    /// When it becomes known. From then on nothing starts there that would not end before.
+    pub known: Time,
+    /// From when its nodes are out; whoever still runs there loses them.
+    pub from: Time,
+    /// Until when, not included.
+    pub until: Time,
 }

@@ -333,6 +333,11 @@ impl Observer for Collector<'_> {
                 self.energy.meter.set_cap(site, class, cap);
                 self.power_changed(now);
             }
+            Event::JobCapped { shares, from, to, .. } => {
+                self.energy.advance(now);
+                self.energy.meter.cap_job(shares, from, to);
+                self.power_changed(now);
+            }
             Event::Sample(gauges) => {
                 self.curves.reserved_gpu_milli.set(now, gauges.reserved_gpu_milli);
             }

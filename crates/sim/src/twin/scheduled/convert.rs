@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 
 use sched::{
-    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Scheduler, Settings,
-    SiteIdx, SiteMask, Topology,
+    Amounts, ClassIdx, ClassSet, Fleet, Gate, Job, Level, Node, NodeState, Part, Scheduler,
+    Settings, SiteIdx, SiteMask, Topology,
+    carbon::{Deferral, Measure},
     share::{QueueIdx, QueueSpec, Tree},
     stock,
 };
 
-use crate::twin::{backend::Input, fleet, number, workload::Request};
+use super::extras::Extras;
+use crate::twin::{backend::Input, fleet, number, time::Time, workload::Request};
 
 /// Nodes, queues and quotas, with nothing running; and each tenant's queue.
 pub(super) fn scheduler(
     input: &Input<'_>,
     settings: Settings,
     minds_topology: bool,
+    extras: &Extras,
 ) -> Result<(Scheduler, Vec<QueueIdx>), String> {
     let nodes: Vec<Node> = nodes(input, minds_topology);
-    let (tree, queues) = tree(input, &nodes)?;
+    let (tree, queues) = tree(input, &nodes, extras)?;
     Ok((Scheduler::new(Fleet::new(&nodes), tree, settings), queues))
 }
 
@@ -47,9 +50,38 @@ fn nodes(input: &Input<'_>, minds_topology: bool) -> Vec<Node> {
     nodes
 }
 
+/// Refuses jobs whose wish this policy has no level for, because they would wait for ever.
+pub(super) fn check(input: &Input<'_>) -> Result<(), String> {
+    let fleet = input.fleet;
+    let has_several = |rack: fleet::RackIdx| {
+        let mut domains = fleet.nodes_of(rack).filter_map(|node| Some(fleet.node(node)?.domain));
+        let first = domains.next();
+        domains.any(|domain| Some(domain) != first)
+    };
+    if !(0..number::small(number::count(fleet.racks.len()))).map(fleet::RackIdx).any(has_several) {
+        return Ok(());
+    }
+    let in_rack = |request: &Request| {
+        let within = request.within.filter(|within| within.is_hard);
+        request.nodes_min > 1 && within.is_some_and(|within| within.level == fleet::Level::Rack)
+    };
+    match input.jobs.jobs().find(|(_, request)| in_rack(request)) {
+        None => Ok(()),
+        Some((job, _)) => Err(format!(
+            "`{}` must be in one rack, and some racks have several NVLink domains, which are the \
+             narrowest level that this policy knows: write `require:nvlink` or `require:row`",
+            input.jobs.name(job)
+        )),
+    }
+}
+
 /// One root that deserves everything; below it a queue for each part of a tenant's path, all of equal
 /// weight, with the fleet's quotas as limits.
-fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), String> {
+fn tree(
+    input: &Input<'_>,
+    nodes: &[Node],
+    extras: &Extras,
+) -> Result<(Tree, Vec<QueueIdx>), String> {
     let n_resources = input.fleet.classes.len().saturating_add(2);
     let root =
         QueueSpec { weight: 1, deserved: stock(nodes.iter(), n_resources), ..QueueSpec::default() };
@@ -89,34 +121,61 @@ fn tree(input: &Input<'_>, nodes: &[Node]) -> Result<(Tree, Vec<QueueIdx>), Stri
             *limit = Some(quota.gpus.saturating_mul(1_000));
         }
     }
+    for (path, entitled) in &extras.shares {
+        let at = numbers.get(&format!("/{path}"));
+        let Some(spec) = at.and_then(|at| specs.get_mut(*at)) else { continue };
+        let deserved = entitled.deserved_gpus.iter().map(|gpus| gpus.saturating_mul(1_000));
+        (spec.weight, spec.deserved) = (entitled.weight, deserved.collect());
+        spec.deserved.resize(n_resources, 0);
+    }
     let tree = Tree::new(n_resources, &specs).map_err(|error| error.to_string())?;
     Ok((tree, queues))
 }
 
-/// All jobs, in their order. Work that asks for a part of a GPU holds a whole one, as on the platform.
-pub(super) fn jobs(input: &Input<'_>, queues: &[QueueIdx], minds_topology: bool) -> Vec<Job> {
+/// All jobs, in their order.
+pub(super) fn jobs(
+    input: &Input<'_>,
+    queues: &[QueueIdx],
+    minds_topology: bool,
+    extras: &Extras,
+) -> Vec<Job> {
     let n_sites = number::small(number::count(input.fleet.sites.len()));
     let everywhere = SiteMask::all(n_sites);
     let job = |(index, request): (crate::twin::workload::JobIdx, &Request)| {
         let queue = queues.get(number::index(request.tenant.0)).copied().unwrap_or_default();
-        Job { queue, ..job(request, u64::from(index.0), &everywhere, minds_topology) }
+        let terms = extras.terms.get(&index).copied().unwrap_or_default();
+        Job {
+            queue,
+            exclusive: terms.is_exclusive,
+            preemptible: terms.is_preemptible,
+            guaranteed_us: terms.guaranteed.0,
+            ..job(request, u64::from(index.0), &everywhere, minds_topology)
+        }
     };
     input.jobs.jobs().map(job).collect()
 }
 
 fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) -> Job {
+    let is_share = request.gpus > 0 && request.is_share();
+    let part = is_share.then_some(Part::Share { milli: request.gpu_milli });
     Job {
         queue: QueueIdx::default(),
         priority: request.priority,
         submitted_order: order,
         submitted_us: i64::try_from(request.submit.0).unwrap_or(i64::MAX),
         nodes_min: request.nodes_min,
-        nodes_max: request.nodes_max,
+        // Who does not mind blocks would give an elastic job a part of one.
+        nodes_max: if minds_topology || request.segment <= 1 {
+            request.nodes_max
+        } else {
+            request.nodes_min
+        },
         need: Amounts {
-            gpus: request.gpus,
+            gpus: if part.is_some() { 0 } else { request.gpus },
             memory_bytes: request.memory.0.max(1),
             cpu_milli: request.cpu.0.max(1),
         },
+        part,
         exclusive: false,
         classes: ClassSet(request.classes.0),
         topology: if minds_topology { topology(request) } else { Topology::default() },
@@ -126,7 +185,28 @@ fn job(request: &Request, order: u64, sites: &SiteMask, minds_topology: bool) ->
         preemptible: true,
         guaranteed_us: 0,
         gate: Gate::Open,
+        power_class: power_class(request.priority),
+        deferral: request.deadline.map(deferral_until),
     }
+}
+
+/// Lists know no class of power: work of negative priority is flexible, of positive priority critical.
+fn power_class(priority: i32) -> u32 {
+    match priority.signum() {
+        -1 => 0,
+        0 => 1,
+        _ => 2,
+    }
+}
+
+fn deferral_until(deadline: Time) -> Deferral {
+    let end_by_us = Some(i64::try_from(deadline.0).unwrap_or(i64::MAX));
+    Deferral { end_by_us, ..Deferral::default() }
+}
+
+/// What a job waits for; nothing where the policy or the job does not.
+pub(super) fn deferral(job: &Job, by: Option<Measure>) -> Option<Deferral> {
+    by.zip(job.deferral).map(|(by, deferral)| Deferral { by, ..deferral })
 }
 
 /// A wish that need not be met stays a wish: closeness is preferred anyway.

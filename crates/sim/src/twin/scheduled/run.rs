@@ -1,75 +1,61 @@
 //! The event loop: what arrives, ends and breaks, in order of time; a plan whenever one may help.
 
+mod nodes;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use sched::{Gate, Job, JobIdx as Number, NodeIdx as Place, NodeState, Plan, Scheduler};
+use sched::{Gate, Job, JobIdx as Number, NodeIdx as Place, Plan, Scheduler};
 use units::DurationMicros;
 
+use super::extras::Extras;
+use super::life::{Due, Life, micros, scaled, shares};
+use super::power::Pace;
 use crate::twin::{
     backend::{Input, Progress},
-    events::{Ending, Event, Gauges, Observer, Part, Preemption, Share},
-    failures::{Broken, Outage, Outages},
-    fleet::NodeIdx,
+    events::{Ending, Event, Gauges, Observer, Preemption},
+    failures::{Outage, Outages},
     number,
     time::Time,
     workload::{JobIdx, Request},
 };
 
-/// Something that happens at a time it was known before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// A job's run is over, if it is still that run.
-    End(Number, u32),
-    /// A job leaves its nodes because it is evicted, if it is still that run.
-    Gone(Number, u32),
-    /// An outage is over.
-    Repaired(Broken),
-}
-
-/// What the twin knows of a job that has arrived and not ended.
-#[derive(Debug, Clone, Copy, Default)]
-struct Life {
-    /// Runs so far.
-    n_runs: u32,
-    /// When the present run started.
-    started: Time,
-    /// How much of the work is done and saved, in time on the fewest nodes.
-    done: DurationMicros,
-    /// Nodes of the present run.
-    n_nodes: u32,
-    /// The GPU that it has a part of.
-    part: Option<(Place, u32)>,
-}
+use nodes::{Health, Step};
 
 /// Time between the word to leave and being gone.
-const GRACE: DurationMicros = DurationMicros::from_secs(30);
+pub(super) const GRACE: DurationMicros = DurationMicros::from_secs(30);
+/// Past use is reckoned in hours, as on the platform.
+const HOUR_US: u64 = 3_600_000_000;
 /// Events between two reports of progress.
 const PROGRESS_EVERY: u64 = 4_096;
 
 /// One run.
 pub(super) struct Run<'a> {
-    input: &'a Input<'a>,
-    scheduler: Scheduler,
+    pub(super) input: &'a Input<'a>,
+    pub(super) scheduler: Scheduler,
     jobs: Vec<Job>,
     interval: DurationMicros,
-    now: Time,
+    pub(super) now: Time,
     next_job: u32,
-    due: BinaryHeap<Reverse<(Time, Due)>>,
+    pub(super) due: BinaryHeap<Reverse<(Time, Due)>>,
     outages: Option<Outages>,
     next_outage: Option<Outage>,
-    lives: BTreeMap<Number, Life>,
+    pub(super) lives: BTreeMap<Number, Life>,
     /// Jobs that wait for a job, by the one they wait for.
     dependents: BTreeMap<JobIdx, Vec<JobIdx>>,
     ended: BTreeSet<JobIdx>,
     n_ended: u64,
-    /// How many outages each node suffers from: down, and without links.
-    down: BTreeMap<Place, (u32, u32)>,
-    /// GPUs of each node that somebody has a part of.
-    parts: BTreeMap<Place, u64>,
+    /// What is wrong with each node that something was wrong with.
+    health: BTreeMap<Place, Health>,
+    /// What was planned to happen to nodes, by what is due.
+    steps: Vec<Step>,
     planned_at: Option<Time>,
     /// True if something arrived or became free since the last plan.
-    is_stale: bool,
+    pub(super) is_stale: bool,
+    /// Changes of budgets so far.
+    pub(super) n_power_events: usize,
+    /// When the first job that is put off is due.
+    wake: Option<Time>,
     n_events: u64,
 }
 
@@ -79,6 +65,7 @@ impl<'a> Run<'a> {
         scheduler: Scheduler,
         jobs: Vec<Job>,
         interval: DurationMicros,
+        extras: &Extras,
     ) -> Self {
         let mut dependents: BTreeMap<JobIdx, Vec<JobIdx>> = BTreeMap::new();
         for (index, request) in input.jobs.jobs() {
@@ -88,7 +75,7 @@ impl<'a> Run<'a> {
         }
         let mut outages = input.has_failures.then(|| Outages::new(input.fleet, input.seed));
         let next_outage = outages.as_mut().and_then(Iterator::next);
-        Self {
+        let mut run = Self {
             input,
             scheduler,
             jobs,
@@ -102,12 +89,16 @@ impl<'a> Run<'a> {
             dependents,
             ended: BTreeSet::new(),
             n_ended: 0,
-            down: BTreeMap::new(),
-            parts: BTreeMap::new(),
+            health: BTreeMap::new(),
+            steps: Vec::new(),
             planned_at: None,
             is_stale: false,
+            n_power_events: 0,
+            wake: None,
             n_events: 0,
-        }
+        };
+        run.plan_upkeep(extras);
+        run
     }
 
     /// Until the last job has ended, the horizon is reached, or nothing can happen any more.
@@ -121,6 +112,11 @@ impl<'a> Run<'a> {
             let Some(next) = self.next_time() else { break };
             if self.input.horizon.is_some_and(|horizon| next > horizon) {
                 break;
+            }
+            let hours = (next.0 / HOUR_US).saturating_sub(self.now.0 / HOUR_US);
+            if hours > 0 {
+                // What is in use now was in use until now, but for changes within an hour.
+                self.scheduler.let_past_use_fade(hours);
             }
             self.now = next;
             self.happen(observer);
@@ -144,12 +140,14 @@ impl<'a> Run<'a> {
         let due = self.due.peek().map(|Reverse((time, _))| *time);
         let plan =
             self.is_stale.then(|| self.planned_at.map(|at| at.plus(self.interval))).flatten();
-        let known = [arrival, due, plan.map(|plan| plan.max(self.now))].into_iter().flatten().min();
+        let plan = plan.map(|plan| plan.max(self.now));
+        let power = self.input.fleet.power_events.get(self.n_power_events).map(|event| event.at);
+        let known = [arrival, due, plan, self.wake, power].into_iter().flatten().min();
         let outage = self.next_outage.map(|outage| outage.at);
         known.map(|known| outage.map_or(known, |outage| known.min(outage)))
     }
 
-    fn request(&self, job: u32) -> Option<&'a Request> {
+    pub(super) fn request(&self, job: u32) -> Option<&'a Request> {
         self.input.jobs.requests.get(number::index(job))
     }
 
@@ -161,9 +159,17 @@ impl<'a> Run<'a> {
             self.due.pop();
             match due {
                 Due::End(job, run) => self.end(job, run, observer),
-                Due::Gone(job, run) => self.leave(job, run, Preemption::Priority, observer),
+                Due::Gone(job, run) => {
+                    let why = self.lives.get(&job).map_or(Preemption::Priority, |life| life.why);
+                    self.leave(job, run, why, observer);
+                }
                 Due::Repaired(what) => self.change(what, -1, observer),
+                Due::Upkeep(step) => self.upkeep(step, observer),
             }
+        }
+        self.allow(observer);
+        if self.wake.is_some_and(|wake| wake <= self.now) {
+            (self.wake, self.is_stale) = (None, true);
         }
         while let Some(outage) = self.next_outage.filter(|outage| outage.at <= self.now) {
             self.change(outage.what, 1, observer);
@@ -204,39 +210,30 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&mut self, observer: &mut dyn Observer) {
-        let plan = self.scheduler.plan(micros(self.now));
+        let plan = self.scheduler.decide(micros(self.now));
         self.is_stale = false;
-        let waits = !plan.unplaced.is_empty();
+        let wake = self.scheduler.next_deferred_us(micros(self.now));
+        self.wake = wake.and_then(|time| u64::try_from(time).ok()).map(Time);
+        self.follow_power(&plan, observer);
         self.follow(plan, observer);
         // With nobody waiting the next arrival is looked at at once.
-        self.planned_at = waits.then_some(self.now);
+        self.planned_at = (self.scheduler.n_waiting() > 0).then_some(self.now);
     }
 
     fn follow(&mut self, plan: Plan, observer: &mut dyn Observer) {
         for placement in plan.placements {
             let job = placement.job;
             let Some(request) = self.request(job.0) else { continue };
-            let part = request.is_share().then(|| self.part_on(placement.nodes.first())).flatten();
-            let gpus = if part.is_some() { 0 } else { request.gpus };
-            let milli = request.gpu_milli;
-            let share = |node: &Place| Share {
-                node: NodeIdx(node.0),
-                gpus,
-                part: part.map(|(_, gpu)| Part { gpu, milli }),
-            };
-            let shares: Vec<Share> = placement.nodes.iter().map(share).collect();
+            let shares = shares(request, &placement.nodes, &placement.seats);
             observer.observe(self.now, &Event::Started { job: JobIdx(job.0), shares: &shares });
             let n_nodes = u32::try_from(placement.nodes.len()).unwrap_or(u32::MAX);
-            self.scheduler.start(job, placement.nodes, micros(self.now));
+            self.scheduler.start_at(placement, micros(self.now));
             let Some(life) = self.lives.get_mut(&job) else { continue };
             life.n_runs = life.n_runs.saturating_add(1);
             life.started = self.now;
             life.n_nodes = n_nodes;
-            life.part = part;
-            let left = request.run.0.saturating_sub(life.done.0);
-            let time = scaled(left, request.nodes_min, n_nodes);
-            let time = request.limit.map_or(time, |limit| time.min(limit.0));
-            let at = self.now.plus(DurationMicros(time));
+            (life.pace, life.why) = (Pace::new(self.now), Preemption::Priority);
+            let at = life.end(self.now, request);
             self.due.push(Reverse((at, Due::End(job, life.n_runs))));
         }
         for preemption in plan.preemptions {
@@ -250,35 +247,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The lowest GPU of a node that nobody has a part of. The scheduler keeps a whole one free.
-    fn part_on(&mut self, node: Option<&Place>) -> Option<(Place, u32)> {
-        let node = *node?;
-        let taken = self.parts.entry(node).or_default();
-        let gpu = taken.trailing_ones();
-        *taken |= 1_u64.checked_shl(gpu).unwrap_or(0);
-        Some((node, gpu))
-    }
-
-    fn give_back(&mut self, part: Option<(Place, u32)>) {
-        let taken = part.and_then(|(node, gpu)| Some((self.parts.get_mut(&node)?, gpu)));
-        if let Some((taken, gpu)) = taken {
-            *taken &= !1_u64.checked_shl(gpu).unwrap_or(0);
-        }
-    }
-
     /// A run is over: the work is done, or its limit has passed.
     fn end(&mut self, job: Number, run: u32, observer: &mut dyn Observer) {
         let is_this = self.lives.get(&job).is_some_and(|life| life.n_runs == run);
-        if !is_this || self.scheduler.finish(job).is_none() {
+        if !is_this || self.scheduler.running(job).is_none() {
             return;
         }
+        self.uncap(job, observer);
+        self.scheduler.finish(job);
         let life = self.lives.remove(&job).unwrap_or_default();
-        self.give_back(life.part);
         let index = JobIdx(job.0);
         let request = self.request(job.0);
         let is_done = request.is_none_or(|request| {
-            let ran = self.now.since(life.started).0;
-            life.done.0.saturating_add(scaled(ran, life.n_nodes, request.nodes_min))
+            let worked = life.pace.worked(self.now);
+            life.done.0.saturating_add(scaled(worked, life.n_nodes, request.nodes_min))
                 >= request.run.0
         });
         let how = if is_done { Ending::Finished } else { Ending::TimedOut };
@@ -298,7 +280,11 @@ impl<'a> Run<'a> {
 
     /// A job leaves its nodes before its work is done, and waits again.
     fn leave(&mut self, job: Number, run: u32, why: Preemption, observer: &mut dyn Observer) {
-        let Some(life) = self.lives.get_mut(&job).filter(|life| life.n_runs == run) else { return };
+        if self.lives.get(&job).is_none_or(|life| life.n_runs != run) {
+            return;
+        }
+        self.uncap(job, observer);
+        let Some(life) = self.lives.get_mut(&job) else { return };
         let Some(running) = self.scheduler.finish(job) else { return };
         let Some(request) = self.input.jobs.requests.get(number::index(job.0)) else { return };
         let ran = self.now.since(life.started);
@@ -306,79 +292,15 @@ impl<'a> Run<'a> {
             .checkpoint
             .filter(|every| every.0 > 0)
             .map_or(0, |every| ran.0.checked_div(every.0).unwrap_or(0).saturating_mul(every.0));
-        let saved_work = scaled(saved, life.n_nodes, request.nodes_min);
+        // At the mean pace of the run.
+        let worked = number::scale(life.pace.worked(self.now), saved, ran.0.max(1));
+        let saved_work = scaled(worked, life.n_nodes, request.nodes_min);
         life.done = DurationMicros(life.done.0.saturating_add(saved_work).min(request.run.0));
         let lost = DurationMicros(ran.0.saturating_sub(saved));
-        let part = life.part.take();
         // Ends of this run that are still due no longer mean anything.
         life.n_runs = life.n_runs.saturating_add(1);
-        self.give_back(part);
         observer.observe(self.now, &Event::Preempted { job: JobIdx(job.0), why, lost });
         self.scheduler.submit(job, running.job);
         self.is_stale = true;
     }
-
-    /// Something breaks (1) or is repaired (-1).
-    fn change(&mut self, what: Broken, by: i32, observer: &mut dyn Observer) {
-        let fleet = self.input.fleet;
-        let (nodes, is_link): (Vec<NodeIdx>, bool) = match what {
-            Broken::Node(node) => (vec![node], false),
-            Broken::Rack(rack) => (fleet.nodes_of(rack).collect(), false),
-            Broken::Nvlink(domain) => {
-                let all = (0..).map(NodeIdx).zip(&fleet.nodes);
-                (all.filter(|(_, n)| n.domain == domain).map(|(node, _)| node).collect(), true)
-            }
-        };
-        let mut hit: BTreeSet<Place> = BTreeSet::new();
-        for node in nodes {
-            let place = Place(node.0);
-            let counts = self.down.entry(place).or_default();
-            let count = if is_link { &mut counts.1 } else { &mut counts.0 };
-            *count = count.saturating_add_signed(by);
-            let (down, links) = *counts;
-            let state = match (down, links) {
-                (0, 0) => NodeState::Ready,
-                (0, _) => NodeState::Suspect,
-                (_, _) => NodeState::Down,
-            };
-            let was = self.scheduler.fleet().node(place).map(|node| node.state);
-            self.scheduler.set_node_state(place, state);
-            let is_up = state != NodeState::Down;
-            if was.is_some_and(|was| (was != NodeState::Down) != is_up) {
-                observer.observe(self.now, &Event::NodeChanged { node, is_up });
-            }
-            hit.insert(place);
-        }
-        if by > 0 {
-            self.break_jobs(&hit, is_link, observer);
-        }
-        self.is_stale = true;
-    }
-
-    /// Whoever runs on broken nodes loses its place; broken links only part gangs.
-    fn break_jobs(&mut self, hit: &BTreeSet<Place>, is_link: bool, observer: &mut dyn Observer) {
-        let victims: Vec<(Number, u32)> = self
-            .scheduler
-            .all_running()
-            .filter(|(_, running)| !is_link || running.nodes.len() > 1)
-            .filter(|(_, running)| running.nodes.iter().any(|node| hit.contains(node)))
-            .filter_map(|(job, _)| Some((job, self.lives.get(&job)?.n_runs)))
-            .collect();
-        for (job, run) in victims {
-            self.leave(job, run, Preemption::Failure, observer);
-        }
-    }
-}
-
-/// A time of work on `from` nodes, on `to` nodes instead.
-fn scaled(time: u64, from: u32, to: u32) -> u64 {
-    if from == to {
-        return time;
-    }
-    let whole = u128::from(time).saturating_mul(u128::from(from));
-    u64::try_from(whole.checked_div(u128::from(to)).unwrap_or(0)).unwrap_or(u64::MAX)
-}
-
-fn micros(time: Time) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }

@@ -112,6 +112,7 @@ impl History {
             | Event::Endpoint(_)
             | Event::Usage(_)
             | Event::Quota(_)
+            | Event::Power(_)
             | Event::Reservation(_) => {}
         }
         Ok(())
@@ -145,7 +146,10 @@ impl History {
                 return Ok(());
             }
             E::Requeued { id, .. } | E::Ended { id, .. } => id,
-            E::RankChanged { .. } | E::StopRequested { .. } | E::OutputsFailed { .. } => {
+            E::RankChanged { .. }
+            | E::StopRequested { .. }
+            | E::OutputsFailed { .. }
+            | E::PowerLimitSet { .. } => {
                 return Ok(());
             }
         };
