@@ -132,11 +132,8 @@ impl<'a> Shadow<'a> {
         };
         match self.run(now, Actor::System, Command::Workload(submit)) {
             Ok(events) => {
-                let id = events.first().and_then(|event| match event.subject() {
-                    kernel::Subject::Workload(id) => Some(id),
-                    _ => None,
-                });
-                if let Some(id) = id {
+                let subject = events.first().map(kernel::Event::subject);
+                if let Some(kernel::Subject::Workload(id)) = subject {
                     self.workloads.insert(job, id);
                     self.jobs.insert(id, job);
                 }

@@ -35,17 +35,17 @@ impl Shadow<'_> {
                 power_cap_w: None,
             };
             let create = site::Command::Create { name: parse(&format!("s{at}"))?, config };
-            match self.made(Command::Site(create))? {
-                Subject::Site(id) => sites.push(id),
-                other => return Err(format!("{other} is no site")),
-            }
+            let Subject::Site(id) = self.made(Command::Site(create))? else {
+                return Err("a site was not made".to_owned());
+            };
+            sites.push(id);
         }
         for (at, node) in self.input.fleet.nodes.iter().enumerate() {
             let register = self.machine(at, node, &sites)?;
-            match self.made(Command::Node(register))? {
-                Subject::Node(id) => self.nodes.push(id),
-                other => return Err(format!("{other} is no node")),
-            }
+            let Subject::Node(id) = self.made(Command::Node(register))? else {
+                return Err("a node was not made".to_owned());
+            };
+            self.nodes.push(id);
         }
         let numbered = self.nodes.iter().copied().zip((0..=u32::MAX).map(fleet::NodeIdx));
         self.node_numbers = numbered.collect();
@@ -123,10 +123,10 @@ impl Shadow<'_> {
             };
             let name = parse(&format!("p{at}"))?;
             let create = project::Command::Create { organisation, name };
-            match self.made(Command::Project(create))? {
-                Subject::Project(id) => self.projects.push(id),
-                other => return Err(format!("{other} is no project")),
-            }
+            let Subject::Project(id) = self.made(Command::Project(create))? else {
+                return Err("a project was not made".to_owned());
+            };
+            self.projects.push(id);
         }
         for quota in &self.input.fleet.quotas {
             let Some(organisation) = organisations.get(&quota.tenant) else {
