@@ -2,7 +2,7 @@
 
 use crate::twin::{
     Time,
-    backend::{Backend, Input},
+    backend::Input,
     events::{Event, Observer, Preemption},
     first_fit::tests::{SMALL, fleet_of, jobs_of},
     policies,
