@@ -66,7 +66,7 @@ impl fmt::Display for Change {
             Self::Class { class } => write!(f, "GPUs of class {}", class.0),
             Self::Nodes { nodes: 1 } => f.write_str("one node"),
             Self::Nodes { nodes } => write!(f, "{nodes} nodes"),
-            Self::Gpus { gpus: 0 } => f.write_str("no GPU"),
+            Self::Gpus { gpus: 1 } => f.write_str("1 GPU on each node"),
             Self::Gpus { gpus } => write!(f, "{gpus} GPUs on each node"),
             Self::Share { milli } => write!(f, "a share of 0.{milli:03} of a GPU"),
         }
@@ -159,7 +159,8 @@ fn nodes(job: &Job, works: &dyn Fn(&Job) -> bool) -> Option<Change> {
 }
 
 fn gpus(job: &Job, works: &dyn Fn(&Job) -> bool) -> Option<Change> {
-    (0..job.need.gpus).rev().find_map(|gpus| {
+    // Whoever asks for GPUs is not helped by none.
+    (1..job.need.gpus).rev().find_map(|gpus| {
         let smaller = Job { need: Amounts { gpus, ..job.need }, ..job.clone() };
         works(&smaller).then_some(Change::Gpus { gpus })
     })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::carbon::Measure;
 use crate::problem::{JobIdx, Level, Micros};
-use words::{Blocks, InParts, OfPower, Quantity, plural};
+use words::{Blocks, InParts, OfPower, Quantity, noun, plural};
 
 /// What a node can be short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -301,11 +301,7 @@ impl Reason {
                 f,
                 "Waiting for {}: the job needs {need_nodes} {} with enough free in one site, \
                  {fit_nodes} {} it now.",
-                match short_of {
-                    Resource::Gpu => "GPUs",
-                    Resource::Memory => "memory",
-                    Resource::Cpu => "processors",
-                },
+                noun(*short_of),
                 plural(*need_nodes, "node"),
                 if *fit_nodes == 1 { "has" } else { "have" },
             ),

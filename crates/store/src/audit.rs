@@ -117,11 +117,12 @@ pub fn verify(dir: &Path, options: &Options) -> Result<AuditReport, AuditError> 
     let connection = database::open(dir)?;
     let mut list = List::default();
     database::check(&connection, &mut list);
-    let files = files.unwrap_or_else(|error| {
+    let mut snapshots = rows::snapshots(&connection, &mut list);
+    snapshots.extend(files.unwrap_or_else(|error| {
         list.push(None, format!("the snapshots cannot be read: {error}"));
         BTreeMap::new()
-    });
-    let read = rows::read(&connection, files, (&key, &format.origin), &mut list);
+    }));
+    let read = rows::read(&connection, snapshots, (&key, &format.origin), &mut list);
     let blobs = options
         .blobs
         .then(|| blobs::check(&dir.join(folder::BLOBS_FOLDER), &read.state, &mut list));

@@ -52,7 +52,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            batch_max: 256,
+            // When the disk is slow, batches must grow instead of the queue.
+            batch_max: 2_048,
             gather_max: Duration::from_millis(5),
             queue_max: 4_096,
             snapshot_every: 50_000,

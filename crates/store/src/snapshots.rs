@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::log_store::{SNAPSHOTS_KEPT, SaveSnapshot, Snapshot, StoreError};
 
@@ -17,8 +19,10 @@ const SUFFIX: &str = ".sealed";
 /// A file that is being written; one that is left behind by a crash is written over.
 const PART: &str = "snapshot.part";
 
-/// Bytes written between two syncs, so that the log's own syncs wait for little of it.
-const PIECE_BYTES: usize = 2 << 20;
+/// Bytes written between two syncs, so that the log's own syncs wait for little of it, and the longest
+/// pause after one, in which the disk is the log's.
+const PIECE_BYTES: usize = 1 << 20;
+const PAUSE_MAX: Duration = Duration::from_millis(20);
 
 /// The largest snapshot; a larger state starts by folding its log.
 const BYTES_MAX: usize = 4 << 30;
@@ -81,8 +85,10 @@ impl SnapshotFiles {
         let part = self.folder.join(PART);
         let mut file = File::create(&part)?;
         for piece in bytes.chunks(PIECE_BYTES) {
+            let started = Instant::now();
             file.write_all(piece)?;
             file.sync_data()?;
+            thread::sleep(started.elapsed().min(PAUSE_MAX));
         }
         file.sync_all()?;
         fs::rename(&part, self.folder.join(format!("{PREFIX}{seq}{SUFFIX}")))?;

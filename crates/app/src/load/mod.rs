@@ -104,6 +104,14 @@ struct Span {
     failure: Option<String>,
 }
 
+/// What the load's own thread says at its end.
+struct Loaded {
+    took: Duration,
+    cpu_ms: u64,
+    is_whole: bool,
+    failure: Option<String>,
+}
+
 /// Submits everything and waits until it is placed. The load has a thread of its own, so that what
 /// the platform costs can be told from what the load costs.
 fn load(
@@ -113,13 +121,13 @@ fn load(
     stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<Span> {
     let entries_before = stand.platform.read_size();
-    let before = process::sample();
+    let before = process::sample(0);
     let (config, address, token) = (config.clone(), stand.address, stand.token.clone());
     let (platform, measure, stop) =
         (Arc::clone(&stand.platform), Arc::clone(measure), Arc::clone(stop));
     let work = {
         let platform = Arc::clone(&platform);
-        move || -> anyhow::Result<(Duration, bool, Option<String>)> {
+        move || -> anyhow::Result<Loaded> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
                 let begun = Instant::now();
@@ -135,14 +143,15 @@ fn load(
                 let settled = settle(&measure, &stop).await;
                 bar.abort();
                 fleet.abort();
-                Ok((begun.elapsed(), settled && failure.is_none(), failure))
+                let (took, cpu_ms) = (begun.elapsed(), process::own_cpu_ms());
+                Ok(Loaded { took, cpu_ms, is_whole: settled && failure.is_none(), failure })
             })
         }
     };
     let thread = std::thread::Builder::new().name("load".to_owned()).spawn(work)?;
     let ended = thread.join().map_err(|_| anyhow!("the load panicked"))?;
-    let (took, is_whole, failure) = ended.context("the load could not run")?;
-    let after = process::sample();
+    let Loaded { took, cpu_ms, is_whole, failure } = ended.context("the load could not run")?;
+    let after = process::sample(cpu_ms);
     let entries = platform.read_size().saturating_sub(entries_before);
     Ok(Span { before, after, entries, took, is_whole, failure })
 }

@@ -22,10 +22,19 @@ impl Sample {
     }
 }
 
-/// Looks at this process now. Threads that have ended count under `load`, which is the only part that
-/// ends before the last look.
-pub(super) fn sample() -> Sample {
-    let tick_ms = 1_000 / rustix::param::clock_ticks_per_second().max(1);
+/// Processor time of the calling thread, in milliseconds.
+pub(super) fn own_cpu_ms() -> u64 {
+    ticks(Path::new("/proc/thread-self/stat")).saturating_mul(tick_ms())
+}
+
+fn tick_ms() -> u64 {
+    1_000 / rustix::param::clock_ticks_per_second().max(1)
+}
+
+/// Looks at this process now. Of threads that have ended, `load_ms` were the load's; the rest are those
+/// that made snapshots.
+pub(super) fn sample(load_ms: u64) -> Sample {
+    let tick_ms = tick_ms();
     let mut cpu_ms: BTreeMap<String, u64> = BTreeMap::new();
     let mut known = 0_u64;
     for thread in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
@@ -37,8 +46,11 @@ pub(super) fn sample() -> Sample {
         *sum = sum.saturating_add(ms);
     }
     let all = ticks(Path::new("/proc/self/stat")).saturating_mul(tick_ms);
-    let ended = cpu_ms.entry("load".to_owned()).or_default();
-    *ended = ended.saturating_add(all.saturating_sub(known));
+    let ended = all.saturating_sub(known).saturating_sub(load_ms);
+    for (name, ms) in [("load", load_ms), ("snapshot", ended)] {
+        let sum = cpu_ms.entry(name.to_owned()).or_default();
+        *sum = sum.saturating_add(ms);
+    }
     Sample { resident_bytes: resident_bytes(), cpu_ms }
 }
 

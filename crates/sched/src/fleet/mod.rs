@@ -145,6 +145,7 @@ impl Fleet {
             self.pool_of_shelf.push(u32::try_from(self.pools.len()).unwrap_or(0).saturating_sub(1));
             if let Some(pool) = self.pools.last_mut() {
                 pool.n_shelves = pool.n_shelves.saturating_add(1);
+                pool.add_size(node.total.gpus);
             }
         }
         if let Some(gpus) = gpus_max.last_mut() {

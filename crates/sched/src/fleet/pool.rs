@@ -17,6 +17,8 @@ use crate::problem::{ClassIdx, SiteIdx};
 pub(crate) struct Pool {
     pub(crate) site: SiteIdx,
     pub(crate) class: Option<ClassIdx>,
+    /// True at each number of GPUs that some of its nodes have.
+    sizes: Vec<bool>,
     /// Its first shelf in the fleet.
     pub(crate) first: usize,
     /// How many shelves it has.
@@ -45,6 +47,7 @@ impl Pool {
         Self {
             site,
             class,
+            sizes: Vec::new(),
             first,
             n_shelves: 0,
             by_started: Vec::new(),
@@ -56,6 +59,20 @@ impl Pool {
             opened: ByRoom::default(),
             cut: None,
         }
+    }
+
+    /// Some of its nodes have this many GPUs.
+    pub(crate) fn add_size(&mut self, gpus: u32) {
+        let at = usize::try_from(gpus).unwrap_or(0);
+        self.sizes.resize(self.sizes.len().max(at.saturating_add(1)), false);
+        if let Some(size) = self.sizes.get_mut(at) {
+            *size = true;
+        }
+    }
+
+    /// True if some of its nodes have this many GPUs.
+    pub(crate) fn has_size(&self, gpus: usize) -> bool {
+        self.sizes.get(gpus).copied().unwrap_or(false)
     }
 
     /// True if its GPUs can be cut so.

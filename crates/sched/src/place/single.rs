@@ -82,12 +82,15 @@ fn idle(
     ask: &Ask<'_>,
     gpus: Option<usize>,
 ) -> Option<(Broken, NodeIdx)> {
+    if gpus.is_some_and(|gpus| !pool.has_size(gpus)) {
+        return None;
+    }
     for (broken, count) in pool.best_idle.iter().copied() {
         for at in pool.with_idle(count) {
             let Some(shelf) = fleet.shelf(at) else { continue };
             let is_right = gpus.is_none_or(|gpus| usize::try_from(shelf.gpus) == Ok(gpus));
-            let is_dark = !ask.has_power_at(fleet, at);
-            if !is_right || !shelf.most.covers(&ask.need.amounts) || is_dark {
+            let is_large = is_right && shelf.most.covers(&ask.need.amounts);
+            if !is_large || !ask.has_power_at(fleet, at) {
                 continue;
             }
             let mut nodes = ones(shelf.idle).filter_map(|slot| shelf.nodes.get(slot).copied());

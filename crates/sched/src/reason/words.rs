@@ -25,6 +25,15 @@ pub(super) fn plural(number: u32, noun: &'static str) -> String {
     if number == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
+/// What is waited for.
+pub(super) const fn noun(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Gpu => "GPUs",
+        Resource::Memory => "memory",
+        Resource::Cpu => "processors",
+    }
+}
+
 /// " in blocks of 16", or nothing.
 pub(super) struct Blocks(pub(super) u32);
 

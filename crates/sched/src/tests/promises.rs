@@ -106,5 +106,5 @@ fn advice_is_what_would_work() {
     given = problem(vec![node(0, 0, 4), other], vec![asks.clone()], vec![busy.clone()]);
     assert_eq!(advice(&given, 0).as_deref(), Some("GPUs of class 2"));
     given = problem(vec![node(0, 0, 4)], vec![asks], vec![busy]);
-    assert_eq!(advice(&given, 0).as_deref(), Some("1 GPUs on each node"));
+    assert_eq!(advice(&given, 0).as_deref(), Some("1 GPU on each node"));
 }

@@ -131,6 +131,7 @@ fn change(advice: &Advice) -> String {
         }
         Advice::GpuModel(model) => format!("GPUs of the model `{model}`"),
         Advice::Nodes(nodes) => format!("`nodes: {nodes}`"),
+        Advice::Gpus(1) => "1 GPU on each node".to_owned(),
         Advice::Gpus(gpus) => format!("{gpus} GPUs on each node"),
         Advice::Share(milli) => format!("a share of 0.{milli:03} of a GPU"),
     }

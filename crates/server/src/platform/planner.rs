@@ -14,7 +14,7 @@ use super::Platform;
 /// How often waiting work is looked at without a change: back-offs end by the clock.
 const TICK: Duration = Duration::from_millis(250);
 /// Proposals of one round; the rest comes with the next.
-const PROPOSALS_MAX: usize = 256;
+const PROPOSALS_MAX: usize = 1_024;
 
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {

@@ -229,6 +229,12 @@ impl History {
     }
 }
 
+/// The GPUs that the ranks of a placement have a part of.
+fn parts_of(change: &Change) -> Vec<u32> {
+    let Change::Placed { seats, .. } = change else { return Vec::new() };
+    seats.iter().map(|seat| seat.gpu).collect()
+}
+
 fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Result<(), String> {
     let holds = !job.nodes.is_empty();
     let refuse = |message: &str| Err(message.to_owned());
@@ -240,10 +246,7 @@ fn follow(job: &mut Job, change: &Change, placed: Vec<Id<kinds::Node>>) -> Resul
             if placed.is_empty() || *attempt != job.attempt.saturating_add(1) {
                 return refuse("begins the wrong attempt");
             }
-            job.nodes = placed;
-            if let Change::Placed { seats, .. } = change {
-                job.gpus = seats.iter().map(|seat| seat.gpu).collect();
-            }
+            (job.nodes, job.gpus) = (placed, parts_of(change));
             (job.attempt, job.stop) = (*attempt, None);
             Ok(())
         }

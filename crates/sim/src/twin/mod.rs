@@ -30,6 +30,7 @@ mod quotas;
 pub mod results;
 pub mod run;
 pub mod scheduled;
+pub mod shadow;
 mod time;
 pub mod workload;
 

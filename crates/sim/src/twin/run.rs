@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::{
     backend::{Backend, Input, Progress},
     checkers::{Bounds, Checks},
-    events::Fanout,
+    events::{Fanout, Observer},
     results::{Collector, Outcome},
+    shadow::Shadow,
 };
 
 /// Why a run gave no outcome.
@@ -40,10 +41,15 @@ pub fn run(
     let policy = backend.name().to_owned();
     let mut collector = Collector::new(input.fleet, input.jobs, &policy, rows);
     let mut checks = Checks::new(input.fleet, input.jobs, bounds);
+    let broken = |message| RunError::Backend { policy: policy.clone(), message };
+    let mut shadow = bounds.through_platform.then(|| Shadow::new(input, None)).transpose();
+    let shadow = shadow.as_mut().map_err(|message| broken(std::mem::take(message)))?;
     let mut observers = Fanout(vec![&mut collector, &mut checks]);
-    let end = backend
-        .run(input, &mut observers, progress)
-        .map_err(|message| RunError::Backend { policy, message })?;
-    let findings = checks.finish(end);
+    observers.0.extend(shadow.as_mut().map(|shadow| shadow as &mut dyn Observer));
+    let end = backend.run(input, &mut observers, progress).map_err(broken)?;
+    let mut findings = checks.finish(end);
+    if let Some(shadow) = shadow.take() {
+        findings.join(shadow.finish(end).0);
+    }
     Ok(collector.finish(end, findings)?)
 }

@@ -49,12 +49,10 @@ pub(super) struct Read {
 
 pub(super) fn read(
     connection: &Connection,
-    files: BTreeMap<u64, Vec<u8>>,
+    snapshots: BTreeMap<u64, Vec<u8>>,
     (key, origin): (&VerifierKey, &str),
     list: &mut List,
 ) -> Read {
-    let mut snapshots = snapshots(connection, list);
-    snapshots.extend(files);
     let mut verifier = Verifier::new(key.clone(), origin);
     let (audit, columns) = thread::scope(|scope| {
         let (audit_in, audit_rows) = sync_channel::<Chunk>(CHUNKS_WAITING);
@@ -198,7 +196,7 @@ fn bytes(value: ValueRef<'_>) -> Vec<u8> {
 }
 
 /// Snapshots that an earlier version left in the database.
-fn snapshots(connection: &Connection, list: &mut List) -> BTreeMap<u64, Vec<u8>> {
+pub(super) fn snapshots(connection: &Connection, list: &mut List) -> BTreeMap<u64, Vec<u8>> {
     let read = || -> rusqlite::Result<BTreeMap<u64, Vec<u8>>> {
         let mut statement = connection.prepare("SELECT seq, state FROM snapshot ORDER BY seq")?;
         statement

@@ -13,7 +13,7 @@ use crate::log_store::SaveSnapshot;
 use crate::seal::{self, Seal};
 
 /// Snapshots take at most about one part in so many of a core, however large the state grows.
-const REST_FACTOR: u32 = 8;
+const REST_FACTOR: u32 = 24;
 
 /// One state on its way to the disk.
 struct Job {

@@ -193,7 +193,8 @@ impl Lab {
     /// Places a queued job on the node, then reports how it ran, up to its successful end.
     pub(crate) fn run_to_end(&self, handle: &Handle, id: Id<kinds::Workload>) {
         let generation = handle.read(|state| state.workloads[&id].generation);
-        let place = workload::Place { workload: id, generation, nodes: vec![self.node] };
+        let place =
+            workload::Place { workload: id, generation, nodes: vec![self.node], seats: Vec::new() };
         run(handle, Command::Workload(workload::Command::Place(place)));
         let exited = workload::RankStatus::Exited { code: Some(0), signal: None, reason: None };
         for (status, seconds) in [(workload::RankStatus::Running, 1), (exited, 100)] {

@@ -34,13 +34,13 @@ pub(crate) struct MuriArgs {
 pub(super) fn run(args: MuriArgs, session: &Session) -> Result<Exit, Failure> {
     interrupt::exit_on_interrupt();
     let folder = args.traces.traces;
-    let is_there = |list: &&str| {
+    let is_there = |list: &str| {
         ["csv", "csv.gz"].iter().any(|end| folder.join(format!("{list}.{end}")).is_file())
     };
-    if args.lists.is_empty() && !LISTS.iter().any(|list| is_there(&list)) {
+    if args.lists.is_empty() && !LISTS.iter().any(|list| is_there(list)) {
         LIST.require(&folder)?;
     }
-    for list in args.lists.iter().filter(|list| !is_there(&list.as_str())) {
+    if let Some(list) = args.lists.iter().find(|list| !is_there(list)) {
         let message =
             format!("`{}` has no list `{list}.csv` and no `{list}.csv.gz`", folder.display());
         let remedy = format!("fetch it from {}", LIST.source);

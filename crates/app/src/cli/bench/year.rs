@@ -102,7 +102,7 @@ fn one(name: &str, input: &Input<'_>) -> Result<(Outcome, f64), Failure> {
     let mut backend = policies::named(name)
         .ok_or_else(|| Failure::usage(format!("`{name}` is no policy of the twin")))?;
     let started = Instant::now();
-    let bounds = Bounds { power_grace: None, wait_max: None };
+    let bounds = Bounds::default();
     let outcome = run::run(backend.as_mut(), input, bounds, &mut io::sink(), &mut |_| true);
     let outcome = outcome.map_err(|error| Failure::invalid(error.to_string()))?;
     Ok((outcome, started.elapsed().as_secs_f64()))

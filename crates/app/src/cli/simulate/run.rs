@@ -66,6 +66,9 @@ pub(crate) struct RunArgs {
     /// Longest wait that a check allows
     #[arg(long, value_name = "TIME", help_heading = "Checks")]
     wait_max: Option<DurationMicros>,
+    /// Pass everything through the platform's own state machine as well; takes several times as long
+    #[arg(long, help_heading = "Checks")]
+    through_platform: bool,
     /// Folder for results.json, jobs.csv, series.csv, cdf.csv and report.html
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -149,7 +152,8 @@ fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> 
         // half a minute to its next plan, half to let work go, and as much again.
         let is_ours = is_file(name) || name.starts_with("cocarde");
         let power_grace = is_ours.then(|| DurationMicros::from_secs(120));
-        let bounds = Bounds { wait_max: args.wait_max, power_grace };
+        let through_platform = args.through_platform;
+        let bounds = Bounds { wait_max: args.wait_max, power_grace, through_platform };
         let name = &backend.name().to_owned();
         let number = input.jobs.requests.len();
         let mut bar = JobsBar::start(name, u64::try_from(number).unwrap_or(u64::MAX));

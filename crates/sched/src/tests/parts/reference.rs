@@ -25,7 +25,8 @@ fn geometry(class: Option<ClassIdx>) -> Option<&'static Geometry> {
 
 fn nodes() -> impl Strategy<Value = Node> {
     let states = prop_oneof![5 => Just(NodeState::Ready), 1 => Just(NodeState::Suspect)];
-    (0u32..2, 0u32..2, prop::option::of(0u32..3), 0u32..4, 1u64..8, states).prop_map(
+    let sizes = prop_oneof![3 => Just(1u32), 1 => 0u32..4];
+    (0u32..2, 0u32..2, prop::option::weighted(0.9, 0u32..3), sizes, 1u64..8, states).prop_map(
         |(site, rack, class, gpus, amount, state)| Node {
             site: SiteIdx(site),
             group: 0,
@@ -42,7 +43,8 @@ fn nodes() -> impl Strategy<Value = Node> {
 }
 
 fn parts() -> impl Strategy<Value = (u32, Option<Part>)> {
-    let share = prop_oneof![Just(500), Just(300), Just(999), 1u32..1_000];
+    // Shares that fill a GPU to the last thousandth are the ones to be missed.
+    let share = prop_oneof![4 => Just(500), 2 => Just(250), 1 => Just(999), 1 => 1u32..1_000];
     let profile = prop::sample::select(&PROFILES[..]);
     let profile = profile.prop_map(|name| ProfileName::parse(name).unwrap());
     prop_oneof![

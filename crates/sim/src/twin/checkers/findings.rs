@@ -35,11 +35,13 @@ pub enum Rule {
     Dependency,
     /// Nothing waits longer than the bound.
     Starvation,
+    /// The platform's own state machine accepts what happens, where it is asked.
+    Platform,
 }
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Order,
         Self::Capacity,
         Self::Gang,
@@ -51,6 +53,7 @@ impl Rule {
         Self::Power,
         Self::Dependency,
         Self::Starvation,
+        Self::Platform,
     ];
 
     /// One word for people.
@@ -68,6 +71,7 @@ impl Rule {
             Self::Power => "power",
             Self::Dependency => "dependency",
             Self::Starvation => "starvation",
+            Self::Platform => "platform",
         }
     }
 }
@@ -119,7 +123,17 @@ impl Findings {
         self.by_rule.values().sum()
     }
 
-    pub(super) fn push(&mut self, finding: Finding) {
+    /// Adds what another found on the same events.
+    pub(in crate::twin) fn join(&mut self, other: Self) {
+        for (rule, count) in other.by_rule {
+            let sum = self.by_rule.entry(rule).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        let left = KEPT_MAX.saturating_sub(self.first.len());
+        self.first.extend(other.first.into_iter().take(left));
+    }
+
+    pub(in crate::twin) fn push(&mut self, finding: Finding) {
         let count = self.by_rule.entry(finding.rule).or_default();
         *count = count.saturating_add(1);
         if self.first.len() < KEPT_MAX {

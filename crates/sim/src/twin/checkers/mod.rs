@@ -19,6 +19,9 @@ pub struct Bounds {
     pub power_grace: Option<DurationMicros>,
     /// How long a job may wait from when it could start; for ever without it.
     pub wait_max: Option<DurationMicros>,
+    /// Passes everything through the platform's own state machine as well, which takes several times
+    /// as long.
+    pub through_platform: bool,
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ fn check(rule: Rule, message: &str, act: &dyn Fn(&mut Bench<'_>)) {
     let bounds = Bounds {
         power_grace: Some(DurationMicros::from_secs(60)),
         wait_max: Some(DurationMicros::from_secs(3_600)),
+        ..Bounds::default()
     };
     let found = findings(bounds, act);
     let first = found.first.first().unwrap_or_else(|| panic!("{rule:?} finds nothing"));

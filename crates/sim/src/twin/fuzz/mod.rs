@@ -72,7 +72,7 @@ pub fn run_one(case: &Case, name: &str) -> Result<Tally, String> {
     let wrong = |what: String| format!("seed {}, policy `{name}`: {what}", case.seed);
     let policy = policies::scheduled(name).ok_or_else(|| wrong("is no policy".to_owned()))?;
     let mut policy = policy.with(case.extras.clone());
-    let bounds = Bounds { power_grace: None, wait_max: None };
+    let bounds = Bounds::default();
     // Who minds no topology breaks segments, as it says.
     let minds_topology = name != "cocarde-blind";
     let mut checks = Checks::new(&case.fleet, &case.jobs, bounds);

@@ -80,7 +80,7 @@ impl Observer for Firsts {
 }
 
 fn run(policy: &str, fleet: &Fleet, jobs: &Prepared) -> (Outcome, Findings, Firsts, Trace) {
-    let bounds = Bounds { power_grace: Some(DurationMicros::from_secs(120)), wait_max: None };
+    let bounds = Bounds { power_grace: Some(DurationMicros::from_secs(120)), ..Bounds::default() };
     let (mut firsts, mut trace) = (Firsts::default(), Trace::default());
     let mut rows = Vec::new();
     let mut checks = Checks::new(fleet, jobs, bounds);
