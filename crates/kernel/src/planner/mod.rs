@@ -92,6 +92,12 @@ impl Planner {
         self.scheduler.plan(now.0)
     }
 
+    /// The same without the reasons, for whoever only follows the plan.
+    #[must_use]
+    pub fn decide(&mut self, now: UnixMicros) -> Plan {
+        self.scheduler.decide(now.0)
+    }
+
     /// The commands that a plan proposes, in its order.
     #[must_use]
     pub fn proposals(&self, state: &State, plan: &Plan) -> Vec<Submission> {

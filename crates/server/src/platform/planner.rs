@@ -49,7 +49,7 @@ fn plan(platform: &Platform, planner: &mut Planner) -> Vec<Submission> {
     if !planner.has_work() {
         return Vec::new();
     }
-    let plan = planner.plan(now);
+    let plan = planner.decide(now);
     let mut proposals = platform.read(|state| planner.proposals(state, &plan));
     proposals.truncate(PROPOSALS_MAX);
     proposals

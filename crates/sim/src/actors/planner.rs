@@ -22,6 +22,10 @@ pub fn round(
     planner.follow(state, now);
     let plan = planner.plan(now);
     let proposals = planner.proposals(state, &plan);
+    let decided = planner.decide(now);
+    if planner.proposals(state, &decided) != proposals {
+        return Err("a plan without reasons proposes something else".to_owned());
+    }
     let mut anew = Planner::of(state, now);
     let plan_anew = anew.plan(now);
     let line = |planner: &Planner, plan: &sched::Plan| -> Vec<String> {
