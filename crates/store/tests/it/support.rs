@@ -29,7 +29,9 @@ impl Entropy for Counter {
     fn draw(&mut self) -> Result<[u8; 10], EntropyError> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-        Ok([0, 0, a, b, c, d, e, f, g, h])
+        // The lowest bytes tell the ids of one command apart: counted there, one's second id would be
+        // the next one's first.
+        Ok([a, b, c, d, e, f, g, h, 0, 0])
     }
 }
 
