@@ -197,25 +197,27 @@ impl State {
     /// The indices are what a rebuild would give.
     fn check_index(&self, broken: &mut Vec<String>) {
         let (kept, fresh) = (&self.index, &self.fresh_index());
-        let same = kept.organisation_names == fresh.organisation_names
-            && kept.project_names == fresh.project_names
-            && kept.key_hashes == fresh.key_hashes
-            && kept.dataset_names == fresh.dataset_names
-            && kept.model_names == fresh.model_names
-            && kept.endpoint_names == fresh.endpoint_names
-            && kept.quotas == fresh.quotas
-            && kept.reservations == fresh.reservations
-            && kept.queued == fresh.queued
-            && kept.line == fresh.line
-            && kept.hardware == fresh.hardware
-            && kept.draining == fresh.draining
-            && kept.active == fresh.active
-            && kept.by_node == fresh.by_node
-            && kept.dependents == fresh.dependents
-            && kept.arrays == fresh.arrays
-            && kept.outputs_pending == fresh.outputs_pending;
-        if !same {
-            broken.push("an index differs from its rebuild".to_owned());
+        let same = [
+            ("organisation_names", kept.organisation_names == fresh.organisation_names),
+            ("project_names", kept.project_names == fresh.project_names),
+            ("key_hashes", kept.key_hashes == fresh.key_hashes),
+            ("dataset_names", kept.dataset_names == fresh.dataset_names),
+            ("model_names", kept.model_names == fresh.model_names),
+            ("endpoint_names", kept.endpoint_names == fresh.endpoint_names),
+            ("quotas", kept.quotas == fresh.quotas),
+            ("reservations", kept.reservations == fresh.reservations),
+            ("queued", kept.queued == fresh.queued),
+            ("line", kept.line == fresh.line),
+            ("hardware", kept.hardware == fresh.hardware),
+            ("draining", kept.draining == fresh.draining),
+            ("active", kept.active == fresh.active),
+            ("by_node", kept.by_node == fresh.by_node),
+            ("dependents", kept.dependents == fresh.dependents),
+            ("arrays", kept.arrays == fresh.arrays),
+            ("outputs_pending", kept.outputs_pending == fresh.outputs_pending),
+        ];
+        for (name, _) in same.iter().filter(|(_, same)| !same) {
+            broken.push(format!("the index `{name}` differs from its rebuild"));
         }
     }
 }
