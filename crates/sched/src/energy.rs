@@ -5,7 +5,7 @@
 use crate::carbon::{Forecast, Measure};
 use crate::fleet::Asker;
 use crate::plan::Promise;
-use crate::power::{FeederIdx, Grid, Pledge, PowerPlan, steps};
+use crate::power::{FeederIdx, Grid, Pledge};
 use crate::problem::{JobIdx, Micros, SiteIdx};
 use crate::scheduler::Scheduler;
 
@@ -59,12 +59,6 @@ impl Scheduler {
     #[must_use]
     pub fn next_deferred_us(&self, now_us: Micros) -> Option<Micros> {
         self.deferrals.next_us(now_us)
-    }
-
-    /// What is to be done about power now, without a plan for what waits.
-    #[must_use]
-    pub fn power_plan(&self, now_us: Micros) -> PowerPlan {
-        steps(self, now_us)
     }
 
     /// Keeps the power of a promise; reckoned as if nothing ended before, so that nothing is advised

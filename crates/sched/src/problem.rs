@@ -315,6 +315,23 @@ impl Running {
         seated(&self.nodes, &self.seats)
     }
 
+    /// True if it may be made to go at this time.
+    pub(crate) fn may_go(&self, now_us: Micros) -> bool {
+        self.job.preemptible && now_us >= after(self.started_us, self.job.guaranteed_us)
+    }
+
+    /// Time since its last checkpoint, which is lost if it goes now.
+    pub(crate) fn unsaved_us(&self, now_us: Micros) -> u64 {
+        let since = self.saved_us.max(self.started_us);
+        u64::try_from(now_us.saturating_sub(since)).unwrap_or(0)
+    }
+
+    /// How much its work weighs among that of others: at least 1, more with priority.
+    pub(crate) fn weight(&self) -> u64 {
+        let priority = u64::try_from(self.job.priority.clamp(0, 1_000)).unwrap_or(0);
+        priority.saturating_add(1)
+    }
+
     /// When its nodes are free again at the latest; `None` if nobody knows.
     #[must_use]
     pub fn ends_by_us(&self) -> Option<Micros> {

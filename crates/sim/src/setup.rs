@@ -28,7 +28,8 @@ fn system(command: Command) -> Request {
     Request::new(Actor::System, command)
 }
 
-fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+/// A name, or whatever else has a text form.
+pub(crate) fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("`{text}` has no text form"))
 }
 

@@ -76,7 +76,10 @@ impl Planner {
             self.rebuild(state, now);
         }
         self.seen = Some(state.size);
-        self.scheduler.set_past_use(self.names.past_use(state, self.scheduler.tree(), now));
+        if self.scheduler.n_waiting() > 0 {
+            // Only turns ask for it.
+            self.scheduler.set_past_use(self.names.past_use(state, self.scheduler.tree(), now));
+        }
         self.open_gates(state, now);
     }
 
@@ -101,19 +104,19 @@ impl Planner {
     /// The commands that a plan proposes, in its order.
     #[must_use]
     pub fn proposals(&self, state: &State, plan: &Plan) -> Vec<Submission> {
-        let generation = |id| state.workloads.get(&id).map(|workload| workload.generation);
         let place = |placement: &sched::Placement| {
-            let workload = self.workload(placement.job)?;
+            let (workload, generation) = self.as_of(state, placement.job)?;
             let nodes = placement.nodes.iter().filter_map(|node| self.names.node(*node)).collect();
             let seats = placement.seats.iter().copied().map(Into::into).collect();
-            let place = Place { workload, generation: generation(workload)?, nodes, seats };
+            let place = Place { workload, generation, nodes, seats };
             Some(workload::Command::Place(place))
         };
         let preempt = |victim: &JobIdx, job: JobIdx| {
-            let (workload, for_workload) = (self.workload(*victim)?, self.workload(job)?);
+            let (workload, generation) = self.as_of(state, *victim)?;
+            let for_workload = self.workload(job)?;
             Some(workload::Command::Preempt(Preempt {
                 workload,
-                generation: generation(workload)?,
+                generation,
                 for_workload: Some(for_workload),
                 reason: format!("it makes room for {for_workload}, which has the better claim"),
             }))
@@ -175,6 +178,12 @@ impl Planner {
         self.workloads.get(&job).copied()
     }
 
+    /// The workload behind a number, with the generation that a proposal about it is made for.
+    fn as_of(&self, state: &State, job: JobIdx) -> Option<(Id<kinds::Workload>, u64)> {
+        let workload = self.workload(job)?;
+        Some((workload, state.workloads.get(&workload)?.generation))
+    }
+
     /// False if the whole state must be read: nothing was seen yet, too much has passed, or
     /// something changed that everything else depends on.
     fn follow_changes(&mut self, state: &State) -> bool {
@@ -233,8 +242,7 @@ impl Planner {
     /// Makes the scheduler know for whom work went: it may be gone already.
     fn take_in_claims(&mut self, state: &State, ids: impl Iterator<Item = Id<kinds::Workload>>) {
         for workload in ids.filter_map(|id| state.workloads.get(&id)) {
-            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
-            let other = preemption.and_then(|one| state.workloads.get(&one.for_workload?));
+            let other = workload.goes_for().and_then(|id| state.workloads.get(&id));
             let index = other.filter(|other| other.has_claim).map(|other| self.jobs.get(&other.id));
             if let Some(index) = index.flatten() {
                 self.scheduler.claim(*index);
@@ -269,9 +277,7 @@ impl Planner {
             let index = self.number(workload.id);
             self.hold(state, workload, index);
             let gone_by = jobs::later(*since, workload.spec.grace);
-            let preemption = workload.attempt().and_then(|attempt| attempt.preemption.as_ref());
-            let for_workload = preemption.and_then(|preemption| preemption.for_workload);
-            let for_job = for_workload.and_then(|id| self.jobs.get(&id).copied());
+            let for_job = workload.goes_for().and_then(|id| self.jobs.get(&id).copied());
             self.scheduler.stopping(index, gone_by, for_job);
         }
     }

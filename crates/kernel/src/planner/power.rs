@@ -237,15 +237,13 @@ impl Planner {
     }
 
     fn cap(&self, state: &State, cap: &Cap, reason: String) -> Option<workload::Command> {
-        let workload = self.workload(cap.job)?;
-        let generation = state.workloads.get(&workload)?.generation;
+        let (workload, generation) = self.as_of(state, cap.job)?;
         let limit = cap.limit_mw.map(MilliWatt);
         Some(workload::Command::SetCap(SetCap { workload, generation, limit, reason }))
     }
 
     fn stop(&self, state: &State, stop: &Stop) -> Option<workload::Command> {
-        let workload = self.workload(stop.job)?;
-        let generation = state.workloads.get(&workload)?.generation;
+        let (workload, generation) = self.as_of(state, stop.job)?;
         let domain = self.domain(stop.feeder.0).map_or_else(String::new, Domain::to_string);
         Some(workload::Command::Preempt(Preempt {
             workload,

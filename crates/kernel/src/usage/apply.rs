@@ -2,7 +2,7 @@
 
 use units::{Id, MicroEuro, kinds};
 
-use super::{AttemptMetered, Energy, Event, Totals, ledger::SOURCES_MAX};
+use super::{Counters, Energy, Event, Totals, ledger::SOURCES_MAX};
 use crate::{Stamp, State, workload};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
@@ -17,8 +17,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             if let Some(energy) = &metered.energy {
                 add_energy(state.usage.totals.entry(project).or_default(), energy);
             }
-            remember(state, metered, stamp);
-            workload::metered(state, metered, added);
+            if let Some((node, used)) = workload::metered(state, metered, added) {
+                remember(state, project, (node, used), stamp);
+            }
         }
         Event::Tokens(metered) => {
             let totals = state.usage.totals.entry(project).or_default();
@@ -30,20 +31,16 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     }
 }
 
-/// What the attempt used since it was metered last counts as used lately, by its node's model of GPU.
-fn remember(state: &mut State, metered: &AttemptMetered, stamp: &Stamp) {
-    let workload = state.workloads.get(&metered.workload);
-    let mut attempts = workload.into_iter().flat_map(|workload| &workload.attempts);
-    let attempt = attempts.find(|attempt| attempt.number == metered.attempt);
-    let rank = usize::try_from(metered.rank).ok();
-    let Some(rank) = attempt.zip(rank).and_then(|(attempt, rank)| attempt.ranks.get(rank)) else {
-        return;
-    };
-    let cpu_micros = metered.total.cpu_micros.saturating_sub(rank.used.cpu_micros);
-    let gpu_micros = metered.total.gpu_micros.saturating_sub(rank.used.gpu_micros);
-    let gpus = state.nodes.get(&rank.node).and_then(|node| node.facts.gpus.first());
-    let gpus = gpus.map(|gpu| (gpu.model.as_str(), gpu_micros));
-    state.usage.recent.entry(metered.project).or_default().add(stamp.at, cpu_micros, gpus);
+/// What was used counts as used lately, by its node's model of GPU.
+fn remember(
+    state: &mut State,
+    project: Id<kinds::Project>,
+    (node, used): (Id<kinds::Node>, Counters),
+    stamp: &Stamp,
+) {
+    let gpus = state.nodes.get(&node).and_then(|node| node.facts.gpus.first());
+    let gpus = gpus.map(|gpu| (gpu.model.as_str(), used.gpu_micros));
+    state.usage.recent.entry(project).or_default().add(stamp.at, used.cpu_micros, gpus);
 }
 
 fn spend(state: &mut State, project: Id<kinds::Project>, added: MicroEuro, stamp: &Stamp) {

@@ -64,6 +64,28 @@ pub struct Counters {
     pub energy: MilliJoule,
 }
 
+impl Counters {
+    /// Both together, saturating.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self {
+            cpu_micros: self.cpu_micros.saturating_add(other.cpu_micros),
+            gpu_micros: self.gpu_micros.saturating_add(other.gpu_micros),
+            energy: self.energy.saturating_add(other.energy),
+        }
+    }
+
+    /// What was added since these counters, at least nothing.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            cpu_micros: self.cpu_micros.saturating_sub(before.cpu_micros),
+            gpu_micros: self.gpu_micros.saturating_sub(before.gpu_micros),
+            energy: self.energy.saturating_sub(before.energy),
+        }
+    }
+}
+
 /// Use by one rank of an attempt since the last such event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptMetered {

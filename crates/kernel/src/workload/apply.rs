@@ -225,29 +225,29 @@ fn release(state: &mut State, workload: &mut Workload, stamp: &Stamp) {
     }
 }
 
-/// Adds metered use to the workload itself.
-pub(crate) fn metered(state: &mut State, metered: &AttemptMetered, added: MicroEuro) {
-    let Some(workload) = state.workloads.get_mut(&metered.workload) else { return };
+/// Adds metered use to the workload itself; answers what was used since the last time, and where.
+/// `None` if there is no such rank any more.
+pub(crate) fn metered(
+    state: &mut State,
+    metered: &AttemptMetered,
+    added: MicroEuro,
+) -> Option<(Id<kinds::Node>, Counters)> {
+    let workload = state.workloads.get_mut(&metered.workload)?;
     workload.cost = workload.cost.saturating_add(added);
     let position = usize::try_from(metered.rank).unwrap_or(usize::MAX);
     let attempt = workload.attempts.iter_mut().find(|a| a.number == metered.attempt);
-    let Some(rank) = attempt.and_then(|attempt| attempt.ranks.get_mut(position)) else { return };
-    let (before, after) = (rank.used, metered.total);
-    rank.used = after;
-    let used = &mut workload.used;
-    let grown =
-        |sum: u64, after: u64, before: u64| sum.saturating_add(after.saturating_sub(before));
-    used.cpu_micros = grown(used.cpu_micros, after.cpu_micros, before.cpu_micros);
-    used.gpu_micros = grown(used.gpu_micros, after.gpu_micros, before.gpu_micros);
-    used.energy = used.energy.saturating_add(after.energy.saturating_sub(before.energy));
-    let Some(task) = workload.task else { return };
+    let rank = attempt.and_then(|attempt| attempt.ranks.get_mut(position))?;
+    let used = metered.total.since(rank.used);
+    let node = rank.node;
+    rank.used = metered.total;
+    workload.used = workload.used.saturating_add(used);
     // What its tasks use and cost is what an array uses and costs.
-    let Some(array) = state.workloads.get_mut(&task.array) else { return };
-    array.cost = array.cost.saturating_add(added);
-    let used = &mut array.used;
-    used.cpu_micros = grown(used.cpu_micros, after.cpu_micros, before.cpu_micros);
-    used.gpu_micros = grown(used.gpu_micros, after.gpu_micros, before.gpu_micros);
-    used.energy = used.energy.saturating_add(after.energy.saturating_sub(before.energy));
+    let array = workload.task.map(|task| task.array);
+    if let Some(array) = array.and_then(|array| state.workloads.get_mut(&array)) {
+        array.cost = array.cost.saturating_add(added);
+        array.used = array.used.saturating_add(used);
+    }
+    Some((node, used))
 }
 
 /// Notes that what the workload made is registered, if that is what it waits for.

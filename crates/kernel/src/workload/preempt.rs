@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use units::{Id, kinds};
 
-use super::{Event, Phase, StopCause, get};
+use super::{Event, Phase, StopCause, Workload, get};
 use crate::{Ctx, Reject, State, limits};
 
 /// A proposal that one workload makes room.
@@ -28,6 +28,13 @@ pub struct Preemption {
     pub for_workload: Option<Id<kinds::Workload>>,
     /// Why, for its owner.
     pub reason: String,
+}
+
+impl Workload {
+    /// The workload that the attempt in progress, or the last one, made or makes room for.
+    pub(crate) fn goes_for(&self) -> Option<Id<kinds::Workload>> {
+        self.attempt()?.preemption.as_ref()?.for_workload
+    }
 }
 
 /// Decides a preemption.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::{Fleet, Need, Row, ones};
 use crate::part::{GPU_MILLI, Part as GpuPart, Seat};
 use crate::place::{self, Ask};
-use crate::problem::{JobIdx, Level, NodeIdx, Running, after};
+use crate::problem::{JobIdx, Level, NodeIdx, Running};
 use crate::scheduler::Scheduler;
 use crate::settings::Reclaim;
 use crate::share::{Claim, Rule, Tree};
@@ -102,11 +102,9 @@ fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> 
     let mut parts = Vec::new();
     let reaches_others = reaches_others(scheduler, ask);
     for (index, running) in &scheduler.running {
-        let safe_until = after(running.started_us, running.job.guaranteed_us);
-        if !running.job.preemptible
+        if !running.may_go(ask.asker.start_us)
             || (running.job.queue != ask.job.queue && !reaches_others)
             || running.gone_by_us.is_some()
-            || ask.asker.start_us < safe_until
             || condemned.contains(index)
         {
             continue;
@@ -127,18 +125,16 @@ fn parts(scheduler: &Scheduler, condemned: &BTreeSet<JobIdx>, ask: &Ask<'_>) -> 
 
 /// Work that one rank of the job would lose, weighed by its priority.
 fn loss(running: &Running, ask: &Ask<'_>) -> u64 {
-    let since = running.saved_us.max(running.started_us);
-    let lost_us = u64::try_from(ask.asker.start_us.saturating_sub(since)).unwrap_or(0);
+    let lost_us = running.unsaved_us(ask.asker.start_us);
     let gpus = u64::from(running.job.need.gpus.max(1));
     // Of a share so much less is lost; an instance counts as a GPU, its model is not known here.
     let (times, of) = match running.job.part {
         Some(GpuPart::Share { milli }) => (u64::from(milli), u64::from(GPU_MILLI)),
         Some(GpuPart::Mig { .. }) | None => (gpus, 1),
     };
-    let weight = u64::try_from(running.job.priority.clamp(0, 1_000)).unwrap_or(0);
     // One more, so that of equal losses fewer victims are the cheaper ones.
     let lost = lost_us.saturating_mul(times).checked_div(of).unwrap_or(lost_us);
-    lost.saturating_mul(weight.saturating_add(1)).saturating_add(1)
+    lost.saturating_mul(running.weight()).saturating_add(1)
 }
 
 fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {

@@ -107,7 +107,7 @@ impl Grid {
         self.shelves.get(shelf).copied().flatten()
     }
 
-    /// Work draws from now on: [`Self::undraw`] takes it back.
+    /// Work draws from now on: [`Self::draw_less`] takes it back.
     pub(crate) fn draw_more(&mut self, loads: &[(FeederIdx, u64)], asker: &Asker) {
         self.tree.charge(loads);
         let sums = self.tree.sum(loads).unwrap_or_default();

@@ -13,7 +13,7 @@ use super::model::RunningPower;
 use super::recover::recover;
 use super::relief::{CapChange, Unresolved, relief};
 use super::tree::{FeederIdx, PowerTree, Shortfall};
-use crate::problem::{JobIdx, Micros, Running, after};
+use crate::problem::{JobIdx, Micros, Running};
 use crate::scheduler::Scheduler;
 
 /// A limit of running work that is to be changed.
@@ -132,8 +132,7 @@ fn sorted(
             let key = (running.job.priority, Reverse(running.job.submitted_order), job);
             let power = RunningPower {
                 lost_work: lost_work(running, now_us),
-                preemptible: running.job.preemptible
-                    && now_us >= after(running.started_us, running.job.guaranteed_us),
+                preemptible: running.may_go(now_us),
                 ..grid.draws.get(&job)?.clone()
             };
             Some((key, power))
@@ -145,12 +144,9 @@ fn sorted(
 
 /// Work lost if it stopped now, weighed by its priority as for any other eviction.
 fn lost_work(running: &Running, now_us: Micros) -> u64 {
-    let since = running.saved_us.max(running.started_us);
-    let lost_us = u64::try_from(now_us.saturating_sub(since)).unwrap_or(0);
     let nodes = u64::try_from(running.nodes.len()).unwrap_or(u64::MAX);
     let gpus = u64::from(running.job.need.gpus.max(1)).saturating_mul(nodes);
-    let weight = u64::try_from(running.job.priority.clamp(0, 1_000)).unwrap_or(0);
-    lost_us.saturating_mul(gpus).saturating_mul(weight.saturating_add(1))
+    running.unsaved_us(now_us).saturating_mul(gpus).saturating_mul(running.weight())
 }
 
 fn caps(grid: &Grid, jobs: &[JobIdx], changes: Vec<CapChange>) -> Vec<Cap> {

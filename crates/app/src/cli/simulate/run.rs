@@ -150,7 +150,7 @@ fn outcomes(args: &RunArgs, input: &Input<'_>) -> Result<Vec<Outcome>, Failure> 
         let mut backend = backend(name)?;
         // First fit does nothing about a budget that falls; the platform's scheduler has two minutes:
         // half a minute to its next plan, half to let work go, and as much again.
-        let is_ours = is_file(name) || name.starts_with("cocarde");
+        let is_ours = is_file(name) || policies::scheduled(name).is_some();
         let power_grace = is_ours.then(|| DurationMicros::from_secs(120));
         let through_platform = args.through_platform;
         let bounds = Bounds { wait_max: args.wait_max, power_grace, through_platform };

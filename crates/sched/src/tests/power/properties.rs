@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{follow, scheduler, sized};
-use crate::power::FeederIdx;
+use crate::power::{FeederIdx, steps};
 use crate::{JobIdx, NodeIdx, Scheduler};
 
 const N_RACKS: u32 = 3;
@@ -124,14 +124,14 @@ proptest! {
                 prop_assert_eq!(*drawn > allowed, stays, "{:?} {:?}", feeder, plan.power);
             }
             // Nothing is left to do, but to lift what the stopped work left room for.
-            let next = scheduler.power_plan(now);
+            let next = steps(&scheduler, now);
             prop_assert!(next.lower.is_empty() && next.stop.is_empty());
         }
         // Whatever fell comes back: first the limits, all of them.
         for feeder in 0..N_FEEDERS {
             scheduler.set_allowed(FeederIdx(feeder), 100_000_000);
         }
-        let plan = scheduler.power_plan(100);
+        let plan = steps(&scheduler, 100);
         for cap in &plan.lift {
             prop_assert_eq!(cap.to, 0);
             scheduler.set_cap(cap.job, cap.to);

@@ -13,11 +13,14 @@ use kernel::{
 use units::{Bytes, DataClass, DurationMicros, GpuCount, Id, MilliCpu, kinds};
 
 use super::Shadow;
-use crate::twin::{
-    fleet::{self, ClassIdx, Node},
-    number,
-    time::Time,
-    workload::{JobIdx, Request},
+use crate::{
+    setup::parse,
+    twin::{
+        fleet::{self, ClassIdx, Node},
+        number,
+        time::Time,
+        workload::{JobIdx, Request},
+    },
 };
 
 impl Shadow<'_> {
@@ -234,8 +237,4 @@ fn topology(request: &Request) -> Result<workload::Topology, String> {
     }
     let (within, segment) = (Level::Nvlink, request.segment);
     Ok(workload::Topology { within, fallback: Level::Nvlink, segment })
-}
-
-fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("`{text}` has no text form"))
 }
