@@ -62,6 +62,26 @@ kinds! {
     Project = "prj";
     /// An API key.
     Key = "key";
+    /// A person, whose name and address are kept beside the log.
+    User = "usr";
+    /// People who are given roles together.
+    Group = "grp";
+    /// A program's identity, with an owner and an end.
+    ServiceAccount = "sva";
+    /// A set of permissions that an organisation named.
+    Role = "rol";
+    /// A role given to somebody somewhere.
+    Binding = "bnd";
+    /// An organisation's own identity provider.
+    IdentityProvider = "idp";
+    /// A tenant's permission for support to look.
+    Consent = "cns";
+    /// A course: a roster with budgets and an end.
+    Course = "crs";
+    /// A legal entity that owns, runs or controls something.
+    Entity = "ent";
+    /// A piece of evidence for a sovereignty score.
+    Evidence = "evd";
     /// A set of Cedar policies in force for a scope.
     Policy = "pol";
     /// A budget that blocks.

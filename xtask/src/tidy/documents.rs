@@ -7,6 +7,10 @@ use crate::verbs;
 
 const FILE_BYTES_MAX: u64 = 300_000;
 
+/// The one generated file that is kept because people review its changes; it grows with the API.
+const GENERATED: &str = "openapi/v1.json";
+const GENERATED_BYTES_MAX: u64 = 900_000;
+
 const DECISIONS: &str = "docs/adr/";
 const INDEX: &str = "docs/adr/README.md";
 
@@ -49,9 +53,12 @@ pub(super) fn decisions(tree: &Tree, findings: &mut Vec<Finding>) {
 
 /// Nothing large is kept beside the source.
 pub(super) fn blobs(tree: &Tree, findings: &mut Vec<Finding>) {
-    for (path, file) in tree.files().filter(|(_, file)| file.bytes > FILE_BYTES_MAX) {
-        let message = format!("{} bytes, at most {FILE_BYTES_MAX}: generate it", file.bytes);
-        findings.push(Finding::new(path, 0, message));
+    for (path, file) in tree.files() {
+        let most = if path == GENERATED { GENERATED_BYTES_MAX } else { FILE_BYTES_MAX };
+        if file.bytes > most {
+            let message = format!("{} bytes, at most {most}: generate it", file.bytes);
+            findings.push(Finding::new(path, 0, message));
+        }
     }
 }
 

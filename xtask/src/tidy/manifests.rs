@@ -27,8 +27,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Packages in the lock file, over all features.
-const LOCK_PACKAGES_MAX: usize = 450;
+/// Packages in the lock file, over all features. Sign-in by OIDC, capability tokens and password hashing took 60: their
+/// older RustCrypto generation stands beside ours until they move.
+const LOCK_PACKAGES_MAX: usize = 540;
 
 const REASONS: &str = "docs/notes/deps.md";
 

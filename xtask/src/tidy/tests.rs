@@ -86,8 +86,8 @@ fn a_dependency_without_reason_or_use_is_found() {
 #[test]
 fn a_lock_file_that_is_missing_or_grown_is_found() {
     finds(manifests::lock_size, &[], "missing or empty");
-    finds(manifests::lock_size, &[("Cargo.lock", &"[[package]]\n".repeat(451))], "451 packages");
-    finds_nothing(manifests::lock_size, &[("Cargo.lock", &"[[package]]\n".repeat(450))]);
+    finds(manifests::lock_size, &[("Cargo.lock", &"[[package]]\n".repeat(541))], "541 packages");
+    finds_nothing(manifests::lock_size, &[("Cargo.lock", &"[[package]]\n".repeat(540))]);
 }
 
 #[test]
