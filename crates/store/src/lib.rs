@@ -22,6 +22,7 @@ mod seal;
 mod sequencer;
 mod snapshots;
 mod sqlite;
+pub mod vault;
 mod view;
 
 pub use blob::Blobs;
@@ -37,4 +38,5 @@ pub use log_store::{
 pub use memory::MemoryStore;
 pub use sequencer::{Config, Handle, Outcome, Sequencer, SubmitError};
 pub use sqlite::SqliteStore;
+pub use vault::{Vault, VaultError};
 pub use view::{LogView, ROWS_MAX, ViewError};

@@ -11,4 +11,5 @@ mod replay;
 mod sequencer;
 mod support;
 mod tamper;
+mod vault;
 mod views;
