@@ -7,6 +7,7 @@
 mod documents;
 mod lengths;
 mod manifests;
+mod requirements;
 mod scrub;
 mod sources;
 mod tree;
@@ -58,6 +59,7 @@ const RULES: &[Rule] = &[
     documents::decisions,
     documents::blobs,
     documents::commands,
+    requirements::requirements,
 ];
 
 /// Every finding in the repository at `root`.

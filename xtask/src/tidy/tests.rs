@@ -216,3 +216,31 @@ fn a_command_that_does_not_exist_is_found() {
     }
     finds(documents::commands, &[app, ("README.md", "cocarde demo\n")], "shows no command");
 }
+
+#[test]
+fn a_requirement_that_claims_what_is_not_there_is_found() {
+    let with = |row: &str| {
+        let rest = (2..=40).map(|n| format!("| {n} | x | y | | | open |\n"));
+        format!("| No |\n{row}\n{}", rest.collect::<String>())
+    };
+    let code = ("a.rs", "fn holds() {}\n");
+    let check = |row: &str, wanted: &str| {
+        let text = with(row);
+        finds(requirements::requirements, &[code, ("docs/requirements.md", &text)], wanted);
+    };
+    finds(requirements::requirements, &[], "is missing");
+    check("| 1 | x | y | `b.rs` | `holds` | met |", "`b.rs` does not exist");
+    check("| 1 | x | y | `a.rs` | `hold` | met |", "no test `hold`");
+    check("| 1 | x | y | `a.rs` | | partly: z |", "names no file or no test");
+    check("| 1 | x | y | `a.rs` | `holds` | partly |", "status `partly`");
+    check("| 1 | x | y | `a.rs` | `holds` |", "5 cells");
+    check("", "requirement 2 stands where 1 should");
+    let good = with("| 1 | x | y | `a.rs` | `holds` | partly: z |");
+    finds_nothing(requirements::requirements, &[code, ("docs/requirements.md", &good)]);
+    let short = good.replace("| 40 | x | y | | | open |\n", "");
+    finds(
+        requirements::requirements,
+        &[code, ("docs/requirements.md", &short)],
+        "before requirement 40",
+    );
+}
