@@ -208,7 +208,8 @@ fn require_empty(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, FolderError> {
+/// Takes a folder for this process alone, until the file is closed.
+pub(crate) fn lock(path: &Path) -> Result<File, FolderError> {
     let name = path.join(LOCK_FILE);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&name);
     let mut file = opened.map_err(io_error("write", &name))?;

@@ -38,6 +38,7 @@ mod simulate;
 mod site;
 mod submit;
 mod up;
+mod vault;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -129,6 +130,8 @@ enum Command {
     Audit(audit::Verb),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Vault(vault::Verb),
     #[command(subcommand)]
     Simulate(simulate::Verb),
     #[command(subcommand)]
@@ -226,6 +229,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
         Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),
         Command::Lm(verb) => lm_command::run(verb, session).map(ExitCode::from),

@@ -6,6 +6,7 @@ use server::Topology;
 use units::{Country, Name};
 
 use super::{failure::Failure, session::data_dir};
+use crate::kek::KekArgs;
 use crate::up::{self, SiteArgs, UpConfig, VirtualNodes};
 
 /// Run the platform on this machine
@@ -64,6 +65,8 @@ pub(crate) struct UpArgs {
     /// What the virtual GPUs' model is called, followed by `(virtual)`
     #[arg(long, value_name = "NAME", requires = "virtual_gpus", default_value = "GPU")]
     virtual_gpu_model: String,
+    #[command(flatten)]
+    kek: KekArgs,
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -92,6 +95,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
             gpu_model: args.virtual_gpu_model,
         }),
         topology: Topology { group: args.group, rack: args.rack },
+        kek: args.kek,
         ready_file: args.ready_file,
         token_file: args.token_file,
     };

@@ -29,6 +29,8 @@ use tokio::{
 };
 use units::{Id, kinds};
 
+use crate::kek::KekArgs;
+
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
 
@@ -48,6 +50,8 @@ pub(crate) struct UpConfig {
     pub(crate) topology: Topology,
     /// If this machine is shown as several nodes.
     pub(crate) virtual_nodes: Option<VirtualNodes>,
+    /// The key that seals personal data and secrets.
+    pub(crate) kek: KekArgs,
     /// A file that receives the base URL once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
@@ -77,7 +81,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let declaration = config.site.declaration()?;
-    let platform = open(&config.data).await?;
+    let platform = open_with(&config.data, config.kek.clone()).await?;
     let engine = Arc::new(engine(&config.data, &platform)?);
     let facts = engine.facts().await;
     let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
@@ -167,9 +171,20 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Opens the platform of a data folder.
 pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
+    open_with(data, KekArgs::default()).await
+}
+
+async fn open_with(data: &Path, kek: KekArgs) -> anyhow::Result<Arc<Platform>> {
     let config = PlatformConfig { data_dir: data.to_owned(), version: version() };
-    let opened = tokio::task::spawn_blocking(move || Platform::open(config)).await?;
-    Ok(Arc::new(opened?))
+    let open = move || Platform::open_with(config, |dir| kek.open(dir));
+    let opened = Arc::new(tokio::task::spawn_blocking(open).await??);
+    let asked = Arc::clone(&opened);
+    let keys = tokio::task::spawn_blocking(move || asked.vault().check_keys()).await?;
+    if let Err(error) = keys {
+        // The log and all work go on without it; whoever withholds the key wants just that.
+        tracing::warn!(%error, "personal data and secrets cannot be read now");
+    }
+    Ok(opened)
 }
 
 /// What lineage calls this program.

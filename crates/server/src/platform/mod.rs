@@ -25,7 +25,7 @@ use std::{
 
 use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
-use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError};
+use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
 use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
@@ -47,6 +47,7 @@ pub struct Platform {
     handle: Handle,
     log: LogView,
     blobs: Blobs,
+    vault: Vault,
     data_dir: PathBuf,
     version: String,
     program: OnceLock<String>,
@@ -168,6 +169,12 @@ impl Platform {
     #[must_use]
     pub const fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// What must be able to disappear: personal data and secrets, sealed.
+    #[must_use]
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The data folder.

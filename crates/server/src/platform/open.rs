@@ -9,7 +9,10 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use store::{Config, DataFolder};
+use store::{
+    Config, DataFolder, Vault, VaultError,
+    vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
+};
 use tokio::sync::watch;
 use units::Digest;
 
@@ -36,6 +39,12 @@ pub enum OpenError {
     /// The log or its folder.
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The key that the vault is sealed with.
+    #[error("personal data and secrets cannot be sealed: {0}")]
+    Key(#[from] KeyError),
     /// The model signing key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -55,13 +64,26 @@ pub enum OpenError {
 }
 
 impl Platform {
-    /// Opens a data folder and replays its log.
+    /// Opens a data folder and replays its log; the vault's key is a file in the folder.
     ///
     /// # Errors
     /// [`OpenError`], saying what to do.
     pub fn open(config: PlatformConfig) -> Result<Self, OpenError> {
+        Self::open_with(config, |dir| Ok(Box::new(file_key(&dir.join(KEK_FILE), dir)?)))
+    }
+
+    /// As [`open`](Self::open) with another key for the vault. `key` is called once the folder is
+    /// locked and known to be ours.
+    ///
+    /// # Errors
+    /// [`OpenError`], saying what to do.
+    pub fn open_with(
+        config: PlatformConfig,
+        key: impl FnOnce(&Path) -> Result<Box<dyn KeyEncryption>, KeyError>,
+    ) -> Result<Self, OpenError> {
         let PlatformConfig { data_dir, version } = config;
         let folder = DataFolder::open(&data_dir, Config::default())?;
+        let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
         let (tell, size) = watch::channel(handle.size());
@@ -79,6 +101,7 @@ impl Platform {
         Ok(Self {
             log: folder.view(),
             blobs: folder.blobs().clone(),
+            vault,
             folder: Mutex::new(Some(folder)),
             handle,
             data_dir,

@@ -4,6 +4,7 @@
 //! Two things must never happen here: content or a data key reaching the disk unsealed, and bytes of
 //! an erased record staying in a file. The log, in turn, must never need anything from here to verify.
 
+mod error;
 mod file;
 mod key;
 mod seal;
@@ -19,11 +20,13 @@ use rusqlite::Connection;
 use units::{Digest, Id, kinds};
 use zeroize::Zeroizing;
 
+pub use error::VaultError;
 pub use file::{KEK_FILE, file_key, text_key};
 pub use key::{KeyEncryption, KeyError, LocalKey, Secret, Wrapped};
 pub use tables::{Summary, VAULT_FILE};
 
 use crate::clock;
+use crate::folder::{self, FolderError};
 use seal::{Place, TenantKeys};
 use tables::Record;
 
@@ -58,74 +61,6 @@ impl fmt::Display for Tenant {
             Self::Organisation(id) => fmt::Display::fmt(id, f),
         }
     }
-}
-
-/// Why the vault cannot do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    /// The key-encryption key is withheld or out of reach: nothing sealed can be read or written.
-    #[error("the key of {tenant} cannot be used: {source}")]
-    Key {
-        /// Whose data key it is.
-        tenant: Tenant,
-        /// What the key-encryption key said.
-        source: KeyError,
-    },
-    /// No space left.
-    #[error("the disk is full: free some space, then try again")]
-    Full,
-    /// SQLite cannot do it.
-    #[error("cannot {action}: {reason}")]
-    Database {
-        /// What was tried.
-        action: &'static str,
-        /// What it said.
-        reason: String,
-    },
-    /// A record does not open under its tenant's key in its place: somebody changed or moved it.
-    #[error("the record of `{subject}` of {tenant} is damaged: restore the vault from a backup")]
-    Damaged {
-        /// Whose.
-        tenant: Tenant,
-        /// Of whom or what.
-        subject: String,
-    },
-    /// Another record is found by this value already.
-    #[error("this {purpose} belongs to `{subject}` already: give another")]
-    LookupTaken {
-        /// What the value is.
-        purpose: String,
-        /// Whose it is.
-        subject: String,
-    },
-    /// A text or content is too long, or there are too many.
-    #[error("{what} has more than {limit}: shorten it")]
-    Limit {
-        /// What is too large.
-        what: &'static str,
-        /// What is allowed.
-        limit: u64,
-    },
-    /// The tenant's key was destroyed; nothing can be kept for it ever again.
-    #[error("the key of {tenant} was destroyed: nothing can be kept for it any more")]
-    Destroyed {
-        /// Whose.
-        tenant: Tenant,
-    },
-    /// The platform's own key is not destroyed as a whole.
-    #[error("the platform's own key is not destroyed: erase its subjects one by one")]
-    PlatformKey,
-    /// Deleted, but bytes may still be in the file since another process reads it.
-    #[error(
-        "erased, but the file is being read and still holds the bytes: erase again in a moment"
-    )]
-    NotYetGone,
-    /// The system has no randomness to give.
-    #[error("the system gives no random numbers: {reason}")]
-    Entropy {
-        /// What it said.
-        reason: String,
-    },
 }
 
 /// An open vault; cheap to clone, safe to share.
@@ -408,6 +343,24 @@ impl Inner {
 pub(crate) fn reader(dir: &Path) -> Result<Option<Connection>, VaultError> {
     let file = dir.join(VAULT_FILE);
     if file.exists() { tables::open_reader(&file).map(Some) } else { Ok(None) }
+}
+
+/// Wraps every data key of a folder's vault anew, while no platform uses the folder.
+///
+/// # Errors
+/// As [`Vault::rotate`], and if the folder is in use or not ours.
+pub fn rotate_folder(
+    dir: &Path,
+    from: Box<dyn KeyEncryption>,
+    to: Box<dyn KeyEncryption>,
+) -> Result<u64, VaultError> {
+    let failed = |error: FolderError| VaultError::Database {
+        action: "take the data folder",
+        reason: error.to_string(),
+    };
+    folder::read_format(dir).map_err(failed)?;
+    let _lock = folder::lock(dir).map_err(failed)?;
+    Vault::open(dir, from)?.rotate(to)
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), VaultError> {

@@ -11,7 +11,7 @@ use store::DataFolder;
 use store::backup::{backup, restore};
 use store::vault::{
     KEK_FILE, KeyEncryption, KeyError, LocalKey, Secret, Tenant, VAULT_FILE, Vault, VaultError,
-    Wrapped, file_key, text_key,
+    Wrapped, file_key, rotate_folder, text_key,
 };
 use units::{Id, kinds};
 
@@ -254,6 +254,16 @@ fn a_rotated_key_opens_everything_and_the_former_nothing() {
     let present = Vault::open(scratch.path(), key('2')).unwrap();
     assert_eq!(present.get(Tenant::Platform, "usr_2").unwrap().unwrap(), PLAIN);
     assert_eq!(present.summary().unwrap().key_ids.len(), 1);
+    drop(present);
+    // Of a folder: only while nobody uses it.
+    let folder = DataFolder::open(&scratch.path().join("data"), config()).unwrap();
+    let dir = folder.path().to_owned();
+    open(&dir).put(organisation(1), "usr_1", PLAIN, &[]).unwrap();
+    assert!(rotate_folder(&dir, key('1'), key('2')).unwrap_err().to_string().contains("uses"));
+    folder.close().unwrap();
+    assert_eq!(rotate_folder(&dir, key('1'), key('2')).unwrap(), 1);
+    let present = Vault::open(&dir, key('2')).unwrap();
+    present.put(Tenant::Platform, "usr_2", PLAIN, &[]).unwrap();
     // A refused rotation changes nothing.
     let service = Service { key: key('3'), withheld: Arc::new(AtomicBool::new(true)) };
     assert!(present.rotate(Box::new(service)).is_err());
