@@ -202,6 +202,7 @@ impl State {
             ("project_names", kept.project_names == fresh.project_names),
             ("key_hashes", kept.key_hashes == fresh.key_hashes),
             ("dataset_names", kept.dataset_names == fresh.dataset_names),
+            ("captured", kept.captured == fresh.captured),
             ("model_names", kept.model_names == fresh.model_names),
             ("endpoint_names", kept.endpoint_names == fresh.endpoint_names),
             ("quotas", kept.quotas == fresh.quotas),

@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, power, price,
-    project, quota, reject::Reject, reservation, site, usage, workload,
+    budget, dataset, endpoint, erasure, key, limits, model, node, organisation, policy_set, power,
+    price, project, quota, reject::Reject, reservation, site, transfer, usage, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -45,6 +45,10 @@ pub enum Command {
     Endpoint(endpoint::Command),
     /// About metered use.
     Usage(usage::Command),
+    /// About erasures.
+    Erasure(erasure::Command),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Command),
 }
 
 /// A command with what the caller adds to it.

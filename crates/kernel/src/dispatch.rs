@@ -1,9 +1,9 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
-    node, organisation, policy_set, power, price, project, quota, reservation, site, usage,
-    workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, erasure, key,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, site,
+    transfer, usage, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -36,6 +36,8 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
+        Command::Erasure(c) => erasure::decide(state, c, ctx),
+        Command::Transfer(c) => transfer::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -44,8 +46,14 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Organisation(_) | Command::Project(_) | Command::Usage(_) => None,
+        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) => None,
+        Command::Organisation(c) => organisation::target(c)
+            .and_then(|id| state.organisations.get(&id))
+            .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Erasure(c) => {
+            erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
+        }
         Command::Price(_) => state.prices.last().map(|book| book.meta.version),
         Command::Key(c) => {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
@@ -98,5 +106,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
+        Event::Erasure(e) => erasure::apply(state, e, stamp),
+        Event::Transfer(e) => transfer::apply(state, e, stamp),
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, budget, dataset, endpoint, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    Actor, Subject, budget, dataset, endpoint, erasure, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, site, transfer, usage, workload,
 };
 
 /// Everything that can happen.
@@ -49,6 +49,10 @@ pub enum Event {
     Usage(usage::Event),
     /// About power.
     Power(power::Event),
+    /// About erasures.
+    Erasure(erasure::Event),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -140,6 +144,8 @@ impl Event {
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
             Self::Power(e) => e.kind(),
+            Self::Erasure(e) => e.kind(),
+            Self::Transfer(e) => e.kind(),
         }
     }
 
@@ -163,6 +169,8 @@ impl Event {
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
             Self::Power(e) => e.subject(),
+            Self::Erasure(e) => e.subject(),
+            Self::Transfer(e) => e.subject(),
         }
     }
 }

@@ -9,8 +9,8 @@ use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
     Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
-    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    dataset, dispatch, endpoint, erasure, idempotency, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, site, transfer, usage, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -89,6 +89,12 @@ pub struct State {
     pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Erasures, those that are over included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Organisations that came from another installation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
     /// Metered use, summed per invoice line.
     pub usage: usage::Ledger,
     /// Remembered idempotency keys.
@@ -132,6 +138,8 @@ pub(crate) struct Index {
     pub(crate) quotas: BTreeMap<quota::Owner, BTreeMap<quota::Class, Id<kinds::Quota>>>,
     /// Reservations by node, without cancelled ones.
     pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
+    /// Contents of captured datasets.
+    pub(crate) captured: BTreeSet<(Digest, Id<kinds::Dataset>)>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
 }
@@ -199,6 +207,8 @@ impl State {
             datasets: self.datasets.clone(),
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
+            erasures: self.erasures.clone(),
+            transfers: self.transfers.clone(),
             size: self.size,
             last_at: self.last_at,
         }
@@ -247,6 +257,9 @@ impl State {
         }
         for (id, x) in &self.datasets {
             index.dataset_names.insert((x.project, x.name.clone()), *id);
+            if !x.origin.is_given() {
+                index.captured.extend(x.versions.iter().map(|v| (v.manifest, *id)));
+            }
         }
         for (id, x) in &self.models {
             index.model_names.insert((x.project, x.name.clone()), *id);

@@ -40,5 +40,6 @@ subject!(
     Dataset,
     Model,
     Endpoint,
-    Gateway
+    Gateway,
+    Erasure
 );

@@ -11,7 +11,9 @@
 mod arrays;
 mod capacity;
 mod fleet;
+mod leaving;
 mod life_cycle;
+mod lineage;
 mod lookups;
 mod losing;
 mod nearness;

@@ -11,14 +11,20 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 44] = [
+pub const KINDS: [&str; 54] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
     "dataset.created",
+    "dataset.created_captured",
     "dataset.version_added",
+    "dataset.version_derived",
     "endpoint.created",
     "endpoint.deleted",
+    "erasure.begun",
+    "erasure.cancelled",
+    "erasure.done",
+    "erasure.requested",
     "key.created",
     "key.revoked",
     "model.created",
@@ -31,6 +37,7 @@ pub const KINDS: [&str; 44] = [
     "node.registered",
     "node.status_changed",
     "organisation.created",
+    "organisation.training_allowed",
     "policy.refused",
     "policy.set",
     "power.budget_set",
@@ -46,7 +53,10 @@ pub const KINDS: [&str; 44] = [
     "reservation.created",
     "site.created",
     "site.updated",
+    "transfer.begun",
+    "transfer.finished",
     "usage.attempt",
+    "usage.egress",
     "usage.tokens",
     "workload.ended",
     "workload.outputs_failed",

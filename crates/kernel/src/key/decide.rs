@@ -4,7 +4,7 @@ use super::{Command, Event};
 use crate::{
     Ctx, Reject, State,
     access::{Role, Scope},
-    limits, project,
+    erasure, limits, project,
 };
 
 pub(crate) fn decide(
@@ -55,10 +55,7 @@ fn check_scope(state: &State, scope: Scope, role: Role) -> Result<(), Reject> {
                 "an operator key is valid on the whole platform: leave organisation and project out",
             ))
         }
-        Scope::Organisation(id) if !state.organisations.contains_key(&id) => {
-            Err(Reject::not_found("organisation", id))
-        }
-        Scope::Organisation(_) => Ok(()),
-        Scope::Project(id) => project::get(state, id).map(|_| ()),
+        Scope::Organisation(id) => erasure::require_open(state, id),
+        Scope::Project(id) => erasure::require_open(state, project::get(state, id)?.organisation),
     }
 }

@@ -220,6 +220,7 @@ impl Planner {
                 | Subject::Dataset(_)
                 | Subject::Model(_)
                 | Subject::Endpoint(_)
+                | Subject::Erasure(_)
                 | Subject::Gateway(_) => {}
             }
         }

@@ -12,6 +12,7 @@
 mod args;
 mod build;
 mod capacity;
+mod leaving;
 mod names;
 mod power;
 mod views;
