@@ -6,6 +6,8 @@
 mod console;
 mod http;
 mod platform;
+#[expect(dead_code, unused_imports, reason = "the console and the API are joined to it next")]
+mod sign_in;
 
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
@@ -14,3 +16,4 @@ pub use platform::{
     OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
     drains, importer, model_public_key, planner, verify_model,
 };
+pub use sign_in::capability::{Attenuation, CapabilityError, Described, attenuate, describe};
