@@ -23,6 +23,7 @@ mod compile;
 mod decide;
 mod error;
 mod explain;
+pub mod ownership;
 mod question;
 mod scan;
 mod stack;
