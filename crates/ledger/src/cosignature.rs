@@ -2,8 +2,10 @@
 //! largest consistent one that it had seen of a log. What is signed is `cosignature/v1`, the time, and
 //! the whole text of the checkpoint. A cosignature says nothing of what the entries mean.
 
+mod policy;
 mod quorum;
 
+pub use policy::{POLICY_BYTES_MAX, PolicyError, TrustPolicy};
 pub use quorum::{Cosignature, Quorum, QuorumError, Tally, WITNESSES_MAX};
 
 use std::fmt;

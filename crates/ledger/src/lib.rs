@@ -34,7 +34,9 @@ pub mod verify;
 pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use cosignature::{CosignerKey, CosigningKey, Quorum, QuorumError, Tally};
+pub use cosignature::{
+    CosignerKey, CosigningKey, PolicyError, Quorum, QuorumError, Tally, TrustPolicy,
+};
 pub use hash::{EMPTY_ROOT, Hash, leaf_hash, node_hash};
 pub use note::{NoteError, SignedNote, SigningKey, VerifierKey};
 pub use proof::{HashReader, ProofError};

@@ -14,6 +14,7 @@ mod boot;
 mod clock;
 mod data;
 pub mod faults;
+pub mod finality;
 mod folder;
 mod leaves;
 mod log_store;
@@ -23,11 +24,13 @@ mod sequencer;
 mod snapshots;
 mod sqlite;
 mod view;
+pub mod witness;
 
 pub use blob::Blobs;
 pub use boot::{BootError, BootReport};
 pub use clock::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy};
 pub use data::{DataFolder, OpenError};
+pub use finality::{Finality, FinalityError};
 pub use folder::{FORMAT_VERSION, FolderError, Format};
 pub use leaves::Leaves;
 pub use log_store::{
@@ -38,3 +41,4 @@ pub use memory::MemoryStore;
 pub use sequencer::{Config, Handle, Outcome, Sequencer, SubmitError};
 pub use sqlite::SqliteStore;
 pub use view::{LogView, ROWS_MAX, ViewError};
+pub use witness::WitnessFolder;

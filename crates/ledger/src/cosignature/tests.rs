@@ -153,3 +153,48 @@ fn impossible_quorums_are_refused() {
     let many = (0..33).map(|n| witness(n).public().clone()).collect();
     assert_eq!(Quorum::new(many, 1), Err(QuorumError::TooMany { count: 33 }));
 }
+
+#[test]
+fn a_policy_file_names_logs_witnesses_and_the_quorum() {
+    let [a, b, c, d] = PUBLIC_WITNESSES;
+    let text = format!(
+        "# who must agree\nlog {PUBLIC_LOG} https://log.example\n\n  witness\tA {a} http://a.example/ \n\
+         witness B {b}\nwitness C {c}\nwitness D {d}\ngroup three 2 A B C\nquorum three\n"
+    );
+    let policy = TrustPolicy::parse(&text).unwrap();
+    assert_eq!(policy.logs.len(), 1);
+    assert_eq!(policy.quorum, Quorum::new(public_witnesses()[..3].to_vec(), 2).unwrap());
+    assert_eq!(policy.urls, [Some("http://a.example/".to_owned()), None, None]);
+    let note = SignedNote::parse(PUBLIC.as_bytes()).unwrap();
+    assert!(policy.quorum.tally(&note).is_final());
+    let single = TrustPolicy::parse(&format!("witness A {a}\nquorum A\n")).unwrap();
+    assert_eq!(single.quorum.needed(), 1);
+    let none = TrustPolicy::parse(&format!("log {PUBLIC_LOG}\nquorum none\n")).unwrap();
+    assert_eq!((none.quorum.needed(), none.logs.len()), (0, 1));
+    for (bad, line) in [
+        (format!("witness A {a}\nwitness A {b}\nquorum A\n"), 2),
+        (format!("witness A {a}\nwitness B {a}\nquorum A\n"), 2),
+        (format!("witness none {a}\nquorum none\n"), 1),
+        (format!("witness A {a}\ngroup g 2 A\nquorum g\n"), 2),
+        (format!("witness A {a}\ngroup g 0 A\nquorum g\n"), 2),
+        (format!("witness A {a}\ngroup g any A A\nquorum g\n"), 2),
+        (format!("witness A {a}\ngroup g any A\ngroup h all g\nquorum h\n"), 3),
+        (format!("group g any A\nwitness A {a}\nquorum g\n"), 1),
+        ("quorum A\n".to_owned(), 1),
+        ("quorum none\nquorum none\n".to_owned(), 2),
+        (format!("log {a}\nquorum none\n"), 1),
+        (format!("log {PUBLIC_LOG}\nlog {PUBLIC_LOG}\nquorum none\n"), 2),
+        (format!("witness A {PUBLIC_LOG}\nquorum A\n"), 1),
+        (format!("witness A {a} http://x more\nquorum A\n"), 1),
+        ("trust everyone\n".to_owned(), 1),
+    ] {
+        let error = TrustPolicy::parse(&bad).unwrap_err();
+        assert!(
+            matches!(error, PolicyError::Line { line: at, .. } if at == line),
+            "{bad}: {error}"
+        );
+    }
+    assert_eq!(TrustPolicy::parse(""), Err(PolicyError::NoQuorum));
+    let large = "#".repeat(POLICY_BYTES_MAX + 1);
+    assert!(matches!(TrustPolicy::parse(&large), Err(PolicyError::TooLarge { .. })));
+}

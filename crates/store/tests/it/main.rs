@@ -12,3 +12,4 @@ mod sequencer;
 mod support;
 mod tamper;
 mod views;
+mod witnesses;
