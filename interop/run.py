@@ -104,6 +104,7 @@ def run_checks(cocarde, data, openapi, facts, base_url):
         ("check_mistral.py", base_url, key, model),
         ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),
         ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
+        ("check_schemathesis.py", cocarde, openapi),
         ("check_transformers.py", facts["model_dir"], str(logits)),
     ]
     failed = []

@@ -112,6 +112,7 @@ impl Endpoint for DatasetList {
     const ID: &'static str = "dataset_list";
     const SUMMARY: &'static str = "List datasets";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ProjectNamedQuery;
     type Body = Nothing;

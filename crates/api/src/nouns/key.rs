@@ -146,6 +146,7 @@ impl Endpoint for KeyList {
     const ID: &'static str = "key_list";
     const SUMMARY: &'static str = "List keys without their secrets";
     const PERMISSION: Permission = Permission::Administrator;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ProjectNamedQuery;
     type Body = Nothing;
