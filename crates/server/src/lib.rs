@@ -8,6 +8,7 @@ mod http;
 mod platform;
 #[expect(dead_code, unused_imports, reason = "the console and the API are joined to it next")]
 mod sign_in;
+pub mod witness;
 
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
