@@ -18,10 +18,12 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod access;
 mod compile;
 mod decide;
 mod error;
 mod explain;
+pub mod ownership;
 mod question;
 mod scan;
 mod stack;

@@ -2,6 +2,7 @@
 
 mod compiling;
 mod deciding;
+mod ownership;
 
 use units::{Country, DataClass};
 

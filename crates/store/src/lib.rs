@@ -14,6 +14,7 @@ mod boot;
 mod clock;
 mod data;
 pub mod faults;
+pub mod finality;
 mod folder;
 mod leaves;
 mod log_store;
@@ -24,11 +25,13 @@ mod snapshots;
 mod sqlite;
 pub mod vault;
 mod view;
+pub mod witness;
 
 pub use blob::Blobs;
 pub use boot::{BootError, BootReport};
 pub use clock::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy};
 pub use data::{DataFolder, OpenError};
+pub use finality::{Finality, FinalityError};
 pub use folder::{FORMAT_VERSION, FolderError, Format};
 pub use leaves::Leaves;
 pub use log_store::{
@@ -40,3 +43,4 @@ pub use sequencer::{Config, Handle, Outcome, Sequencer, SubmitError};
 pub use sqlite::SqliteStore;
 pub use vault::{Vault, VaultError};
 pub use view::{LogView, ROWS_MAX, ViewError};
+pub use witness::WitnessFolder;

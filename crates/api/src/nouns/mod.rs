@@ -5,11 +5,13 @@
 
 pub mod artefact;
 pub mod budget;
+pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
 pub mod event;
+pub mod finality;
 pub mod gpu;
 pub mod key;
 pub mod model;
@@ -27,6 +29,7 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod session;
 pub mod site;
 pub mod workload;
 pub mod workload_insight;
@@ -36,7 +39,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -65,6 +68,16 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),
         Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn sign_in() -> Vec<Operation> {
+    vec![
+        Operation::of::<session::SessionCreate>(),
+        Operation::of::<session::SessionList>(),
+        Operation::of::<session::SessionEnd>(),
+        Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRootKeyGet>(),
     ]
 }
 
@@ -141,6 +154,8 @@ fn platform_itself() -> Vec<Operation> {
     vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
+        Operation::of::<finality::LogFinalGet>(),
+        Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
         Operation::of::<proof::ReceiptGet>(),

@@ -13,3 +13,4 @@ mod support;
 mod tamper;
 mod vault;
 mod views;
+mod witnesses;
