@@ -10,6 +10,7 @@ pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
+pub mod erasure;
 pub mod event;
 pub mod finality;
 pub mod gpu;
@@ -64,6 +65,11 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<organisation::OrganisationTraining>(),
+        Operation::of::<erasure::ErasureCreate>(),
+        Operation::of::<erasure::ErasureList>(),
+        Operation::of::<erasure::ErasureGet>(),
+        Operation::of::<erasure::ErasureCancel>(),
         Operation::of::<price::PriceSet>(),
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),

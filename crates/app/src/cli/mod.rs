@@ -14,6 +14,7 @@ mod dataset;
 mod demo;
 mod doctor;
 mod endpoint;
+mod erase;
 mod events;
 pub(crate) mod exit;
 pub(crate) mod failure;
@@ -133,6 +134,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
+    Erase(erase::Verb),
+    #[command(subcommand)]
     Vault(vault::Verb),
     #[command(subcommand)]
     Simulate(simulate::Verb),
@@ -232,6 +235,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
         Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),

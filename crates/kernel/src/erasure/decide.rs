@@ -39,7 +39,7 @@ pub(crate) fn decide(
                     return Err(wrong(*id, "not begun", "complete it"));
                 }
             }
-            if users_of(state, erasure.target).next().is_some() {
+            if in_use(state, erasure.target) {
                 return Err(wrong(*id, "still in use by work that stops", "complete it"));
             }
             Event::Done { id: *id, destroyed: *destroyed, list: *list }
@@ -130,6 +130,12 @@ fn begin(state: &State, id: Id<kinds::Erasure>, ctx: &Ctx) -> Result<Vec<crate::
         events.extend(own.map(|key| crate::Event::Key(key::Event::Revoked { id: key.id })));
     }
     Ok(events)
+}
+
+/// True while work that has not ended uses the content.
+#[must_use]
+pub fn in_use(state: &State, target: Target) -> bool {
+    users_of(state, target).next().is_some()
 }
 
 /// Work that has not ended and uses the content.

@@ -14,6 +14,7 @@ pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
+mod erasures;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
@@ -24,6 +25,7 @@ mod health;
 pub(crate) mod identify;
 mod job;
 mod keys;
+mod lineage;
 mod log_files;
 pub(crate) mod logs;
 mod metrics;
@@ -66,6 +68,7 @@ use api::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
+        erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
@@ -75,7 +78,9 @@ use api::{
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
         node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
-        organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        organisation::{
+            OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
+        },
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -186,6 +191,11 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<OrganisationTraining, _>(organisations::training)
+        .mount::<ErasureCreate, _>(erasures::create)
+        .mount::<ErasureList, _>(erasures::list)
+        .mount::<ErasureGet, _>(erasures::get)
+        .mount::<ErasureCancel, _>(erasures::cancel)
         .mount::<PriceSet, _>(prices::set)
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)

@@ -36,6 +36,7 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
         "nodes" => &world.node,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
+        "erasures" => &tenant.erasure,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -106,6 +107,8 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => Value::Null,
     }

@@ -134,7 +134,8 @@ impl World {
         self.router = Router::new();
         // The folder is free once the last of those who used the platform has gone.
         self.platform = loop {
-            let config = PlatformConfig { data_dir: data_dir.clone(), version: version.clone() };
+            let (data_dir, version) = (data_dir.clone(), version.clone());
+            let config = PlatformConfig { data_dir, version, quorum: ledger::Quorum::default() };
             match Platform::open(config) {
                 Ok(platform) => break Arc::new(platform),
                 Err(_) => tokio::task::yield_now().await,
@@ -228,6 +229,7 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
+    pub(crate) erasure: String,
 }
 
 fn id(value: &Value) -> String {
@@ -281,6 +283,9 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    // In its notice, so it changes nothing yet.
+    let new = json!({ "target": { "organisation": tenant.organisation } });
+    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     tenant
 }
 

@@ -190,6 +190,14 @@ impl Vault {
         Ok(found)
     }
 
+    /// Whether there is a record of a subject; needs no key.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn holds(&self, tenant: Tenant, subject: &str) -> Result<bool, VaultError> {
+        Ok(tables::version(&self.lock().connection, tenant, subject)? > 0)
+    }
+
     /// The subjects of a tenant after `after`, in order, at most `limit`.
     ///
     /// # Errors
