@@ -85,8 +85,7 @@ async fn serve_page(app: Arc<App>, handler: Handler, request: Request) -> Respon
     let caller =
         app.platform.read(|state| caller::identify(state, now, &parts.method, &parts.headers));
     let Ok(caller) = caller else { return session::to_sign_in() };
-    let allowed =
-        app.platform.read(|state| access::require_permission(state, &caller, Permission::Viewer));
+    let allowed = access::require_permission(&caller, Permission::Viewer);
     let answer = match allowed {
         Ok(()) => handler(Visit { app, caller: caller.clone(), parts }).await,
         Err(fail) => Err(fail),

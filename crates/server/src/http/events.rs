@@ -17,7 +17,7 @@ use kernel::access::Role;
 use tokio::sync::watch;
 
 use super::{
-    App, caller,
+    App,
     caller::Caller,
     fail::Fail,
     mount::{self, Call, as_of},
@@ -192,7 +192,9 @@ impl Follower {
         loop {
             // Marked before reading: what comes while reading wakes the wait below.
             self.changes.borrow_and_update();
-            self.require_valid_key()?;
+            let now = self.app.platform.now();
+            // Who was stopped meanwhile is sent nothing more, and who lost a right no more of that.
+            self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
             let batch = batch(&self.app, &self.caller, &self.wish).await?;
             self.wish.after = batch.next_after;
             if !batch.events.is_empty() {
@@ -210,13 +212,6 @@ impl Follower {
                 Err(_elapsed) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
             }
         }
-    }
-
-    /// A key that was revoked meanwhile ends the stream.
-    fn require_valid_key(&self) -> Result<(), Fail> {
-        let now = self.app.platform.now();
-        let id = self.caller.key()?.id;
-        self.app.platform.read(|state| caller::still_valid(state, now, id))
     }
 }
 

@@ -109,10 +109,11 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let now = app.platform.now();
     let caller = match shape.permission {
-        Permission::Public => Caller::Anonymous,
+        Permission::Public => Caller::anonymous(),
         permission => app.platform.read(|state| {
             let caller = caller::identify(state, now, &parts.method, &parts.headers)?;
-            access::require_permission(state, &caller, permission)?;
+            let caller = caller.within(shape.id, access::role_of(permission));
+            access::require_permission(&caller, permission)?;
             Ok::<_, Fail>(caller)
         })?,
     };
