@@ -126,7 +126,12 @@ impl Auditor {
             | Event::Endpoint(_)
             | Event::Erasure(_)
             | Event::Transfer(_)
-            | Event::Usage(_) => {}
+            | Event::Usage(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_) => {}
         }
     }
 

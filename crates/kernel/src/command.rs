@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, endpoint, erasure, key, limits, model, node, organisation, policy_set, power,
-    price, project, quota, reject::Reject, reservation, site, transfer, usage, workload,
+    binding, budget, dataset, endpoint, erasure, group, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reject::Reject, reservation, role, service_account,
+    site, transfer, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -49,6 +50,16 @@ pub enum Command {
     Erasure(erasure::Command),
     /// About organisations that come from another installation.
     Transfer(transfer::Command),
+    /// About users.
+    User(user::Command),
+    /// About groups.
+    Group(group::Command),
+    /// About service accounts.
+    ServiceAccount(service_account::Command),
+    /// About custom roles.
+    Role(role::Command),
+    /// About roles given to somebody.
+    Binding(binding::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, budget, dataset, endpoint, erasure, key, limits, model, node, organisation,
-    policy_set, power, price, project, quota, reservation, site, transfer, usage, workload,
+    Actor, Subject, binding, budget, dataset, endpoint, erasure, group, key, limits, model, node,
+    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
+    site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -53,6 +54,16 @@ pub enum Event {
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
     Transfer(transfer::Event),
+    /// About users.
+    User(user::Event),
+    /// About groups.
+    Group(group::Event),
+    /// About service accounts.
+    ServiceAccount(service_account::Event),
+    /// About custom roles.
+    Role(role::Event),
+    /// About roles given to somebody.
+    Binding(binding::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -146,6 +157,11 @@ impl Event {
             Self::Power(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
+            Self::User(e) => e.kind(),
+            Self::Group(e) => e.kind(),
+            Self::ServiceAccount(e) => e.kind(),
+            Self::Role(e) => e.kind(),
+            Self::Binding(e) => e.kind(),
         }
     }
 
@@ -171,6 +187,11 @@ impl Event {
             Self::Power(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
+            Self::User(e) => e.subject(),
+            Self::Group(e) => e.subject(),
+            Self::ServiceAccount(e) => e.subject(),
+            Self::Role(e) => e.subject(),
+            Self::Binding(e) => e.subject(),
         }
     }
 }

@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod binding;
 pub mod budget;
 mod changes;
 mod check;
@@ -27,7 +28,9 @@ mod dispatch;
 pub mod endpoint;
 pub mod erasure;
 mod event;
+pub mod group;
 mod idempotency;
+mod identities;
 pub mod key;
 pub mod limits;
 pub mod lineage;
@@ -43,11 +46,14 @@ mod queue;
 pub mod quota;
 mod reject;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
 pub mod site;
 mod state;
 mod subject;
 pub mod transfer;
 pub mod usage;
+pub mod user;
 pub mod workload;
 
 pub use command::{Command, Submission};

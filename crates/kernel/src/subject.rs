@@ -41,5 +41,10 @@ subject!(
     Model,
     Endpoint,
     Gateway,
-    Erasure
+    Erasure,
+    User,
+    Group,
+    ServiceAccount,
+    Role,
+    Binding
 );

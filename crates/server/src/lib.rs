@@ -4,6 +4,7 @@
 //! the state; nothing here changes it but through the sequencer.
 
 mod console;
+mod exit;
 mod http;
 mod platform;
 #[expect(dead_code, unused_imports, reason = "providers and spending are joined next")]

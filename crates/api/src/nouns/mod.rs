@@ -12,6 +12,7 @@ pub mod dataset;
 pub mod energy_series;
 pub mod erasure;
 pub mod event;
+pub mod exit;
 pub mod finality;
 pub mod gpu;
 pub mod key;
@@ -66,6 +67,8 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
         Operation::of::<organisation::OrganisationTraining>(),
+        Operation::of::<exit::OrganisationExport>(),
+        Operation::of::<exit::OrganisationImport>(),
         Operation::of::<erasure::ErasureCreate>(),
         Operation::of::<erasure::ErasureList>(),
         Operation::of::<erasure::ErasureGet>(),

@@ -17,6 +17,7 @@ mod endpoint;
 mod erase;
 mod events;
 pub(crate) mod exit;
+mod exit_data;
 pub(crate) mod failure;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -131,6 +132,8 @@ enum Command {
     Price(price::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
+    Export(exit_data::ExportArgs),
+    Import(exit_data::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
@@ -233,6 +236,8 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
+        Command::Export(args) => exit_data::export(&args, session).map(done),
+        Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
         Command::Erase(verb) => erase::run(verb, session).map(done),

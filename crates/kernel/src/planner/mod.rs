@@ -221,7 +221,12 @@ impl Planner {
                 | Subject::Model(_)
                 | Subject::Endpoint(_)
                 | Subject::Erasure(_)
-                | Subject::Gateway(_) => {}
+                | Subject::Gateway(_)
+                | Subject::User(_)
+                | Subject::Group(_)
+                | Subject::ServiceAccount(_)
+                | Subject::Role(_)
+                | Subject::Binding(_) => {}
             }
         }
         for id in nodes {

@@ -16,6 +16,7 @@ pub(crate) mod endpoints;
 mod energy_series;
 mod erasures;
 pub(crate) mod events;
+mod exits;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod finality;
@@ -55,6 +56,8 @@ mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
 
+pub(crate) use visible::is_of_organisation;
+
 use std::{future::ready, sync::Arc, time::Duration};
 
 use api::{
@@ -70,6 +73,7 @@ use api::{
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
+        exit::{OrganisationExport, OrganisationImport},
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
@@ -192,6 +196,8 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
         .mount::<OrganisationTraining, _>(organisations::training)
+        .mount_raw::<OrganisationExport, _>(exits::export)
+        .mount::<OrganisationImport, _>(exits::import)
         .mount::<ErasureCreate, _>(erasures::create)
         .mount::<ErasureList, _>(erasures::list)
         .mount::<ErasureGet, _>(erasures::get)

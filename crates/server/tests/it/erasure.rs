@@ -121,7 +121,12 @@ async fn erased_personal_data_is_gone_and_the_log_still_verifies() {
     let user: Id<kinds::User> = world.platform.fresh_id().unwrap();
     let plain = format!("{{\"name\":\"{NAME}\",\"email\":\"{EMAIL}\"}}");
     let vault = world.platform.vault();
-    vault.put(home, &user.to_string(), plain.as_bytes(), &[("email", EMAIL)]).unwrap();
+    let commitment = vault.put(home, &user.to_string(), plain.as_bytes(), &[("email", EMAIL)]);
+    let commitment = commitment.unwrap();
+    let organisation = acme.organisation.parse().ok();
+    let create = kernel::user::Command::Create { id: user, home: organisation, commitment };
+    let create = kernel::Submission::new(kernel::Command::User(create));
+    world.platform.submit(kernel::Actor::System, create).await.unwrap();
     let before = audit_of(&world);
     // Nobody else's administrator may ask, nor learn that there is such a user.
     let stranger = world.key_of_new_organisation("stranger").await;
@@ -136,6 +141,8 @@ async fn erased_personal_data_is_gone_and_the_log_still_verifies() {
     assert_eq!(done["destroyed"]["n_records"], 1);
     assert_eq!(vault.get(home, &user.to_string()).unwrap(), None);
     assert_eq!(vault.find(home, "email", EMAIL).unwrap(), None);
+    let status = world.platform.read(|state| state.users[&user].status);
+    assert_eq!(status, kernel::user::Status::Suspended);
     let after = audit_of(&world);
     assert!(before.is_sound() && after.is_sound(), "{:?}", after.findings);
     assert!(after.entries > before.entries, "the erasure is on record");

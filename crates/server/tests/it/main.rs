@@ -8,6 +8,7 @@ mod capacity;
 mod conditions;
 mod erasure;
 mod errors;
+mod exit;
 mod life;
 mod matrix;
 mod pages;

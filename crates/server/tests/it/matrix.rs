@@ -97,6 +97,7 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
         ] }),
+        "organisation_import" => Value::Null,
         "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
         "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
         "model_create" => json!({ "project": project, "name": "new" }),

@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, leaving, names, power, work};
+use super::{args::Args, capacity, identity, leaving, names, power, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -41,6 +41,8 @@ pub(super) fn command(
         }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
+        verb if identity::VERBS.contains(&verb) => identity::command(state, verb, args)?,
+        "key-issue" | "key-rotate" => identity::of_key(state, verb, args)?,
         "key" => new_key(state, args)?,
         "key-revoke" => {
             let name: String = args.word("a key")?;
