@@ -164,7 +164,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub fn send_file<E: Endpoint>(
+    pub fn send_file<E>(
         &self,
         path: &E::Path,
         file: File,
