@@ -99,7 +99,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Verify { data: Some(data), vkey, blobs } => {
             let key = vkey.map(|text| key_text(&text)).transpose()?;
             let key = key.map(|text| text.trim().parse().map_err(|e| not_a_key(&e))).transpose()?;
-            let options = audit::Options { blobs, key };
+            let options = audit::Options { blobs, key, ..audit::Options::default() };
             let report = audit::verify(&data, &options).map_err(|error| unreadable(&error))?;
             verified(session, &report)
         }
@@ -247,6 +247,8 @@ fn unreadable(error: &AuditError) -> Failure {
     let exit = match error {
         AuditError::Folder(error) => folder_exit(error),
         AuditError::Store(_) => Exit::Failed,
+        AuditError::Source(_) => Exit::Unreachable,
+        AuditError::NoKey => Exit::InvalidInput,
     };
     Failure::new(exit, error.to_string())
 }
