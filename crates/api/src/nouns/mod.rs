@@ -5,6 +5,7 @@
 
 pub mod artefact;
 pub mod budget;
+pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
@@ -28,6 +29,7 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod session;
 pub mod site;
 pub mod workload;
 pub mod workload_insight;
@@ -37,7 +39,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -66,6 +68,16 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),
         Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn sign_in() -> Vec<Operation> {
+    vec![
+        Operation::of::<session::SessionCreate>(),
+        Operation::of::<session::SessionList>(),
+        Operation::of::<session::SessionEnd>(),
+        Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRootKeyGet>(),
     ]
 }
 

@@ -285,7 +285,9 @@ pub(crate) async fn listen(
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    // Who is at the other end of the connection: attempts to sign in are counted by it.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

@@ -23,6 +23,7 @@ use super::{
     mount::{self, Call, as_of},
     visible, workloads,
 };
+use crate::sign_in::session::Session;
 
 /// Events of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
@@ -159,6 +160,7 @@ async fn batch(app: &Arc<App>, caller: &Caller, wish: &Wish) -> Result<Batch, Fa
 struct Follower {
     app: Arc<App>,
     caller: Caller,
+    session: Option<Session>,
     wish: Wish,
     changes: watch::Receiver<u64>,
     keep_on: bool,
@@ -167,8 +169,8 @@ struct Follower {
 fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Result<Response, Fail> {
     let changes = call.platform().watch();
     let wish = Wish { after, limit: ROWS, subject: None };
-    let (app, caller) = (call.app, call.caller);
-    let follower = Follower { app, caller, wish, changes, keep_on };
+    let (app, caller, session) = (call.app, call.caller, call.session);
+    let follower = Follower { app, caller, session, wish, changes, keep_on };
     let pieces = stream::unfold(Some(follower), |state| async move {
         let mut follower = state?;
         match follower.next().await {
@@ -212,9 +214,14 @@ impl Follower {
         }
     }
 
-    /// A key that was revoked meanwhile ends the stream.
+    /// A key that was revoked meanwhile, or a session that is over, ends the stream.
     fn require_valid_key(&self) -> Result<(), Fail> {
         let now = self.app.platform.now();
+        if let Some(session) = &self.session
+            && !self.app.platform.sign_in().sessions.is_open(now, session)
+        {
+            return Err(caller::unauthenticated("the session is over"));
+        }
         let id = self.caller.key()?.id;
         self.app.platform.read(|state| caller::still_valid(state, now, id))
     }

@@ -8,6 +8,7 @@ pub(crate) mod access;
 mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
+mod capabilities;
 mod conditions;
 pub(crate) mod costs;
 pub(crate) mod datasets;
@@ -20,6 +21,7 @@ mod finality;
 mod forecast;
 pub(crate) mod gpus;
 mod health;
+pub(crate) mod identify;
 mod job;
 mod keys;
 mod log_files;
@@ -44,6 +46,7 @@ mod reject;
 mod reservations;
 mod resolve;
 pub(crate) mod serve;
+pub(crate) mod sessions;
 pub(crate) mod sites;
 mod visible;
 mod wait;
@@ -57,6 +60,7 @@ use api::{
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         budget::{BudgetCreate, BudgetGet, BudgetList},
+        capability::{CapabilityCreate, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
@@ -84,6 +88,7 @@ use api::{
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
+        session::{SessionCreate, SessionEnd, SessionList},
         site::{SiteCreate, SiteGet, SiteList},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
@@ -156,7 +161,8 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api)))))
+    let api = mount_sign_in(mount_tenancy(api));
+    mount_platform(mount_work(mount_artefacts(mount_fleet(api))))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -184,6 +190,14 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
+}
+
+fn mount_sign_in(api: Api) -> Api {
+    api.mount::<SessionCreate, _>(sessions::create)
+        .mount::<SessionList, _>(sessions::list)
+        .mount::<SessionEnd, _>(sessions::end)
+        .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
 }
 
 fn mount_fleet(api: Api) -> Api {

@@ -35,6 +35,8 @@ pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
 
+use crate::sign_in::SignIn;
+
 /// Delivers what a gateway has counted and not yet handed over.
 type UsageFlush = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 /// Renders a gateway's counters.
@@ -57,6 +59,8 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    sign_in: SignIn,
+    public_url: OnceLock<String>,
 }
 
 impl fmt::Debug for Platform {
@@ -312,6 +316,23 @@ impl Platform {
     #[must_use]
     pub fn gateway_metrics(&self) -> String {
         self.gateway_metrics.get().map_or_else(String::new, |render| render())
+    }
+
+    /// Sessions, attempts to sign in, and what capability tokens are signed with.
+    pub(crate) const fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Sets the address under which people reach this platform, without a slash at the end; once, at
+    /// start. What a request says of its host is not believed.
+    pub fn set_public_url(&self, url: &str) {
+        let _ = self.public_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// The address under which people reach this platform, if it was set.
+    #[must_use]
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.get().map(String::as_str)
     }
 
     /// Finishes what is queued and saves a snapshot.

@@ -16,12 +16,13 @@ use store::{
     vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
 };
 use tokio::sync::watch;
-use units::Digest;
+use units::{Digest, UnixMicros};
 
 use super::{
     Platform,
     signature::{ModelSigner, SignatureError},
 };
+use crate::sign_in::{SignIn, SignInError};
 
 /// The private key for model signatures, PKCS#8 PEM, mode 0600.
 pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
@@ -49,6 +50,9 @@ pub enum OpenError {
     /// The key that the vault is sealed with.
     #[error("personal data and secrets cannot be sealed: {0}")]
     Key(#[from] KeyError),
+    /// Sessions and the root key of capability tokens.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
     /// What witnesses have seen is not what the log is.
     #[error(transparent)]
     Finality(#[from] FinalityError),
@@ -93,6 +97,7 @@ impl Platform {
         let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
+        let sign_in = SignIn::open(&data_dir, now())?;
         let (tell, size) = watch::channel(handle.size());
         handle.on_commit(Box::new(move |size| {
             // Without listeners there is nobody to tell.
@@ -127,8 +132,15 @@ impl Platform {
             size,
             usage_flush: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            sign_in,
+            public_url: OnceLock::new(),
         })
     }
+}
+
+fn now() -> UnixMicros {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// SHA-256 of the running program's own file.

@@ -11,6 +11,7 @@ mod life;
 mod matrix;
 mod pages;
 mod power;
+mod sign_in;
 mod streams;
 mod terms;
 mod world;

@@ -68,6 +68,7 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
     let project = "acme/lab";
     match operation.id {
         "organisation_create" => json!({ "name": "new" }),
+        "session_create" => json!({ "user": "nobody", "password": "wrong" }),
         "project_create" => json!({ "organisation": "acme", "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
         "policy_set" => json!({ "scope": "acme", "name": "new", "text": "" }),

@@ -120,6 +120,36 @@ impl World {
         Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
 
+    /// A key that administers a new organisation of this name.
+    pub(crate) async fn key_of_new_organisation(&self, name: &str) -> String {
+        self.make("/api/v1/organisations", json!({ "name": name })).await;
+        self.key("administrator", ("organisation", name)).await
+    }
+
+    /// Stops the platform and starts it again on the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.platform.close().await;
+        let version = "cocarde test".to_owned();
+        let data_dir = self._dir.path().join("data");
+        self.router = Router::new();
+        // The folder is free once the last of those who used the platform has gone.
+        self.platform = loop {
+            let config = PlatformConfig { data_dir: data_dir.clone(), version: version.clone() };
+            match Platform::open(config) {
+                Ok(platform) => break Arc::new(platform),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        self.router = server::router(Arc::clone(&self.platform));
+    }
+
+    /// Signs in on the console with a key; answers the cookie that the browser keeps.
+    pub(crate) async fn sign_in(&self, key: &str) -> String {
+        let answer = self.ask(form("/login", &format!("key={key}"), CONSOLE)).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
     /// A request with a JSON body, or none for null.
     pub(crate) async fn call(&self, key: &str, method: &str, path: &str, body: Value) -> Answer {
         self.ask(request(key, method, path, body)).await
@@ -155,6 +185,19 @@ impl World {
         let stored = self.make("/api/v1/manifests", json!({ "files": [file] })).await;
         stored["digest"].as_str().unwrap().to_owned()
     }
+}
+
+/// Where the console is in tests.
+pub(crate) const CONSOLE: &str = "http://console.test";
+
+/// A form as a page of `origin` would send it to the console.
+pub(crate) fn form(path: &str, body: &str, origin: &str) -> Request<Body> {
+    Request::post(path)
+        .header(header::HOST, "console.test")
+        .header(header::ORIGIN, origin)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
 }
 
 pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Request<Body> {
