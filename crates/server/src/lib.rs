@@ -8,6 +8,7 @@ mod http;
 mod platform;
 #[expect(dead_code, unused_imports, reason = "providers and spending are joined next")]
 mod sign_in;
+pub mod tenants;
 pub mod witness;
 
 pub use http::router;

@@ -8,12 +8,17 @@
 mod blobs;
 mod database;
 mod follow;
+mod proofs;
 mod rows;
 mod source;
 mod witnessed;
 
 pub(crate) use database::open as open_database;
 pub use follow::follow;
+pub use proofs::{
+    EVENTS_CHECKPOINT, EVENTS_ENTRIES, EVENTS_FORMAT, EVENTS_MANIFEST, EventsError, EventsManifest,
+    EventsReport, Proven, verify_events, verify_proof,
+};
 pub use source::{CHECKPOINT_PATH, FINAL_PATH, LogSource, Mirror, SourceError, TILE_BYTES_MAX};
 
 use std::collections::BTreeMap;
@@ -22,6 +27,7 @@ use std::time::Instant;
 
 use kernel::State;
 use ledger::cosignature::Quorum;
+use ledger::tile::{decode_bundle, entry_bundles};
 use ledger::{
     Finding as LedgerFinding, Hash, Receipt, ReceiptError, TreeHead, VerifiedReceipt, VerifierKey,
 };
@@ -239,6 +245,31 @@ pub fn replay(dir: &Path) -> Result<Replay, AuditError> {
     let connection = database::open(dir)?;
     let state: State = rows::fold(&connection)?;
     Ok(Replay { entries: state.size, state_hash: state.hash() })
+}
+
+/// Shows every leaf of a data folder or mirror in order, as stored and unchecked; for a census.
+///
+/// # Errors
+/// If the folder cannot be read to its end.
+pub fn leaves(dir: &Path, mut each: impl FnMut(&[u8])) -> Result<u64, AuditError> {
+    if !Mirror::is_one(dir) {
+        folder::read_format(dir)?;
+        return Ok(rows::leaves(&database::open(dir)?, each)?);
+    }
+    let mirror = Mirror::new(dir, None);
+    let missing =
+        |path: &str, reason: &str| SourceError { path: path.to_owned(), reason: reason.to_owned() };
+    let note = mirror.get(CHECKPOINT_PATH)?.ok_or_else(|| missing(CHECKPOINT_PATH, "missing"))?;
+    let said = String::from_utf8_lossy(&note);
+    let size = said.lines().nth(1).and_then(|line| line.parse().ok());
+    let size = size.ok_or_else(|| missing(CHECKPOINT_PATH, "not a checkpoint"))?;
+    for tile in entry_bundles(0, size) {
+        let path = tile.to_string();
+        let bytes = mirror.get(&path)?.ok_or_else(|| missing(&path, "missing"))?;
+        let entries = decode_bundle(&tile, &bytes).map_err(|e| missing(&path, &e.to_string()))?;
+        entries.into_iter().for_each(&mut each);
+    }
+    Ok(size)
 }
 
 /// Checks a receipt with nothing but the log's verifier key.

@@ -6,6 +6,7 @@ mod assigned;
 mod bill;
 mod capacity;
 mod conditions;
+mod entries;
 mod errors;
 mod life;
 mod matrix;

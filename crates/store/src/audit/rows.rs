@@ -343,3 +343,21 @@ pub(super) fn fold(connection: &Connection) -> Result<State, StoreError> {
         reason: format!("entry {seq} is {reason}"),
     })
 }
+
+/// Shows every leaf in order; answers how many there are.
+pub(super) fn leaves(
+    connection: &Connection,
+    mut each: impl FnMut(&[u8]),
+) -> Result<u64, StoreError> {
+    let mut run = || -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare("SELECT leaf FROM log ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        let mut count = 0_u64;
+        while let Some(row) = rows.next()? {
+            each(&bytes(row.get_ref(0)?));
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    };
+    run().map_err(|error| failed("read the log", &error))
+}
