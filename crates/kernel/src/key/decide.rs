@@ -6,7 +6,7 @@ use super::{Command, Event, Issue, Limits, Owner};
 use crate::{
     Ctx, Reject, State,
     access::{self, Role, Scope},
-    limits, project, service_account, user,
+    erasure, limits, project, service_account, user,
 };
 
 pub(crate) fn decide(
@@ -143,10 +143,7 @@ fn check_scope(state: &State, scope: Scope, role: Role) -> Result<(), Reject> {
                 "an operator key is valid on the whole platform: leave organisation and project out",
             ))
         }
-        Scope::Organisation(id) if !state.organisations.contains_key(&id) => {
-            Err(Reject::not_found("organisation", id))
-        }
-        Scope::Organisation(_) => Ok(()),
-        Scope::Project(id) => project::get(state, id).map(|_| ()),
+        Scope::Organisation(id) => erasure::require_open(state, id),
+        Scope::Project(id) => erasure::require_open(state, project::get(state, id)?.organisation),
     }
 }
