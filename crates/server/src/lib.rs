@@ -6,8 +6,9 @@
 mod console;
 mod http;
 mod platform;
-#[expect(dead_code, unused_imports, reason = "the console and the API are joined to it next")]
+#[expect(dead_code, unused_imports, reason = "providers and spending are joined next")]
 mod sign_in;
+pub mod witness;
 
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
@@ -16,4 +17,7 @@ pub use platform::{
     OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
     drains, importer, model_public_key, planner, verify_model,
 };
-pub use sign_in::capability::{Attenuation, CapabilityError, Described, attenuate, describe};
+pub use sign_in::{
+    SignInError,
+    capability::{Attenuation, CapabilityError, Described, attenuate, describe},
+};

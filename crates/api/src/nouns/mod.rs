@@ -4,13 +4,17 @@
 //! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
 
 pub mod artefact;
+pub mod binding;
 pub mod budget;
+pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
 pub mod event;
+pub mod finality;
 pub mod gpu;
+pub mod group;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -27,7 +31,11 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
+pub mod session;
 pub mod site;
+pub mod user;
 pub mod workload;
 pub mod workload_insight;
 
@@ -36,7 +44,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), identities(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -65,6 +73,49 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),
         Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn sign_in() -> Vec<Operation> {
+    vec![
+        Operation::of::<session::SessionCreate>(),
+        Operation::of::<session::SessionList>(),
+        Operation::of::<session::SessionEnd>(),
+        Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRootKeyGet>(),
+    ]
+}
+
+fn identities() -> Vec<Operation> {
+    vec![
+        Operation::of::<user::UserCreate>(),
+        Operation::of::<user::UserList>(),
+        Operation::of::<user::UserGet>(),
+        Operation::of::<user::UserReplace>(),
+        Operation::of::<user::UserSuspend>(),
+        Operation::of::<user::UserResume>(),
+        Operation::of::<group::GroupCreate>(),
+        Operation::of::<group::GroupList>(),
+        Operation::of::<group::GroupGet>(),
+        Operation::of::<group::GroupMemberAdd>(),
+        Operation::of::<group::GroupMemberRemove>(),
+        Operation::of::<group::GroupDelete>(),
+        Operation::of::<service_account::ServiceAccountCreate>(),
+        Operation::of::<service_account::ServiceAccountList>(),
+        Operation::of::<service_account::ServiceAccountGet>(),
+        Operation::of::<service_account::ServiceAccountRenew>(),
+        Operation::of::<service_account::ServiceAccountAssign>(),
+        Operation::of::<service_account::ServiceAccountDelete>(),
+        Operation::of::<role::RoleCreate>(),
+        Operation::of::<role::RoleList>(),
+        Operation::of::<role::RoleGet>(),
+        Operation::of::<role::RoleSet>(),
+        Operation::of::<role::RoleDelete>(),
+        Operation::of::<binding::BindingCreate>(),
+        Operation::of::<binding::BindingList>(),
+        Operation::of::<binding::BindingGet>(),
+        Operation::of::<binding::BindingDelete>(),
+        Operation::of::<key::KeyRotate>(),
     ]
 }
 
@@ -141,6 +192,8 @@ fn platform_itself() -> Vec<Operation> {
     vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
+        Operation::of::<finality::LogFinalGet>(),
+        Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
         Operation::of::<proof::ReceiptGet>(),

@@ -1,4 +1,4 @@
-//! Who is asking: a bearer token, or the console's cookie that holds the same token.
+//! Who is asking: a bearer token, or the console's cookie with the secret of a session.
 //!
 //! A cookie proves who the browser's user is, not that the user wanted the request: what a cookie
 //! asks to change must come from this very origin.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use api::problem::Code;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use kernel::{
     Actor, State,
     access::{Grants, Operation, Principal, Role, Wish, is_active},
@@ -17,10 +17,13 @@ use units::{Id, UnixMicros, kinds};
 use super::fail::Fail;
 use crate::platform::token;
 
-/// Name of the console's cookie.
+/// Name of the console's cookie over plain HTTP, which is for this very machine.
 pub(crate) const COOKIE: &str = "cocarde_session";
+/// Its name over HTTPS: browsers take a cookie of this name only from this host itself, over HTTPS and
+/// for all paths, so that no neighbour can plant one.
+pub(crate) const HOST_COOKIE: &str = "__Host-cocarde_session";
 
-/// Longest token that is looked at.
+/// Longest key that is looked at.
 const TOKEN_BYTES_MAX: usize = 128;
 
 /// Who asks, what they held when they came, and what they are about to do.
@@ -71,7 +74,6 @@ impl Caller {
     ///
     /// # Errors
     /// 401 if they may not act now.
-    #[expect(dead_code, reason = "sessions come with sign-in")]
     pub(crate) fn user(state: &State, id: Id<kinds::User>, now: UnixMicros) -> Result<Self, Fail> {
         Self::of(state, Who::User(id), now)
     }
@@ -189,36 +191,17 @@ pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| Credential::Bearer(token.trim()));
     }
+    cookie(headers, HOST_COOKIE).or_else(|| cookie(headers, COOKIE)).map(Credential::Cookie)
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, token)| Credential::Cookie(token))
-}
-
-/// The caller of a request that needs one.
-///
-/// # Errors
-/// 401 without a valid key; 403 for a change asked by a page of another origin.
-pub(crate) fn identify(
-    state: &State,
-    now: UnixMicros,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Caller, Fail> {
-    let token = match credential(headers) {
-        None => return Err(unauthenticated("no key was sent")),
-        Some(Credential::Bearer(token)) => token,
-        Some(Credential::Cookie(token)) => {
-            if !method.is_safe() {
-                require_same_origin(headers)?;
-            }
-            token
-        }
-    };
-    let key = key_of(state, now, token)?;
-    Caller::key_holder(state, key.id, now)
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
 }
 
 /// The key of a token, if it is valid now.
@@ -251,7 +234,7 @@ pub(crate) fn require_same_origin(headers: &HeaderMap) -> Result<(), Fail> {
         .remedy("open the console at its own address, or send the key as a bearer token"))
 }
 
-fn unauthenticated(detail: &str) -> Fail {
+pub(crate) fn unauthenticated(detail: &str) -> Fail {
     Fail::new(Code::Unauthenticated, detail)
         .remedy("send `Authorization: Bearer cck_…` with a valid key")
 }

@@ -17,12 +17,13 @@ use kernel::access::Role;
 use tokio::sync::watch;
 
 use super::{
-    App,
+    App, caller,
     caller::Caller,
     fail::Fail,
     mount::{self, Call, as_of},
     visible, workloads,
 };
+use crate::sign_in::session::Session;
 
 /// Events of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
@@ -159,6 +160,7 @@ async fn batch(app: &Arc<App>, caller: &Caller, wish: &Wish) -> Result<Batch, Fa
 struct Follower {
     app: Arc<App>,
     caller: Caller,
+    session: Option<Session>,
     wish: Wish,
     changes: watch::Receiver<u64>,
     keep_on: bool,
@@ -167,8 +169,8 @@ struct Follower {
 fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Result<Response, Fail> {
     let changes = call.platform().watch();
     let wish = Wish { after, limit: ROWS, subject: None };
-    let (app, caller) = (call.app, call.caller);
-    let follower = Follower { app, caller, wish, changes, keep_on };
+    let (app, caller, session) = (call.app, call.caller, call.session);
+    let follower = Follower { app, caller, session, wish, changes, keep_on };
     let pieces = stream::unfold(Some(follower), |state| async move {
         let mut follower = state?;
         match follower.next().await {
@@ -192,9 +194,7 @@ impl Follower {
         loop {
             // Marked before reading: what comes while reading wakes the wait below.
             self.changes.borrow_and_update();
-            let now = self.app.platform.now();
-            // Who was stopped meanwhile is sent nothing more, and who lost a right no more of that.
-            self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
+            self.renew()?;
             let batch = batch(&self.app, &self.caller, &self.wish).await?;
             self.wish.after = batch.next_after;
             if !batch.events.is_empty() {
@@ -212,6 +212,19 @@ impl Follower {
                 Err(_elapsed) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
             }
         }
+    }
+
+    /// Who was stopped meanwhile, or whose session is over, is sent nothing more, and who lost a right
+    /// no more of that.
+    fn renew(&mut self) -> Result<(), Fail> {
+        let now = self.app.platform.now();
+        if let Some(session) = &self.session
+            && !self.app.platform.sign_in().sessions.is_open(now, session)
+        {
+            return Err(caller::unauthenticated("the session is over"));
+        }
+        self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
+        Ok(())
     }
 }
 

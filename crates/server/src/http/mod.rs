@@ -5,9 +5,11 @@
 //! and answers with a DTO; it holds no state of its own.
 
 pub(crate) mod access;
+mod bindings;
 mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
+mod capabilities;
 mod conditions;
 pub(crate) mod costs;
 pub(crate) mod datasets;
@@ -16,9 +18,12 @@ mod energy_series;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
+mod finality;
 mod forecast;
 pub(crate) mod gpus;
+mod groups;
 mod health;
+pub(crate) mod identify;
 mod job;
 mod keys;
 mod log_files;
@@ -30,6 +35,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+pub(crate) mod people;
 mod plan;
 mod policies;
 mod possession;
@@ -42,8 +48,12 @@ mod quotas;
 mod reject;
 mod reservations;
 mod resolve;
+mod roles;
 pub(crate) mod serve;
+mod service_accounts;
+pub(crate) mod sessions;
 pub(crate) mod sites;
+mod users;
 mod visible;
 mod wait;
 pub(crate) mod workloads;
@@ -55,15 +65,19 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
+        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
+        capability::{CapabilityCreate, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         event::EventList,
+        finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
-        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
+        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
+        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
@@ -82,7 +96,14 @@ use api::{
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
+        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
+        service_account::{
+            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
+            ServiceAccountList, ServiceAccountRenew,
+        },
+        session::{SessionCreate, SessionEnd, SessionList},
         site::{SiteCreate, SiteGet, SiteList},
+        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -154,7 +175,8 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api)))))
+    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
+    mount_platform(mount_work(mount_artefacts(mount_fleet(api))))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -182,6 +204,45 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
+}
+
+fn mount_sign_in(api: Api) -> Api {
+    api.mount::<SessionCreate, _>(sessions::create)
+        .mount::<SessionList, _>(sessions::list)
+        .mount::<SessionEnd, _>(sessions::end)
+        .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
+}
+
+fn mount_identities(api: Api) -> Api {
+    api.mount::<UserCreate, _>(users::create)
+        .mount::<UserList, _>(users::list)
+        .mount::<UserGet, _>(users::get)
+        .mount::<UserReplace, _>(users::replace)
+        .mount::<UserSuspend, _>(users::suspend)
+        .mount::<UserResume, _>(users::resume)
+        .mount::<GroupCreate, _>(groups::create)
+        .mount::<GroupList, _>(groups::list)
+        .mount::<GroupGet, _>(groups::get)
+        .mount::<GroupDelete, _>(groups::delete)
+        .mount::<GroupMemberAdd, _>(groups::add)
+        .mount::<GroupMemberRemove, _>(groups::remove)
+        .mount::<ServiceAccountCreate, _>(service_accounts::create)
+        .mount::<ServiceAccountList, _>(service_accounts::list)
+        .mount::<ServiceAccountGet, _>(service_accounts::get)
+        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
+        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
+        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
+        .mount::<RoleCreate, _>(roles::create)
+        .mount::<RoleList, _>(roles::list)
+        .mount::<RoleGet, _>(roles::get)
+        .mount::<RoleSet, _>(roles::set)
+        .mount::<RoleDelete, _>(roles::delete)
+        .mount::<BindingCreate, _>(bindings::create)
+        .mount::<BindingList, _>(bindings::list)
+        .mount::<BindingGet, _>(bindings::get)
+        .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {
@@ -250,6 +311,8 @@ fn mount_work(api: Api) -> Api {
 fn mount_platform(api: Api) -> Api {
     api.mount_raw::<EventList, _>(events::list)
         .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
+        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
+        .mount::<LogStatusGet, _>(finality::status)
         .mount_raw::<LogKeyGet, _>(proofs::key)
         .mount_raw::<LogTileGet, _>(proofs::tile)
         .mount_raw::<ReceiptGet, _>(proofs::receipt)

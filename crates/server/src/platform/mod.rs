@@ -25,7 +25,7 @@ use std::{
 
 use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
-use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError, Vault};
+use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
 use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
@@ -34,6 +34,8 @@ pub use directory::{CallRefused, CallRoute, CallableModel};
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
+
+use crate::sign_in::SignIn;
 
 /// Delivers what a gateway has counted and not yet handed over.
 type UsageFlush = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -46,6 +48,8 @@ pub struct Platform {
     folder: Mutex<Option<DataFolder>>,
     handle: Handle,
     log: LogView,
+    finality: Finality,
+    final_size: watch::Receiver<u64>,
     blobs: Blobs,
     vault: Vault,
     data_dir: PathBuf,
@@ -55,6 +59,8 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    sign_in: SignIn,
+    public_url: OnceLock<String>,
 }
 
 impl fmt::Debug for Platform {
@@ -163,6 +169,18 @@ impl Platform {
     #[must_use]
     pub const fn log(&self) -> &LogView {
         &self.log
+    }
+
+    /// What witnesses say of the log.
+    #[must_use]
+    pub const fn finality(&self) -> &Finality {
+        &self.finality
+    }
+
+    /// The size of the last final checkpoint, for whoever waits for it.
+    #[must_use]
+    pub fn watch_final(&self) -> watch::Receiver<u64> {
+        self.final_size.clone()
     }
 
     /// The artefacts.
@@ -300,6 +318,23 @@ impl Platform {
     #[must_use]
     pub fn gateway_metrics(&self) -> String {
         self.gateway_metrics.get().map_or_else(String::new, |render| render())
+    }
+
+    /// Sessions, attempts to sign in, and what capability tokens are signed with.
+    pub(crate) const fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Sets the address under which people reach this platform, without a slash at the end; once, at
+    /// start. What a request says of its host is not believed.
+    pub fn set_public_url(&self, url: &str) {
+        let _ = self.public_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// The address under which people reach this platform, if it was set.
+    #[must_use]
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.get().map(String::as_str)
     }
 
     /// Finishes what is queued and saves a snapshot.

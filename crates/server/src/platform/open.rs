@@ -8,18 +8,21 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use ledger::Quorum;
 use sha2::{Digest as _, Sha256};
 use store::{
-    Config, DataFolder, Vault, VaultError,
+    Config, DataFolder, Finality, FinalityError, Vault, VaultError,
+    finality::Pace,
     vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
 };
 use tokio::sync::watch;
-use units::Digest;
+use units::{Digest, UnixMicros};
 
 use super::{
     Platform,
     signature::{ModelSigner, SignatureError},
 };
+use crate::sign_in::{SignIn, SignInError};
 
 /// The private key for model signatures, PKCS#8 PEM, mode 0600.
 pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
@@ -31,6 +34,8 @@ pub struct PlatformConfig {
     pub data_dir: PathBuf,
     /// Name and version of this program, for lineage.
     pub version: String,
+    /// Witnesses of the log and how many must agree; none if empty.
+    pub quorum: Quorum,
 }
 
 /// Why a platform cannot open.
@@ -45,6 +50,12 @@ pub enum OpenError {
     /// The key that the vault is sealed with.
     #[error("personal data and secrets cannot be sealed: {0}")]
     Key(#[from] KeyError),
+    /// Sessions and the root key of capability tokens.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// What witnesses have seen is not what the log is.
+    #[error(transparent)]
+    Finality(#[from] FinalityError),
     /// The model signing key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -81,11 +92,12 @@ impl Platform {
         config: PlatformConfig,
         key: impl FnOnce(&Path) -> Result<Box<dyn KeyEncryption>, KeyError>,
     ) -> Result<Self, OpenError> {
-        let PlatformConfig { data_dir, version } = config;
+        let PlatformConfig { data_dir, version, quorum } = config;
         let folder = DataFolder::open(&data_dir, Config::default())?;
         let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
+        let sign_in = SignIn::open(&data_dir, now())?;
         let (tell, size) = watch::channel(handle.size());
         handle.on_commit(Box::new(move |size| {
             // Without listeners there is nobody to tell.
@@ -98,8 +110,17 @@ impl Platform {
                 std::process::abort();
             }
         }));
+        let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
+        let grown = finality.clone();
+        handle.on_commit(Box::new(move |_| grown.grown()));
+        let (tell_final, final_size) = watch::channel(finality.size());
+        finality.on_final(move |size| {
+            let _ = tell_final.send(size);
+        });
         Ok(Self {
             log: folder.view(),
+            finality,
+            final_size,
             blobs: folder.blobs().clone(),
             vault,
             folder: Mutex::new(Some(folder)),
@@ -111,8 +132,15 @@ impl Platform {
             size,
             usage_flush: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            sign_in,
+            public_url: OnceLock::new(),
         })
     }
+}
+
+fn now() -> UnixMicros {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// SHA-256 of the running program's own file.

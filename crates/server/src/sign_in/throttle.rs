@@ -6,10 +6,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, PoisonError},
 };
 
+use axum::extract::ConnectInfo;
 use sha2::{Digest as _, Sha256};
 use units::{DurationMicros, UnixMicros};
 
@@ -45,6 +46,11 @@ pub(crate) struct Wait {
 pub(crate) struct Source([u8; 8]);
 
 impl Source {
+    /// The source of a request: the peer of its connection. What its headers say is not believed.
+    pub(crate) fn of_request(extensions: &http::Extensions) -> Self {
+        Self::of(extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()))
+    }
+
     /// The source of a peer; without an address, that of all who have none.
     pub(crate) fn of(peer: Option<IpAddr>) -> Self {
         Self(match peer.map(|ip| ip.to_canonical()) {

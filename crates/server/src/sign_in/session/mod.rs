@@ -205,6 +205,12 @@ impl Sessions {
         Some(session)
     }
 
+    /// True if a session that was found before is not over meanwhile; this is no use of it.
+    pub(crate) fn is_open(&self, now: UnixMicros, session: &Session) -> bool {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.by_hash.get(&session.secret_hash).is_some_and(|session| !session.is_over(now))
+    }
+
     /// The sessions of somebody, the newest first.
     pub(crate) fn of(&self, now: UnixMicros, principal: Principal) -> Vec<Session> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
