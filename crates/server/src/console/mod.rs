@@ -123,7 +123,6 @@ async fn serve_page(
     let Ok(Identified { caller, session }) = who else {
         return serve::finish(Ok(session::to_sign_in(&parts.uri)), &id);
     };
-    let caller = caller.within("console", access::role_of(permission));
     let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
         Ok(()) => handler(Visit { app, caller: caller.clone(), session, parts }).await,

@@ -59,8 +59,8 @@ pub(crate) fn identify(
         }
         Credential::Bearer(token) => {
             let caller = app.platform.read(|state| {
-                let key = caller::key_of(state, now, token)?;
-                Caller::key_holder(state, key.id, now)
+                let id = caller::key_of(state, now, token)?.id;
+                Caller::key_holder(state, id, now)
             })?;
             Ok(Identified { caller, session: None })
         }
@@ -84,11 +84,11 @@ pub(crate) fn of_principal(
     now: UnixMicros,
     principal: Principal,
 ) -> Result<Caller, Fail> {
-    let caller = app.platform.read(|state| match principal {
+    let found = app.platform.read(|state| match principal {
         Principal::Key(id) => Caller::key_holder(state, id, now),
         Principal::User(id) => Caller::user(state, id, now),
     });
-    caller.map_err(|_| unauthenticated("who signed in may not act any more"))
+    found.map_err(|_| unauthenticated("who signed in may not act any more"))
 }
 
 fn of_capability(

@@ -14,7 +14,9 @@ use api::{
     text::Timestamp,
 };
 
-use super::{App, caller, caller::Caller, fail::Fail, mount::Call};
+use kernel::access;
+
+use super::{App, caller::Caller, fail::Fail, mount::Call};
 use crate::sign_in::{
     password::PasswordError,
     session::{Device, Means, Principal, Session, SessionError},
@@ -162,14 +164,14 @@ fn no_verdict(error: PasswordError) -> Fail {
 /// Whose sessions a caller sees.
 ///
 /// # Errors
-/// 401 for nobody.
+/// 401 for nobody, 403 for a service account, which has keys and no sessions.
 pub(crate) fn principal_of(caller: &Caller) -> Result<Principal, Fail> {
     match caller.principal()? {
-        kernel::access::Principal::Key(id) => Ok(Principal::Key(id)),
-        kernel::access::Principal::User(id) => Ok(Principal::User(id)),
-        // It has no sessions: it comes with a key each time.
-        kernel::access::Principal::ServiceAccount(_) => {
-            Err(caller::unauthenticated("a service account has no sessions"))
+        access::Principal::Key(id) => Ok(Principal::Key(id)),
+        access::Principal::User(id) => Ok(Principal::User(id)),
+        access::Principal::ServiceAccount(_) => {
+            Err(Fail::new(Code::Forbidden, "a service account has keys and no sessions")
+                .remedy("give it a key with `cocarde key create`"))
         }
     }
 }
