@@ -6,6 +6,7 @@ mod assigned;
 mod bill;
 mod capacity;
 mod conditions;
+mod drive;
 mod errors;
 mod life;
 mod matrix;
