@@ -29,6 +29,7 @@ pub mod queue;
 pub mod quota;
 pub mod reservation;
 pub mod session;
+pub mod sign_in;
 pub mod site;
 pub mod workload;
 pub mod workload_insight;
