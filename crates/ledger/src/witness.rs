@@ -98,6 +98,19 @@ impl Refusal {
         }
     }
 
+    /// The size last cosigned, which a 409 names.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::OtherSize { size } | Self::OtherRoot { size } => Some(*size),
+            Self::Malformed(_)
+            | Self::UnknownLog { .. }
+            | Self::NotSigned { .. }
+            | Self::SizesReversed { .. }
+            | Self::BadProof { .. } => None,
+        }
+    }
+
     /// True if the log itself signed what does not fit: worth keeping, it may prove misbehaviour.
     #[must_use]
     pub fn is_evidence(&self) -> bool {

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ledger::{CosignerKey, CosigningKey, Refusal, VerifierKey, Witness};
+use ledger::{CosigningKey, Refusal, Witness};
 use sha2::{Digest as _, Sha256};
 use units::Digest;
 
@@ -16,7 +16,9 @@ use crate::clock;
 use crate::folder::FolderError;
 
 pub use folder::WITNESS_FORMAT_VERSION;
-pub use ledger::witness::{REQUEST_BYTES_MAX, SIZE_MEDIA_TYPE};
+pub use ledger::cosignature::TrustPolicy;
+pub use ledger::witness::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SIZE_MEDIA_TYPE};
+pub use ledger::{CosignerKey, VerifierKey};
 
 /// Most requests kept as evidence of a log that contradicts itself.
 const EVIDENCE_MAX: usize = 100;

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod dataset;
 pub mod energy_series;
 pub mod event;
+pub mod finality;
 pub mod gpu;
 pub mod key;
 pub mod model;
@@ -154,6 +155,8 @@ fn platform_itself() -> Vec<Operation> {
     vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
+        Operation::of::<finality::LogFinalGet>(),
+        Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
         Operation::of::<proof::ReceiptGet>(),

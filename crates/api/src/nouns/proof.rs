@@ -55,8 +55,7 @@ impl Endpoint for LogCheckpointGet {
     const PATH: &'static str = "/log/checkpoint";
     const ID: &'static str = "log_checkpoint_get";
     const SUMMARY: &'static str = "Get the signed checkpoint";
-    const DESCRIPTION: &'static str =
-        "A C2SP checkpoint: a signed note with origin, size and root.";
+    const DESCRIPTION: &'static str = "A C2SP checkpoint: a signed note with origin, size and root, and the cosignatures of it that there are yet.";
     const PERMISSION: Permission = Permission::Public;
     const RESPONSE: Content = Content::Text;
     type Path = Nothing;

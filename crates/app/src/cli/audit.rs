@@ -2,6 +2,8 @@
 //!
 //! Offline nothing is believed but the verifier key; a finding is exit code 1.
 
+mod status;
+
 use std::{fs, io::Read as _, path::PathBuf, time::Duration};
 
 use api::{
@@ -43,6 +45,7 @@ const AUDIT_TIMEOUT: Duration = Duration::from_secs(3_600);
 #[command(after_help = "Examples:
   cocarde audit verify --data ~/.local/share/cocarde     # offline; no platform is asked
   cocarde audit verify                                   # by the platform itself
+  cocarde audit status                                   # how far the witnesses are
   cocarde audit replay --data ~/.local/share/cocarde
   cocarde audit receipt train-numbers --out receipt.json
   cocarde audit receipt --verify receipt.json --vkey log.vkey
@@ -61,6 +64,8 @@ pub(crate) enum Verb {
         #[arg(long, requires = "data")]
         blobs: bool,
     },
+    /// How far the log is, and how far its witnesses have confirmed it
+    Status,
     /// Fold the whole log from its first entry and give the hash of the state
     Replay {
         /// The data folder or a copy of it
@@ -99,6 +104,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
             verified(session, &report)
         }
         Verb::Verify { data: None, .. } => verify_by_platform(session),
+        Verb::Status => status::run(session),
         Verb::Replay { data } => {
             let replay = audit::replay(&data).map_err(|error| unreadable(&error))?;
             session.output.show(&replay, || {

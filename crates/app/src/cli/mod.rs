@@ -41,6 +41,7 @@ mod site;
 mod submit;
 mod up;
 mod vault;
+mod witness;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -78,7 +79,8 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::UpArgs),
+    Up(Box<up::UpArgs>),
+    Witness(witness::WitnessArgs),
     Demo(demo::DemoArgs),
     Login(login::LoginArgs),
     Logout(sign_in::LogoutArgs),
@@ -165,7 +167,7 @@ enum Command {
 impl Cli {
     /// True for what runs until it is stopped, and so tells more about itself.
     pub(crate) const fn is_server(&self) -> bool {
-        matches!(self.command, Command::Up(_))
+        matches!(self.command, Command::Up(_) | Command::Witness(_))
     }
 }
 
@@ -195,7 +197,8 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
     let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Up(args) => up::run(args),
+        Command::Up(args) => up::run(*args),
+        Command::Witness(args) => witness::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::login(args, session).map(done),
         Command::Logout(args) => sign_in::logout(&args).map(done),

@@ -8,6 +8,7 @@ mod control;
 mod gateway;
 mod site;
 mod virtual_nodes;
+mod witnesses;
 
 use std::{
     net::SocketAddr,
@@ -21,6 +22,7 @@ use anyhow::{Context as _, bail};
 use api::engine::NodeFacts;
 use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
 use server::{Platform, PlatformConfig, Topology};
+use store::{WitnessFolder, witness::TrustPolicy};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -56,6 +58,8 @@ pub(crate) struct UpConfig {
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
     pub(crate) token_file: Option<PathBuf>,
+    /// The log's witnesses with their addresses.
+    pub(crate) witnesses: TrustPolicy,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -74,6 +78,42 @@ pub(crate) fn run(config: &UpConfig) -> anyhow::Result<ExitCode> {
     code
 }
 
+/// Runs a witness until it is asked to stop.
+///
+/// # Errors
+/// If it cannot listen.
+pub(crate) fn witness(
+    folder: WitnessFolder,
+    listen_on: SocketAddr,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let listener = bind(listen_on).await?;
+        let address = listener.local_addr().context("cannot read the address listened on")?;
+        banner::witness(&folder, address);
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(listen(listener, server::witness::router(folder), stopped));
+        if let Some(path) = ready_file {
+            banner::write_ready(path, address)?;
+        }
+        tokio::select! {
+            _ = signals.terminate.recv() => {}
+            _ = signals.interrupt.recv() => {}
+        }
+        let _ = stop.send(true);
+        let _ = tokio::time::timeout(DRAIN, server).await;
+        Ok(ExitCode::SUCCESS)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
 async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     // From here on a request to stop is heard, and not the death of the process.
     let signals = Signals::listen()?;
@@ -81,7 +121,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let declaration = config.site.declaration()?;
-    let platform = open_with(&config.data, config.kek.clone()).await?;
+    let platform = open_with(&config.data, config.kek.clone(), &config.witnesses).await?;
     let engine = Arc::new(engine(&config.data, &platform)?);
     let facts = engine.facts().await;
     let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
@@ -99,6 +139,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let mut tasks = JoinSet::new();
     let meter = gateway::open(&platform, &config.data).await?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
+    witnesses::start(&platform, &config.witnesses)?;
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
@@ -125,6 +166,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
     }
+    platform.finality().close();
     platform.close().await;
     banner::goodbye(&platform);
     end
@@ -171,11 +213,16 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Opens the platform of a data folder.
 pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
-    open_with(data, KekArgs::default()).await
+    open_with(data, KekArgs::default(), &TrustPolicy::default()).await
 }
 
-async fn open_with(data: &Path, kek: KekArgs) -> anyhow::Result<Arc<Platform>> {
-    let config = PlatformConfig { data_dir: data.to_owned(), version: version() };
+async fn open_with(
+    data: &Path,
+    kek: KekArgs,
+    witnesses: &TrustPolicy,
+) -> anyhow::Result<Arc<Platform>> {
+    let quorum = witnesses.quorum.clone();
+    let config = PlatformConfig { data_dir: data.to_owned(), version: version(), quorum };
     let open = move || Platform::open_with(config, |dir| kek.open(dir));
     let opened = Arc::new(tokio::task::spawn_blocking(open).await??);
     let asked = Arc::clone(&opened);

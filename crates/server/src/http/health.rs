@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     blobs::blocking_fail,
     fail::Fail,
+    finality,
     metrics::Figures,
     mount::{self, Call, as_of},
     proofs::body,
@@ -47,6 +48,7 @@ pub(crate) async fn readyz(call: Call<Readyz>) -> Result<Readiness, Fail> {
 pub(crate) async fn metrics(call: Call<Metrics>) -> Result<Response, Fail> {
     let figures = call.read(Figures::of);
     let mut text = call.app.metrics.render(&figures);
+    text.push_str(&finality::metrics(&call.platform().finality().status()));
     text.push_str(&call.platform().gateway_metrics());
     Ok(body(text.into_bytes(), "text/plain; version=0.0.4; charset=utf-8", "no-store"))
 }

@@ -17,6 +17,7 @@ mod energy_series;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
+mod finality;
 mod forecast;
 pub(crate) mod gpus;
 mod health;
@@ -66,6 +67,7 @@ use api::{
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         event::EventList,
+        finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
@@ -264,6 +266,8 @@ fn mount_work(api: Api) -> Api {
 fn mount_platform(api: Api) -> Api {
     api.mount_raw::<EventList, _>(events::list)
         .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
+        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
+        .mount::<LogStatusGet, _>(finality::status)
         .mount_raw::<LogKeyGet, _>(proofs::key)
         .mount_raw::<LogTileGet, _>(proofs::tile)
         .mount_raw::<ReceiptGet, _>(proofs::receipt)

@@ -17,7 +17,7 @@ use super::{access, blobs::blocking_fail, fail::Fail, mount::Call, require_opera
 
 /// `GET /log/checkpoint`
 pub(crate) async fn checkpoint(call: Call<LogCheckpointGet>) -> Result<Response, Fail> {
-    let text = call.platform().log().checkpoint();
+    let text = call.platform().finality().newest();
     Ok(body(text.into_bytes(), "text/plain; charset=utf-8", "no-store"))
 }
 

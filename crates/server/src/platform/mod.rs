@@ -25,7 +25,7 @@ use std::{
 
 use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
-use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError, Vault};
+use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
 use units::{Digest, Id, IdKind, UnixMicros, kinds};
 
@@ -48,6 +48,8 @@ pub struct Platform {
     folder: Mutex<Option<DataFolder>>,
     handle: Handle,
     log: LogView,
+    finality: Finality,
+    final_size: watch::Receiver<u64>,
     blobs: Blobs,
     vault: Vault,
     data_dir: PathBuf,
@@ -167,6 +169,18 @@ impl Platform {
     #[must_use]
     pub const fn log(&self) -> &LogView {
         &self.log
+    }
+
+    /// What witnesses say of the log.
+    #[must_use]
+    pub const fn finality(&self) -> &Finality {
+        &self.finality
+    }
+
+    /// The size of the last final checkpoint, for whoever waits for it.
+    #[must_use]
+    pub fn watch_final(&self) -> watch::Receiver<u64> {
+        self.final_size.clone()
     }
 
     /// The artefacts.

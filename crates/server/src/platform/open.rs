@@ -8,9 +8,11 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use ledger::Quorum;
 use sha2::{Digest as _, Sha256};
 use store::{
-    Config, DataFolder, Vault, VaultError,
+    Config, DataFolder, Finality, FinalityError, Vault, VaultError,
+    finality::Pace,
     vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
 };
 use tokio::sync::watch;
@@ -32,6 +34,8 @@ pub struct PlatformConfig {
     pub data_dir: PathBuf,
     /// Name and version of this program, for lineage.
     pub version: String,
+    /// Witnesses of the log and how many must agree; none if empty.
+    pub quorum: Quorum,
 }
 
 /// Why a platform cannot open.
@@ -49,6 +53,9 @@ pub enum OpenError {
     /// Sessions and the root key of capability tokens.
     #[error(transparent)]
     SignIn(#[from] SignInError),
+    /// What witnesses have seen is not what the log is.
+    #[error(transparent)]
+    Finality(#[from] FinalityError),
     /// The model signing key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -85,7 +92,7 @@ impl Platform {
         config: PlatformConfig,
         key: impl FnOnce(&Path) -> Result<Box<dyn KeyEncryption>, KeyError>,
     ) -> Result<Self, OpenError> {
-        let PlatformConfig { data_dir, version } = config;
+        let PlatformConfig { data_dir, version, quorum } = config;
         let folder = DataFolder::open(&data_dir, Config::default())?;
         let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
@@ -103,8 +110,17 @@ impl Platform {
                 std::process::abort();
             }
         }));
+        let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
+        let grown = finality.clone();
+        handle.on_commit(Box::new(move |_| grown.grown()));
+        let (tell_final, final_size) = watch::channel(finality.size());
+        finality.on_final(move |size| {
+            let _ = tell_final.send(size);
+        });
         Ok(Self {
             log: folder.view(),
+            finality,
+            final_size,
             blobs: folder.blobs().clone(),
             vault,
             folder: Mutex::new(Some(folder)),

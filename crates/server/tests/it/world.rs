@@ -62,7 +62,8 @@ impl World {
     pub(crate) async fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let config = PlatformConfig { data_dir, version: "cocarde test".to_owned() };
+        let (version, quorum) = ("cocarde test".to_owned(), ledger::Quorum::default());
+        let config = PlatformConfig { data_dir, version, quorum };
         let platform = Arc::new(Platform::open(config).unwrap());
         let operator = platform.ensure_operator().await.unwrap().unwrap();
         let router = server::router(Arc::clone(&platform));
