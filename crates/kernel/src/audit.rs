@@ -114,7 +114,12 @@ impl Auditor {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
-            | Event::Usage(_) => {}
+            | Event::Usage(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_) => {}
         }
     }
 

@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, power, price,
-    project, quota, reject::Reject, reservation, site, usage, workload,
+    binding, budget, dataset, endpoint, group, key, limits, model, node, organisation, policy_set,
+    power, price, project, quota, reject::Reject, reservation, role, service_account, site, usage,
+    user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -45,6 +46,16 @@ pub enum Command {
     Endpoint(endpoint::Command),
     /// About metered use.
     Usage(usage::Command),
+    /// About users.
+    User(user::Command),
+    /// About groups.
+    Group(group::Command),
+    /// About service accounts.
+    ServiceAccount(service_account::Command),
+    /// About custom roles.
+    Role(role::Command),
+    /// About roles given to somebody.
+    Binding(binding::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -1,9 +1,9 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
-    node, organisation, policy_set, power, price, project, quota, reservation, site, usage,
-    workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, dataset, endpoint,
+    group, key, model, node, organisation, policy_set, power, price, project, quota, reservation,
+    role, service_account, site, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -36,6 +36,11 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
+        Command::User(c) => user::decide(state, c, ctx),
+        Command::Group(c) => group::decide(state, c, ctx),
+        Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
+        Command::Role(c) => role::decide(state, c, ctx),
+        Command::Binding(c) => binding::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -73,6 +78,21 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
         }
+        Command::User(c) => {
+            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
+        }
+        Command::Group(c) => {
+            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
+        }
+        Command::ServiceAccount(c) => service_account::target(c)
+            .and_then(|id| state.service_accounts.get(&id))
+            .map(|x| x.meta.version),
+        Command::Role(c) => {
+            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
+        }
+        Command::Binding(c) => {
+            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
+        }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
@@ -98,5 +118,10 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
+        Event::User(e) => user::apply(state, e, stamp),
+        Event::Group(e) => group::apply(state, e, stamp),
+        Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
+        Event::Role(e) => role::apply(state, e, stamp),
+        Event::Binding(e) => binding::apply(state, e, stamp),
     }
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, budget, dataset, endpoint, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    Actor, Subject, binding, budget, dataset, endpoint, group, key, limits, model, node,
+    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
+    site, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -49,6 +50,16 @@ pub enum Event {
     Usage(usage::Event),
     /// About power.
     Power(power::Event),
+    /// About users.
+    User(user::Event),
+    /// About groups.
+    Group(group::Event),
+    /// About service accounts.
+    ServiceAccount(service_account::Event),
+    /// About custom roles.
+    Role(role::Event),
+    /// About roles given to somebody.
+    Binding(binding::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -140,6 +151,11 @@ impl Event {
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
             Self::Power(e) => e.kind(),
+            Self::User(e) => e.kind(),
+            Self::Group(e) => e.kind(),
+            Self::ServiceAccount(e) => e.kind(),
+            Self::Role(e) => e.kind(),
+            Self::Binding(e) => e.kind(),
         }
     }
 
@@ -163,6 +179,11 @@ impl Event {
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
             Self::Power(e) => e.subject(),
+            Self::User(e) => e.subject(),
+            Self::Group(e) => e.subject(),
+            Self::ServiceAccount(e) => e.subject(),
+            Self::Role(e) => e.subject(),
+            Self::Binding(e) => e.subject(),
         }
     }
 }

@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod binding;
 pub mod budget;
 mod changes;
 mod check;
@@ -26,7 +27,9 @@ mod desired;
 mod dispatch;
 pub mod endpoint;
 mod event;
+pub mod group;
 mod idempotency;
+mod identities;
 pub mod key;
 pub mod limits;
 pub mod model;
@@ -41,10 +44,13 @@ mod queue;
 pub mod quota;
 mod reject;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
 pub mod site;
 mod state;
 mod subject;
 pub mod usage;
+pub mod user;
 pub mod workload;
 
 pub use command::{Command, Submission};

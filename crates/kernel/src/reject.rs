@@ -139,6 +139,12 @@ pub enum Reject {
         /// When it ends.
         until: UnixMicros,
     },
+    /// Nobody gives more than they have.
+    #[error("this gives more than the caller has here, such as {operations}: give a narrower role")]
+    BeyondOwn {
+        /// Some of what the caller lacks.
+        operations: String,
+    },
     /// The entry would exceed what the log can hold.
     #[error(
         "the entry would take {bytes} bytes, the log holds at most {limit}: pass large payloads by digest"

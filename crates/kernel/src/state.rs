@@ -8,9 +8,13 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
-    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    Actor, Entry, Reject, Remembered, Subject, Submission,
+    access::{self, Scope},
+    binding, budget,
+    changes::Changes,
+    dataset, dispatch, endpoint, group, idempotency, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, role, service_account, site, usage,
+    user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -60,6 +64,21 @@ pub struct State {
     pub organisations: BTreeMap<Id<kinds::Organisation>, organisation::Organisation>,
     /// Projects.
     pub projects: BTreeMap<Id<kinds::Project>, project::Project>,
+    /// Users.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<Id<kinds::User>, user::User>,
+    /// Groups of users.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<Id<kinds::Group>, group::Group>,
+    /// Service accounts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub service_accounts: BTreeMap<Id<kinds::ServiceAccount>, service_account::ServiceAccount>,
+    /// Custom roles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<Id<kinds::Role>, role::Role>,
+    /// Roles given to somebody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bindings: BTreeMap<Id<kinds::Binding>, binding::Binding>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -103,6 +122,15 @@ pub struct State {
 pub(crate) struct Index {
     pub(crate) organisation_names: BTreeMap<Name, Id<kinds::Organisation>>,
     pub(crate) project_names: BTreeMap<(Id<kinds::Organisation>, Name), Id<kinds::Project>>,
+    pub(crate) group_names: BTreeMap<(Option<Id<kinds::Organisation>>, Name), Id<kinds::Group>>,
+    /// Groups by member.
+    pub(crate) memberships: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Group>>>,
+    pub(crate) service_account_names: BTreeMap<(Scope, Name), Id<kinds::ServiceAccount>>,
+    pub(crate) role_names: BTreeMap<(Id<kinds::Organisation>, Name), Id<kinds::Role>>,
+    /// What custom roles permit in this version.
+    pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
+    /// Roles given, by whom they were given to.
+    pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -187,6 +215,11 @@ impl State {
             workloads: self.workloads.clone(),
             organisations: self.organisations.clone(),
             projects: self.projects.clone(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            service_accounts: self.service_accounts.clone(),
+            roles: self.roles.clone(),
+            bindings: self.bindings.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),
@@ -242,9 +275,7 @@ impl State {
         for (id, x) in &self.projects {
             index.project_names.insert((x.organisation, x.name.clone()), *id);
         }
-        for (id, x) in &self.keys {
-            index.key_hashes.insert(x.secret_hash, *id);
-        }
+        self.index_identities(&mut index);
         for (id, x) in &self.datasets {
             index.dataset_names.insert((x.project, x.name.clone()), *id);
         }
@@ -328,12 +359,6 @@ impl State {
         name: &Name,
     ) -> Option<Id<kinds::Endpoint>> {
         self.index.endpoint_names.get(&(project, name.clone())).copied()
-    }
-
-    /// The key whose secret has this SHA-256.
-    #[must_use]
-    pub fn key_by_hash(&self, hash: Digest) -> Option<&key::Key> {
-        self.index.key_hashes.get(&hash).and_then(|id| self.keys.get(id))
     }
 
     /// What the entries from `seq` on were about, once for each entry; `None` if some of them are no

@@ -40,5 +40,10 @@ subject!(
     Dataset,
     Model,
     Endpoint,
-    Gateway
+    Gateway,
+    User,
+    Group,
+    ServiceAccount,
+    Role,
+    Binding
 );

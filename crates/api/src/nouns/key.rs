@@ -12,7 +12,8 @@ use crate::{
     text::{IdText, NameText, Timestamp},
 };
 
-/// What a key may do; each role includes those before it, except `inference`.
+/// What somebody may do where the role is given. Each of the first five includes those before it,
+/// except `inference`; the others are for particular work.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -28,6 +29,14 @@ pub enum Role {
     Administrator,
     /// The whole platform.
     Operator,
+    /// See what happened and how things are set, without content.
+    Auditor,
+    /// See money and use, set budgets.
+    Billing,
+    /// A member who runs courses.
+    Teacher,
+    /// Work inside a project that somebody else set up.
+    Student,
 }
 
 /// An API key, without its secret: only a hash of that is kept.

@@ -220,7 +220,12 @@ impl Planner {
                 | Subject::Dataset(_)
                 | Subject::Model(_)
                 | Subject::Endpoint(_)
-                | Subject::Gateway(_) => {}
+                | Subject::Gateway(_)
+                | Subject::User(_)
+                | Subject::Group(_)
+                | Subject::ServiceAccount(_)
+                | Subject::Role(_)
+                | Subject::Binding(_) => {}
             }
         }
         for id in nodes {

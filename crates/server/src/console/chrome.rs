@@ -4,7 +4,10 @@ use askama::Template;
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::http::{access::role_text, caller::Caller, fail::Fail};
+use crate::http::{
+    caller::{Caller, Who},
+    fail::Fail,
+};
 
 /// Nothing is loaded but our own style sheet; no script runs; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -34,9 +37,11 @@ impl Layout {
 }
 
 fn who(caller: &Caller) -> String {
-    match caller {
-        Caller::Anonymous => String::new(),
-        Caller::Key(key) => format!("{} ({})", key.name, role_text(key.role)),
+    match caller.who() {
+        Who::Anonymous => String::new(),
+        Who::Key(key) => format!("{} ({})", key.name, key.role),
+        Who::User(id) => id.to_string(),
+        Who::ServiceAccount(id) => id.to_string(),
     }
 }
 

@@ -123,7 +123,7 @@ async fn serve_page(
     let Ok(Identified { caller, session }) = who else {
         return serve::finish(Ok(session::to_sign_in(&parts.uri)), &id);
     };
-    let allowed = app.platform.read(|state| access::require_permission(state, &caller, permission));
+    let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
         Ok(()) => handler(Visit { app, caller: caller.clone(), session, parts }).await,
         Err(fail) => Err(fail),

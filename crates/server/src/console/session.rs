@@ -118,9 +118,9 @@ async fn enter(app: &Arc<App>, source: Source, form: &SignIn) -> Result<(Princip
     }
     let (throttle, now) = (&app.platform.sign_in().throttle, app.platform.now());
     throttle.admit(now, key, source).map_err(sessions::too_often)?;
-    let found = app.platform.read(|state| caller::key_of(state, now, key))?;
+    let found = app.platform.read(|state| caller::key_of(state, now, key).map(|key| key.id))?;
     throttle.succeeded(now, key, source);
-    Ok((Principal::Key(found.id), Means::Key))
+    Ok((Principal::Key(found), Means::Key))
 }
 
 /// Begins a session for this browser and leads to the page that was wanted. A session that the browser

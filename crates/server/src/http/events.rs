@@ -17,7 +17,7 @@ use kernel::access::Role;
 use tokio::sync::watch;
 
 use super::{
-    App, caller,
+    App,
     caller::Caller,
     fail::Fail,
     mount::{self, Call, as_of},
@@ -194,7 +194,10 @@ impl Follower {
         loop {
             // Marked before reading: what comes while reading wakes the wait below.
             self.changes.borrow_and_update();
-            self.require_valid_key()?;
+            self.require_session()?;
+            let now = self.app.platform.now();
+            // Who was stopped meanwhile is sent nothing more, and who lost a right no more of that.
+            self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
             let batch = batch(&self.app, &self.caller, &self.wish).await?;
             self.wish.after = batch.next_after;
             if !batch.events.is_empty() {
@@ -215,15 +218,14 @@ impl Follower {
     }
 
     /// A key that was revoked meanwhile, or a session that is over, ends the stream.
-    fn require_valid_key(&self) -> Result<(), Fail> {
+    fn require_session(&self) -> Result<(), Fail> {
         let now = self.app.platform.now();
-        if let Some(session) = &self.session
-            && !self.app.platform.sign_in().sessions.is_open(now, session)
-        {
-            return Err(caller::unauthenticated("the session is over"));
+        match &self.session {
+            Some(session) if !self.app.platform.sign_in().sessions.is_open(now, session) => {
+                Err(super::caller::unauthenticated("the session is over"))
+            }
+            Some(_) | None => Ok(()),
         }
-        let id = self.caller.key()?.id;
-        self.app.platform.read(|state| caller::still_valid(state, now, id))
     }
 }
 

@@ -58,8 +58,11 @@ pub(crate) fn identify(
             of_capability(app, now, token, operation)
         }
         Credential::Bearer(token) => {
-            let key = app.platform.read(|state| caller::key_of(state, now, token))?;
-            Ok(Identified { caller: Caller::Key(Box::new(key)), session: None })
+            let caller = app.platform.read(|state| {
+                let id = caller::key_of(state, now, token)?.id;
+                Caller::key_holder(state, id, now)
+            })?;
+            Ok(Identified { caller, session: None })
         }
     }
 }
@@ -81,14 +84,11 @@ pub(crate) fn of_principal(
     now: UnixMicros,
     principal: Principal,
 ) -> Result<Caller, Fail> {
-    let gone = || unauthenticated("who signed in may not act any more");
-    match principal {
-        Principal::Key(id) => app.platform.read(|state| {
-            let key = state.keys.get(&id).filter(|key| key.is_valid_at(now));
-            key.cloned().map(|key| Caller::Key(Box::new(key))).ok_or_else(gone)
-        }),
-        Principal::User(_) => Err(gone()),
-    }
+    let found = app.platform.read(|state| match principal {
+        Principal::Key(id) => Caller::key_holder(state, id, now),
+        Principal::User(id) => Caller::user(state, id, now),
+    });
+    found.map_err(|_| unauthenticated("who signed in may not act any more"))
 }
 
 fn of_capability(

@@ -93,7 +93,7 @@ pub(crate) async fn revoke(call: Call<KeyRevoke>) -> Result<Key, Fail> {
 
 /// `GET /api/v1/whoami`
 pub(crate) async fn whoami(call: Call<Whoami>) -> Result<WhoAmI, Fail> {
-    let key = call.caller.key()?;
+    let key = call.caller.key().ok_or_else(unexpected)?;
     call.read(|state| {
         let (organisation, project) = place_of(state, key.scope);
         Ok(WhoAmI {
@@ -142,6 +142,10 @@ const fn role_of(role: RoleDto) -> Role {
         RoleDto::Member => Role::Member,
         RoleDto::Administrator => Role::Administrator,
         RoleDto::Operator => Role::Operator,
+        RoleDto::Auditor => Role::Auditor,
+        RoleDto::Billing => Role::Billing,
+        RoleDto::Teacher => Role::Teacher,
+        RoleDto::Student => Role::Student,
     }
 }
 
@@ -152,5 +156,9 @@ const fn role_dto(role: Role) -> RoleDto {
         Role::Member => RoleDto::Member,
         Role::Administrator => RoleDto::Administrator,
         Role::Operator => RoleDto::Operator,
+        Role::Auditor => RoleDto::Auditor,
+        Role::Billing => RoleDto::Billing,
+        Role::Teacher => RoleDto::Teacher,
+        Role::Student => RoleDto::Student,
     }
 }

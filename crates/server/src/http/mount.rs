@@ -26,7 +26,7 @@ use kernel::{Command, State, Subject, Submission};
 use serde::Serialize;
 
 use super::{
-    App,
+    App, access,
     caller::Caller,
     conditions::Conditions,
     fail::Fail,
@@ -79,7 +79,8 @@ impl<E: Endpoint> Call<E> {
         query: E::Query,
         body: E::Body,
     ) -> Self {
-        let (app, caller) = (Arc::clone(app), caller.clone());
+        let caller = caller.clone().within(E::ID, access::role_of(E::PERMISSION));
+        let app = Arc::clone(app);
         let (conditions, headers) = (Conditions::default(), HeaderMap::new());
         let stream = Mutex::new(Body::empty());
         let (session, source) = (None, Source::of(None));

@@ -49,6 +49,8 @@ impl From<Reject> for Fail {
                 Self::new(Code::ReservationConflict, text)
                     .remedy(format!("choose other nodes, or a window from {until} on"))
             }
+            Reject::BeyondOwn { .. } => Self::new(Code::Forbidden, text)
+                .remedy("give a narrower role, or ask an administrator to give this one"),
             Reject::EntryTooLarge { limit, .. } => {
                 let mut fail = Self::new(Code::PayloadTooLarge, text);
                 fail.0.limit = u64::try_from(limit).ok();

@@ -117,12 +117,12 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let now = app.platform.now();
     let Identified { caller, session } = match shape.permission {
-        Permission::Public => Identified { caller: Caller::Anonymous, session: None },
+        Permission::Public => Identified { caller: Caller::anonymous(), session: None },
         permission => {
             let who = identify::identify(&app, now, &parts.method, &parts.headers, shape.id)?;
-            app.platform
-                .read(|state| access::require_permission(state, &who.caller, permission))?;
-            who
+            let caller = who.caller.within(shape.id, access::role_of(permission));
+            access::require_permission(&caller, permission)?;
+            Identified { caller, session: who.session }
         }
     };
     let (bytes, stream) = match shape.request {

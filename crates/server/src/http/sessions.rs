@@ -14,6 +14,8 @@ use api::{
     text::Timestamp,
 };
 
+use kernel::access;
+
 use super::{App, caller::Caller, fail::Fail, mount::Call};
 use crate::sign_in::{
     password::PasswordError,
@@ -162,9 +164,16 @@ fn no_verdict(error: PasswordError) -> Fail {
 /// Whose sessions a caller sees.
 ///
 /// # Errors
-/// 401 for nobody.
+/// 401 for nobody, 403 for a service account, which has keys and no sessions.
 pub(crate) fn principal_of(caller: &Caller) -> Result<Principal, Fail> {
-    caller.key().map(|key| Principal::Key(key.id))
+    match caller.principal()? {
+        access::Principal::Key(id) => Ok(Principal::Key(id)),
+        access::Principal::User(id) => Ok(Principal::User(id)),
+        access::Principal::ServiceAccount(_) => {
+            Err(Fail::new(Code::Forbidden, "a service account has keys and no sessions")
+                .remedy("give it a key with `cocarde key create`"))
+        }
+    }
 }
 
 pub(crate) fn dto(session: &Session, current: bool) -> Dto {

@@ -4,12 +4,13 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, dataset, endpoint, key, model, organisation, policy_set, project, quota,
+    budget, dataset, endpoint, group, key, model, organisation, policy_set, project, quota,
     reservation::{self, Holder},
-    usage, workload,
+    role, service_account, usage, workload,
 };
 use serde_json::Value;
 use store::Row;
+use units::{Id, kinds};
 
 use super::{access, caller::Caller, fail::Fail, quotas};
 
@@ -34,6 +35,8 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         subject: Some(entry.event.subject().to_string()),
         actor: match entry.actor {
             Actor::Key(id) => Some(id.to_string()),
+            Actor::User(id) => Some(id.to_string()),
+            Actor::ServiceAccount(id) => Some(id.to_string()),
             Actor::System | Actor::Planner | Actor::Engine | Actor::Gateway => None,
         },
         data: without_hash(data),
@@ -42,8 +45,10 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
 
 /// A secret's hash proves nothing to a reader and is left out.
 fn without_hash(mut data: Value) -> Value {
-    if let Some(created) = data.pointer_mut("/key/created").and_then(Value::as_object_mut) {
-        created.remove("secret_hash");
+    for kind in ["/key/created", "/key/issued", "/key/rotated"] {
+        if let Some(event) = data.pointer_mut(kind).and_then(Value::as_object_mut) {
+            event.remove("secret_hash");
+        }
     }
     data
 }
@@ -69,6 +74,14 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
             viewer(Some(quotas::scope_of(*owner)))
         }
         Happened::Reservation(event) => reservation_place(state, event),
+        Happened::User(event) => {
+            let user = state.users.get(&event.id());
+            (user.map(|user| scope_of_home(user.home)), Role::Administrator)
+        }
+        Happened::Group(event) => (group_scope(state, event), Role::Administrator),
+        Happened::ServiceAccount(event) => (account_scope(state, event), Role::Administrator),
+        Happened::Role(event) => (role_scope(state, event), Role::Administrator),
+        Happened::Binding(event) => (Some(event.scope()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -96,8 +109,51 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
 
 fn key_scope(state: &State, event: &key::Event) -> Option<Scope> {
     match event {
-        key::Event::Created { scope, .. } => Some(*scope),
-        key::Event::Revoked { id } => state.keys.get(id).map(|key| key.scope),
+        key::Event::Created { scope, .. } | key::Event::Issued { scope, .. } => Some(*scope),
+        key::Event::Revoked { id } | key::Event::Rotated { id, .. } => {
+            state.keys.get(id).map(|key| key.scope)
+        }
+    }
+}
+
+/// Where people and groups belong, as a scope.
+pub(crate) fn scope_of_home(home: Option<Id<kinds::Organisation>>) -> Scope {
+    home.map_or(Scope::Platform, Scope::Organisation)
+}
+
+fn group_scope(state: &State, event: &group::Event) -> Option<Scope> {
+    match event {
+        group::Event::Created { home, .. } | group::Event::Deleted { home, .. } => {
+            Some(scope_of_home(*home))
+        }
+        group::Event::MemberAdded { user, .. } | group::Event::MemberRemoved { user, .. } => {
+            // A group and its members are at home in one place; the group may be gone.
+            state.users.get(user).map(|user| scope_of_home(user.home))
+        }
+    }
+}
+
+fn account_scope(state: &State, event: &service_account::Event) -> Option<Scope> {
+    match event {
+        service_account::Event::Created { scope, .. }
+        | service_account::Event::Deleted { scope, .. } => Some(*scope),
+        service_account::Event::Renewed { id, .. } => {
+            state.service_accounts.get(id).map(|account| account.scope)
+        }
+        service_account::Event::Assigned { owner, .. } => {
+            state.users.get(owner).map(|user| scope_of_home(user.home))
+        }
+    }
+}
+
+fn role_scope(state: &State, event: &role::Event) -> Option<Scope> {
+    match event {
+        role::Event::Created { organisation, .. } | role::Event::Deleted { organisation, .. } => {
+            Some(Scope::Organisation(*organisation))
+        }
+        role::Event::Changed { id, .. } => {
+            state.roles.get(id).map(|role| Scope::Organisation(role.organisation))
+        }
     }
 }
 

@@ -284,7 +284,8 @@ impl Platform {
     /// The models that a key may call.
     #[must_use]
     pub fn callable_models(&self, key: Id<kinds::Key>) -> Vec<CallableModel> {
-        self.read(|state| directory::models(state, key))
+        let now = self.now();
+        self.read(|state| directory::models(state, key, now))
     }
 
     /// Where a call to a model goes.
@@ -292,7 +293,8 @@ impl Platform {
     /// # Errors
     /// [`CallRefused`].
     pub fn call_route(&self, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
-        self.read(|state| directory::route(state, key, model))
+        let now = self.now();
+        self.read(|state| directory::route(state, key, model, now))
     }
 
     /// Sets how waiting usage is delivered; once, at start.

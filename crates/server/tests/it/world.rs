@@ -134,7 +134,11 @@ impl World {
         self.router = Router::new();
         // The folder is free once the last of those who used the platform has gone.
         self.platform = loop {
-            let config = PlatformConfig { data_dir: data_dir.clone(), version: version.clone() };
+            let config = PlatformConfig {
+                data_dir: data_dir.clone(),
+                version: version.clone(),
+                quorum: ledger::Quorum::default(),
+            };
             match Platform::open(config) {
                 Ok(platform) => break Arc::new(platform),
                 Err(_) => tokio::task::yield_now().await,

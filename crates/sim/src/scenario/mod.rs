@@ -12,6 +12,7 @@
 mod args;
 mod build;
 mod capacity;
+mod identity;
 mod names;
 mod power;
 mod views;

@@ -103,6 +103,11 @@ impl History {
             Event::Workload(event) => return self.workload(file, line, entry.at, event),
             Event::Key(_)
             | Event::PolicySet(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
