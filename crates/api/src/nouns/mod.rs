@@ -34,6 +34,7 @@ pub mod reservation;
 pub mod role;
 pub mod service_account;
 pub mod session;
+pub mod sign_in;
 pub mod site;
 pub mod user;
 pub mod workload;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
 mod assigned;
+mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
