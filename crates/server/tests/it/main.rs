@@ -8,6 +8,7 @@ mod bill;
 mod capacity;
 mod conditions;
 mod drive;
+mod entries;
 mod errors;
 mod life;
 mod matrix;
