@@ -6,7 +6,7 @@ mod bill;
 use units::{Digest, Id, kinds};
 
 use crate::{
-    Entry, Event, State, policy_set,
+    Entry, Event, State, lineage, policy_set,
     workload::{self, Event as WorkloadEvent},
 };
 
@@ -29,6 +29,7 @@ pub struct Auditor {
     findings: Vec<Finding>,
     placements: u64,
     refusals: u64,
+    trainings: u64,
     bill: bill::Bill,
 }
 
@@ -76,6 +77,7 @@ impl Auditor {
             entries: self.state.size,
             placements: self.placements,
             refusals: self.refusals,
+            trainings: self.trainings,
             state_hash: self.state.hash(),
             findings: self.findings,
         }
@@ -88,6 +90,14 @@ impl Auditor {
     }
 
     fn check(&mut self, seq: u64, entry: &Entry) {
+        if let Some(spec) = lineage::training(&self.state, &entry.event) {
+            self.trainings = self.trainings.saturating_add(1);
+            if let Some(whose) = lineage::forbidden(&self.state, spec) {
+                let text =
+                    "it trains on what people of an organisation asked models, without consent";
+                self.find(seq, format!("{text}: {whose}"));
+            }
+        }
         match &entry.event {
             Event::Workload(WorkloadEvent::Placed { id, site, nodes, decision, seats, .. }) => {
                 self.placements = self.placements.saturating_add(1);
@@ -129,7 +139,9 @@ impl Auditor {
             | Event::Group(_)
             | Event::ServiceAccount(_)
             | Event::Role(_)
-            | Event::Binding(_) => {}
+            | Event::Binding(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_) => {}
         }
     }
 
@@ -197,6 +209,8 @@ pub struct Audit {
     pub placements: u64,
     /// Refusals on record.
     pub refusals: u64,
+    /// Submissions and placements of training whose lineage was read.
+    pub trainings: u64,
     /// Usage entries from which the bill was made again.
     pub usage_entries: u64,
     /// Invoice lines compared with it.

@@ -4,6 +4,7 @@
 //! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
 
 pub mod artefact;
+pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
@@ -14,6 +15,7 @@ pub mod entry;
 pub mod event;
 pub mod finality;
 pub mod gpu;
+pub mod group;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -30,8 +32,12 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
 pub mod session;
+pub mod sign_in;
 pub mod site;
+pub mod user;
 pub mod workload;
 pub mod workload_insight;
 
@@ -40,7 +46,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), identities(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -79,6 +85,39 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<session::SessionEnd>(),
         Operation::of::<capability::CapabilityCreate>(),
         Operation::of::<capability::CapabilityRootKeyGet>(),
+    ]
+}
+
+fn identities() -> Vec<Operation> {
+    vec![
+        Operation::of::<user::UserCreate>(),
+        Operation::of::<user::UserList>(),
+        Operation::of::<user::UserGet>(),
+        Operation::of::<user::UserReplace>(),
+        Operation::of::<user::UserSuspend>(),
+        Operation::of::<user::UserResume>(),
+        Operation::of::<group::GroupCreate>(),
+        Operation::of::<group::GroupList>(),
+        Operation::of::<group::GroupGet>(),
+        Operation::of::<group::GroupMemberAdd>(),
+        Operation::of::<group::GroupMemberRemove>(),
+        Operation::of::<group::GroupDelete>(),
+        Operation::of::<service_account::ServiceAccountCreate>(),
+        Operation::of::<service_account::ServiceAccountList>(),
+        Operation::of::<service_account::ServiceAccountGet>(),
+        Operation::of::<service_account::ServiceAccountRenew>(),
+        Operation::of::<service_account::ServiceAccountAssign>(),
+        Operation::of::<service_account::ServiceAccountDelete>(),
+        Operation::of::<role::RoleCreate>(),
+        Operation::of::<role::RoleList>(),
+        Operation::of::<role::RoleGet>(),
+        Operation::of::<role::RoleSet>(),
+        Operation::of::<role::RoleDelete>(),
+        Operation::of::<binding::BindingCreate>(),
+        Operation::of::<binding::BindingList>(),
+        Operation::of::<binding::BindingGet>(),
+        Operation::of::<binding::BindingDelete>(),
+        Operation::of::<key::KeyRotate>(),
     ]
 }
 

@@ -208,6 +208,9 @@ fn basis_of(per: PriceUnit, totals: &Totals) -> (Basis, String) {
         PriceUnit::MTokensIn | PriceUnit::MTokensOut => {
             (Basis::Measured, "counted by the gateway".to_owned())
         }
+        PriceUnit::EgressSwitchGib | PriceUnit::EgressParallelGib => {
+            (Basis::Measured, "bytes of exports sent".to_owned())
+        }
         PriceUnit::KilowattHour => (energy_basis(totals), energy_source(totals)),
     }
 }
@@ -234,6 +237,7 @@ pub(crate) const fn unit_of(per: PriceUnit) -> &'static str {
         PriceUnit::GpuHour => "GPU-microseconds",
         PriceUnit::MTokensIn | PriceUnit::MTokensOut => "tokens",
         PriceUnit::KilowattHour => "millijoules",
+        PriceUnit::EgressSwitchGib | PriceUnit::EgressParallelGib => "bytes",
     }
 }
 

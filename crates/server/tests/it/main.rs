@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
 mod assigned;
+mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod drive;
 mod entries;
 mod errors;
 mod life;
