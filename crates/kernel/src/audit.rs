@@ -1,6 +1,8 @@
 //! Re-checking history: every placement against the policy in force at that moment, with code that
 //! knows nothing of the scheduler.
 
+mod bill;
+
 use units::{Digest, Id, kinds};
 
 use crate::{
@@ -28,6 +30,7 @@ pub struct Auditor {
     placements: u64,
     refusals: u64,
     trainings: u64,
+    bill: bill::Bill,
 }
 
 impl Auditor {
@@ -46,6 +49,7 @@ impl Auditor {
                     self.find(seq, "its time lies before that of the entry before".to_owned());
                 }
                 self.check(seq, &entry);
+                self.bill.entry(&entry);
                 self.state.apply(&entry);
             }
             Err(error) => {
@@ -63,7 +67,13 @@ impl Auditor {
         for message in self.state.check() {
             self.find(seq, message);
         }
+        let (invoice_lines, wrong) = self.bill.compare(&self.state);
+        for message in wrong {
+            self.find(seq, message);
+        }
         Audit {
+            usage_entries: self.bill.entries,
+            invoice_lines,
             entries: self.state.size,
             placements: self.placements,
             refusals: self.refusals,
@@ -124,14 +134,14 @@ impl Auditor {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
-            | Event::Erasure(_)
-            | Event::Transfer(_)
             | Event::Usage(_)
             | Event::User(_)
             | Event::Group(_)
             | Event::ServiceAccount(_)
             | Event::Role(_)
-            | Event::Binding(_) => {}
+            | Event::Binding(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_) => {}
         }
     }
 
@@ -201,6 +211,10 @@ pub struct Audit {
     pub refusals: u64,
     /// Submissions and placements of training whose lineage was read.
     pub trainings: u64,
+    /// Usage entries from which the bill was made again.
+    pub usage_entries: u64,
+    /// Invoice lines compared with it.
+    pub invoice_lines: u64,
     /// Hash of the state that the log gives.
     pub state_hash: Digest,
     /// What is wrong; empty for a sound log.

@@ -46,10 +46,6 @@ pub enum Command {
     Endpoint(endpoint::Command),
     /// About metered use.
     Usage(usage::Command),
-    /// About erasures.
-    Erasure(erasure::Command),
-    /// About organisations that come from another installation.
-    Transfer(transfer::Command),
     /// About users.
     User(user::Command),
     /// About groups.
@@ -60,6 +56,10 @@ pub enum Command {
     Role(role::Command),
     /// About roles given to somebody.
     Binding(binding::Command),
+    /// About erasures.
+    Erasure(erasure::Command),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -36,13 +36,13 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
-        Command::Erasure(c) => erasure::decide(state, c, ctx),
-        Command::Transfer(c) => transfer::decide(state, c, ctx),
         Command::User(c) => user::decide(state, c, ctx),
         Command::Group(c) => group::decide(state, c, ctx),
         Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
         Command::Role(c) => role::decide(state, c, ctx),
         Command::Binding(c) => binding::decide(state, c, ctx),
+        Command::Erasure(c) => erasure::decide(state, c, ctx),
+        Command::Transfer(c) => transfer::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -126,12 +126,12 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
-        Event::Erasure(e) => erasure::apply(state, e, stamp),
-        Event::Transfer(e) => transfer::apply(state, e, stamp),
         Event::User(e) => user::apply(state, e, stamp),
         Event::Group(e) => group::apply(state, e, stamp),
         Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
         Event::Role(e) => role::apply(state, e, stamp),
         Event::Binding(e) => binding::apply(state, e, stamp),
+        Event::Erasure(e) => erasure::apply(state, e, stamp),
+        Event::Transfer(e) => transfer::apply(state, e, stamp),
     }
 }

@@ -50,10 +50,6 @@ pub enum Event {
     Usage(usage::Event),
     /// About power.
     Power(power::Event),
-    /// About erasures.
-    Erasure(erasure::Event),
-    /// About organisations that come from another installation.
-    Transfer(transfer::Event),
     /// About users.
     User(user::Event),
     /// About groups.
@@ -64,6 +60,10 @@ pub enum Event {
     Role(role::Event),
     /// About roles given to somebody.
     Binding(binding::Event),
+    /// About erasures.
+    Erasure(erasure::Event),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -155,13 +155,13 @@ impl Event {
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
             Self::Power(e) => e.kind(),
-            Self::Erasure(e) => e.kind(),
-            Self::Transfer(e) => e.kind(),
             Self::User(e) => e.kind(),
             Self::Group(e) => e.kind(),
             Self::ServiceAccount(e) => e.kind(),
             Self::Role(e) => e.kind(),
             Self::Binding(e) => e.kind(),
+            Self::Erasure(e) => e.kind(),
+            Self::Transfer(e) => e.kind(),
         }
     }
 
@@ -185,13 +185,13 @@ impl Event {
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
             Self::Power(e) => e.subject(),
-            Self::Erasure(e) => e.subject(),
-            Self::Transfer(e) => e.subject(),
             Self::User(e) => e.subject(),
             Self::Group(e) => e.subject(),
             Self::ServiceAccount(e) => e.subject(),
             Self::Role(e) => e.subject(),
             Self::Binding(e) => e.subject(),
+            Self::Erasure(e) => e.subject(),
+            Self::Transfer(e) => e.subject(),
         }
     }
 }

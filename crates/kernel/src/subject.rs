@@ -41,10 +41,10 @@ subject!(
     Model,
     Endpoint,
     Gateway,
-    Erasure,
     User,
     Group,
     ServiceAccount,
     Role,
-    Binding
+    Binding,
+    Erasure
 );

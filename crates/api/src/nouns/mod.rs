@@ -4,17 +4,20 @@
 //! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
 
 pub mod artefact;
+pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
+pub mod entry;
 pub mod erasure;
 pub mod event;
 pub mod exit;
 pub mod finality;
 pub mod gpu;
+pub mod group;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -31,8 +34,12 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
 pub mod session;
+pub mod sign_in;
 pub mod site;
+pub mod user;
 pub mod workload;
 pub mod workload_insight;
 
@@ -41,7 +48,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), identities(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -87,6 +94,39 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<session::SessionEnd>(),
         Operation::of::<capability::CapabilityCreate>(),
         Operation::of::<capability::CapabilityRootKeyGet>(),
+    ]
+}
+
+fn identities() -> Vec<Operation> {
+    vec![
+        Operation::of::<user::UserCreate>(),
+        Operation::of::<user::UserList>(),
+        Operation::of::<user::UserGet>(),
+        Operation::of::<user::UserReplace>(),
+        Operation::of::<user::UserSuspend>(),
+        Operation::of::<user::UserResume>(),
+        Operation::of::<group::GroupCreate>(),
+        Operation::of::<group::GroupList>(),
+        Operation::of::<group::GroupGet>(),
+        Operation::of::<group::GroupMemberAdd>(),
+        Operation::of::<group::GroupMemberRemove>(),
+        Operation::of::<group::GroupDelete>(),
+        Operation::of::<service_account::ServiceAccountCreate>(),
+        Operation::of::<service_account::ServiceAccountList>(),
+        Operation::of::<service_account::ServiceAccountGet>(),
+        Operation::of::<service_account::ServiceAccountRenew>(),
+        Operation::of::<service_account::ServiceAccountAssign>(),
+        Operation::of::<service_account::ServiceAccountDelete>(),
+        Operation::of::<role::RoleCreate>(),
+        Operation::of::<role::RoleList>(),
+        Operation::of::<role::RoleGet>(),
+        Operation::of::<role::RoleSet>(),
+        Operation::of::<role::RoleDelete>(),
+        Operation::of::<binding::BindingCreate>(),
+        Operation::of::<binding::BindingList>(),
+        Operation::of::<binding::BindingGet>(),
+        Operation::of::<binding::BindingDelete>(),
+        Operation::of::<key::KeyRotate>(),
     ]
 }
 
@@ -167,7 +207,9 @@ fn platform_itself() -> Vec<Operation> {
         Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
-        Operation::of::<proof::ReceiptGet>(),
+        Operation::of::<entry::EntryList>(),
+        Operation::of::<entry::EntryProofGet>(),
+        Operation::of::<entry::ReceiptGet>(),
         Operation::of::<proof::AuditVerify>(),
         Operation::of::<platform::Healthz>(),
         Operation::of::<platform::Readyz>(),

@@ -35,6 +35,7 @@ use crate::kek::KekArgs;
 
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
+pub(crate) use witnesses::start as start_witnesses;
 
 /// How long requests in flight may take when the platform is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -214,6 +215,14 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Opens the platform of a data folder.
 pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
     open_with(data, KekArgs::default(), &TrustPolicy::default()).await
+}
+
+/// As [`open`], with the log's witnesses.
+pub(crate) async fn open_watched(
+    data: &Path,
+    witnesses: &TrustPolicy,
+) -> anyhow::Result<Arc<Platform>> {
+    open_with(data, KekArgs::default(), witnesses).await
 }
 
 async fn open_with(

@@ -220,13 +220,13 @@ impl Planner {
                 | Subject::Dataset(_)
                 | Subject::Model(_)
                 | Subject::Endpoint(_)
-                | Subject::Erasure(_)
                 | Subject::Gateway(_)
                 | Subject::User(_)
                 | Subject::Group(_)
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
-                | Subject::Binding(_) => {}
+                | Subject::Binding(_)
+                | Subject::Erasure(_) => {}
             }
         }
         for id in nodes {

@@ -23,7 +23,11 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
     let entry = Entry::from_leaf(&row.leaf)
         .map_err(|error| Fail::internal("an entry of the log cannot be read", &error))?;
     let (scope, role) = place_of(state, &entry.event);
-    let Some(scope) = scope else { return Ok(None) };
+    let scope = match (scope, role) {
+        (Some(scope), _) => scope,
+        (None, Role::Operator) => Scope::Platform,
+        (None, _) => return Ok(None),
+    };
     if !access::allows(state, caller, role, scope) {
         return Ok(None);
     }
@@ -65,7 +69,7 @@ pub(crate) fn is_of_organisation(
 }
 
 /// Whose business an event is, and from which role on. Platform events are the operator's.
-fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
+pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
     match event {
         Happened::Organisation(
@@ -120,7 +124,9 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
     };
     match holder {
         Some(Holder::Project(id)) => (Some(Scope::Project(id)), Role::Viewer),
-        Some(Holder::Maintenance) | None => (Some(Scope::Platform), Role::Operator),
+        Some(Holder::Maintenance) => (Some(Scope::Platform), Role::Operator),
+        // One that was cancelled is gone from the state: only its earlier entries say whose it was.
+        None => (None, Role::Operator),
     }
 }
 

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
 mod assigned;
+mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod drive;
+mod entries;
 mod erasure;
 mod errors;
 mod exit;

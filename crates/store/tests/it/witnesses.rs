@@ -21,13 +21,13 @@ const PACE: Pace = Pace {
 };
 
 /// Three witnesses of one log, each in a folder of its own.
-struct Trio {
+pub(crate) struct Trio {
     folders: Vec<WitnessFolder>,
     is_up: [bool; 3],
 }
 
 impl Trio {
-    fn open(dir: &Path, log: &DataFolder) -> Self {
+    pub(crate) fn open(dir: &Path, log: &DataFolder) -> Self {
         let logs = [(log.origin().to_owned(), log.view().verifier())];
         let open = |n: u8| {
             let name = format!("witness.example/w{n}");
@@ -36,11 +36,11 @@ impl Trio {
         Self { folders: (1..=3).map(open).collect(), is_up: [true; 3] }
     }
 
-    fn keys(&self) -> Vec<CosignerKey> {
+    pub(crate) fn keys(&self) -> Vec<CosignerKey> {
         self.folders.iter().map(|folder| folder.public().clone()).collect()
     }
 
-    fn finality(&self, log: &DataFolder) -> Finality {
+    pub(crate) fn finality(&self, log: &DataFolder) -> Finality {
         let quorum = Quorum::new(self.keys(), 2).unwrap();
         Finality::open(log.view(), log.path(), quorum, PACE).unwrap()
     }
@@ -61,7 +61,7 @@ impl Trio {
     }
 
     /// Asks each witness what there is to ask, a few times.
-    fn exchange(&self, finality: &Finality) {
+    pub(crate) fn exchange(&self, finality: &Finality) {
         for _ in 0..4 {
             for witness in 0..3 {
                 if let Next::Ask(ask) = finality.next(witness, Duration::ZERO) {
@@ -72,7 +72,7 @@ impl Trio {
     }
 }
 
-fn grow(folder: &DataFolder, text: &str) {
+pub(crate) fn grow(folder: &DataFolder, text: &str) {
     lab::run(folder.handle(), new_organisation(text));
 }
 
@@ -288,4 +288,26 @@ fn a_witness_keeps_its_key_and_state_and_refuses_what_is_damaged() {
     let opened = WitnessFolder::open(&dir, None, &logs);
     let folder_error = matches!(opened, Err(WitnessError::Folder(store::FolderError::Key { .. })));
     assert!(folder_error, "{opened:?}");
+}
+
+#[test]
+fn an_idle_log_is_cosigned_again_and_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(&scratch.path().join("data"), config()).unwrap();
+    let trio = Trio::open(scratch.path(), &folder);
+    let quorum = Quorum::new(trio.keys(), 2).unwrap();
+    let pace = Pace { idle: Duration::ZERO, ..PACE };
+    let finality = Finality::open(folder.view(), folder.path(), quorum, pace).unwrap();
+    grow(&folder, "one");
+    trio.exchange(&finality);
+    let first = finality.last().unwrap();
+    // Nothing happens, but a minute later (here: at once) the witnesses are asked anew.
+    let Next::Ask(ask) = finality.next(0, Duration::ZERO) else { panic!("nothing to ask") };
+    assert!(ask.body.starts_with(&format!("old {}\n\n", first.head.size)), "{}", ask.body);
+    finality.take(&ask, &trio.answer(0, &ask));
+    trio.exchange(&finality);
+    let again = finality.last().unwrap();
+    assert!(again.head == first.head && again.time_s >= first.time_s);
+    let usual = Pace::default();
+    assert!(usual.idle <= Duration::from_secs(60) && usual.round_gap <= Duration::from_secs(1));
 }
