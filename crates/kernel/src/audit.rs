@@ -141,6 +141,7 @@ impl Auditor {
             | Event::Role(_)
             | Event::Binding(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => {}
         }
     }

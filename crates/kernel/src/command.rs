@@ -5,9 +5,9 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    binding, budget, dataset, endpoint, erasure, group, key, limits, model, node, organisation,
-    policy_set, power, price, project, quota, reject::Reject, reservation, role, service_account,
-    site, transfer, usage, user, workload,
+    binding, budget, course, dataset, endpoint, erasure, group, key, limits, model, node,
+    organisation, policy_set, power, price, project, quota, reject::Reject, reservation, role,
+    service_account, site, transfer, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -60,6 +60,8 @@ pub enum Command {
     Erasure(erasure::Command),
     /// About organisations that come from another installation.
     Transfer(transfer::Command),
+    /// About courses.
+    Course(course::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -1,9 +1,9 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, dataset, endpoint,
-    erasure, group, key, model, node, organisation, policy_set, power, price, project, quota,
-    reservation, role, service_account, site, transfer, usage, user, workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, course, dataset,
+    endpoint, erasure, group, key, model, node, organisation, policy_set, power, price, project,
+    quota, reservation, role, service_account, site, transfer, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -43,6 +43,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Binding(c) => binding::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
+        Command::Course(c) => course::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -56,6 +57,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Course(c) => {
+            course::target(c).and_then(|id| state.courses.get(&id)).map(|c| c.meta.version)
+        }
         Command::Erasure(c) => {
             erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
         }
@@ -133,5 +137,6 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Binding(e) => binding::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
+        Event::Course(e) => course::apply(state, e, stamp),
     }
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, dataset, endpoint, erasure, group, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, transfer, usage, user, workload,
+    Actor, Subject, binding, budget, course, dataset, endpoint, erasure, group, key, limits, model,
+    node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -64,6 +64,8 @@ pub enum Event {
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
     Transfer(transfer::Event),
+    /// About courses.
+    Course(course::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -162,6 +164,7 @@ impl Event {
             Self::Binding(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
+            Self::Course(e) => e.kind(),
         }
     }
 
@@ -192,6 +195,7 @@ impl Event {
             Self::Binding(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
+            Self::Course(e) => e.subject(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     access::{self, Scope},
     binding, budget,
     changes::Changes,
-    dataset, dispatch, endpoint, erasure, group, idempotency, key, limits, model, node,
+    course, dataset, dispatch, endpoint, erasure, group, idempotency, key, limits, model, node,
     organisation, policy_set, power, price, project, quota, reservation, role, service_account,
     site, transfer, usage, user, workload,
 };
@@ -92,7 +92,7 @@ pub struct State {
     /// Quotas in force.
     #[serde(default)]
     pub quotas: BTreeMap<Id<kinds::Quota>, quota::Quota>,
-    /// Reservations; those that are over are forgotten when there are too many.
+    /// Reservations; the oldest that are over are forgotten.
     #[serde(default)]
     pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
     /// Budgets of power, what machines draw, and what energy costs by time.
@@ -111,6 +111,9 @@ pub struct State {
     /// Erasures, those that are over included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Courses, closed ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub courses: BTreeMap<Id<kinds::Course>, course::Course>,
     /// Organisations that came from another installation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
@@ -212,8 +215,7 @@ impl State {
         serde_json::to_vec(self)
     }
 
-    /// The same without its indices, of which nothing is written: for a snapshot that is made while
-    /// this state goes on. Shares its workloads, so that it is made in little time.
+    /// The same without its indices, for a snapshot made while this state goes on; in little time.
     #[must_use]
     pub fn frozen(&self) -> Self {
         Self {
@@ -242,6 +244,7 @@ impl State {
             endpoints: self.endpoints.clone(),
             erasures: self.erasures.clone(),
             transfers: self.transfers.clone(),
+            courses: self.courses.clone(),
             size: self.size,
             last_at: self.last_at,
         }

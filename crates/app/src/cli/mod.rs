@@ -11,6 +11,7 @@ mod budget;
 mod capability;
 mod carbon;
 mod cost;
+mod course;
 mod dataset;
 mod demo;
 mod doctor;
@@ -141,6 +142,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
+    Course(course::Verb),
+    #[command(subcommand)]
     Erase(erase::Verb),
     #[command(subcommand)]
     Vault(vault::Verb),
@@ -246,6 +249,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Course(verb) => course::run(verb, session).map(done),
         Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),

@@ -12,6 +12,7 @@ pub(crate) mod caller;
 mod capabilities;
 mod conditions;
 pub(crate) mod costs;
+mod courses;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
@@ -76,6 +77,10 @@ use api::{
         budget::{BudgetCreate, BudgetGet, BudgetList},
         capability::{CapabilityCreate, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
+        course::{
+            CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
+            CourseReportGet,
+        },
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
@@ -217,6 +222,13 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<OrganisationTraining, _>(organisations::training)
         .mount_raw::<OrganisationExport, _>(exits::export)
         .mount::<OrganisationImport, _>(exits::import)
+        .mount::<CourseCreate, _>(courses::create)
+        .mount::<CourseList, _>(courses::list)
+        .mount::<CourseGet, _>(courses::get)
+        .mount::<CourseEnrol, _>(courses::enrol)
+        .mount::<CourseReportGet, _>(courses::report)
+        .mount_raw::<CourseExport, _>(courses::export)
+        .mount::<CourseClose, _>(courses::close)
         .mount::<ErasureCreate, _>(erasures::create)
         .mount::<ErasureList, _>(erasures::list)
         .mount::<ErasureGet, _>(erasures::get)

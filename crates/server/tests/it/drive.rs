@@ -26,6 +26,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
+        "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -107,9 +108,6 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
         ] }),
-        "organisation_import" => Value::Null,
-        "organisation_training" => json!({ "allowed": true }),
-        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
         "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
         "model_create" => json!({ "project": project, "name": "new" }),
@@ -117,11 +115,24 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",
         }),
         "workload_create" | "workload_plan" => job(project),
-        "endpoint_create" => {
-            json!({ "project": project, "name": "new", "model": "lab/words@v1" })
-        }
         "user_suspend" | "user_resume" | "node_suspect" | "node_cordon" | "node_drain"
         | "workload_stop" => json!({}),
+        _ => body_of_leaving(operation, tenant, name),
+    }
+}
+
+/// Endpoints, courses, and what leaves or must go.
+fn body_of_leaving(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
+        "endpoint_create" => {
+            json!({ "project": format!("{name}/lab"), "name": "new", "model": "lab/words@v1" })
+        }
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        "course_create" => {
+            json!({ "organisation": name, "name": "another", "ends_at": in_hours(2_000) })
+        }
+        "course_enrol" => json!({ "people": [{ "email": "new@example.org" }] }),
         _ => Value::Null,
     }
 }

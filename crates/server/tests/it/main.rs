@@ -7,6 +7,7 @@ mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod course;
 mod drive;
 mod entries;
 mod erasure;

@@ -236,6 +236,7 @@ pub(crate) struct Tenant {
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
     pub(crate) erasure: String,
+    pub(crate) course: String,
     pub(crate) lasting_key: String,
     pub(crate) user: String,
     pub(crate) group: String,
@@ -295,6 +296,8 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });
+    tenant.course = id(&world.make("/api/v1/courses", new).await);
     // In its notice, so it changes nothing yet.
     let new = json!({ "target": { "organisation": tenant.organisation } });
     tenant.erasure = id(&world.make("/api/v1/erasures", new).await);

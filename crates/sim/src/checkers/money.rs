@@ -76,6 +76,7 @@ impl Money {
             | Event::Workload(_)
             | Event::Endpoint(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => Ok(()),
         }
     }
