@@ -192,6 +192,37 @@ pub struct WhoAmI {
     pub as_of: u64,
 }
 
+impl WhoAmI {
+    /// In words: `key `ci` with the role member`, `user `Ada``.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let name = self.name.as_deref().unwrap_or("without a name");
+        match (self.role, self.user, self.service_account) {
+            (Some(role), _, _) => format!("key `{name}` with the role {}", role.as_str()),
+            (None, Some(_), _) => format!("user `{name}`"),
+            (None, None, _) => format!("service account `{name}`"),
+        }
+    }
+}
+
+impl Role {
+    /// The stable text form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Administrator => "administrator",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Billing => "billing",
+            Self::Teacher => "teacher",
+            Self::Student => "student",
+        }
+    }
+}
+
 /// `POST /api/v1/keys`: create a key and show its secret once.
 #[derive(Debug)]
 pub struct KeyCreate;

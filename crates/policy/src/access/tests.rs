@@ -115,7 +115,7 @@ fn roles_contain_each_other_as_promised() {
         assert_eq!(mask(role).allows(Action::Group(Group::Operate)), !is_tenants, "{role}");
         // Reading the fleet's settings is all that an auditor has of them.
         let of_fleet: Vec<_> = mask(role).and(operate).operations().collect();
-        let audit = ["power_budget_list", "power_figures_list"];
+        let audit = ["audit_verify", "power_budget_list", "power_figures_list"];
         assert!(!is_tenants || of_fleet.iter().all(|id| audit.contains(id)), "{role} {of_fleet:?}");
     }
 }

@@ -8,6 +8,7 @@ mod capacity;
 mod conditions;
 mod drive;
 mod errors;
+mod identities;
 mod life;
 mod matrix;
 mod pages;
