@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, dataset, endpoint, group, key, limits, model, node,
+    Actor, Subject, binding, budget, dataset, endpoint, erasure, group, key, limits, model, node,
     organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, usage, user, workload,
+    site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -60,6 +60,10 @@ pub enum Event {
     Role(role::Event),
     /// About roles given to somebody.
     Binding(binding::Event),
+    /// About erasures.
+    Erasure(erasure::Event),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -156,6 +160,8 @@ impl Event {
             Self::ServiceAccount(e) => e.kind(),
             Self::Role(e) => e.kind(),
             Self::Binding(e) => e.kind(),
+            Self::Erasure(e) => e.kind(),
+            Self::Transfer(e) => e.kind(),
         }
     }
 
@@ -184,6 +190,8 @@ impl Event {
             Self::ServiceAccount(e) => e.subject(),
             Self::Role(e) => e.subject(),
             Self::Binding(e) => e.subject(),
+            Self::Erasure(e) => e.subject(),
+            Self::Transfer(e) => e.subject(),
         }
     }
 }

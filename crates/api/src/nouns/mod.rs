@@ -11,6 +11,7 @@ pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
+pub mod entry;
 pub mod event;
 pub mod finality;
 pub mod gpu;
@@ -34,6 +35,7 @@ pub mod reservation;
 pub mod role;
 pub mod service_account;
 pub mod session;
+pub mod sign_in;
 pub mod site;
 pub mod user;
 pub mod workload;
@@ -196,7 +198,9 @@ fn platform_itself() -> Vec<Operation> {
         Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
-        Operation::of::<proof::ReceiptGet>(),
+        Operation::of::<entry::EntryList>(),
+        Operation::of::<entry::EntryProofGet>(),
+        Operation::of::<entry::ReceiptGet>(),
         Operation::of::<proof::AuditVerify>(),
         Operation::of::<platform::Healthz>(),
         Operation::of::<platform::Readyz>(),

@@ -6,7 +6,7 @@ use api::{
         common::{IdPath, ProjectNamedQuery},
         key::{
             Key, KeyCreate, KeyCreated, KeyList, KeyNew, KeyRevoke, KeyRotate, KeyRotation, Role,
-            Whoami,
+            WhoAmI, Whoami,
         },
     },
     reference::Ref,
@@ -14,6 +14,7 @@ use api::{
 use units::{Country, DurationMicros, Id, Name, kinds};
 
 use super::{
+    capability,
     failure::Failure,
     session::{Guard, Once, Session, id_of},
 };
@@ -99,6 +100,21 @@ pub(crate) enum Verb {
     },
     /// Say who the key in use is
     Whoami,
+    /// Get a capability token with the rights of the key in use
+    #[command(after_help = "Examples:
+  cocarde key capability > token.txt
+  cocarde key capability | cocarde key attenuate --model acme-words --until 8h")]
+    Capability,
+    /// Narrow a capability token, without asking anybody
+    Attenuate(capability::AttenuateArgs),
+    /// Show what a capability token says, without asking anybody
+    #[command(after_help = "Examples:
+  cocarde key show ccc_…
+  cocarde key show < token.txt")]
+    Show {
+        /// The token; from standard input if absent
+        token: Option<String>,
+    },
 }
 
 /// What a key is made from.
@@ -149,19 +165,25 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Whoami => {
             let who = session.read::<Whoami>(&Nothing {})?;
-            session.output.show(&who, || {
-                Table::fields()
-                    .field_if("key", who.key)
-                    .field_if("user", who.user)
-                    .field_if("service account", who.service_account)
-                    .field_if("name", who.name.as_ref())
-                    .field_if("role", who.role.map(Role::as_str))
-                    .field_if("organisation", who.organisation)
-                    .field_if("project", who.project)
-                    .field_if("expires", who.expires_at.map(time))
-            })
+            session.output.show(&who, || self::who(&who))
         }
+        Verb::Capability => capability::create(session),
+        Verb::Attenuate(args) => capability::narrow(args, session),
+        Verb::Show { token } => capability::explain(token, session),
     }
+}
+
+/// Who somebody is, for people.
+pub(crate) fn who(who: &WhoAmI) -> Table {
+    Table::fields()
+        .field_if("key", who.key)
+        .field_if("user", who.user)
+        .field_if("service account", who.service_account)
+        .field_if("name", who.name.as_ref())
+        .field_if("role", who.role.map(Role::as_str))
+        .field_if("organisation", who.organisation)
+        .field_if("project", who.project)
+        .field_if("expires", who.expires_at.map(time))
 }
 
 fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {

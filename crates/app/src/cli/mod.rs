@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod bench;
 mod budget;
+mod capability;
 mod carbon;
 mod cost;
 mod dataset;
@@ -38,6 +39,7 @@ mod role;
 mod run;
 mod service_account;
 pub(crate) mod session;
+mod sign_in;
 mod simulate;
 mod site;
 mod submit;
@@ -85,6 +87,8 @@ enum Command {
     Witness(witness::WitnessArgs),
     Demo(demo::DemoArgs),
     Login(login::LoginArgs),
+    Logout(sign_in::LogoutArgs),
+    Whoami(sign_in::WhoamiArgs),
     Use(login::UseArgs),
     Doctor(doctor::DoctorArgs),
     Plan(submit::PlanArgs),
@@ -209,6 +213,8 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Witness(args) => witness::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::login(args, session).map(done),
+        Command::Logout(args) => sign_in::logout(&args).map(done),
+        Command::Whoami(sign_in::WhoamiArgs {}) => sign_in::whoami(session).map(done),
         Command::Use(args) => login::choose(&args, session).map(done),
         Command::Doctor(args) => doctor::run(args, session).map(ExitCode::from),
         Command::Plan(args) => submit::plan(&args, session).map(ExitCode::from),

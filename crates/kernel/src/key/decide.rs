@@ -6,7 +6,7 @@ use super::{Command, Event, Issue, Limits, Owner};
 use crate::{
     Actor, Ctx, Reject, State,
     access::{self, Role, Scope},
-    limits, project,
+    erasure, limits, project,
 };
 
 pub(crate) fn decide(
@@ -166,10 +166,7 @@ fn check_scope(state: &State, scope: Scope, role: Role) -> Result<(), Reject> {
                 "an operator key is valid on the whole platform: leave organisation and project out",
             ))
         }
-        Scope::Organisation(id) if !state.organisations.contains_key(&id) => {
-            Err(Reject::not_found("organisation", id))
-        }
-        Scope::Organisation(_) => Ok(()),
-        Scope::Project(id) => project::get(state, id).map(|_| ()),
+        Scope::Organisation(id) => erasure::require_open(state, id),
+        Scope::Project(id) => erasure::require_open(state, project::get(state, id)?.organisation),
     }
 }

@@ -129,7 +129,10 @@ fn an_auditor_and_billing_see_no_content_but_the_events_of_work() {
         permitted.map(|(id, _)| id).collect::<BTreeSet<_>>()
     };
     assert_eq!(content(Role::Billing), BTreeSet::new());
-    assert_eq!(content(Role::Auditor), BTreeSet::from(["receipt_get", "workload_events"]));
+    assert_eq!(
+        content(Role::Auditor),
+        BTreeSet::from(["entry_list", "entry_proof_get", "receipt_get", "workload_events"])
+    );
     assert!(content(Role::Member).contains("blob_get"));
 }
 

@@ -54,7 +54,6 @@ fn row(session: &Session) -> Row {
 }
 
 /// `GET /sessions`
-#[expect(clippy::unused_async, reason = "a page is asynchronous by its type")]
 pub(crate) async fn page(visit: Visit) -> Result<Response, Fail> {
     let principal = sessions::principal_of(&visit.caller)?;
     let all = visit.app.platform.sign_in().sessions.of(visit.app.platform.now(), principal);

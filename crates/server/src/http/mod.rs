@@ -15,6 +15,7 @@ pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
+mod entries;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
@@ -45,6 +46,7 @@ pub(crate) mod projects;
 pub(crate) mod proofs;
 pub(crate) mod queue;
 mod quotas;
+mod receipts;
 mod reject;
 mod reservations;
 mod resolve;
@@ -54,7 +56,7 @@ mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sites;
 mod users;
-mod visible;
+pub(crate) mod visible;
 mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
@@ -73,6 +75,7 @@ use api::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
+        entry::{EntryList, EntryProofGet, ReceiptGet},
         event::EventList,
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
@@ -92,7 +95,7 @@ use api::{
         },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
-        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
+        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
@@ -118,7 +121,7 @@ use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform};
+use crate::{console, platform::Platform, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -150,13 +153,15 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) possession: possession::Possession,
+    pub(crate) owners: Owners,
 }
 
 impl App {
     fn new(platform: Arc<Platform>) -> Arc<Self> {
         let (options, metrics) = (Options::default(), metrics::Metrics::default());
         let possession = possession::Possession::default();
-        Arc::new(Self { platform, options, metrics, possession })
+        let owners = Owners::default();
+        Arc::new(Self { platform, options, metrics, possession, owners })
     }
 }
 
@@ -315,7 +320,9 @@ fn mount_platform(api: Api) -> Api {
         .mount::<LogStatusGet, _>(finality::status)
         .mount_raw::<LogKeyGet, _>(proofs::key)
         .mount_raw::<LogTileGet, _>(proofs::tile)
-        .mount_raw::<ReceiptGet, _>(proofs::receipt)
+        .mount_raw::<EntryList, _>(entries::list)
+        .mount_raw::<EntryProofGet, _>(receipts::proof)
+        .mount_raw::<ReceiptGet, _>(receipts::receipt)
         .mount::<AuditVerify, _>(proofs::verify)
         .mount::<Healthz, _>(health::healthz)
         .mount::<Readyz, _>(health::readyz)

@@ -42,7 +42,9 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
     let path = path.replace("{number}", "1").replace("{slug}", "not-found");
     let path = path.replace("{measure}", "carbon");
     let path = path.replace("{*path}", "0/000.p/1");
+    let path = path.replace("{index}", "0");
     match operation.id {
+        "entry_list" => format!("{path}?project={}", tenant.project),
         "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
         _ => path,
     }

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
+mod apart;
 mod assigned;
+mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
 mod drive;
+mod entries;
 mod errors;
 mod identities;
 mod life;
