@@ -4,6 +4,7 @@
 //! the state; nothing here changes it but through the sequencer.
 
 mod console;
+mod exit;
 mod http;
 mod platform;
 #[expect(dead_code, reason = "its routes are mounted next")]
@@ -18,7 +19,7 @@ pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     Assigned, Assignments, CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner,
     OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
-    drains, importer, model_public_key, planner, verify_model,
+    drains, erasures, importer, model_public_key, planner, verify_model,
 };
 pub use sign_in::{
     SignInError,

@@ -25,6 +25,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "bindings" => &tenant.binding,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
+        "erasures" => &tenant.erasure,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -125,6 +126,8 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => Value::Null,
     }
 }
