@@ -103,8 +103,6 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
         "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
-        "organisation_training" => json!({ "allowed": true }),
-        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => identity_body(operation, tenant, name),
     }
 }
@@ -128,6 +126,8 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => Value::Null,
     }
 }
