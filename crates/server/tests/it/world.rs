@@ -220,7 +220,7 @@ pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Reque
 }
 
 /// Ids of everything that a tenant can have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
@@ -235,7 +235,6 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
-    pub(crate) erasure: String,
     pub(crate) course: String,
     pub(crate) lasting_key: String,
     pub(crate) user: String,
@@ -243,6 +242,7 @@ pub(crate) struct Tenant {
     pub(crate) service_account: String,
     pub(crate) role: String,
     pub(crate) binding: String,
+    pub(crate) erasure: String,
 }
 
 fn id(value: &Value) -> String {
@@ -251,6 +251,11 @@ fn id(value: &Value) -> String {
 
 /// A tenant `name` with a project `name/lab` and one of everything.
 pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
+    tenant_with(world, name, b"content").await
+}
+
+/// The same with content of its own.
+pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Tenant {
     let project = format!("{name}/lab");
     let organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
     let mut tenant = Tenant { organisation, ..Tenant::default() };
@@ -276,8 +281,8 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);
-    tenant.blob = digest(b"content").to_string();
-    tenant.manifest = world.manifest("train.jsonl", b"content").await;
+    tenant.blob = digest(content).to_string();
+    tenant.manifest = world.manifest("train.jsonl", content).await;
     let new = json!({ "project": project, "name": "corpus", "class": "internal" });
     tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
     let version = json!({ "manifest": tenant.manifest });
@@ -298,12 +303,12 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
     let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });
     tenant.course = id(&world.make("/api/v1/courses", new).await);
-    // In its notice, so it changes nothing yet.
-    let new = json!({ "target": { "organisation": tenant.organisation } });
-    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     let new = json!({ "name": "lasting", "role": "viewer", "project": project });
     tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
     people(world, name, &mut tenant).await;
+    // In its notice, so it changes nothing yet.
+    let new = json!({ "target": { "organisation": tenant.organisation } });
+    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     tenant
 }
 
