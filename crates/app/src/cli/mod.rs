@@ -215,8 +215,12 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
     failure.exit.into()
 }
 
+/// The end of a command that has nothing else to say.
+const fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Up(args) => up::run(*args),
         Command::Witness(args) => witness::run(args),
