@@ -119,7 +119,9 @@ impl Auditor {
             | Event::Group(_)
             | Event::ServiceAccount(_)
             | Event::Role(_)
-            | Event::Binding(_) => {}
+            | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_) => {}
         }
     }
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, dataset, endpoint, group, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, usage, user, workload,
+    Actor, Subject, binding, budget, capability, dataset, endpoint, group, identity_provider, key,
+    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -60,6 +60,10 @@ pub enum Event {
     Role(role::Event),
     /// About roles given to somebody.
     Binding(binding::Event),
+    /// About identity providers.
+    IdentityProvider(identity_provider::Event),
+    /// About capability tokens.
+    Capability(capability::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -156,6 +160,8 @@ impl Event {
             Self::ServiceAccount(e) => e.kind(),
             Self::Role(e) => e.kind(),
             Self::Binding(e) => e.kind(),
+            Self::IdentityProvider(e) => e.kind(),
+            Self::Capability(e) => e.kind(),
         }
     }
 
@@ -184,6 +190,8 @@ impl Event {
             Self::ServiceAccount(e) => e.subject(),
             Self::Role(e) => e.subject(),
             Self::Binding(e) => e.subject(),
+            Self::IdentityProvider(e) => e.subject(),
+            Self::Capability(e) => e.subject(),
         }
     }
 }

@@ -45,5 +45,6 @@ subject!(
     Group,
     ServiceAccount,
     Role,
-    Binding
+    Binding,
+    IdentityProvider
 );

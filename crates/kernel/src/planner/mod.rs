@@ -225,7 +225,8 @@ impl Planner {
                 | Subject::Group(_)
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
-                | Subject::Binding(_) => {}
+                | Subject::Binding(_)
+                | Subject::IdentityProvider(_) => {}
             }
         }
         for id in nodes {

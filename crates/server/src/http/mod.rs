@@ -5,7 +5,7 @@
 //! and answers with a DTO; it holds no state of its own.
 
 pub(crate) mod access;
-mod blobs;
+pub(crate) mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
@@ -22,6 +22,7 @@ mod forecast;
 pub(crate) mod gpus;
 mod health;
 pub(crate) mod identify;
+pub(crate) mod identity_providers;
 mod job;
 mod keys;
 mod log_files;
@@ -33,6 +34,8 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+mod passwords;
+pub(crate) mod people;
 mod plan;
 mod policies;
 mod possession;
@@ -47,6 +50,7 @@ mod reservations;
 mod resolve;
 pub(crate) mod serve;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod sites;
 mod visible;
 mod wait;
@@ -69,6 +73,10 @@ use api::{
         event::EventList,
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
+        identity_provider::{
+            IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
+            IdentityProviderList, IdentityProviderReplace,
+        },
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
@@ -76,6 +84,7 @@ use api::{
         node::{NodeCreate, NodeGet, NodeList},
         node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
         organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        password::PasswordSet,
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -89,6 +98,7 @@ use api::{
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         session::{SessionCreate, SessionEnd, SessionList},
+        sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
@@ -196,6 +206,15 @@ fn mount_sign_in(api: Api) -> Api {
     api.mount::<SessionCreate, _>(sessions::create)
         .mount::<SessionList, _>(sessions::list)
         .mount::<SessionEnd, _>(sessions::end)
+        .mount::<SignInProviderList, _>(sign_in::providers)
+        .mount::<SignInDeviceCreate, _>(sign_in::begin_device)
+        .mount::<SignInDevicePoll, _>(sign_in::poll_device)
+        .mount::<IdentityProviderCreate, _>(identity_providers::create)
+        .mount::<IdentityProviderList, _>(identity_providers::list)
+        .mount::<IdentityProviderGet, _>(identity_providers::get)
+        .mount::<IdentityProviderReplace, _>(identity_providers::replace)
+        .mount::<IdentityProviderDelete, _>(identity_providers::delete)
+        .mount::<PasswordSet, _>(passwords::set)
         .mount::<CapabilityCreate, _>(capabilities::create)
         .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
 }
