@@ -1,10 +1,12 @@
 //! Re-checking history: every placement against the policy in force at that moment, with code that
 //! knows nothing of the scheduler.
 
+mod bill;
+
 use units::{Digest, Id, kinds};
 
 use crate::{
-    Entry, Event, State, policy_set,
+    Entry, Event, State, lineage, policy_set,
     workload::{self, Event as WorkloadEvent},
 };
 
@@ -27,6 +29,8 @@ pub struct Auditor {
     findings: Vec<Finding>,
     placements: u64,
     refusals: u64,
+    trainings: u64,
+    bill: bill::Bill,
 }
 
 impl Auditor {
@@ -45,6 +49,7 @@ impl Auditor {
                     self.find(seq, "its time lies before that of the entry before".to_owned());
                 }
                 self.check(seq, &entry);
+                self.bill.entry(&entry);
                 self.state.apply(&entry);
             }
             Err(error) => {
@@ -62,10 +67,17 @@ impl Auditor {
         for message in self.state.check() {
             self.find(seq, message);
         }
+        let (invoice_lines, wrong) = self.bill.compare(&self.state);
+        for message in wrong {
+            self.find(seq, message);
+        }
         Audit {
+            usage_entries: self.bill.entries,
+            invoice_lines,
             entries: self.state.size,
             placements: self.placements,
             refusals: self.refusals,
+            trainings: self.trainings,
             state_hash: self.state.hash(),
             findings: self.findings,
         }
@@ -78,6 +90,14 @@ impl Auditor {
     }
 
     fn check(&mut self, seq: u64, entry: &Entry) {
+        if let Some(spec) = lineage::training(&self.state, &entry.event) {
+            self.trainings = self.trainings.saturating_add(1);
+            if let Some(whose) = lineage::forbidden(&self.state, spec) {
+                let text =
+                    "it trains on what people of an organisation asked models, without consent";
+                self.find(seq, format!("{text}: {whose}"));
+            }
+        }
         match &entry.event {
             Event::Workload(WorkloadEvent::Placed { id, site, nodes, decision, seats, .. }) => {
                 self.placements = self.placements.saturating_add(1);
@@ -121,7 +141,9 @@ impl Auditor {
             | Event::Role(_)
             | Event::Binding(_)
             | Event::IdentityProvider(_)
-            | Event::Capability(_) => {}
+            | Event::Capability(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_) => {}
         }
     }
 
@@ -189,6 +211,12 @@ pub struct Audit {
     pub placements: u64,
     /// Refusals on record.
     pub refusals: u64,
+    /// Submissions and placements of training whose lineage was read.
+    pub trainings: u64,
+    /// Usage entries from which the bill was made again.
+    pub usage_entries: u64,
+    /// Invoice lines compared with it.
+    pub invoice_lines: u64,
     /// Hash of the state that the log gives.
     pub state_hash: Digest,
     /// What is wrong; empty for a sound log.

@@ -209,6 +209,7 @@ impl State {
             ("bindings", kept.bindings == fresh.bindings),
             ("key_hashes", kept.key_hashes == fresh.key_hashes),
             ("dataset_names", kept.dataset_names == fresh.dataset_names),
+            ("captured", kept.captured == fresh.captured),
             ("model_names", kept.model_names == fresh.model_names),
             ("endpoint_names", kept.endpoint_names == fresh.endpoint_names),
             ("quotas", kept.quotas == fresh.quotas),

@@ -2,8 +2,9 @@
 
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, dataset,
-    endpoint, group, identity_provider, key, model, node, organisation, policy_set, power, price,
-    project, quota, reservation, role, service_account, site, usage, user, workload,
+    endpoint, erasure, group, identity_provider, key, model, node, organisation, policy_set, power,
+    price, project, quota, reservation, role, service_account, site, transfer, usage, user,
+    workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -43,6 +44,8 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Binding(c) => binding::decide(state, c, ctx),
         Command::IdentityProvider(c) => identity_provider::decide(state, c, ctx),
         Command::Capability(c) => capability::decide(state, c, ctx),
+        Command::Erasure(c) => erasure::decide(state, c, ctx),
+        Command::Transfer(c) => transfer::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -51,8 +54,14 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Organisation(_) | Command::Project(_) | Command::Usage(_) => None,
+        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) => None,
+        Command::Organisation(c) => organisation::target(c)
+            .and_then(|id| state.organisations.get(&id))
+            .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Erasure(c) => {
+            erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
+        }
         Command::Price(_) => state.prices.last().map(|book| book.meta.version),
         Command::Key(c) => {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
@@ -131,5 +140,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Binding(e) => binding::apply(state, e, stamp),
         Event::IdentityProvider(e) => identity_provider::apply(state, e, stamp),
         Event::Capability(e) => capability::apply(state, e, stamp),
+        Event::Erasure(e) => erasure::apply(state, e, stamp),
+        Event::Transfer(e) => transfer::apply(state, e, stamp),
     }
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, capability, dataset, endpoint, group, identity_provider, key,
-    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, usage, user, workload,
+    Actor, Subject, binding, budget, capability, dataset, endpoint, erasure, group,
+    identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
+    quota, reservation, role, service_account, site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -64,6 +64,10 @@ pub enum Event {
     IdentityProvider(identity_provider::Event),
     /// About capability tokens.
     Capability(capability::Event),
+    /// About erasures.
+    Erasure(erasure::Event),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -162,6 +166,8 @@ impl Event {
             Self::Binding(e) => e.kind(),
             Self::IdentityProvider(e) => e.kind(),
             Self::Capability(e) => e.kind(),
+            Self::Erasure(e) => e.kind(),
+            Self::Transfer(e) => e.kind(),
         }
     }
 
@@ -192,6 +198,8 @@ impl Event {
             Self::Binding(e) => e.subject(),
             Self::IdentityProvider(e) => e.subject(),
             Self::Capability(e) => e.subject(),
+            Self::Erasure(e) => e.subject(),
+            Self::Transfer(e) => e.subject(),
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::{
     access::{self, Scope},
     binding, budget, capability,
     changes::Changes,
-    dataset, dispatch, endpoint, group, idempotency, identity_provider, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, usage, user, workload,
+    dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key, limits,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -115,6 +115,12 @@ pub struct State {
     pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Erasures, those that are over included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Organisations that came from another installation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
     /// Metered use, summed per invoice line.
     pub usage: usage::Ledger,
     /// Remembered idempotency keys.
@@ -167,6 +173,8 @@ pub(crate) struct Index {
     pub(crate) quotas: BTreeMap<quota::Owner, BTreeMap<quota::Class, Id<kinds::Quota>>>,
     /// Reservations by node, without cancelled ones.
     pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
+    /// Contents of captured datasets.
+    pub(crate) captured: BTreeSet<(Digest, Id<kinds::Dataset>)>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
 }
@@ -241,6 +249,8 @@ impl State {
             datasets: self.datasets.clone(),
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
+            erasures: self.erasures.clone(),
+            transfers: self.transfers.clone(),
             size: self.size,
             last_at: self.last_at,
         }
@@ -287,6 +297,9 @@ impl State {
         self.index_identities(&mut index);
         for (id, x) in &self.datasets {
             index.dataset_names.insert((x.project, x.name.clone()), *id);
+            if !x.origin.is_given() {
+                index.captured.extend(x.versions.iter().map(|v| (v.manifest, *id)));
+            }
         }
         for (id, x) in &self.models {
             index.model_names.insert((x.project, x.name.clone()), *id);

@@ -10,6 +10,7 @@ mod platform;
 mod scim;
 #[expect(dead_code, unused_imports, reason = "providers and spending are joined next")]
 mod sign_in;
+pub mod tenants;
 pub mod witness;
 
 pub use http::router;

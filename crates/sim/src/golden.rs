@@ -11,16 +11,22 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 63] = [
+pub const KINDS: [&str; 73] = [
     "binding.created",
     "binding.deleted",
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
     "dataset.created",
+    "dataset.created_captured",
     "dataset.version_added",
+    "dataset.version_derived",
     "endpoint.created",
     "endpoint.deleted",
+    "erasure.begun",
+    "erasure.cancelled",
+    "erasure.done",
+    "erasure.requested",
     "group.created",
     "group.deleted",
     "group.member_added",
@@ -39,6 +45,7 @@ pub const KINDS: [&str; 63] = [
     "node.registered",
     "node.status_changed",
     "organisation.created",
+    "organisation.training_allowed",
     "policy.refused",
     "policy.set",
     "power.budget_set",
@@ -61,7 +68,10 @@ pub const KINDS: [&str; 63] = [
     "service_account.renewed",
     "site.created",
     "site.updated",
+    "transfer.begun",
+    "transfer.finished",
     "usage.attempt",
+    "usage.egress",
     "usage.tokens",
     "user.created",
     "user.data_replaced",

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::audit::{self, AuditError, AuditReport};
+use crate::finality::FINAL_FILE;
 use crate::folder::{
     self, BLOBS_FOLDER, DATABASE_FILE, FORMAT_FILE, FolderError, KEY_FILE, VERIFIER_FILE,
     sync_folder,
@@ -94,8 +95,15 @@ pub fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
 fn copy(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     folder::read_format(from)?;
     require_empty(to)?;
+    // Before the log: the copy of the log then holds all that witnesses have seen.
+    let last = from.join(FINAL_FILE);
+    let last = last.exists().then(|| fs::read(&last).map_err(io_error("read", &last)));
+    let last = last.transpose()?;
     let database = to.join(DATABASE_FILE);
     copy_database(&audit::open_database(from).map_err(AuditError::from)?, &database)?;
+    if let Some(bytes) = last {
+        folder::write_whole(&to.join(FINAL_FILE), &bytes, 0o644)?;
+    }
     let mut copied = Tally { blobs: 0, bytes: file_size(&database) };
     copied.bytes = copied.bytes.saturating_add(copy_vault(from, to)?);
     let blobs = from.join(BLOBS_FOLDER).join("sha256");
@@ -110,7 +118,7 @@ fn copy(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     let format = to.join(FORMAT_FILE);
     let bytes = fs::read(from.join(FORMAT_FILE)).map_err(io_error("read", &format))?;
     folder::write_whole(&format, &bytes, 0o644)?;
-    let checked = audit::verify(to, &audit::Options { blobs: true, key: None });
+    let checked = audit::verify(to, &audit::Options { blobs: true, ..audit::Options::default() });
     let sound = checked.map_err(BackupError::from).and_then(|audit| match audit.findings.first() {
         None => Ok(audit),
         Some(first) => {

@@ -24,7 +24,7 @@ mod sequencer;
 mod snapshots;
 mod sqlite;
 pub mod vault;
-mod view;
+pub mod view;
 pub mod witness;
 
 pub use blob::Blobs;

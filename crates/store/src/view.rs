@@ -3,6 +3,8 @@
 
 mod receipt;
 
+pub use receipt::{Entries, tlog_proofs};
+
 use std::fmt;
 use std::sync::Arc;
 

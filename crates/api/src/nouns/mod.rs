@@ -4,15 +4,18 @@
 //! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
 
 pub mod artefact;
+pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
+pub mod entry;
 pub mod event;
 pub mod finality;
 pub mod gpu;
+pub mod group;
 pub mod identity_provider;
 pub mod key;
 pub mod model;
@@ -31,9 +34,12 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod role;
+pub mod service_account;
 pub mod session;
 pub mod sign_in;
 pub mod site;
+pub mod user;
 pub mod workload;
 pub mod workload_insight;
 
@@ -42,7 +48,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), identities(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -89,7 +95,41 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<identity_provider::IdentityProviderDelete>(),
         Operation::of::<password::PasswordSet>(),
         Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRevoke>(),
         Operation::of::<capability::CapabilityRootKeyGet>(),
+    ]
+}
+
+fn identities() -> Vec<Operation> {
+    vec![
+        Operation::of::<user::UserCreate>(),
+        Operation::of::<user::UserList>(),
+        Operation::of::<user::UserGet>(),
+        Operation::of::<user::UserReplace>(),
+        Operation::of::<user::UserSuspend>(),
+        Operation::of::<user::UserResume>(),
+        Operation::of::<group::GroupCreate>(),
+        Operation::of::<group::GroupList>(),
+        Operation::of::<group::GroupGet>(),
+        Operation::of::<group::GroupMemberAdd>(),
+        Operation::of::<group::GroupMemberRemove>(),
+        Operation::of::<group::GroupDelete>(),
+        Operation::of::<service_account::ServiceAccountCreate>(),
+        Operation::of::<service_account::ServiceAccountList>(),
+        Operation::of::<service_account::ServiceAccountGet>(),
+        Operation::of::<service_account::ServiceAccountRenew>(),
+        Operation::of::<service_account::ServiceAccountAssign>(),
+        Operation::of::<service_account::ServiceAccountDelete>(),
+        Operation::of::<role::RoleCreate>(),
+        Operation::of::<role::RoleList>(),
+        Operation::of::<role::RoleGet>(),
+        Operation::of::<role::RoleSet>(),
+        Operation::of::<role::RoleDelete>(),
+        Operation::of::<binding::BindingCreate>(),
+        Operation::of::<binding::BindingList>(),
+        Operation::of::<binding::BindingGet>(),
+        Operation::of::<binding::BindingDelete>(),
+        Operation::of::<key::KeyRotate>(),
     ]
 }
 
@@ -170,7 +210,9 @@ fn platform_itself() -> Vec<Operation> {
         Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
-        Operation::of::<proof::ReceiptGet>(),
+        Operation::of::<entry::EntryList>(),
+        Operation::of::<entry::EntryProofGet>(),
+        Operation::of::<entry::ReceiptGet>(),
         Operation::of::<proof::AuditVerify>(),
         Operation::of::<platform::Healthz>(),
         Operation::of::<platform::Readyz>(),

@@ -303,7 +303,7 @@ fn platform(session: &Session, listen: SocketAddr) -> Vec<Check> {
         Err(error) => fail("readiness", error.to_string(), "look at what it says on its stderr"),
     };
     let key = match client.get::<Whoami>(&Nothing {}, &Nothing {}) {
-        Ok(who) => ok("key", format!("`{}` with the role {}", who.name, word(&who.role))),
+        Ok(who) => ok("key", who.in_words()),
         Err(error) => warn("key", error.to_string(), "run `cocarde login URL` with a valid key"),
     };
     [version, ready, key].into_iter().chain(virtual_nodes(&client)).collect()

@@ -93,7 +93,7 @@ pub(crate) fn login(args: LoginArgs, session: &Session) -> Result<(), Failure> {
                           `--no-check` remembers it unasked";
             if failure.remedy.is_none() { failure.remedy(remedy) } else { failure }
         })?;
-        say(&format!("{server} knows key `{}` with the role {}", who.name, human::word(&who.role)));
+        say(&format!("{server} knows {}", who.in_words()));
     }
     if config.contexts.len() >= CONTEXTS_MAX && !config.contexts.contains_key(&name) {
         let message = format!("{CONTEXTS_MAX} platforms are remembered already");

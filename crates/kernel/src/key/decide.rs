@@ -4,9 +4,9 @@ use units::{Digest, UnixMicros};
 
 use super::{Command, Event, Issue, Limits, Owner};
 use crate::{
-    Ctx, Reject, State,
+    Actor, Ctx, Reject, State,
     access::{self, Role, Scope},
-    limits, project, service_account, user,
+    erasure, limits, project,
 };
 
 pub(crate) fn decide(
@@ -65,8 +65,9 @@ fn issued(state: &State, issue: &Issue, ctx: &Ctx) -> Result<Event, Reject> {
     access::check_role(issue.role, issue.scope)?;
     check_new(state, (issue.secret_hash, issue.expires_at), ctx)?;
     check_limits(&issue.limits)?;
-    if let Some(owner) = issue.owner {
-        check_owner(state, owner, issue.scope, ctx.now)?;
+    match issue.owner {
+        Some(owner) => check_owner(state, owner, issue.scope, ctx.now)?,
+        None => require_nobody(state, ctx, issue.scope)?,
     }
     access::require_within(state, ctx, issue.role.mask(), issue.scope)?;
     Ok(Event::Issued {
@@ -79,6 +80,21 @@ fn issued(state: &State, issue: &Issue, ctx: &Ctx) -> Result<Event, Reject> {
         owner: issue.owner,
         limits: issue.limits.clone(),
     })
+}
+
+/// Whoever is somebody at home makes no key that is nobody's: it would live on when they are gone.
+fn require_nobody(state: &State, ctx: &Ctx, scope: Scope) -> Result<(), Reject> {
+    let own = match ctx.actor {
+        Actor::User(id) => Some(Owner::User(id)),
+        Actor::ServiceAccount(id) => Some(Owner::ServiceAccount(id)),
+        Actor::Key(id) => state.keys.get(&id).and_then(|key| key.owner),
+        Actor::System | Actor::Planner | Actor::Engine | Actor::Gateway => None,
+    };
+    if own.is_some_and(|own| is_at_home(state, own, scope)) {
+        let message = "is nobody: name the user or service account that the key is for";
+        return Err(Reject::invalid("owner", message));
+    }
+    Ok(())
 }
 
 fn check_new(
@@ -107,22 +123,29 @@ fn check_limits(given: &Limits) -> Result<(), Reject> {
     room("countries", given.countries.as_ref().map_or(1, Vec::len))
 }
 
-/// A key is of somebody who is at home where it is valid.
-fn check_owner(state: &State, owner: Owner, scope: Scope, now: UnixMicros) -> Result<(), Reject> {
-    let (is_home, missing) = match owner {
+/// True if the owner exists and is at home in a scope: the platform's people on the platform, a
+/// tenant's in the tenant, a program where it belongs.
+#[must_use]
+pub fn is_at_home(state: &State, owner: Owner, scope: Scope) -> bool {
+    match owner {
         Owner::User(id) => {
-            let home = user::get(state, id)?.home;
-            let is_home = home == access::organisation_of(state, scope);
-            (is_home, Reject::not_found("user", id))
+            let home = state.users.get(&id).map(|user| user.home);
+            home == Some(access::organisation_of(state, scope))
         }
         Owner::ServiceAccount(id) => {
-            let account = service_account::get(state, id)?;
-            let is_home = access::covers(state, account.scope, scope);
-            (is_home, Reject::not_found("service account", id))
+            let account = state.service_accounts.get(&id);
+            account.is_some_and(|account| access::covers(state, account.scope, scope))
         }
-    };
-    if !is_home {
-        return Err(missing);
+    }
+}
+
+/// A key is of somebody who is at home where it is valid.
+fn check_owner(state: &State, owner: Owner, scope: Scope, now: UnixMicros) -> Result<(), Reject> {
+    if !is_at_home(state, owner, scope) {
+        return Err(match owner {
+            Owner::User(id) => Reject::not_found("user", id),
+            Owner::ServiceAccount(id) => Reject::not_found("service account", id),
+        });
     }
     if access::is_active(state, owner.into(), now) {
         return Ok(());
@@ -143,10 +166,7 @@ fn check_scope(state: &State, scope: Scope, role: Role) -> Result<(), Reject> {
                 "an operator key is valid on the whole platform: leave organisation and project out",
             ))
         }
-        Scope::Organisation(id) if !state.organisations.contains_key(&id) => {
-            Err(Reject::not_found("organisation", id))
-        }
-        Scope::Organisation(_) => Ok(()),
-        Scope::Project(id) => project::get(state, id).map(|_| ()),
+        Scope::Organisation(id) => erasure::require_open(state, id),
+        Scope::Project(id) => erasure::require_open(state, project::get(state, id)?.organisation),
     }
 }

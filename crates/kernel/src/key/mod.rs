@@ -8,6 +8,7 @@ mod decide;
 
 pub(crate) use apply::{apply, index_into};
 pub(crate) use decide::decide;
+pub use decide::is_at_home;
 
 use serde::{Deserialize, Serialize};
 use units::{Country, Digest, DurationMicros, Id, Name, UnixMicros, kinds};

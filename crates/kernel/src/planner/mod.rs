@@ -226,7 +226,8 @@ impl Planner {
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
                 | Subject::Binding(_)
-                | Subject::IdentityProvider(_) => {}
+                | Subject::IdentityProvider(_)
+                | Subject::Erasure(_) => {}
             }
         }
         for id in nodes {

@@ -139,6 +139,8 @@ pub enum StopCause {
     Preempted,
     /// What it waited for ended badly.
     DependencyFailed,
+    /// Data that it reads is erased, or may no longer be used for training.
+    DataWithdrawn,
 }
 
 impl StopCause {
@@ -150,7 +152,8 @@ impl StopCause {
             | Self::Budget
             | Self::TimeLimit
             | Self::EndpointDeleted
-            | Self::DependencyFailed => true,
+            | Self::DependencyFailed
+            | Self::DataWithdrawn => true,
             Self::NodeDrained | Self::NodeLost | Self::GangMemberFailed | Self::Preempted => false,
         }
     }
@@ -168,6 +171,7 @@ impl StopCause {
             Self::GangMemberFailed => "another rank failed",
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
+            Self::DataWithdrawn => "its data was erased or withdrawn",
         }
     }
 }

@@ -5,7 +5,7 @@ use units::{DataClass, Id, kinds};
 
 use super::{Event, Kind, Spec, array, depend};
 use crate::{
-    Reject, State, budget, limits,
+    Reject, State, budget, erasure, limits, lineage,
     model::{self, Artefact},
     policy_set, project,
     reject::Refused,
@@ -18,13 +18,14 @@ pub(crate) fn submit(
     spec: &Spec,
     id: Id<kinds::Workload>,
 ) -> Result<crate::Event, Reject> {
-    project::get(state, project)?;
+    erasure::require_open(state, project::get(state, project)?.organisation)?;
     Reject::limit("active workloads", state.index.active.len(), limits::ACTIVE_WORKLOADS_MAX)?;
     spec.check()?;
     check_outputs(state, project, spec)?;
     array::check(state, spec)?;
     depend::check(state, project, &spec.terms.after)?;
     let class = class_of(state, project, spec)?;
+    lineage::require_consent(state, spec)?;
     budget::require_open(state, project)?;
     require_some_site(state, project, spec, class)?;
     let id = if spec.terms.array.is_some() { array::array_id(id) } else { id };

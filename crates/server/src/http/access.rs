@@ -90,8 +90,33 @@ pub(crate) fn find<'a, T>(
     Ok(thing)
 }
 
+/// The same for what belongs to the platform as much as to tenants: there too it is hidden, because
+/// who runs the platform is nobody else's business.
+///
+/// # Errors
+/// 404 if it is missing or hidden, in the same words; 403 if the role is missing.
+pub(crate) fn find_hidden<'a, T>(
+    state: &'a State,
+    caller: &Caller,
+    role: Role,
+    found: Option<(&'a T, Scope)>,
+    name: (&str, &dyn Display),
+) -> Result<&'a T, Fail> {
+    let missing = || Fail::not_found(name.0, name.1);
+    let (thing, scope) = found.ok_or_else(missing)?;
+    match access::authorize(state, caller.grants(), caller.wish(role), scope) {
+        Err(Denied::Hidden) => Err(missing()),
+        Ok(()) | Err(Denied::NeedsRole(_)) => {
+            require(state, caller, role, scope, missing).map(|()| thing)
+        }
+    }
+}
+
 /// The refusal of a caller who lacks a role.
 pub(crate) fn needs(role: Role) -> Fail {
     Fail::new(Code::Forbidden, format!("the key lacks the role `{role}` here"))
         .remedy(format!("use a key with the role `{role}`, or ask an administrator for one"))
 }
+
+#[cfg(test)]
+mod tests;

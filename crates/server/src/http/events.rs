@@ -69,7 +69,7 @@ fn limit_of(limit: Option<u32>) -> Result<usize, Fail> {
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-fn wants_stream(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_stream(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accept.flat_map(|line| line.split(',')).any(|media| {
         media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"))

@@ -5,6 +5,7 @@
 //! and answers with a DTO; it holds no state of its own.
 
 pub(crate) mod access;
+mod bindings;
 pub(crate) mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
@@ -14,12 +15,14 @@ pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
+mod entries;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod finality;
 mod forecast;
 pub(crate) mod gpus;
+mod groups;
 mod health;
 pub(crate) mod identify;
 pub(crate) mod identity_providers;
@@ -45,14 +48,18 @@ pub(crate) mod projects;
 pub(crate) mod proofs;
 pub(crate) mod queue;
 mod quotas;
+mod receipts;
 mod reject;
 mod reservations;
 mod resolve;
+mod roles;
 pub(crate) mod serve;
+mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sites;
-mod visible;
+mod users;
+pub(crate) mod visible;
 mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
@@ -63,21 +70,24 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
+        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        capability::{CapabilityCreate, CapabilityRootKeyGet},
+        capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
+        entry::{EntryList, EntryProofGet, ReceiptGet},
         event::EventList,
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
+        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
         identity_provider::{
             IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
             IdentityProviderList, IdentityProviderReplace,
         },
-        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
+        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
@@ -93,13 +103,19 @@ use api::{
         },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
-        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
+        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
+        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
+        service_account::{
+            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
+            ServiceAccountList, ServiceAccountRenew,
+        },
         session::{SessionCreate, SessionEnd, SessionList},
         sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
+        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -114,7 +130,7 @@ use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform};
+use crate::{console, platform::Platform, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -146,13 +162,15 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) possession: possession::Possession,
+    pub(crate) owners: Owners,
 }
 
 impl App {
     fn new(platform: Arc<Platform>) -> Arc<Self> {
         let (options, metrics) = (Options::default(), metrics::Metrics::default());
         let possession = possession::Possession::default();
-        Arc::new(Self { platform, options, metrics, possession })
+        let owners = Owners::default();
+        Arc::new(Self { platform, options, metrics, possession, owners })
     }
 }
 
@@ -171,7 +189,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    let api = mount_sign_in(mount_tenancy(api));
+    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
     mount_platform(mount_work(mount_artefacts(mount_fleet(api))))
 }
 
@@ -216,7 +234,39 @@ fn mount_sign_in(api: Api) -> Api {
         .mount::<IdentityProviderDelete, _>(identity_providers::delete)
         .mount::<PasswordSet, _>(passwords::set)
         .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRevoke, _>(capabilities::revoke)
         .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
+}
+
+fn mount_identities(api: Api) -> Api {
+    api.mount::<UserCreate, _>(users::create)
+        .mount::<UserList, _>(users::list)
+        .mount::<UserGet, _>(users::get)
+        .mount::<UserReplace, _>(users::replace)
+        .mount::<UserSuspend, _>(users::suspend)
+        .mount::<UserResume, _>(users::resume)
+        .mount::<GroupCreate, _>(groups::create)
+        .mount::<GroupList, _>(groups::list)
+        .mount::<GroupGet, _>(groups::get)
+        .mount::<GroupDelete, _>(groups::delete)
+        .mount::<GroupMemberAdd, _>(groups::add)
+        .mount::<GroupMemberRemove, _>(groups::remove)
+        .mount::<ServiceAccountCreate, _>(service_accounts::create)
+        .mount::<ServiceAccountList, _>(service_accounts::list)
+        .mount::<ServiceAccountGet, _>(service_accounts::get)
+        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
+        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
+        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
+        .mount::<RoleCreate, _>(roles::create)
+        .mount::<RoleList, _>(roles::list)
+        .mount::<RoleGet, _>(roles::get)
+        .mount::<RoleSet, _>(roles::set)
+        .mount::<RoleDelete, _>(roles::delete)
+        .mount::<BindingCreate, _>(bindings::create)
+        .mount::<BindingList, _>(bindings::list)
+        .mount::<BindingGet, _>(bindings::get)
+        .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {
@@ -289,7 +339,9 @@ fn mount_platform(api: Api) -> Api {
         .mount::<LogStatusGet, _>(finality::status)
         .mount_raw::<LogKeyGet, _>(proofs::key)
         .mount_raw::<LogTileGet, _>(proofs::tile)
-        .mount_raw::<ReceiptGet, _>(proofs::receipt)
+        .mount_raw::<EntryList, _>(entries::list)
+        .mount_raw::<EntryProofGet, _>(receipts::proof)
+        .mount_raw::<ReceiptGet, _>(receipts::receipt)
         .mount::<AuditVerify, _>(proofs::verify)
         .mount::<Healthz, _>(health::healthz)
         .mount::<Readyz, _>(health::readyz)

@@ -35,6 +35,9 @@ impl From<Reject> for Fail {
             Reject::ForbiddenByPolicy(refused) => {
                 Self::new(Code::ForbiddenByPolicy, text).remedy(refused.refusal.remedy)
             }
+            Reject::TrainingNotAllowed { .. } => Self::new(Code::ForbiddenByPolicy, text).remedy(
+                "use other data, or ask an administrator of that organisation for `cocarde org training`",
+            ),
             Reject::BudgetExhausted { name, .. } => Self::new(Code::BudgetExhausted, text)
                 .remedy(format!("ask an administrator to raise budget `{name}`")),
             Reject::WrongState { .. } => Self::new(Code::StateConflict, text),

@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, capability, dataset, endpoint, group, key, model, organisation, policy_set, project,
-    quota,
+    budget, capability, dataset, endpoint, erasure, group, key, model, organisation, policy_set,
+    project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -23,7 +23,11 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
     let entry = Entry::from_leaf(&row.leaf)
         .map_err(|error| Fail::internal("an entry of the log cannot be read", &error))?;
     let (scope, role) = place_of(state, &entry.event);
-    let Some(scope) = scope else { return Ok(None) };
+    let scope = match (scope, role) {
+        (Some(scope), _) => scope,
+        (None, Role::Operator) => Scope::Platform,
+        (None, _) => return Ok(None),
+    };
     if !access::allows(state, caller, role, scope) {
         return Ok(None);
     }
@@ -55,12 +59,13 @@ fn without_hash(mut data: Value) -> Value {
 }
 
 /// Whose business an event is, and from which role on. Platform events are the operator's.
-fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
+pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
     match event {
-        Happened::Organisation(organisation::Event::Created { id, .. }) => {
-            viewer(Some(Scope::Organisation(*id)))
-        }
+        Happened::Organisation(
+            organisation::Event::Created { id, .. }
+            | organisation::Event::TrainingAllowed { id, .. },
+        ) => viewer(Some(Scope::Organisation(*id))),
         Happened::Project(project::Event::Created { id, .. }) => viewer(Some(Scope::Project(*id))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
         Happened::PolicySet(policy_set::Event::Set { scope, .. }) => viewer(Some(*scope)),
@@ -94,6 +99,11 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
         Happened::Usage(usage::Event::Attempt(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+        Happened::Usage(usage::Event::Egress(metered)) => {
+            viewer(Some(Scope::Project(metered.project)))
+        }
+        Happened::Erasure(event) => erasure_place(state, event),
+        Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
         Happened::Usage(usage::Event::Tokens(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
@@ -108,7 +118,23 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
     };
     match holder {
         Some(Holder::Project(id)) => (Some(Scope::Project(id)), Role::Viewer),
-        Some(Holder::Maintenance) | None => (Some(Scope::Platform), Role::Operator),
+        Some(Holder::Maintenance) => (Some(Scope::Platform), Role::Operator),
+        // One that was cancelled is gone from the state: only its earlier entries say whose it was.
+        None => (None, Role::Operator),
+    }
+}
+
+/// A tenant's erasures are its business; those of the operator's people are the operator's.
+fn erasure_place(state: &State, event: &erasure::Event) -> (Option<Scope>, Role) {
+    let target = match event {
+        erasure::Event::Requested { target, .. } => Some(*target),
+        erasure::Event::Cancelled { id }
+        | erasure::Event::Begun { id }
+        | erasure::Event::Done { id, .. } => state.erasures.get(id).map(|e| e.target),
+    };
+    match target.and_then(|target| erasure::home(state, target)) {
+        Some(home) => (Some(Scope::Organisation(home)), Role::Administrator),
+        None => (Some(Scope::Platform), Role::Operator),
     }
 }
 
@@ -127,7 +153,7 @@ pub(crate) fn scope_of_home(home: Option<Id<kinds::Organisation>>) -> Scope {
 }
 
 /// Where whoever carries a capability token belongs.
-fn holder_scope(state: &State, holder: capability::Holder) -> Option<Scope> {
+pub(crate) fn holder_scope(state: &State, holder: capability::Holder) -> Option<Scope> {
     match holder {
         capability::Holder::Key(id) => state.keys.get(&id).map(|key| key.scope),
         capability::Holder::User(id) => state.users.get(&id).map(|user| scope_of_home(user.home)),
@@ -179,11 +205,12 @@ fn budget_scope(state: &State, event: &budget::Event) -> Option<Scope> {
 }
 
 fn dataset_scope(state: &State, event: &dataset::Event) -> Option<Scope> {
+    let of = |id| state.datasets.get(id).map(|dataset| Scope::Project(dataset.project));
     match event {
-        dataset::Event::Created { project, .. } => Some(Scope::Project(*project)),
-        dataset::Event::VersionAdded { id, .. } => {
-            state.datasets.get(id).map(|dataset| Scope::Project(dataset.project))
-        }
+        dataset::Event::Created { project, .. }
+        | dataset::Event::CreatedCaptured { project, .. } => Some(Scope::Project(*project)),
+        dataset::Event::VersionAdded { id, .. } => of(id),
+        dataset::Event::VersionDerived { version, .. } => of(&version.id),
     }
 }
 

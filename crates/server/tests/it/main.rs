@@ -7,6 +7,8 @@ mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod drive;
+mod entries;
 mod errors;
 mod life;
 mod matrix;

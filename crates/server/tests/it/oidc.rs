@@ -1,8 +1,12 @@
 //! Signing in at an identity provider: what a person does, and what a liar tries.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
-use axum::body::Body;
+use axum::{body::Body, extract::ConnectInfo};
 use http::{Request, header};
 use serde_json::{Value, json};
 
@@ -17,6 +21,8 @@ struct Office {
     provider: Provider,
     id: String,
     group: String,
+    /// The last part of the address that requests come from.
+    from: AtomicU8,
 }
 
 /// A browser on its way: the provider's address, and the cookie that it keeps.
@@ -32,7 +38,7 @@ impl Office {
         world.make("/api/v1/organisations", json!({ "name": "acme" })).await;
         let group = json!({ "organisation": "acme", "name": "staff" });
         let group = world.make("/api/v1/groups", group).await["id"].as_str().unwrap().to_owned();
-        let binding = json!({ "role": "viewer", "group": group, "organisation": "acme" });
+        let binding = json!({ "role": "viewer", "group": group, "scope": "acme" });
         world.make("/api/v1/bindings", binding).await;
         let new = json!({ "organisation": "acme", "name": "sso", "config": {
             "issuer": provider.url(), "client_id": "client", "client_secret": "secret",
@@ -45,15 +51,21 @@ impl Office {
         provider.claims(json!({
             "sub": "ada", "name": "Ada Lovelace", "email": "ada@acme.test", "groups": ["everybody"],
         }));
-        Self { world, provider, id, group }
+        Self { world, provider, id, group, from: AtomicU8::new(1) }
     }
 
     async fn see(&self, path: &str, cookie: &str) -> Answer {
         let request = Request::get(path)
             .header(header::HOST, "127.0.0.1:7711")
             .header(header::COOKIE, cookie)
+            .extension(self.source())
             .body(Body::empty());
         self.world.ask(request.unwrap()).await
+    }
+
+    fn source(&self) -> ConnectInfo<SocketAddr> {
+        let last = self.from.load(Ordering::SeqCst);
+        ConnectInfo(SocketAddr::from(([192, 0, 2, last], 1)))
     }
 
     async fn leave(&self, next: &str) -> OnTheWay {
@@ -89,7 +101,11 @@ fn session_of(answer: &Answer) -> String {
 }
 
 fn has_session(answer: &Answer) -> bool {
-    answer.headers.get_all("set-cookie").iter().any(|l| l.to_str().unwrap().contains("_session=ccs_"))
+    answer
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .any(|l| l.to_str().unwrap().contains("_session=ccs_"))
 }
 
 #[tokio::test]
@@ -121,8 +137,9 @@ async fn a_person_signs_in_and_their_groups_are_their_rights() {
     let cookie = session_of(&office.sign_in().await);
     assert_eq!(office.see("/", &cookie).await.status, 403);
     assert_eq!(office.users().await, 1, "the same person");
-    let group = office.world.get(&office.world.operator, &format!("/api/v1/groups/{}", office.group));
-    assert!(!group.await.text().contains("usr_"));
+    let path = format!("/api/v1/groups/{}", office.group);
+    let group = office.world.get(&office.world.operator, &path).await;
+    assert!(group.status == 200 && !group.text().contains("usr_"), "{}", group.text());
     // Nothing of the person is in the log.
     let events = office.world.get(&office.world.operator, "/api/v1/events?limit=1000").await.text();
     for secret in ["Ada", "ada@", "\"ada\"", "client:secret", "\"secret\":\"secret\""] {
@@ -147,6 +164,8 @@ async fn a_token_that_lies_opens_nothing() {
         (Lie::Redirect, "token endpoint"),
     ] {
         office.provider.lie(lie);
+        // Each failure counts against the source: this is about the token.
+        office.from.fetch_add(1, Ordering::SeqCst);
         let answer = office.sign_in().await;
         assert!(matches!(answer.status, 401 | 403 | 502), "{lie:?}: {}", answer.status);
         assert!(answer.text().contains(told), "{lie:?}: {}", answer.text());
@@ -224,7 +243,10 @@ async fn nobody_is_led_to_another_site() {
     office.world.platform.set_public_url("https://compute.example.fr/");
     let answer = office.world.ask(request("evil.test")).await;
     let to = answer.header("location");
-    assert!(to.contains("redirect_uri=https%3A%2F%2Fcompute.example.fr%2Fsign-in%2Fcallback"), "{to}");
+    assert!(
+        to.contains("redirect_uri=https%3A%2F%2Fcompute.example.fr%2Fsign-in%2Fcallback"),
+        "{to}"
+    );
     assert!(answer.header("set-cookie").starts_with("__Host-cocarde_sign_in="));
 }
 
@@ -252,7 +274,9 @@ async fn strangers_are_made_only_where_that_is_allowed() {
     office.provider.claims(json!({ "sub": "mallory", "email": "ada@acme.test" }));
     let refused = office.sign_in().await;
     assert!(refused.status == 403 && !has_session(&refused), "an address is no second way in");
-    office.provider.claims(json!({ "sub": "eve", "email": "ada@acme.test", "email_verified": false }));
+    office
+        .provider
+        .claims(json!({ "sub": "eve", "email": "ada@acme.test", "email_verified": false }));
     assert!(!has_session(&office.sign_in().await));
     // Suspended here is suspended, whatever the provider says.
     office.provider.claims(json!({ "sub": "ada" }));

@@ -173,7 +173,10 @@ impl World {
     /// A key of this role, for an organisation or a project.
     pub(crate) async fn key(&self, role: &str, scope: (&str, &str)) -> String {
         let (kind, name) = scope;
-        let body = json!({ "name": role, "role": role, kind: name });
+        let mut body = json!({ "name": role, "role": role });
+        if kind != "platform" {
+            body[kind] = json!(name);
+        }
         self.make("/api/v1/keys", body).await["secret"].as_str().unwrap().to_owned()
     }
 
@@ -232,6 +235,13 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
+    pub(crate) lasting_key: String,
+    pub(crate) user: String,
+    pub(crate) group: String,
+    pub(crate) service_account: String,
+    pub(crate) role: String,
+    pub(crate) binding: String,
+    pub(crate) identity_provider: String,
 }
 
 fn id(value: &Value) -> String {
@@ -285,7 +295,30 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    let new = json!({ "name": "lasting", "role": "viewer", "project": project });
+    tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    people(world, name, &mut tenant).await;
     tenant
+}
+
+/// One of each identity.
+async fn people(world: &World, name: &str, tenant: &mut Tenant) {
+    let project = format!("{name}/lab");
+    let new = json!({ "organisation": name, "name": "Ada", "email": "ada@example.org" });
+    tenant.user = id(&world.make("/api/v1/users", new).await);
+    let new = json!({ "organisation": name, "name": "staff" });
+    tenant.group = id(&world.make("/api/v1/groups", new).await);
+    let new = json!({
+        "project": project, "name": "ci", "owner": tenant.user, "expires_in_seconds": 86_400,
+    });
+    tenant.service_account = id(&world.make("/api/v1/service-accounts", new).await);
+    let new = json!({ "organisation": name, "name": "runner", "permissions": ["study"] });
+    tenant.role = id(&world.make("/api/v1/roles", new).await);
+    let new = json!({ "role": "viewer", "user": tenant.user, "scope": project });
+    tenant.binding = id(&world.make("/api/v1/bindings", new).await);
+    let config = json!({ "issuer": "https://sso.test", "client_id": "x" });
+    let new = json!({ "organisation": name, "name": "sso", "config": config });
+    tenant.identity_provider = id(&world.make("/api/v1/identity-providers", new).await);
 }
 
 /// A time so many hours from now, as the API writes it: reservations only take times to come.

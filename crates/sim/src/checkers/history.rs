@@ -74,6 +74,8 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_)
             | Event::Usage(_) => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, identity, names, power, work};
+use super::{args::Args, capacity, identity, leaving, names, power, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -34,6 +34,10 @@ pub(super) fn command(
         }
         "power" | "power-remove" | "figures" | "series" | "series-remove" => {
             power::command(state, verb, args)?
+        }
+        "training" | "captured" | "derived" | "erase" | "erase-begin" | "erase-done"
+        | "erase-cancel" | "transfer" | "admit-project" | "transfer-finish" | "egress" => {
+            leaving::command(state, verb, args)?
         }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,

@@ -13,6 +13,7 @@ mod args;
 mod build;
 mod capacity;
 mod identity;
+mod leaving;
 mod names;
 mod power;
 mod views;

@@ -139,6 +139,8 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Dataset(_)
         | Event::Model(_)
         | Event::Endpoint(_)
+        | Event::Erasure(_)
+        | Event::Transfer(_)
         | Event::Usage(_) => String::new(),
     };
     let line = format!("{} {}{detail}", entry.event.kind(), entry.event.subject());

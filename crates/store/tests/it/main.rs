@@ -1,6 +1,7 @@
 //! The store from outside: everything here goes through its public border.
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop at the first error, as tests do")]
 
+mod auditing;
 mod backup;
 mod blobs;
 mod conformance;

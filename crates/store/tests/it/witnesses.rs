@@ -21,13 +21,13 @@ const PACE: Pace = Pace {
 };
 
 /// Three witnesses of one log, each in a folder of its own.
-struct Trio {
+pub(crate) struct Trio {
     folders: Vec<WitnessFolder>,
     is_up: [bool; 3],
 }
 
 impl Trio {
-    fn open(dir: &Path, log: &DataFolder) -> Self {
+    pub(crate) fn open(dir: &Path, log: &DataFolder) -> Self {
         let logs = [(log.origin().to_owned(), log.view().verifier())];
         let open = |n: u8| {
             let name = format!("witness.example/w{n}");
@@ -36,11 +36,11 @@ impl Trio {
         Self { folders: (1..=3).map(open).collect(), is_up: [true; 3] }
     }
 
-    fn keys(&self) -> Vec<CosignerKey> {
+    pub(crate) fn keys(&self) -> Vec<CosignerKey> {
         self.folders.iter().map(|folder| folder.public().clone()).collect()
     }
 
-    fn finality(&self, log: &DataFolder) -> Finality {
+    pub(crate) fn finality(&self, log: &DataFolder) -> Finality {
         let quorum = Quorum::new(self.keys(), 2).unwrap();
         Finality::open(log.view(), log.path(), quorum, PACE).unwrap()
     }
@@ -61,7 +61,7 @@ impl Trio {
     }
 
     /// Asks each witness what there is to ask, a few times.
-    fn exchange(&self, finality: &Finality) {
+    pub(crate) fn exchange(&self, finality: &Finality) {
         for _ in 0..4 {
             for witness in 0..3 {
                 if let Next::Ask(ask) = finality.next(witness, Duration::ZERO) {
@@ -72,7 +72,7 @@ impl Trio {
     }
 }
 
-fn grow(folder: &DataFolder, text: &str) {
+pub(crate) fn grow(folder: &DataFolder, text: &str) {
     lab::run(folder.handle(), new_organisation(text));
 }
 

@@ -21,6 +21,7 @@ use biscuit_auth::{
     builder::{Check, Fact, Op, Term},
     error,
 };
+use kernel::State;
 use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, MicroEuro, UnixMicros, kinds};
 
@@ -160,6 +161,11 @@ impl Root {
 }
 
 impl Capability {
+    /// True if it, or a token that it was made from, was revoked.
+    pub(crate) fn is_revoked(&self, state: &State) -> bool {
+        self.revocation_ids.iter().any(|id| state.revoked_capabilities.contains_key(id))
+    }
+
     /// Asks all blocks. `spent` answers what was spent by calls that carried a block.
     ///
     /// # Errors
