@@ -18,7 +18,7 @@ use crate::folder::FolderError;
 pub use folder::WITNESS_FORMAT_VERSION;
 pub use ledger::cosignature::TrustPolicy;
 pub use ledger::witness::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SIZE_MEDIA_TYPE};
-pub use ledger::{CosignerKey, VerifierKey};
+pub use ledger::{CosignerKey, Quorum, VerifierKey};
 
 /// Most requests kept as evidence of a log that contradicts itself.
 const EVIDENCE_MAX: usize = 100;

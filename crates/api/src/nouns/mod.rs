@@ -12,7 +12,9 @@ pub mod cost;
 pub mod dataset;
 pub mod energy_series;
 pub mod entry;
+pub mod erasure;
 pub mod event;
+pub mod exit;
 pub mod finality;
 pub mod gpu;
 pub mod group;
@@ -73,6 +75,13 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<organisation::OrganisationTraining>(),
+        Operation::of::<exit::OrganisationExport>(),
+        Operation::of::<exit::OrganisationImport>(),
+        Operation::of::<erasure::ErasureCreate>(),
+        Operation::of::<erasure::ErasureList>(),
+        Operation::of::<erasure::ErasureGet>(),
+        Operation::of::<erasure::ErasureCancel>(),
         Operation::of::<price::PriceSet>(),
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),

@@ -15,8 +15,10 @@ mod dataset;
 mod demo;
 mod doctor;
 mod endpoint;
+mod erase;
 mod events;
 pub(crate) mod exit;
+mod exit_data;
 pub(crate) mod failure;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -134,8 +136,12 @@ enum Command {
     Price(price::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
+    Export(exit_data::ExportArgs),
+    Import(exit_data::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Erase(erase::Verb),
     #[command(subcommand)]
     Vault(vault::Verb),
     #[command(subcommand)]
@@ -236,8 +242,11 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
+        Command::Export(args) => exit_data::export(&args, session).map(done),
+        Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
         Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),

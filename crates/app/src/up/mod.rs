@@ -35,6 +35,7 @@ use crate::kek::KekArgs;
 
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
+pub(crate) use witnesses::start as start_witnesses;
 
 /// How long requests in flight may take when the platform is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -216,6 +217,14 @@ pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
     open_with(data, KekArgs::default(), &TrustPolicy::default()).await
 }
 
+/// As [`open`], with the log's witnesses.
+pub(crate) async fn open_watched(
+    data: &Path,
+    witnesses: &TrustPolicy,
+) -> anyhow::Result<Arc<Platform>> {
+    open_with(data, KekArgs::default(), witnesses).await
+}
+
 async fn open_with(
     data: &Path,
     kek: KekArgs,
@@ -257,6 +266,7 @@ fn spawn_loops(
     tasks.spawn(server::planner::run(Arc::clone(platform)));
     tasks.spawn(server::importer::run(Arc::clone(platform)));
     tasks.spawn(server::drains::run(Arc::clone(platform)));
+    tasks.spawn(server::erasures::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If a witness of the quorum has no address, or a thread cannot start.
-pub(super) fn start(platform: &Platform, policy: &TrustPolicy) -> anyhow::Result<()> {
+pub(crate) fn start(platform: &Platform, policy: &TrustPolicy) -> anyhow::Result<()> {
     for (place, key) in policy.quorum.witnesses().iter().enumerate() {
         let url = policy.urls.get(place).cloned().flatten();
         let url = url.with_context(|| format!("witness `{}` has no address", key.name()))?;

@@ -21,14 +21,14 @@ use tokio::sync::watch;
 use super::{
     App,
     blobs::blocking_fail,
-    caller::Caller,
+    caller::{Caller, unauthenticated},
     events::wants_stream,
     fail::Fail,
     mount::{self, Call},
     resolve,
     visible::place_of,
 };
-use crate::tenants::is_within;
+use crate::{sign_in::session::Session, tenants::is_within};
 
 /// Entries of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
@@ -151,6 +151,8 @@ async fn page(app: &Arc<App>, wish: Wish) -> Result<(Vec<ProvenEntry>, u64), Fai
 struct Follower {
     app: Arc<App>,
     caller: Caller,
+    query: EntryQuery,
+    session: Option<Session>,
     wish: Wish,
     changes: watch::Receiver<u64>,
 }
@@ -162,7 +164,8 @@ fn follow(call: Call<EntryList>, owner: Scope) -> Result<Response, Fail> {
     let limit = usize::try_from(LIMIT_DEFAULT).unwrap_or(usize::MAX);
     let wish = Wish { owner, after, size: 0, limit };
     let changes = call.platform().watch();
-    let follower = Follower { app: call.app, caller: call.caller, wish, changes };
+    let (app, caller, query, session) = (call.app, call.caller, call.query, call.session);
+    let follower = Follower { app, caller, query, session, wish, changes };
     let pieces = stream::unfold(Some(follower), |state| async move {
         let mut follower = state?;
         match follower.next().await {
@@ -215,11 +218,16 @@ impl Follower {
         }
     }
 
-    /// A key that was revoked, or lost its right, meanwhile ends the stream.
+    /// A key that was revoked or lost its right meanwhile, or a session that is over, ends the stream.
     fn require_right(&mut self) -> Result<(), Fail> {
-        let now = self.app.platform.now();
-        self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
-        Ok(())
+        let (platform, now) = (&self.app.platform, self.app.platform.now());
+        if let Some(session) = &self.session
+            && !platform.sign_in().sessions.is_open(now, session)
+        {
+            return Err(unauthenticated("the session is over"));
+        }
+        self.caller = platform.read(|state| self.caller.renewed(state, now))?;
+        platform.read(|state| owner(state, &self.caller, &self.query)).map(|_| ())
     }
 }
 

@@ -16,7 +16,9 @@ pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
 mod entries;
+mod erasures;
 pub(crate) mod events;
+mod exits;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod finality;
@@ -28,6 +30,7 @@ pub(crate) mod identify;
 pub(crate) mod identity_providers;
 mod job;
 mod keys;
+mod lineage;
 mod log_files;
 pub(crate) mod logs;
 mod metrics;
@@ -64,6 +67,8 @@ mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
 
+pub(crate) use visible::is_of_organisation;
+
 use std::{future::ready, sync::Arc, time::Duration};
 
 use api::{
@@ -79,7 +84,9 @@ use api::{
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         entry::{EntryList, EntryProofGet, ReceiptGet},
+        erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
+        exit::{OrganisationExport, OrganisationImport},
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
@@ -93,7 +100,9 @@ use api::{
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
         node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
-        organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        organisation::{
+            OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
+        },
         password::PasswordSet,
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
@@ -214,6 +223,13 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<OrganisationTraining, _>(organisations::training)
+        .mount_raw::<OrganisationExport, _>(exits::export)
+        .mount::<OrganisationImport, _>(exits::import)
+        .mount::<ErasureCreate, _>(erasures::create)
+        .mount::<ErasureList, _>(erasures::list)
+        .mount::<ErasureGet, _>(erasures::get)
+        .mount::<ErasureCancel, _>(erasures::cancel)
         .mount::<PriceSet, _>(prices::set)
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)

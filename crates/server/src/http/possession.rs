@@ -51,7 +51,7 @@ impl Possession {
     }
 
     /// The files of a manifest, read once; nothing for one that is not stored.
-    fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
+    pub(crate) fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
         let known =
             self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&manifest).cloned();
         if let Some(files) = known {

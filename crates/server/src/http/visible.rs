@@ -58,6 +58,16 @@ fn without_hash(mut data: Value) -> Value {
     data
 }
 
+/// True if an event is the business of this organisation.
+pub(crate) fn is_of_organisation(
+    state: &State,
+    event: &Happened,
+    home: units::Id<units::kinds::Organisation>,
+) -> bool {
+    let (scope, _) = place_of(state, event);
+    scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
+}
+
 /// Whose business an event is, and from which role on. Platform events are the operator's.
 pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);

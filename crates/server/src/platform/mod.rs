@@ -8,6 +8,7 @@ mod bootstrap;
 mod directory;
 pub mod drains;
 mod engine;
+pub mod erasures;
 pub mod importer;
 mod open;
 pub mod planner;
@@ -27,7 +28,7 @@ use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
 use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
-use units::{Digest, Id, IdKind, UnixMicros, kinds};
+use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel};
@@ -52,6 +53,10 @@ pub struct Platform {
     final_size: watch::Receiver<u64>,
     blobs: Blobs,
     vault: Vault,
+    ahead: open::Ahead,
+    /// Held for reading while somebody registers content, for writing while content is destroyed: what
+    /// was found to be stored must still be so when it is referred to.
+    references: tokio::sync::RwLock<()>,
     data_dir: PathBuf,
     version: String,
     program: OnceLock<String>,
@@ -152,7 +157,14 @@ impl Platform {
     #[must_use]
     pub fn now(&self) -> UnixMicros {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        UnixMicros(now.saturating_add(self.ahead.micros()))
+    }
+
+    /// Sets this process's clock ahead, for drills and tests of what happens at a later date. The log
+    /// keeps the later times: never do this to a platform that is to go on.
+    pub fn set_clock_ahead(&self, by: DurationMicros) {
+        self.ahead.add(by);
     }
 
     /// A fresh id.
@@ -193,6 +205,11 @@ impl Platform {
     #[must_use]
     pub const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// Keeps stored content from being destroyed until it is referred to.
+    pub(crate) async fn hold_content(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.references.read().await
     }
 
     /// The data folder.

@@ -26,6 +26,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "identity-providers" => &tenant.identity_provider,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
+        "erasures" => &tenant.erasure,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -127,6 +128,8 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         }
         "user_suspend" | "user_resume" | "node_suspect" | "node_cordon" | "node_drain"
         | "workload_stop" => json!({}),
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => Value::Null,
     }
 }

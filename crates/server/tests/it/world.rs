@@ -241,6 +241,7 @@ pub(crate) struct Tenant {
     pub(crate) service_account: String,
     pub(crate) role: String,
     pub(crate) binding: String,
+    pub(crate) erasure: String,
     pub(crate) identity_provider: String,
 }
 
@@ -298,6 +299,9 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let new = json!({ "name": "lasting", "role": "viewer", "project": project });
     tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
     people(world, name, &mut tenant).await;
+    // In its notice, so it changes nothing yet.
+    let new = json!({ "target": { "organisation": tenant.organisation } });
+    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     tenant
 }
 

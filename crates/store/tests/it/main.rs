@@ -5,6 +5,7 @@ mod auditing;
 mod backup;
 mod blobs;
 mod conformance;
+mod coverage;
 mod faults;
 mod folder;
 mod lab;

@@ -289,3 +289,25 @@ fn a_witness_keeps_its_key_and_state_and_refuses_what_is_damaged() {
     let folder_error = matches!(opened, Err(WitnessError::Folder(store::FolderError::Key { .. })));
     assert!(folder_error, "{opened:?}");
 }
+
+#[test]
+fn an_idle_log_is_cosigned_again_and_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(&scratch.path().join("data"), config()).unwrap();
+    let trio = Trio::open(scratch.path(), &folder);
+    let quorum = Quorum::new(trio.keys(), 2).unwrap();
+    let pace = Pace { idle: Duration::ZERO, ..PACE };
+    let finality = Finality::open(folder.view(), folder.path(), quorum, pace).unwrap();
+    grow(&folder, "one");
+    trio.exchange(&finality);
+    let first = finality.last().unwrap();
+    // Nothing happens, but a minute later (here: at once) the witnesses are asked anew.
+    let Next::Ask(ask) = finality.next(0, Duration::ZERO) else { panic!("nothing to ask") };
+    assert!(ask.body.starts_with(&format!("old {}\n\n", first.head.size)), "{}", ask.body);
+    finality.take(&ask, &trio.answer(0, &ask));
+    trio.exchange(&finality);
+    let again = finality.last().unwrap();
+    assert!(again.head == first.head && again.time_s >= first.time_s);
+    let usual = Pace::default();
+    assert!(usual.idle <= Duration::from_secs(60) && usual.round_gap <= Duration::from_secs(1));
+}
