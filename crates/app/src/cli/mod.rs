@@ -20,10 +20,12 @@ mod events;
 pub(crate) mod exit;
 mod exit_data;
 pub(crate) mod failure;
+mod group;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 mod key;
 mod login;
+mod members;
 mod model;
 mod node;
 mod organisation;
@@ -35,7 +37,9 @@ mod project;
 mod queue;
 mod quota;
 mod reserve;
+mod role;
 mod run;
+mod service_account;
 pub(crate) mod session;
 mod sign_in;
 mod simulate;
@@ -107,6 +111,14 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Key(key::Verb),
+    #[command(subcommand)]
+    Members(members::Verb),
+    #[command(subcommand)]
+    Group(group::Verb),
+    #[command(subcommand)]
+    Role(role::Verb),
+    #[command(subcommand)]
+    ServiceAccount(service_account::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -226,6 +238,10 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Members(verb) => members::run(verb, session).map(done),
+        Command::Group(verb) => group::run(verb, session).map(done),
+        Command::Role(verb) => role::run(verb, session).map(done),
+        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),

@@ -115,7 +115,7 @@ fn roles_contain_each_other_as_promised() {
         assert_eq!(mask(role).allows(Action::Group(Group::Operate)), !is_tenants, "{role}");
         // Reading the fleet's settings is all that an auditor has of them.
         let of_fleet: Vec<_> = mask(role).and(operate).operations().collect();
-        let audit = ["power_budget_list", "power_figures_list"];
+        let audit = ["audit_verify", "power_budget_list", "power_figures_list"];
         assert!(!is_tenants || of_fleet.iter().all(|id| audit.contains(id)), "{role} {of_fleet:?}");
     }
 }
@@ -129,7 +129,10 @@ fn an_auditor_and_billing_see_no_content_but_the_events_of_work() {
         permitted.map(|(id, _)| id).collect::<BTreeSet<_>>()
     };
     assert_eq!(content(Role::Billing), BTreeSet::new());
-    assert_eq!(content(Role::Auditor), BTreeSet::from(["receipt_get", "workload_events"]));
+    assert_eq!(
+        content(Role::Auditor),
+        BTreeSet::from(["entry_list", "entry_proof_get", "receipt_get", "workload_events"])
+    );
     assert!(content(Role::Member).contains("blob_get"));
 }
 

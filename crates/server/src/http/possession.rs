@@ -70,7 +70,11 @@ impl Possession {
 
 /// Manifests and signatures of versions that the caller may see, the newest first.
 fn visible(state: &State, caller: &Caller) -> (Vec<Digest>, BTreeSet<Digest>) {
-    let sees = |id| access::allows(state, caller, Role::Viewer, Scope::Project(id));
+    // Who may only make things in a project builds on what is in it.
+    let sees = |id| {
+        let allows = |role| access::allows(state, caller, role, Scope::Project(id));
+        allows(Role::Viewer) || allows(Role::Member)
+    };
     let datasets = state.datasets.values().rev().filter(|dataset| sees(dataset.project));
     let models: Vec<_> = state.models.values().rev().filter(|model| sees(model.project)).collect();
     let signatures =

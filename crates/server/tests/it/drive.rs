@@ -76,21 +76,6 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "session_create" => json!({ "user": "nobody", "password": "wrong" }),
         "project_create" => json!({ "organisation": name, "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
-        "key_rotate" => json!({ "overlap_seconds": 60 }),
-        "user_create" => json!({ "organisation": name, "name": "Zoë", "email": "zoe@example.org" }),
-        "user_replace" => json!({ "name": "Ada B." }),
-        "group_create" => json!({ "organisation": name, "name": "new" }),
-        "group_member_add" => json!({ "user": tenant.user }),
-        "service_account_create" => json!({
-            "project": project, "name": "new", "owner": tenant.user, "expires_in_seconds": 3_600,
-        }),
-        "service_account_renew" => json!({ "expires_in_seconds": 7_200 }),
-        "service_account_assign" => json!({ "owner": tenant.user }),
-        "role_create" => {
-            json!({ "organisation": name, "name": "new", "permissions": ["workload_get"] })
-        }
-        "role_set" => json!({ "permissions": ["read"] }),
-        "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "policy_set" => json!({ "scope": name, "name": "new", "text": "" }),
         "site_create" => json!({
             "name": "new", "country": "FR", "operator": "x", "operator_country": "FR",
@@ -126,8 +111,30 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
-        "user_suspend" | "user_resume" | "node_suspect" | "node_cordon" | "node_drain"
-        | "workload_stop" => json!({}),
+        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        _ => identity_body(operation, tenant, name),
+    }
+}
+
+fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    let project = &format!("{name}/lab");
+    match operation.id {
+        "key_rotate" => json!({ "overlap_seconds": 60 }),
+        "user_create" => json!({ "organisation": name, "name": "Zoë", "email": "zoe@example.org" }),
+        "user_replace" => json!({ "name": "Ada B." }),
+        "group_create" => json!({ "organisation": name, "name": "new" }),
+        "group_member_add" => json!({ "user": tenant.user }),
+        "service_account_create" => json!({
+            "project": project, "name": "new", "owner": tenant.user, "expires_in_seconds": 3_600,
+        }),
+        "service_account_renew" => json!({ "expires_in_seconds": 7_200 }),
+        "service_account_assign" => json!({ "owner": tenant.user }),
+        "role_create" => {
+            json!({ "organisation": name, "name": "new", "permissions": ["workload_get"] })
+        }
+        "role_set" => json!({ "permissions": ["read"] }),
+        "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
+        "user_suspend" | "user_resume" => json!({}),
         "organisation_training" => json!({ "allowed": true }),
         "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => Value::Null,

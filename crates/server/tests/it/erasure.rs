@@ -23,7 +23,7 @@ const EMAIL: &str = "zenobie.quatrefages@exemple.fr";
 const DAY: DurationMicros = DurationMicros(86_400_000_000);
 
 fn audit_of(world: &World) -> audit::AuditReport {
-    let options = audit::Options { blobs: true, key: None };
+    let options = audit::Options { blobs: true, ..audit::Options::default() };
     audit::verify(world.platform.data_dir(), &options).unwrap()
 }
 

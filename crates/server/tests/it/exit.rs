@@ -113,7 +113,7 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
     }
     let there = World::with_machine().await;
     let taken = import(&there, &there.operator, first.bytes.clone()).await.expect(201);
-    assert_eq!((&taken["name"], &taken["n_people"]), (&json!("acme"), &json!(1)));
+    assert_eq!((&taken["name"], &taken["n_people"]), (&json!("acme"), &json!(2)));
     let second = export(&there, &there.operator, &acme.organisation).await;
     let (before, after) = (kept(&files), kept(&unpack(&second.bytes)));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
+mod apart;
 mod assigned;
 mod attacks;
 mod bill;
@@ -12,6 +13,7 @@ mod entries;
 mod erasure;
 mod errors;
 mod exit;
+mod identities;
 mod life;
 mod matrix;
 mod oidc;

@@ -251,7 +251,7 @@ async fn nobody_is_led_to_another_site() {
 }
 
 #[tokio::test]
-async fn keys_that_are_rotated_are_found_and_unknown_ones_cost_little() {
+async fn keys_that_are_not_known_are_asked_for_once() {
     let office = Office::open(true).await;
     assert!(has_session(&office.sign_in().await));
     let before = office.provider.asked("/keys");

@@ -91,11 +91,6 @@ impl Provider {
         self.0.lock().unwrap().device = Some(agreed);
     }
 
-    /// Signs with another key from now on, as providers do from time to time.
-    pub(crate) fn rotate(&self) {
-        self.0.lock().unwrap().key = key(2);
-    }
-
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.0.lock().unwrap().asked.iter().filter(|asked| asked.starts_with(path)).count()
     }

@@ -220,7 +220,7 @@ pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Reque
 }
 
 /// Ids of everything that a tenant can have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
@@ -251,6 +251,11 @@ fn id(value: &Value) -> String {
 
 /// A tenant `name` with a project `name/lab` and one of everything.
 pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
+    tenant_with(world, name, b"content").await
+}
+
+/// The same with content of its own.
+pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Tenant {
     let project = format!("{name}/lab");
     let organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
     let mut tenant = Tenant { organisation, ..Tenant::default() };
@@ -276,8 +281,8 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);
-    tenant.blob = digest(b"content").to_string();
-    tenant.manifest = world.manifest("train.jsonl", b"content").await;
+    tenant.blob = digest(content).to_string();
+    tenant.manifest = world.manifest("train.jsonl", content).await;
     let new = json!({ "project": project, "name": "corpus", "class": "internal" });
     tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
     let version = json!({ "manifest": tenant.manifest });

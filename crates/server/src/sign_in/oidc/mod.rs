@@ -28,8 +28,8 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use units::{Id, kinds};
 
-pub(crate) use code::{Begun, Returned, safe_path};
-pub(crate) use device::{DeviceBegun, DevicePoll};
+pub(crate) use code::{Returned, safe_path};
+pub(crate) use device::DevicePoll;
 pub(crate) use http::issuer_url;
 pub(crate) use identity::Identity;
 
