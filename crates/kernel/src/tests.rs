@@ -24,6 +24,7 @@ mod preempting;
 mod rules;
 mod tenancy;
 mod terms;
+mod texts;
 
 use policy::residency_policy;
 use units::{

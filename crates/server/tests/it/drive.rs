@@ -101,6 +101,9 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
         ] }),
+        "organisation_import" => Value::Null,
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
         "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
         "model_create" => json!({ "project": project, "name": "new" }),
