@@ -140,6 +140,8 @@ impl Auditor {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
             | Event::Erasure(_)
             | Event::Course(_)
             | Event::Transfer(_) => {}

@@ -6,6 +6,18 @@ use units::DurationMicros;
 pub const ORGANISATIONS_MAX: usize = 10_000;
 /// Projects on one platform.
 pub const PROJECTS_MAX: usize = 100_000;
+/// Identity providers on one platform.
+pub const PROVIDERS_MAX: usize = 10_000;
+/// Identity providers of one organisation, or of the platform.
+pub const PROVIDERS_PER_HOME_MAX: usize = 16;
+/// Scopes that a provider is asked for.
+pub const PROVIDER_SCOPES_MAX: usize = 16;
+/// Groups of a provider that mean something here.
+pub const PROVIDER_GROUPS_MAX: usize = 64;
+/// Bytes of one text of a provider.
+pub const PROVIDER_TEXT_BYTES_MAX: usize = 512;
+/// Blocks of capability tokens that are revoked while their holders are not.
+pub const REVOKED_CAPABILITIES_MAX: usize = 100_000;
 /// Users on one platform.
 pub const USERS_MAX: usize = 1_000_000;
 /// Groups on one platform.

@@ -10,11 +10,11 @@ use units::{Digest, Id, Name, UnixMicros, kinds};
 use crate::{
     Actor, Entry, Reject, Remembered, Subject, Submission,
     access::{self, Scope},
-    binding, budget,
+    binding, budget, capability,
     changes::Changes,
-    course, dataset, dispatch, endpoint, erasure, group, idempotency, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, transfer, usage, user, workload,
+    course, dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key,
+    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -79,6 +79,13 @@ pub struct State {
     /// Roles given to somebody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<Id<kinds::Binding>, binding::Binding>,
+    /// Identity providers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub identity_providers:
+        BTreeMap<Id<kinds::IdentityProvider>, identity_provider::IdentityProvider>,
+    /// Blocks of capability tokens that count no more, by the hash of their signature.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked_capabilities: BTreeMap<Digest, capability::Revoked>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -230,6 +237,8 @@ impl State {
             service_accounts: self.service_accounts.clone(),
             roles: self.roles.clone(),
             bindings: self.bindings.clone(),
+            identity_providers: self.identity_providers.clone(),
+            revoked_capabilities: self.revoked_capabilities.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),

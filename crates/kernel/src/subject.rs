@@ -47,5 +47,6 @@ subject!(
     Role,
     Binding,
     Erasure,
-    Course
+    Course,
+    IdentityProvider
 );

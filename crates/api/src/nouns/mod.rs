@@ -19,6 +19,7 @@ pub mod exit;
 pub mod finality;
 pub mod gpu;
 pub mod group;
+pub mod identity_provider;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -26,6 +27,7 @@ pub mod model_version;
 pub mod node;
 pub mod node_action;
 pub mod organisation;
+pub mod password;
 pub mod platform;
 pub mod policy;
 pub mod power;
@@ -100,7 +102,17 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<session::SessionCreate>(),
         Operation::of::<session::SessionList>(),
         Operation::of::<session::SessionEnd>(),
+        Operation::of::<sign_in::SignInProviderList>(),
+        Operation::of::<sign_in::SignInDeviceCreate>(),
+        Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<identity_provider::IdentityProviderCreate>(),
+        Operation::of::<identity_provider::IdentityProviderList>(),
+        Operation::of::<identity_provider::IdentityProviderGet>(),
+        Operation::of::<identity_provider::IdentityProviderReplace>(),
+        Operation::of::<identity_provider::IdentityProviderDelete>(),
+        Operation::of::<password::PasswordSet>(),
         Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRevoke>(),
         Operation::of::<capability::CapabilityRootKeyGet>(),
     ]
 }

@@ -227,6 +227,7 @@ impl Planner {
                 | Subject::Role(_)
                 | Subject::Binding(_)
                 | Subject::Course(_)
+                | Subject::IdentityProvider(_)
                 | Subject::Erasure(_) => {}
             }
         }

@@ -63,6 +63,8 @@ pub(super) fn admit(
         | Event::Binding(_)
         | Event::Course(_)
         | Event::Erasure(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
         | Event::Transfer(_) => {
             let message = format!("`{}` does not come in from elsewhere", item.kind());
             return Err(Reject::invalid("item", message));

@@ -8,6 +8,7 @@ mod chrome;
 mod costs;
 mod events;
 mod overview;
+mod providers;
 mod session;
 mod sessions;
 mod text;
@@ -53,7 +54,7 @@ pub(crate) struct Visit {
 /// Adds the pages.
 pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let page = |handler| page_route(app, handler);
-    let [form, sign_in, sign_out, end] = std::array::from_fn(|_| Arc::clone(app));
+    let [form, sign_in, sign_out, end, begin, callback] = std::array::from_fn(|_| Arc::clone(app));
     router
         .route("/", page(boxed(overview::page)))
         .route("/workloads", page(boxed(workloads::list)))
@@ -65,11 +66,19 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
         .route(
             "/login",
             get(move |request: Request| ready(session::form(&form, &request)))
-                .post(move |request: Request| session::sign_in(Arc::clone(&sign_in), request)),
+                .post(move |request: Request| session::submit(Arc::clone(&sign_in), request)),
         )
         .route(
             "/logout",
             post(move |request: Request| session::sign_out(Arc::clone(&sign_out), request)),
+        )
+        .route(
+            "/sign-in/{id}",
+            get(move |request: Request| providers::begin(Arc::clone(&begin), request)),
+        )
+        .route(
+            "/sign-in/callback",
+            get(move |request: Request| providers::callback(Arc::clone(&callback), request)),
         )
         .route("/sessions", page_any(app, boxed(sessions::page)))
         .route(

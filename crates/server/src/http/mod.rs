@@ -6,7 +6,7 @@
 
 pub(crate) mod access;
 mod bindings;
-mod blobs;
+pub(crate) mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
@@ -28,6 +28,7 @@ pub(crate) mod gpus;
 mod groups;
 mod health;
 pub(crate) mod identify;
+pub(crate) mod identity_providers;
 mod job;
 mod keys;
 mod lineage;
@@ -40,6 +41,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+mod passwords;
 pub(crate) mod people;
 mod plan;
 mod policies;
@@ -58,6 +60,7 @@ mod roles;
 pub(crate) mod serve;
 mod service_accounts;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod sites;
 mod users;
 pub(crate) mod visible;
@@ -75,7 +78,7 @@ use api::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        capability::{CapabilityCreate, CapabilityRootKeyGet},
+        capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -92,6 +95,10 @@ use api::{
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
+        identity_provider::{
+            IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
+            IdentityProviderList, IdentityProviderReplace,
+        },
         key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
@@ -101,6 +108,7 @@ use api::{
         organisation::{
             OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
         },
+        password::PasswordSet,
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -119,6 +127,7 @@ use api::{
             ServiceAccountList, ServiceAccountRenew,
         },
         session::{SessionCreate, SessionEnd, SessionList},
+        sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
         user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
@@ -243,7 +252,17 @@ fn mount_sign_in(api: Api) -> Api {
     api.mount::<SessionCreate, _>(sessions::create)
         .mount::<SessionList, _>(sessions::list)
         .mount::<SessionEnd, _>(sessions::end)
+        .mount::<SignInProviderList, _>(sign_in::providers)
+        .mount::<SignInDeviceCreate, _>(sign_in::begin_device)
+        .mount::<SignInDevicePoll, _>(sign_in::poll_device)
+        .mount::<IdentityProviderCreate, _>(identity_providers::create)
+        .mount::<IdentityProviderList, _>(identity_providers::list)
+        .mount::<IdentityProviderGet, _>(identity_providers::get)
+        .mount::<IdentityProviderReplace, _>(identity_providers::replace)
+        .mount::<IdentityProviderDelete, _>(identity_providers::delete)
+        .mount::<PasswordSet, _>(passwords::set)
         .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRevoke, _>(capabilities::revoke)
         .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
 }
 

@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, course, dataset, endpoint, erasure, group, key, model, organisation, policy_set,
-    project, quota,
+    budget, capability, course, dataset, endpoint, erasure, group, key, model, organisation,
+    policy_set, project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -98,6 +98,10 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::ServiceAccount(event) => (account_scope(state, event), Role::Administrator),
         Happened::Role(event) => (role_scope(state, event), Role::Administrator),
         Happened::Binding(event) => (Some(event.scope()), Role::Administrator),
+        Happened::IdentityProvider(event) => {
+            (Some(scope_of_home(event.home())), Role::Administrator)
+        }
+        Happened::Capability(event) => (holder_scope(state, event.holder()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -166,6 +170,14 @@ fn key_scope(state: &State, event: &key::Event) -> Option<Scope> {
 /// Where people and groups belong, as a scope.
 pub(crate) fn scope_of_home(home: Option<Id<kinds::Organisation>>) -> Scope {
     home.map_or(Scope::Platform, Scope::Organisation)
+}
+
+/// Where whoever carries a capability token belongs.
+pub(crate) fn holder_scope(state: &State, holder: capability::Holder) -> Option<Scope> {
+    match holder {
+        capability::Holder::Key(id) => state.keys.get(&id).map(|key| key.scope),
+        capability::Holder::User(id) => state.users.get(&id).map(|user| scope_of_home(user.home)),
+    }
 }
 
 fn group_scope(state: &State, event: &group::Event) -> Option<Scope> {

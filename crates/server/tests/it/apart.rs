@@ -302,9 +302,9 @@ async fn lists_events_streams_and_models_show_nothing_of_another_tenant() {
     assert!(answer.text().contains("event: workload.submitted"), "{}", answer.text());
     apart.shows_nothing("event_list as a stream", "", &answer.text());
 
-    let (caller, _) = apart.world.platform.caller(&apart.key).unwrap();
+    let caller = apart.world.platform.caller(&apart.key).unwrap().key;
     let models = apart.world.platform.callable_models(caller);
     assert!(models.iter().all(|model| model.name.starts_with("rival")), "{models:?}");
-    let route = |model| apart.world.platform.call_route(caller, model).unwrap_err();
+    let route = |model| apart.world.platform.call_route(caller, None, model).unwrap_err();
     assert_eq!(route("acme-words"), route("ghst-words"));
 }

@@ -23,6 +23,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "service-accounts" => &tenant.service_account,
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
+        "identity-providers" => &tenant.identity_provider,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
@@ -65,6 +66,14 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
     let project = &format!("{name}/lab");
     match operation.id {
         "organisation_create" => json!({ "name": "new" }),
+        "sign_in_device_create" => json!({ "provider": "https://unknown.test" }),
+        "sign_in_device_poll" => json!({ "handle": "unknown" }),
+        "identity_provider_create" => json!({ "organisation": name, "name": "new", "config": {
+            "issuer": "https://sso.test", "client_id": "x",
+        }}),
+        "identity_provider_replace" => json!({ "issuer": "https://sso.test", "client_id": "y" }),
+        "password_set" => json!({ "user_name": "x", "password": "fifteen characters" }),
+        "capability_revoke" => json!({ "token": "ccc_x" }),
         "session_create" => json!({ "user": "nobody", "password": "wrong" }),
         "project_create" => json!({ "organisation": name, "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),

@@ -243,6 +243,7 @@ pub(crate) struct Tenant {
     pub(crate) role: String,
     pub(crate) binding: String,
     pub(crate) erasure: String,
+    pub(crate) identity_provider: String,
 }
 
 fn id(value: &Value) -> String {
@@ -327,6 +328,9 @@ async fn people(world: &World, name: &str, tenant: &mut Tenant) {
     tenant.role = id(&world.make("/api/v1/roles", new).await);
     let new = json!({ "role": "viewer", "user": tenant.user, "scope": project });
     tenant.binding = id(&world.make("/api/v1/bindings", new).await);
+    let config = json!({ "issuer": "https://sso.test", "client_id": "x" });
+    let new = json!({ "organisation": name, "name": "sso", "config": config });
+    tenant.identity_provider = id(&world.make("/api/v1/identity-providers", new).await);
 }
 
 /// A time so many hours from now, as the API writes it: reservations only take times to come.

@@ -61,6 +61,8 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

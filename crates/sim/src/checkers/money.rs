@@ -68,6 +68,8 @@ impl Money {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

@@ -129,6 +129,8 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)

@@ -108,6 +108,8 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
