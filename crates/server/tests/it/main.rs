@@ -20,6 +20,7 @@ mod oidc;
 mod pages;
 mod power;
 mod provider;
+mod scim;
 mod sign_in;
 mod streams;
 mod terms;
