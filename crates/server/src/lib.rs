@@ -7,7 +7,6 @@ mod console;
 mod exit;
 mod http;
 mod platform;
-#[expect(dead_code, reason = "its routes are mounted next")]
 mod scim;
 mod sign_in;
 pub mod tenants;

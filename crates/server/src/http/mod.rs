@@ -41,7 +41,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
-mod passwords;
+pub(crate) mod passwords;
 pub(crate) mod people;
 mod plan;
 mod policies;
@@ -144,7 +144,7 @@ use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform, tenants::Owners};
+use crate::{console, platform::Platform, scim, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -192,7 +192,7 @@ impl App {
 pub fn router(platform: Arc<Platform>) -> Router {
     let app = App::new(platform);
     let api = mount_all(Api::new(Arc::clone(&app)));
-    let routes = console::mount(api.router, &app);
+    let routes = scim::mount(console::mount(api.router, &app), &app);
     let (missing, wrong_method) = (Arc::clone(&app), app);
     routes
         .fallback(move |request: Request| ready(not_found(&missing, &request)))

@@ -21,6 +21,7 @@ mod oidc;
 mod pages;
 mod power;
 mod provider;
+mod scim;
 mod sign_in;
 mod streams;
 mod terms;
