@@ -140,6 +140,7 @@ impl Auditor {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::Consent(_)
             | Event::Erasure(_)
             | Event::Transfer(_) => {}
         }

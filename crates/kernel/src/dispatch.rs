@@ -1,9 +1,9 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, dataset, endpoint,
-    erasure, group, key, model, node, organisation, policy_set, power, price, project, quota,
-    reservation, role, service_account, site, transfer, usage, user, workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, consent, dataset,
+    endpoint, erasure, group, key, model, node, organisation, policy_set, power, price, project,
+    quota, reservation, role, service_account, site, transfer, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -41,6 +41,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
         Command::Role(c) => role::decide(state, c, ctx),
         Command::Binding(c) => binding::decide(state, c, ctx),
+        Command::Consent(c) => consent::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
     };
@@ -98,6 +99,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Role(c) => {
             role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
         }
+        Command::Consent(c) => {
+            consent::target(c).and_then(|id| state.consents.get(&id)).map(|x| x.meta.version)
+        }
         Command::Binding(c) => {
             binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
         }
@@ -131,6 +135,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
         Event::Role(e) => role::apply(state, e, stamp),
         Event::Binding(e) => binding::apply(state, e, stamp),
+        Event::Consent(e) => consent::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
     }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, dataset, endpoint, erasure, group, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, role, service_account,
-    site, transfer, usage, user, workload,
+    Actor, Subject, binding, budget, consent, dataset, endpoint, erasure, group, key, limits,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -60,6 +60,8 @@ pub enum Event {
     Role(role::Event),
     /// About roles given to somebody.
     Binding(binding::Event),
+    /// About consents.
+    Consent(consent::Event),
     /// About erasures.
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
@@ -160,6 +162,7 @@ impl Event {
             Self::ServiceAccount(e) => e.kind(),
             Self::Role(e) => e.kind(),
             Self::Binding(e) => e.kind(),
+            Self::Consent(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
         }
@@ -190,6 +193,7 @@ impl Event {
             Self::ServiceAccount(e) => e.subject(),
             Self::Role(e) => e.subject(),
             Self::Binding(e) => e.subject(),
+            Self::Consent(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
         }

@@ -21,6 +21,7 @@ pub mod budget;
 mod changes;
 mod check;
 mod command;
+pub mod consent;
 mod ctx;
 pub mod dataset;
 mod desired;

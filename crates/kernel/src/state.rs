@@ -12,7 +12,7 @@ use crate::{
     access::{self, Scope},
     binding, budget,
     changes::Changes,
-    dataset, dispatch, endpoint, erasure, group, idempotency, key, limits, model, node,
+    consent, dataset, dispatch, endpoint, erasure, group, idempotency, key, limits, model, node,
     organisation, policy_set, power, price, project, quota, reservation, role, service_account,
     site, transfer, usage, user, workload,
 };
@@ -79,6 +79,9 @@ pub struct State {
     /// Roles given to somebody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<Id<kinds::Binding>, binding::Binding>,
+    /// Consents of tenants, in force or over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<Id<kinds::Consent>, consent::Consent>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -137,6 +140,8 @@ pub(crate) struct Index {
     pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
     /// Roles given, by whom they were given to.
     pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
+    /// Consents by the people whom they name.
+    pub(crate) consents: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Consent>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -228,6 +233,7 @@ impl State {
             service_accounts: self.service_accounts.clone(),
             roles: self.roles.clone(),
             bindings: self.bindings.clone(),
+            consents: self.consents.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),

@@ -46,5 +46,6 @@ subject!(
     ServiceAccount,
     Role,
     Binding,
+    Consent,
     Erasure
 );

@@ -226,6 +226,7 @@ impl Planner {
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
                 | Subject::Binding(_)
+                | Subject::Consent(_)
                 | Subject::Erasure(_) => {}
             }
         }

@@ -61,6 +61,7 @@ pub(super) fn admit(
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::Consent(_)
         | Event::Erasure(_)
         | Event::Transfer(_) => {
             let message = format!("`{}` does not come in from elsewhere", item.kind());

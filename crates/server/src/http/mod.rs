@@ -11,6 +11,7 @@ pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
+pub(crate) mod consents;
 pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
@@ -75,6 +76,7 @@ use api::{
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
         capability::{CapabilityCreate, CapabilityRootKeyGet},
+        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
@@ -263,6 +265,10 @@ fn mount_identities(api: Api) -> Api {
         .mount::<BindingList, _>(bindings::list)
         .mount::<BindingGet, _>(bindings::get)
         .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<ConsentCreate, _>(consents::create)
+        .mount::<ConsentList, _>(consents::list)
+        .mount::<ConsentGet, _>(consents::get)
+        .mount::<ConsentRevoke, _>(consents::revoke)
         .mount::<KeyRotate, _>(keys::rotate)
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "service-accounts" => &tenant.service_account,
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
+        "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
@@ -126,6 +127,10 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "consent_create" => json!({
+            "scope": project, "users": [tenant.support], "level": "read",
+            "expires_in_seconds": 3_600,
+        }),
         "organisation_training" => json!({ "allowed": true }),
         "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         _ => Value::Null,

@@ -20,5 +20,6 @@ mod pages;
 mod power;
 mod sign_in;
 mod streams;
+mod support;
 mod terms;
 mod world;

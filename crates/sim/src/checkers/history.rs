@@ -61,6 +61,7 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

@@ -68,6 +68,7 @@ impl Money {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

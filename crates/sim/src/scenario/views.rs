@@ -129,6 +129,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)

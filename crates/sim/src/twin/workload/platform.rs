@@ -108,6 +108,7 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::Consent(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
