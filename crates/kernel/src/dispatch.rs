@@ -1,8 +1,8 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, course,
-    dataset, endpoint, erasure, group, identity_provider, key, model, node, organisation,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
+    course, dataset, endpoint, erasure, group, identity_provider, key, model, node, organisation,
     policy_set, power, price, project, quota, reservation, role, service_account, site, transfer,
     usage, user, workload,
 };
@@ -44,6 +44,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Binding(c) => binding::decide(state, c, ctx),
         Command::IdentityProvider(c) => identity_provider::decide(state, c, ctx),
         Command::Capability(c) => capability::decide(state, c, ctx),
+        Command::Consent(c) => consent::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
         Command::Course(c) => course::decide(state, c, ctx),
@@ -109,6 +110,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
+        Command::Consent(c) => {
+            consent::target(c).and_then(|id| state.consents.get(&id)).map(|x| x.meta.version)
+        }
         Command::Binding(c) => {
             binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
         }
@@ -144,6 +148,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Binding(e) => binding::apply(state, e, stamp),
         Event::IdentityProvider(e) => identity_provider::apply(state, e, stamp),
         Event::Capability(e) => capability::apply(state, e, stamp),
+        Event::Consent(e) => consent::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
         Event::Course(e) => course::apply(state, e, stamp),

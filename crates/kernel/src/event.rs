@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, capability, course, dataset, endpoint, erasure, group,
-    identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
-    quota, reservation, role, service_account, site, transfer, usage, user, workload,
+    Actor, Subject, binding, budget, capability, consent, course, dataset, endpoint, erasure,
+    group, identity_provider, key, limits, model, node, organisation, policy_set, power, price,
+    project, quota, reservation, role, service_account, site, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -64,6 +64,8 @@ pub enum Event {
     IdentityProvider(identity_provider::Event),
     /// About capability tokens.
     Capability(capability::Event),
+    /// About consents.
+    Consent(consent::Event),
     /// About erasures.
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
@@ -168,6 +170,7 @@ impl Event {
             Self::Binding(e) => e.kind(),
             Self::IdentityProvider(e) => e.kind(),
             Self::Capability(e) => e.kind(),
+            Self::Consent(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
             Self::Course(e) => e.kind(),
@@ -201,6 +204,7 @@ impl Event {
             Self::Binding(e) => e.subject(),
             Self::IdentityProvider(e) => e.subject(),
             Self::Capability(e) => e.subject(),
+            Self::Consent(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
             Self::Course(e) => e.subject(),

@@ -38,6 +38,12 @@ pub const PERMISSIONS_MAX: usize = 256;
 pub const BINDINGS_MAX: usize = 2_000_000;
 /// Roles given to one user, group or service account: each is looked at for each request.
 pub const BINDINGS_PER_PRINCIPAL_MAX: usize = 64;
+/// Consents, in force or over, on one platform.
+pub const CONSENTS_MAX: usize = 1_000_000;
+/// People whom one consent names.
+pub const CONSENT_USERS_MAX: usize = 16;
+/// Longest consent: 7 days.
+pub const CONSENT_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Longest time for which the secret before a rotation still opens: 7 days.
 pub const KEY_OVERLAP_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Models, and countries, that one key is limited to.

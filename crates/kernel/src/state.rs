@@ -12,9 +12,9 @@ use crate::{
     access::{self, Scope},
     binding, budget, capability,
     changes::Changes,
-    course, dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key,
-    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, transfer, usage, user, workload,
+    consent, course, dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider,
+    key, limits, model, node, organisation, policy_set, power, price, project, quota, reservation,
+    role, service_account, site, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -86,6 +86,9 @@ pub struct State {
     /// Blocks of capability tokens that count no more, by the hash of their signature.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked_capabilities: BTreeMap<Digest, capability::Revoked>,
+    /// Consents of tenants, in force or over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<Id<kinds::Consent>, consent::Consent>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -147,6 +150,8 @@ pub(crate) struct Index {
     pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
     /// Roles given, by whom they were given to.
     pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
+    /// Consents by the people whom they name.
+    pub(crate) consents: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Consent>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -239,6 +244,7 @@ impl State {
             bindings: self.bindings.clone(),
             identity_providers: self.identity_providers.clone(),
             revoked_capabilities: self.revoked_capabilities.clone(),
+            consents: self.consents.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),

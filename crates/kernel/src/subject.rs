@@ -48,5 +48,6 @@ subject!(
     Binding,
     Erasure,
     Course,
-    IdentityProvider
+    IdentityProvider,
+    Consent
 );

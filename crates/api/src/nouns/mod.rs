@@ -8,6 +8,7 @@ pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
+pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
@@ -146,6 +147,10 @@ fn identities() -> Vec<Operation> {
         Operation::of::<binding::BindingList>(),
         Operation::of::<binding::BindingGet>(),
         Operation::of::<binding::BindingDelete>(),
+        Operation::of::<consent::ConsentCreate>(),
+        Operation::of::<consent::ConsentList>(),
+        Operation::of::<consent::ConsentGet>(),
+        Operation::of::<consent::ConsentRevoke>(),
         Operation::of::<key::KeyRotate>(),
     ]
 }

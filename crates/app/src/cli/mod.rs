@@ -10,6 +10,7 @@ mod bench;
 mod budget;
 mod capability;
 mod carbon;
+mod consent;
 mod cost;
 mod course;
 mod dataset;
@@ -120,6 +121,8 @@ enum Command {
     Role(role::Verb),
     #[command(subcommand)]
     ServiceAccount(service_account::Verb),
+    #[command(subcommand)]
+    Consent(consent::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -245,6 +248,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Consent(verb) => consent::run(verb, session).map(done),
         Command::Members(verb) => members::run(verb, session).map(done),
         Command::Group(verb) => group::run(verb, session).map(done),
         Command::Role(verb) => role::run(verb, session).map(done),

@@ -228,6 +228,7 @@ impl Planner {
                 | Subject::Binding(_)
                 | Subject::Course(_)
                 | Subject::IdentityProvider(_)
+                | Subject::Consent(_)
                 | Subject::Erasure(_) => {}
             }
         }

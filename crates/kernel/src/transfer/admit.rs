@@ -62,6 +62,7 @@ pub(super) fn admit(
         | Event::Role(_)
         | Event::Binding(_)
         | Event::Course(_)
+        | Event::Consent(_)
         | Event::Erasure(_)
         | Event::IdentityProvider(_)
         | Event::Capability(_)

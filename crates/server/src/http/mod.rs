@@ -11,6 +11,7 @@ pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
+pub(crate) mod consents;
 pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
@@ -79,6 +80,7 @@ use api::{
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
         capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
+        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -294,6 +296,10 @@ fn mount_identities(api: Api) -> Api {
         .mount::<BindingList, _>(bindings::list)
         .mount::<BindingGet, _>(bindings::get)
         .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<ConsentCreate, _>(consents::create)
+        .mount::<ConsentList, _>(consents::list)
+        .mount::<ConsentGet, _>(consents::get)
+        .mount::<ConsentRevoke, _>(consents::revoke)
         .mount::<KeyRotate, _>(keys::rotate)
 }
 

@@ -28,7 +28,12 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         (None, Role::Operator) => Scope::Platform,
         (None, _) => return Ok(None),
     };
-    if !access::allows(state, caller, role, scope) {
+    let allowed = if is_own(&entry.event) {
+        access::allows_own(state, caller, role, scope)
+    } else {
+        access::allows(state, caller, role, scope)
+    };
+    if !allowed {
         return Ok(None);
     }
     let data = serde_json::to_value(&entry.event)
@@ -68,6 +73,40 @@ pub(crate) fn is_of_organisation(
     scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
 }
 
+/// True if an event tells what is a tenant's own, and not only that the tenant is there and uses the
+/// platform.
+const fn is_own(event: &Happened) -> bool {
+    match event {
+        Happened::PolicySet(_)
+        | Happened::Key(_)
+        | Happened::User(_)
+        | Happened::Group(_)
+        | Happened::ServiceAccount(_)
+        | Happened::Role(_)
+        | Happened::Binding(_)
+        | Happened::IdentityProvider(_)
+        | Happened::Capability(_)
+        | Happened::Course(_)
+        | Happened::Dataset(_)
+        | Happened::Model(_)
+        | Happened::Workload(_)
+        | Happened::Endpoint(_)
+        | Happened::Erasure(_)
+        | Happened::Transfer(_) => true,
+        Happened::Organisation(_)
+        | Happened::Project(_)
+        | Happened::Consent(_)
+        | Happened::Site(_)
+        | Happened::Node(_)
+        | Happened::Price(_)
+        | Happened::Power(_)
+        | Happened::Budget(_)
+        | Happened::Quota(_)
+        | Happened::Reservation(_)
+        | Happened::Usage(_) => false,
+    }
+}
+
 /// Whose business an event is, and from which role on. Platform events are the operator's.
 pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
@@ -102,6 +141,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
             (Some(scope_of_home(event.home())), Role::Administrator)
         }
         Happened::Capability(event) => (holder_scope(state, event.holder()), Role::Administrator),
+        Happened::Consent(event) => (Some(event.scope()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),

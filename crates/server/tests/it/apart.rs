@@ -28,7 +28,13 @@ struct Apart {
 impl Apart {
     async fn new() -> Self {
         let world = World::with_machine().await;
-        let victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let mut victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let chief = world.key("administrator", ("organisation", "acme")).await;
+        let consent = json!({
+            "scope": "acme", "users": [victim.support], "level": "read", "expires_in_seconds": 60,
+        });
+        let consent = world.call(&chief, "POST", "/api/v1/consents", consent).await.expect(201);
+        victim.consent = consent["id"].as_str().unwrap().to_owned();
         let own = tenant(&world, "rival").await;
         let key = world.key("administrator", ("organisation", "rival")).await;
         let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
@@ -79,6 +85,7 @@ impl Apart {
             &v.service_account,
             &v.role,
             &v.binding,
+            &v.consent,
         ];
         let other = |id: &String| {
             let (head, tail) = id.split_at(id.len() - 6);
@@ -238,6 +245,8 @@ async fn a_body_that_names_another_tenants_things_is_answered_as_one_that_names_
         ("binding_create", "role", json!(v.role)),
         ("binding_create", "scope", json!(v.project)),
         ("binding_create", "scope", json!(v.organisation)),
+        ("consent_create", "users", json!([v.user])),
+        ("consent_create", "scope", json!(v.organisation)),
         ("policy_set", "scope", json!("acme/lab")),
         ("policy_set", "scope", json!(v.organisation)),
         ("quota_set", "project", json!(v.project)),

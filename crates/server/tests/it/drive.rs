@@ -24,6 +24,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
         "identity-providers" => &tenant.identity_provider,
+        "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
@@ -136,6 +137,10 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "consent_create" => json!({
+            "scope": project, "users": [tenant.support], "level": "read",
+            "expires_in_seconds": 3_600,
+        }),
         _ => body_of_leaving(operation, tenant, name),
     }
 }

@@ -63,6 +63,7 @@ impl History {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

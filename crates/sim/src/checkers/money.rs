@@ -70,6 +70,7 @@ impl Money {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

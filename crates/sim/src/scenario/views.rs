@@ -131,6 +131,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Binding(_)
         | Event::IdentityProvider(_)
         | Event::Capability(_)
+        | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)

@@ -110,6 +110,7 @@ impl History {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
