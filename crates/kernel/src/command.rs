@@ -5,8 +5,9 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, endpoint, key, limits, model, node, organisation, policy_set, power, price,
-    project, quota, reject::Reject, reservation, site, usage, workload,
+    budget, dataset, decision, endpoint, entity, evidence, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reject::Reject, reservation, site, storage, usage,
+    workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -45,6 +46,14 @@ pub enum Command {
     Endpoint(endpoint::Command),
     /// About metered use.
     Usage(usage::Command),
+    /// About legal entities.
+    Entity(entity::Command),
+    /// About places where data is kept.
+    Storage(storage::Command),
+    /// About decisions.
+    Decision(decision::Command),
+    /// About evidence.
+    Evidence(evidence::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -1,9 +1,9 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, endpoint, key, model,
-    node, organisation, policy_set, power, price, project, quota, reservation, site, usage,
-    workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, decision, endpoint,
+    entity, evidence, key, model, node, organisation, policy_set, power, price, project, quota,
+    reservation, site, storage, usage, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -36,7 +36,13 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
+        Command::Entity(c) => entity::decide(state, c, ctx),
+        Command::Storage(c) => storage::decide(state, c, ctx),
+        Command::Decision(c) => decision::decide(state, c),
+        Command::Evidence(c) => evidence::decide(state, c, ctx),
     };
+    // Whoever changes what is allowed asks again for what runs.
+    let events = events.map(|events| decision::with_review(state, events, ctx));
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
 }
@@ -44,7 +50,19 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Organisation(_) | Command::Project(_) | Command::Usage(_) => None,
+        Command::Organisation(_)
+        | Command::Project(_)
+        | Command::Usage(_)
+        | Command::Decision(_) => None,
+        Command::Entity(c) => {
+            entity::target(c).and_then(|id| state.entities.get(&id)).map(|e| e.meta.version)
+        }
+        Command::Storage(c) => {
+            storage::target(c).and_then(|id| state.storages.get(&id)).map(|s| s.meta.version)
+        }
+        Command::Evidence(c) => {
+            evidence::target(c).and_then(|id| state.evidence.get(&id)).map(|e| e.meta.version)
+        }
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
         Command::Price(_) => state.prices.last().map(|book| book.meta.version),
         Command::Key(c) => {
@@ -98,5 +116,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
+        Event::Entity(e) => entity::apply(state, e, stamp),
+        Event::Storage(e) => storage::apply(state, e, stamp),
+        Event::Decision(e) => decision::apply(state, e, stamp),
+        Event::Evidence(e) => evidence::apply(state, e, stamp),
     }
 }

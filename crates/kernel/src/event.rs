@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, budget, dataset, endpoint, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    Actor, Subject, budget, dataset, decision, endpoint, entity, evidence, key, limits, model,
+    node, organisation, policy_set, power, price, project, quota, reservation, site, storage,
+    usage, workload,
 };
 
 /// Everything that can happen.
@@ -49,6 +50,14 @@ pub enum Event {
     Usage(usage::Event),
     /// About power.
     Power(power::Event),
+    /// About legal entities.
+    Entity(entity::Event),
+    /// About places where data is kept.
+    Storage(storage::Event),
+    /// About decisions.
+    Decision(decision::Event),
+    /// About evidence.
+    Evidence(evidence::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -140,6 +149,10 @@ impl Event {
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
             Self::Power(e) => e.kind(),
+            Self::Entity(e) => e.kind(),
+            Self::Storage(e) => e.kind(),
+            Self::Decision(e) => e.kind(),
+            Self::Evidence(e) => e.kind(),
         }
     }
 
@@ -163,6 +176,10 @@ impl Event {
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
             Self::Power(e) => e.subject(),
+            Self::Entity(e) => e.subject(),
+            Self::Storage(e) => e.subject(),
+            Self::Decision(e) => e.subject(),
+            Self::Evidence(e) => e.subject(),
         }
     }
 }

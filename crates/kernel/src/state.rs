@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::Policies;
+use policy::{Policies, Table, ownership::Assessment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
     Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
-    dataset, dispatch, endpoint, idempotency, key, limits, model, node, organisation, policy_set,
-    power, price, project, quota, reservation, site, usage, workload,
+    dataset, dispatch, endpoint, entity, evidence, idempotency, key, limits, model, node,
+    organisation, policy_set, power, price, project, quota, reservation, site, storage, usage,
+    workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -79,6 +80,18 @@ pub struct State {
     /// Budgets of power, what machines draw, and what energy costs by time.
     #[serde(default, skip_serializing_if = "power::Power::is_empty")]
     pub power: power::Power,
+    /// Legal entities.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub entities: BTreeMap<Id<kinds::Entity>, entity::Entity>,
+    /// Places where data is kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub storages: BTreeMap<Id<kinds::Storage>, storage::Storage>,
+    /// Evidence for sovereignty criteria.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<Id<kinds::Evidence>, evidence::Evidence>,
+    /// Answers of policy on record that still hold.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub decisions: Table,
     /// Price books in order of their start; the last is in force.
     pub prices: Vec<price::Book>,
     /// Datasets.
@@ -134,6 +147,8 @@ pub(crate) struct Index {
     pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
+    /// What follows from the register of entities.
+    pub(crate) assessments: BTreeMap<Id<kinds::Entity>, Assessment>,
 }
 
 impl State {
@@ -195,6 +210,10 @@ impl State {
             quotas: self.quotas.clone(),
             reservations: self.reservations.clone(),
             power: self.power.clone(),
+            entities: self.entities.clone(),
+            storages: self.storages.clone(),
+            evidence: self.evidence.clone(),
+            decisions: self.decisions.clone(),
             prices: self.prices.clone(),
             datasets: self.datasets.clone(),
             models: self.models.clone(),
@@ -273,6 +292,7 @@ impl State {
         for workload in self.workloads.values() {
             workload::index_into(&mut index, workload);
         }
+        index.assessments = entity::assessments(&self.entities);
         index
     }
 
@@ -281,6 +301,26 @@ impl State {
         self.index = self.fresh_index();
         self.index.changes = Changes::from(self.size);
         policy_set::compile_all(self);
+    }
+
+    /// What policy depends on and nothing else: to ask what would be after a change.
+    #[must_use]
+    pub fn policy_view(&self) -> Self {
+        let mut view = Self {
+            size: self.size,
+            last_at: self.last_at,
+            organisations: self.organisations.clone(),
+            projects: self.projects.clone(),
+            policy_sets: self.policy_sets.clone(),
+            sites: self.sites.clone(),
+            entities: self.entities.clone(),
+            storages: self.storages.clone(),
+            decisions: self.decisions.clone(),
+            ..Self::default()
+        };
+        view.index.policies.clone_from(&self.index.policies);
+        view.index.assessments.clone_from(&self.index.assessments);
+        view
     }
 
     /// The project of `organisation/project`.

@@ -40,5 +40,8 @@ subject!(
     Dataset,
     Model,
     Endpoint,
-    Gateway
+    Gateway,
+    Entity,
+    Storage,
+    Evidence
 );

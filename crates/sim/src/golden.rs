@@ -11,14 +11,19 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 44] = [
+pub const KINDS: [&str; 52] = [
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
     "dataset.created",
     "dataset.version_added",
+    "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "entity.registered",
+    "entity.updated",
+    "evidence.recorded",
+    "evidence.withdrawn",
     "key.created",
     "key.revoked",
     "model.created",
@@ -32,6 +37,7 @@ pub const KINDS: [&str; 44] = [
     "node.status_changed",
     "organisation.created",
     "policy.refused",
+    "policy.residency_set",
     "policy.set",
     "power.budget_set",
     "power.figures_set",
@@ -46,6 +52,8 @@ pub const KINDS: [&str; 44] = [
     "reservation.created",
     "site.created",
     "site.updated",
+    "storage.registered",
+    "storage.retired",
     "usage.attempt",
     "usage.tokens",
     "workload.ended",

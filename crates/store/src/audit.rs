@@ -62,6 +62,14 @@ pub struct AuditReport {
     pub placements: u64,
     /// Refusals on record.
     pub refusals: u64,
+    /// Decisions and refusals asked again from what they were made from.
+    pub decisions: u64,
+    /// Placements, movements of data and minutes of inference that name decisions before them.
+    pub effects: u64,
+    /// The same in entries of versions that kept no decisions.
+    pub effects_before_decisions: u64,
+    /// Objects without a country, operating entity, controlling jurisdiction or owner.
+    pub lacking: Vec<String>,
     /// Hash of the state that the log gives.
     pub state_hash: Digest,
     /// Snapshots compared with the state at their position.
@@ -134,6 +142,10 @@ pub fn verify(dir: &Path, options: &Options) -> Result<AuditReport, AuditError> 
         checkpoints: read.checkpoints,
         placements: read.placements,
         refusals: read.refusals,
+        decisions: read.decisions,
+        effects: read.effects,
+        effects_before_decisions: read.effects_before_decisions,
+        lacking: read.lacking,
         state_hash: read.state_hash,
         snapshots: read.snapshots,
         blobs,

@@ -9,6 +9,7 @@ pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
+pub mod entity;
 pub mod event;
 pub mod gpu;
 pub mod key;
@@ -27,7 +28,9 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod residency;
 pub mod site;
+pub mod storage;
 pub mod workload;
 pub mod workload_insight;
 
@@ -36,7 +39,7 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), fleet(), artefacts(), work(), platform_itself()].concat()
+    [tenancy(), fleet(), sovereignty(), artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -94,6 +97,22 @@ fn fleet() -> Vec<Operation> {
         Operation::of::<energy_series::EnergySeriesSet>(),
         Operation::of::<energy_series::EnergySeriesGet>(),
         Operation::of::<energy_series::EnergySeriesDelete>(),
+    ]
+}
+
+fn sovereignty() -> Vec<Operation> {
+    vec![
+        Operation::of::<entity::EntityCreate>(),
+        Operation::of::<entity::EntityPut>(),
+        Operation::of::<entity::EntityList>(),
+        Operation::of::<entity::EntityGet>(),
+        Operation::of::<site::SiteEntitiesSet>(),
+        Operation::of::<storage::StorageCreate>(),
+        Operation::of::<storage::StorageList>(),
+        Operation::of::<storage::StorageGet>(),
+        Operation::of::<storage::StorageRetire>(),
+        Operation::of::<residency::ResidencySet>(),
+        Operation::of::<residency::ResidencyGet>(),
     ]
 }
 

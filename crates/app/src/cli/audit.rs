@@ -115,6 +115,9 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
     }
 }
 
+/// Objects without an attribute that are named.
+const LACKING_SHOWN: usize = 10;
+
 fn verified(session: &Session, report: &audit::AuditReport) -> Result<Exit, Failure> {
     session.output.show(report, || {
         let mut table = Table::fields()
@@ -124,11 +127,25 @@ fn verified(session: &Session, report: &audit::AuditReport) -> Result<Exit, Fail
             .field("merkle root", report.root)
             .field("checkpoints", format!("{} signed and right", report.checkpoints))
             .field("placements", format!("{} against the policy then in force", report.placements))
+            .field("decisions", format!("{} asked again", report.decisions))
+            .field(
+                "effects",
+                format!(
+                    "{} with decisions before them, {} older than decisions",
+                    report.effects, report.effects_before_decisions
+                ),
+            )
             .field("refusals", format!("{} on record", report.refusals))
             .field("state hash", report.state_hash)
             .field("snapshots", report.snapshots)
             .field_if("blobs", report.blobs)
             .field("took", format!("{} ms", report.took_ms));
+        for lacking in report.lacking.iter().take(LACKING_SHOWN) {
+            table = table.field("attributes", lacking);
+        }
+        let left = report.lacking.len().saturating_sub(LACKING_SHOWN);
+        table =
+            table.field_if("attributes", (left > 0).then(|| format!("and {left} more objects")));
         for finding in &report.findings {
             let place = finding.seq.map_or_else(String::new, |seq| format!("entry {seq}: "));
             table = table.field("finding", format!("{place}{}", finding.message));

@@ -14,6 +14,7 @@ mod dataset;
 mod demo;
 mod doctor;
 mod endpoint;
+mod entity;
 mod events;
 pub(crate) mod exit;
 pub(crate) mod failure;
@@ -32,10 +33,12 @@ mod project;
 mod queue;
 mod quota;
 mod reserve;
+mod residency;
 mod run;
 pub(crate) mod session;
 mod simulate;
 mod site;
+mod storage;
 mod submit;
 mod up;
 mod workload;
@@ -112,6 +115,12 @@ enum Command {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Site(site::Verb),
+    #[command(subcommand)]
+    Entity(entity::Verb),
+    #[command(subcommand)]
+    Storage(storage::Verb),
+    #[command(subcommand)]
+    Residency(residency::Verb),
     #[command(subcommand)]
     Node(node::Verb),
     Cordon(node::CordonArgs),
@@ -215,6 +224,9 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
+        Command::Entity(verb) => entity::run(verb, session).map(done),
+        Command::Storage(verb) => storage::run(verb, session).map(done),
+        Command::Residency(verb) => residency::run(verb, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
         Command::Cordon(args) => node::cordon(args, session).map(done),
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),

@@ -17,7 +17,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             };
             state.datasets.insert(*id, dataset);
         }
-        Event::VersionAdded { id, number, manifest, files, size, source } => {
+        Event::VersionAdded { id, number, manifest, files, size, source, .. } => {
             if let Some(dataset) = state.datasets.get_mut(id) {
                 dataset.versions.push(Version {
                     number: *number,

@@ -1,7 +1,7 @@
 //! Validates dataset commands.
 
 use super::{Command, Event, get};
-use crate::{Ctx, Reject, State, limits, project};
+use crate::{Ctx, Reject, State, limits, project, storage};
 
 pub(crate) fn decide(
     state: &State,
@@ -35,14 +35,20 @@ pub(crate) fn decide(
                 return Ok(Vec::new());
             }
             let number = dataset.versions.last().map_or(0, |v| v.number).saturating_add(1);
-            Event::VersionAdded {
+            let mut events = Vec::new();
+            let moved = (dataset.project, dataset.class);
+            let decided = storage::require_artefact(state, &mut events, moved, (*id).into())
+                .map_err(|no| no.refuse(dataset.name.to_string()))?;
+            events.push(crate::Event::Dataset(Event::VersionAdded {
                 id: *id,
                 number,
                 manifest: *manifest,
                 files: *files,
                 size: *size,
                 source: source.clone(),
-            }
+                decided,
+            }));
+            return Ok(events);
         }
     };
     Ok(vec![crate::Event::Dataset(event)])

@@ -208,6 +208,7 @@ impl Planner {
                 | Subject::Policy(_)
                 | Subject::Organisation(_)
                 | Subject::Project(_)
+                | Subject::Entity(_)
                 // Who is entitled to what, and which nodes are promised.
                 | Subject::Quota(_)
                 | Subject::Reservation(_)
@@ -220,7 +221,9 @@ impl Planner {
                 | Subject::Dataset(_)
                 | Subject::Model(_)
                 | Subject::Endpoint(_)
-                | Subject::Gateway(_) => {}
+                | Subject::Gateway(_)
+                | Subject::Storage(_)
+                | Subject::Evidence(_) => {}
             }
         }
         for id in nodes {

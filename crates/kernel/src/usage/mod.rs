@@ -132,6 +132,9 @@ pub struct TokensMetered {
     pub estimated: bool,
     /// Tokens, priced.
     pub charges: Vec<Charge>,
+    /// Positions of the decisions that allowed the routes in use; empty in older entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<u64>,
 }
 
 /// What can be asked about usage.

@@ -106,6 +106,9 @@ pub enum Event {
         /// entries older than this field has a whole GPU.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         seats: Vec<GpuSeat>,
+        /// Positions in the log of the decisions that allow it; empty in older entries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// A rank changed.
     RankChanged {
@@ -171,6 +174,9 @@ pub enum Event {
         nodes: NodeRuns,
         /// Why the policy allowed it.
         decision: Decision,
+        /// Positions in the log of the decisions that allow it; empty in older entries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// The power limit of its GPUs was recorded or lifted. An engine that cannot limit its GPUs goes
     /// on as before.
@@ -217,5 +223,17 @@ impl Event {
 
     pub(crate) fn subject(&self) -> Subject {
         self.id().into()
+    }
+}
+
+/// The workload whose version a command changes.
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
+    match command {
+        Command::Submit { .. } => None,
+        Command::Place(place) => Some(place.workload),
+        Command::Report(report) => Some(report.workload),
+        Command::Preempt(preempt) => Some(preempt.workload),
+        Command::SetCap(cap) => Some(cap.workload),
+        Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
 }

@@ -16,6 +16,7 @@ mod depend;
 mod event;
 mod honoured;
 mod index;
+mod lawful;
 mod line;
 mod lose;
 mod near;
@@ -36,9 +37,11 @@ pub use cap::SetCap;
 pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
+pub(crate) use event::target;
 pub use event::{Command, Event, Place, Report};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
+pub use lawful::{allowed_at, asks, is_allowed_at};
 pub(crate) use line::Line;
 pub use line::queue_position;
 pub(crate) use lose::lose_all_on;
@@ -49,7 +52,6 @@ pub(crate) use part::{Book, check_seats};
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
-pub use submit::question;
 pub(crate) use submit::submit;
 pub use table::Workloads;
 pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass, Terms, Topology};
@@ -139,6 +141,8 @@ pub enum StopCause {
     Preempted,
     /// What it waited for ended badly.
     DependencyFailed,
+    /// Policy no longer allows it where it is; it goes back to the queue.
+    PolicyChanged,
 }
 
 impl StopCause {
@@ -151,7 +155,11 @@ impl StopCause {
             | Self::TimeLimit
             | Self::EndpointDeleted
             | Self::DependencyFailed => true,
-            Self::NodeDrained | Self::NodeLost | Self::GangMemberFailed | Self::Preempted => false,
+            Self::NodeDrained
+            | Self::NodeLost
+            | Self::GangMemberFailed
+            | Self::Preempted
+            | Self::PolicyChanged => false,
         }
     }
 
@@ -168,6 +176,7 @@ impl StopCause {
             Self::GangMemberFailed => "another rank failed",
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
+            Self::PolicyChanged => "policy no longer allows it there",
         }
     }
 }
@@ -238,6 +247,9 @@ pub struct Attempt {
     pub site: Id<kinds::Site>,
     /// The policy decision that allowed it.
     pub decision: Decision,
+    /// Positions in the log of all decisions that allowed it; empty in older entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<u64>,
     /// When it was placed.
     pub placed_at: UnixMicros,
     /// When it was over.
@@ -382,15 +394,4 @@ impl Workload {
 /// The workload, or a refusal.
 pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&Workload, Reject> {
     state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
-}
-
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
-    match command {
-        Command::Submit { .. } => None,
-        Command::Place(place) => Some(place.workload),
-        Command::Report(report) => Some(report.workload),
-        Command::Preempt(preempt) => Some(preempt.workload),
-        Command::SetCap(cap) => Some(cap.workload),
-        Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
-    }
 }

@@ -143,9 +143,8 @@ impl<'a> Graph<'a> {
                 }
                 let theirs = facts.holders.iter().filter(|one| group.contains(&one.holder));
                 let base = if counts_undeclared { Of::Votes.undeclared(facts) } else { 0 };
-                let votes = theirs
-                    .clone()
-                    .fold(base, |sum, one| sum.saturating_add(Of::Votes.given(one)));
+                let votes =
+                    theirs.clone().fold(base, |sum, one| sum.saturating_add(Of::Votes.given(one)));
                 if votes > WHOLE / 2 || theirs.clone().any(|one| one.board_majority) {
                     group.insert(*id);
                 }
@@ -189,9 +188,8 @@ impl<'a> Graph<'a> {
     /// Entities that control the one asked about.
     pub(super) fn controllers(&self) -> BTreeSet<EntityId> {
         let others = self.known.keys().chain(&self.missing).filter(|id| **id != self.of);
-        let controls = |id: &EntityId| {
-            self.with_controlled(BTreeSet::from([*id]), false).contains(&self.of)
-        };
+        let controls =
+            |id: &EntityId| self.with_controlled(BTreeSet::from([*id]), false).contains(&self.of);
         others.copied().filter(controls).collect()
     }
 
@@ -207,9 +205,9 @@ impl<'a> Graph<'a> {
         let controllers = self.controllers();
         let is_free = |id: &EntityId| {
             let rest = self.known.keys().filter(|other| *other != id);
-            !rest.into_iter().any(|other| {
-                self.with_controlled(BTreeSet::from([*other]), false).contains(id)
-            })
+            !rest
+                .into_iter()
+                .any(|other| self.with_controlled(BTreeSet::from([*other]), false).contains(id))
         };
         let tops: Vec<EntityId> = controllers.iter().copied().filter(is_free).collect();
         match tops.as_slice() {

@@ -16,9 +16,7 @@ mod verdict;
 
 pub use eu::{EU, is_in_eu};
 pub use graph::{Jurisdiction, Of, UNKNOWN_COUNTRY, jurisdiction};
-pub use verdict::{
-    Assessment, Finding, SHARE_EACH_MAX_BP, SHARE_TOGETHER_MAX_BP, Verdict, assess,
-};
+pub use verdict::{Assessment, Finding, SHARE_EACH_MAX_BP, SHARE_TOGETHER_MAX_BP, Verdict, assess};
 
 use serde::{Deserialize, Serialize};
 use units::{Country, Id, kinds};

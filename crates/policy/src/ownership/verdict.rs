@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use units::Country;
 
 use super::{
-    EntityId, Register, is_in_eu,
+    EntityId, Register,
     graph::{BASIS_POINT, Graph, Jurisdiction, Of},
+    is_in_eu,
 };
 
 /// Most that one foreign holder may have, in hundredths of a percent (SecNumCloud 3.2 §19.6.b).

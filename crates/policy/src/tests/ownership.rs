@@ -1,5 +1,7 @@
 //! The 24 % / 39 % rule at its borders, through chains and circles, and what is not declared.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -41,7 +43,13 @@ fn register(entities: &[(u8, Facts)]) -> BTreeMap<EntityId, Facts> {
 fn provider(holders: &[(u8, u32)], others: &[(u8, Facts)]) -> BTreeMap<EntityId, Facts> {
     let mut all = vec![(1, entity("FR", Form::Company, holders))];
     for number in 10..40 {
-        let seat = if number < 20 { "FR" } else if number < 30 { "US" } else { "CH" };
+        let seat = if number < 20 {
+            "FR"
+        } else if number < 30 {
+            "US"
+        } else {
+            "CH"
+        };
         all.push((number, entity(seat, Form::Persons, &[])));
     }
     all.extend_from_slice(others);
@@ -69,7 +77,10 @@ fn shares_at_the_limits_decide_to_the_hundredth_of_a_percent() {
     let at_limit = at_limit.unwrap();
     assert_eq!((at_limit.largest_foreign_bp, at_limit.foreign_bp), (2_400, 3_900));
     let above = assess(&provider(&[(20, 2_400), (30, 1_501), (10, 6_099)], &[]), id(1)).unwrap();
-    assert!(matches!(above.findings.as_slice(), [Finding::TogetherAbove { share_bp: 3_901, .. }, ..]));
+    assert!(matches!(
+        above.findings.as_slice(),
+        [Finding::TogetherAbove { share_bp: 3_901, .. }, ..]
+    ));
 }
 
 #[test]
@@ -96,15 +107,11 @@ fn shares_multiply_along_a_chain_and_control_counts_as_all() {
     assert_eq!(verdict(&chain), Verdict::NotMet);
     // Two chains of one holder add up: 12 % + 12.01 %.
     let shell = |bp| entity("DE", Form::Company, &[(20, bp), (10, 10_000 - bp)]);
-    let two = provider(
-        &[(2, 4_000), (3, 4_000), (11, 2_000)],
-        &[(2, shell(3_000)), (3, shell(3_002))],
-    );
+    let two =
+        provider(&[(2, 4_000), (3, 4_000), (11, 2_000)], &[(2, shell(3_000)), (3, shell(3_002))]);
     assert_eq!(verdict(&two), Verdict::NotMet);
-    let two = provider(
-        &[(2, 4_000), (3, 4_000), (11, 2_000)],
-        &[(2, shell(3_000)), (3, shell(3_000))],
-    );
+    let two =
+        provider(&[(2, 4_000), (3, 4_000), (11, 2_000)], &[(2, shell(3_000)), (3, shell(3_000))]);
     assert_eq!(verdict(&two), Verdict::Met);
 }
 

@@ -44,6 +44,7 @@ mod reservations;
 mod resolve;
 pub(crate) mod serve;
 pub(crate) mod sites;
+pub(crate) mod sovereign;
 mod visible;
 mod wait;
 pub(crate) mod workloads;
@@ -154,7 +155,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api)))))
+    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api))))))
 }
 
 fn mount_tenancy(api: Api) -> Api {

@@ -33,6 +33,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
         "keys" => &tenant.spare_key,
         "policies" => &tenant.policy,
         "sites" => &world.site,
+        "entities" => &world.entity,
+        "storages" => &world.storage,
         "nodes" => &world.node,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
@@ -51,6 +53,7 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
     let path = path.replace("{measure}", "carbon");
     let path = path.replace("{*path}", "0/000.p/1");
     match operation.id {
+        "residency_get" => format!("{path}?scope=acme/lab"),
         "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
         _ => path,
     }
@@ -59,6 +62,8 @@ fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
 /// Ids that belong to no tenant.
 struct Ids {
     site: String,
+    entity: String,
+    storage: String,
     node: String,
     budget: String,
     figures: String,
@@ -74,7 +79,19 @@ fn body_of(operation: &Operation, tenant: &Tenant) -> Value {
         "site_create" => json!({
             "name": "new", "country": "FR", "operator": "x", "operator_country": "FR",
             "pue_milli": 1_000, "carbon_g_per_kwh": 1, "carbon_source": "x",
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
         }),
+        "entity_create" => json!({
+            "name": "new", "facts": { "legal_name": "New SA", "seat": "FR" },
+        }),
+        "entity_put" => json!({ "legal_name": "New SA", "seat": "FR" }),
+        "site_entities_set" => json!({
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
+        }),
+        "storage_create" => json!({ "name": "new", "purpose": "replica", "site": "paris" }),
+        "residency_set" => json!({ "scope": "acme", "rules": [
+            { "category": "customer", "operation": "store", "countries": ["FR"] }
+        ] }),
         "node_create" => json!({
             "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
         }),
@@ -139,6 +156,8 @@ async fn column(caller: &str) -> Vec<(String, u16)> {
         budget: made(&budget),
         figures: made(&figures),
         site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
+        entity: first(world.get(&world.operator, "/api/v1/entities").await.json()),
+        storage: first(world.get(&world.operator, "/api/v1/storages").await.json()),
         node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
     };
     let mut statuses = Vec::new();

@@ -67,7 +67,11 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
-            | Event::Usage(_) => Ok(()),
+            | Event::Usage(_)
+            | Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_) => Ok(()),
         }
     }
 

@@ -14,6 +14,7 @@ mod build;
 mod capacity;
 mod names;
 mod power;
+mod sovereign;
 mod views;
 mod work;
 mod world;

@@ -10,10 +10,11 @@ use crate::{
 
 /// The golden logs with the scenarios that made them; together they show every kind of event. A log
 /// once written stays as it is: new kinds of events come with a log of their own.
-const LOGS: [(&str, &str); 3] = [
+const LOGS: [(&str, &str); 4] = [
     ("logs/v1", "scenarios/11-every-event.txt"),
     ("logs/fleet", "scenarios/12-fleet-events.txt"),
     ("logs/power", "scenarios/14-power.txt"),
+    ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

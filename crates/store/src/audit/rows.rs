@@ -42,9 +42,32 @@ pub(super) struct Read {
     pub(super) checkpoints: u64,
     pub(super) placements: u64,
     pub(super) refusals: u64,
+    pub(super) decisions: u64,
+    pub(super) effects: u64,
+    pub(super) effects_before_decisions: u64,
+    pub(super) lacking: Vec<String>,
     pub(super) state_hash: Digest,
     pub(super) snapshots: u64,
     pub(super) state: State,
+}
+
+impl Read {
+    /// What the tree and its signatures give; the rest follows from the entries.
+    fn of(head: TreeHead, checkpoints: u64) -> Self {
+        Self {
+            head,
+            checkpoints,
+            placements: 0,
+            refusals: 0,
+            decisions: 0,
+            effects: 0,
+            effects_before_decisions: 0,
+            lacking: Vec::new(),
+            state_hash: Digest([0; 32]),
+            snapshots: 0,
+            state: State::default(),
+        }
+    }
 }
 
 pub(super) fn read(
@@ -82,15 +105,7 @@ pub(super) fn read(
     if report.unsigned_entries() > 0 && report.findings.is_empty() {
         list.push(Some(report.proven_size), "no checkpoint signs this entry and those after it");
     }
-    let mut read = Read {
-        head: report.head,
-        checkpoints: report.checkpoints_good,
-        placements: 0,
-        refusals: 0,
-        state_hash: Digest([0; 32]),
-        snapshots: 0,
-        state: State::default(),
-    };
+    let mut read = Read::of(report.head, report.checkpoints_good);
     match audit {
         Ok(audit) => take_audit(audit, &mut read, list),
         Err(_) => list.push(None, "the replay panicked: an entry cannot be folded"),
@@ -112,6 +127,10 @@ pub(super) fn read(
 fn take_audit(audit: Audit, read: &mut Read, list: &mut List) {
     read.placements = audit.placements;
     read.refusals = audit.refusals;
+    read.decisions = audit.decisions;
+    read.effects = audit.effects;
+    read.effects_before_decisions = audit.effects_before_decisions;
+    read.lacking = audit.lacking.iter().map(ToString::to_string).collect();
     read.state_hash = audit.state_hash;
     for finding in audit.findings.into_iter().take(PER_SOURCE_MAX) {
         list.push(Some(finding.seq), finding.message);

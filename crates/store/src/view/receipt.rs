@@ -1,6 +1,8 @@
 //! The receipt of a workload: everything that the log says of it, proven. It must not leave out an
 //! entry of the workload, nor show one of another tenant's.
 
+use std::collections::BTreeSet;
+
 use kernel::workload::OutputStatus;
 use kernel::{Entry, Event, Subject, model, policy_set};
 use ledger::Receipt;
@@ -44,11 +46,38 @@ impl LogView {
                     .map(|row| (row.seq, row.leaf)),
             );
         }
+        self.add_decisions(workload, &mut entries)?;
         let subject = workload.to_string();
         let receipt = self.shared.read(|committed| {
             Receipt::build(&subject, &committed.checkpoint, entries, &committed.tree)
         })?;
         Ok(receipt)
+    }
+}
+
+impl LogView {
+    /// The decisions that allowed its placements: of its own project, made for it or for other work
+    /// before it.
+    fn add_decisions(
+        &self,
+        workload: Id<kinds::Workload>,
+        entries: &mut Vec<(u64, Vec<u8>)>,
+    ) -> Result<(), ViewError> {
+        let mut decided: BTreeSet<u64> = self.shared.read(|committed| {
+            let attempts = committed.state.workloads.get(&workload).map(|w| w.attempts.as_slice());
+            let attempts = attempts.unwrap_or_default().iter();
+            attempts.flat_map(|attempt| attempt.decided.iter().copied()).collect()
+        });
+        for (seq, _) in entries.iter() {
+            decided.remove(seq);
+        }
+        for seq in decided {
+            let rows = self.shared.reader().read(seq, 1)?;
+            let row = rows.into_iter().next().ok_or(ViewError::EntryMissing { seq })?;
+            entries.push((row.seq, row.leaf));
+        }
+        entries.sort_by_key(|(seq, _)| *seq);
+        Ok(())
     }
 }
 
