@@ -32,7 +32,6 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
-mod policy;
 mod power;
 mod price;
 mod project;
@@ -46,6 +45,7 @@ pub(crate) mod session;
 mod sign_in;
 mod simulate;
 mod site;
+mod sovereign;
 mod submit;
 mod up;
 mod vault;
@@ -137,13 +137,13 @@ enum Command {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Site(site::Verb),
+    #[command(flatten)]
+    Sovereign(sovereign::Noun),
     #[command(subcommand)]
     Node(node::Verb),
     Cordon(node::CordonArgs),
     Uncordon(node::UncordonArgs),
     Drain(node::DrainArgs),
-    #[command(subcommand)]
-    Policy(policy::Verb),
     #[command(subcommand)]
     Power(power::Verb),
     #[command(subcommand)]
@@ -260,11 +260,11 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
+        Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
         Command::Cordon(args) => node::cordon(args, session).map(done),
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
-        Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Power(verb) => power::run(verb, session).map(done),
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
