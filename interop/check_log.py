@@ -13,7 +13,7 @@ from checks import Checks, arguments, fetch, sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pymerkle import InclusionProof, InmemoryTree, InvalidProof
+from pymerkle import InclusionProof, InmemoryTree, InvalidProof, verify_consistency
 
 TILE_WIDTH = 256
 HASH_BYTES = 32
@@ -141,6 +141,26 @@ def check_receipt(checks, receipt, key, tree, entries):
     checks.that(refused == count, "and none with one changed bit", f"{refused} of {count} refused")
 
 
+def check_growth(checks, tree, size, root):
+    """From each of some sizes on the log only grew; another beginning is refused."""
+    held = refused = 0
+    sizes = sorted({1, 2, size // 3, size // 2, size - 1} - {0})
+    for old in sizes:
+        prior = tree.get_state(old)
+        proof = tree.prove_consistency(old, size)
+        try:
+            verify_consistency(prior, root, proof)
+            held += 1
+        except InvalidProof as error:
+            checks.that(False, f"the log extends its first {old} entries", error)
+        try:
+            verify_consistency(sha256(prior), root, proof)
+        except InvalidProof:
+            refused += 1
+    count = len(sizes)
+    checks.that(held == count and refused == count, "pymerkle proves that the log only grew", f"{held} sizes")
+
+
 def main():
     base_url, key_text, receipt_file, token = arguments("check_log.py BASE_URL VKEY RECEIPT TOKEN")
     checks, log = Checks("log"), base_url.rstrip("/") + "/log"
@@ -164,6 +184,7 @@ def main():
     checks.that(other.get_root() != root, "and another one after one more space in an entry")
     entries[size // 2] = entries[size // 2][1:]
     check_hash_tiles(checks, log, entries, token)
+    check_growth(checks, tree, size, root)
     receipt = json.loads(pathlib.Path(receipt_file).read_text())
     check_receipt(checks, receipt, key, tree, entries)
     checks.end()

@@ -49,12 +49,30 @@ def chat_works(base_url, key, model):
         return "choices" in json.load(answer)
 
 
-def serve(cocarde, data, log):
+def witness(cocarde, data, log, number, vkey):
+    """Starts a witness of the log: the process, its URL and its key."""
+    ready, folder = data / f"interop-w{number}-ready", data / f"interop-w{number}"
+    ready.unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [cocarde, "witness", "--dir", str(folder), "--name", f"witness.example/w{number}", "--origin", vkey,
+         "--listen", "127.0.0.1:0", "--ready-file", str(ready)],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+    )
+    try:
+        url = wait("a witness is ready", READY_S_MAX, lambda: ready.read_text().strip())
+    except BaseException:
+        stop(process)
+        raise
+    return process, url, (folder / "witness.vkey").read_text().strip()
+
+
+def serve(cocarde, data, log, witnesses):
     """Starts the platform; the process and its URL, once the demo's endpoint answers."""
     ready = data / "interop-ready"
     ready.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [cocarde, "up", "--data", str(data), "--listen", "127.0.0.1:0", "--ready-file", str(ready)],
+        [cocarde, "up", "--data", str(data), "--listen", "127.0.0.1:0", "--ready-file", str(ready)]
+        + [f"--witness={url}={key}" for _, url, key in witnesses],
         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
     )
 
@@ -91,7 +109,7 @@ def write_logits(cocarde, facts, file):
         )
 
 
-def run_checks(cocarde, data, openapi, facts, base_url):
+def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
     """Each check in a process of its own; the names of those that failed."""
     key, model = facts["api_key"], facts["model"]
     wait("the endpoint is listed", READY_S_MAX, lambda: model in fetch(f"{base_url}/v1/models", key).decode())
@@ -103,7 +121,10 @@ def run_checks(cocarde, data, openapi, facts, base_url):
         ("check_openai.py", base_url, key, model),
         ("check_mistral.py", base_url, key, model),
         ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),
+        ("check_go_log.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
+        ("check_proof.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
         ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
+        ("check_schemathesis.py", cocarde, openapi),
         ("check_transformers.py", facts["model_dir"], str(logits)),
     ]
     failed = []
@@ -132,14 +153,24 @@ def main():
     facts = json.loads(path.read_text())
     os.umask(0o077)
     with open(data / "interop-up.log", "w") as log:
-        process, base_url = serve(cocarde, data, log)
+        watching = []
         try:
-            failed = run_checks(cocarde, data, openapi, facts, base_url)
+            for number in (1, 2, 3):
+                watching.append(witness(cocarde, data, log, number, facts["log_vkey"]))
+            process, base_url = serve(cocarde, data, log, watching)
+        except BaseException:
+            for started, _, _ in watching:
+                stop(started)
+            raise
+        try:
+            keys = [key for _, _, key in watching]
+            failed = run_checks(cocarde, data, openapi, facts, base_url, keys)
         except (TimeoutError, subprocess.SubprocessError) as error:
             failed = [str(error)]
             print(f"FAIL {error}; see {log.name}", flush=True)
         finally:
-            stop(process)
+            for started in [process, *(started for started, _, _ in watching)]:
+                stop(started)
     sys.exit(1 if failed else 0)
 
 

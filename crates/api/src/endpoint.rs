@@ -49,6 +49,8 @@ pub enum Permission {
     Administrator,
     /// A key with the role operator: the whole platform.
     Operator,
+    /// A key with the role teacher or administrator.
+    Teacher,
     /// A key with the role inference, member or above.
     Inference,
 }
@@ -63,6 +65,7 @@ impl Permission {
             Self::Member => "member",
             Self::Administrator => "administrator",
             Self::Operator => "operator",
+            Self::Teacher => "teacher",
             Self::Inference => "inference",
         }
     }

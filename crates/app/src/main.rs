@@ -5,6 +5,7 @@
 mod cli;
 mod config;
 mod demo;
+mod kek;
 mod lm_command;
 mod load;
 mod messages;

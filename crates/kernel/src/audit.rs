@@ -1,6 +1,7 @@
 //! Re-checking history: every decision asked again, every effect against the decisions that it names,
 //! with code that knows nothing of the scheduler.
 
+mod bill;
 mod decisions;
 
 use units::{Digest, Id, kinds};
@@ -9,7 +10,7 @@ use self::decisions::Decisions;
 use crate::{
     Entry, Event, State, dataset, decision,
     inventory::{self, Lacking},
-    model, policy_set, storage, usage,
+    lineage, model, policy_set, storage, usage,
     workload::{self, Event as WorkloadEvent},
 };
 
@@ -33,6 +34,8 @@ pub struct Auditor {
     placements: u64,
     refusals: u64,
     decisions: Decisions,
+    trainings: u64,
+    bill: bill::Bill,
 }
 
 impl Auditor {
@@ -51,6 +54,7 @@ impl Auditor {
                     self.find(seq, "its time lies before that of the entry before".to_owned());
                 }
                 self.check(seq, &entry);
+                self.bill.entry(&entry);
                 self.state.apply(&entry);
             }
             Err(error) => {
@@ -68,7 +72,13 @@ impl Auditor {
         for message in self.state.check() {
             self.find(seq, message);
         }
+        let (invoice_lines, wrong) = self.bill.compare(&self.state);
+        for message in wrong {
+            self.find(seq, message);
+        }
         Audit {
+            usage_entries: self.bill.entries,
+            invoice_lines,
             entries: self.state.size,
             placements: self.placements,
             refusals: self.refusals,
@@ -76,6 +86,7 @@ impl Auditor {
             effects: self.decisions.effects,
             effects_before_decisions: self.decisions.effects_before,
             lacking: inventory::lacking(&self.state),
+            trainings: self.trainings,
             state_hash: self.state.hash(),
             findings: self.findings,
         }
@@ -88,6 +99,7 @@ impl Auditor {
     }
 
     fn check(&mut self, seq: u64, entry: &Entry) {
+        self.check_training(seq, entry);
         let problem = match &entry.event {
             Event::Workload(event) => self.check_workload(event),
             Event::PolicySet(policy_set::Event::Refused(refused)) => {
@@ -97,10 +109,7 @@ impl Auditor {
             Event::Decision(decision::Event::Made(made)) => {
                 self.decisions.made(&self.state, seq, made)
             }
-            Event::Dataset(dataset::Event::VersionAdded { id, decided, .. }) => {
-                let moved = self.state.datasets.get(id).map(|one| (one.project, one.class));
-                moved.map_or(Ok(()), |moved| self.decisions.artefact(&self.state, moved, decided))
-            }
+            Event::Dataset(event) => self.check_dataset(event),
             Event::Model(model::Event::VersionAdded { version, decided, .. }) => {
                 let model = self.state.models.get(&version.id);
                 let moved = model.map(|model| (model.project, version.class));
@@ -126,10 +135,16 @@ impl Auditor {
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
-            | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
             | Event::Usage(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_)
             | Event::Entity(_)
             | Event::Storage(_)
             | Event::Evidence(_) => Ok(()),
@@ -137,6 +152,27 @@ impl Auditor {
         if let Err(message) = problem {
             self.find(seq, message);
         }
+    }
+
+    fn check_training(&mut self, seq: u64, entry: &Entry) {
+        let Some(spec) = lineage::training(&self.state, &entry.event) else { return };
+        self.trainings = self.trainings.saturating_add(1);
+        if let Some(whose) = lineage::forbidden(&self.state, spec) {
+            let text = "it trains on what people of an organisation asked models, without consent";
+            self.find(seq, format!("{text}: {whose}"));
+        }
+    }
+
+    fn check_dataset(&mut self, event: &dataset::Event) -> Result<(), String> {
+        let (id, decided) = match event {
+            dataset::Event::VersionAdded { id, decided, .. } => (*id, decided),
+            dataset::Event::VersionDerived { version, decided, .. } => (version.id, decided),
+            dataset::Event::Created { .. } | dataset::Event::CreatedCaptured { .. } => {
+                return Ok(());
+            }
+        };
+        let moved = self.state.datasets.get(&id).map(|one| (one.project, one.class));
+        moved.map_or(Ok(()), |moved| self.decisions.artefact(&self.state, moved, decided))
     }
 
     fn check_workload(&mut self, event: &WorkloadEvent) -> Result<(), String> {
@@ -244,6 +280,12 @@ pub struct Audit {
     pub effects_before_decisions: u64,
     /// Objects at the end of the log without a country, operator, jurisdiction or owner.
     pub lacking: Vec<Lacking>,
+    /// Submissions and placements of training whose lineage was read.
+    pub trainings: u64,
+    /// Usage entries from which the bill was made again.
+    pub usage_entries: u64,
+    /// Invoice lines compared with it.
+    pub invoice_lines: u64,
     /// Hash of the state that the log gives.
     pub state_hash: Digest,
     /// What is wrong; empty for a sound log.

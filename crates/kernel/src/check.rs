@@ -20,6 +20,7 @@ impl State {
         self.check_capacity(&mut broken);
         self.check_nodes(&mut broken);
         self.check_references(&mut broken);
+        self.check_identities(&mut broken);
         self.check_quotas(&mut broken);
         self.check_reservations(&mut broken);
         self.check_power(&mut broken);
@@ -200,8 +201,15 @@ impl State {
         let same = [
             ("organisation_names", kept.organisation_names == fresh.organisation_names),
             ("project_names", kept.project_names == fresh.project_names),
+            ("group_names", kept.group_names == fresh.group_names),
+            ("memberships", kept.memberships == fresh.memberships),
+            ("service_account_names", kept.service_account_names == fresh.service_account_names),
+            ("role_names", kept.role_names == fresh.role_names),
+            ("role_masks", kept.role_masks == fresh.role_masks),
+            ("bindings", kept.bindings == fresh.bindings),
             ("key_hashes", kept.key_hashes == fresh.key_hashes),
             ("dataset_names", kept.dataset_names == fresh.dataset_names),
+            ("captured", kept.captured == fresh.captured),
             ("model_names", kept.model_names == fresh.model_names),
             ("endpoint_names", kept.endpoint_names == fresh.endpoint_names),
             ("quotas", kept.quotas == fresh.quotas),

@@ -5,9 +5,9 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    budget, dataset, decision, endpoint, entity, evidence, key, limits, model, node, organisation,
-    policy_set, power, price, project, quota, reject::Reject, reservation, site, storage, usage,
-    workload,
+    binding, budget, dataset, decision, endpoint, entity, erasure, evidence, group, key, limits,
+    model, node, organisation, policy_set, power, price, project, quota, reject::Reject,
+    reservation, role, service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -54,6 +54,20 @@ pub enum Command {
     Decision(decision::Command),
     /// About evidence.
     Evidence(evidence::Command),
+    /// About users.
+    User(user::Command),
+    /// About groups.
+    Group(group::Command),
+    /// About service accounts.
+    ServiceAccount(service_account::Command),
+    /// About custom roles.
+    Role(role::Command),
+    /// About roles given to somebody.
+    Binding(binding::Command),
+    /// About erasures.
+    Erasure(erasure::Command),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Command),
 }
 
 /// A command with what the caller adds to it.

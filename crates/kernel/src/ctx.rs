@@ -10,6 +10,10 @@ use units::{Id, IdKind, UnixMicros, kinds};
 pub enum Actor {
     /// Somebody holding this API key.
     Key(Id<kinds::Key>),
+    /// Somebody who has signed in.
+    User(Id<kinds::User>),
+    /// A program with an identity of its own.
+    ServiceAccount(Id<kinds::ServiceAccount>),
     /// The platform itself: first start, importers, clocks.
     System,
     /// The scheduler, which only proposes.
@@ -47,6 +51,8 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(id) => id.fmt(f),
+            Self::User(id) => id.fmt(f),
+            Self::ServiceAccount(id) => id.fmt(f),
             Self::System => f.write_str("system"),
             Self::Planner => f.write_str("planner"),
             Self::Engine => f.write_str("engine"),
@@ -64,7 +70,13 @@ impl FromStr for Actor {
             "planner" => Ok(Self::Planner),
             "engine" => Ok(Self::Engine),
             "gateway" => Ok(Self::Gateway),
-            other => other.parse().map(Self::Key).map_err(|e| e.to_string()),
+            // Ids say what they name; the message about one that is none is that of a key.
+            other => other
+                .parse()
+                .map(Self::Key)
+                .or_else(|error| other.parse().map(Self::User).map_err(|_| error))
+                .or_else(|error| other.parse().map(Self::ServiceAccount).map_err(|_| error))
+                .map_err(|error: units::ParseIdError| error.to_string()),
         }
     }
 }

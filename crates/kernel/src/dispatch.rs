@@ -1,9 +1,10 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, budget, dataset, decision, endpoint,
-    entity, evidence, key, model, node, organisation, policy_set, power, price, project, quota,
-    reservation, site, storage, usage, workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, dataset, decision,
+    endpoint, entity, erasure, evidence, group, key, model, node, organisation, policy_set, power,
+    price, project, quota, reservation, role, service_account, site, storage, transfer, usage,
+    user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -40,6 +41,13 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Storage(c) => storage::decide(state, c, ctx),
         Command::Decision(c) => decision::decide(state, c),
         Command::Evidence(c) => evidence::decide(state, c, ctx),
+        Command::User(c) => user::decide(state, c, ctx),
+        Command::Group(c) => group::decide(state, c, ctx),
+        Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
+        Command::Role(c) => role::decide(state, c, ctx),
+        Command::Binding(c) => binding::decide(state, c, ctx),
+        Command::Erasure(c) => erasure::decide(state, c, ctx),
+        Command::Transfer(c) => transfer::decide(state, c, ctx),
     };
     // Whoever changes what is allowed asks again for what runs.
     let events = events.map(|events| decision::with_review(state, events, ctx));
@@ -50,28 +58,25 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Organisation(_)
-        | Command::Project(_)
-        | Command::Usage(_)
-        | Command::Decision(_) => None,
-        Command::Entity(c) => {
-            entity::target(c).and_then(|id| state.entities.get(&id)).map(|e| e.meta.version)
+        Command::Entity(c) => entity::version(state, c),
+        Command::Storage(c) => storage::version(state, c),
+        Command::Evidence(c) => evidence::version(state, c),
+        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) | Command::Decision(_) => {
+            None
         }
-        Command::Storage(c) => {
-            storage::target(c).and_then(|id| state.storages.get(&id)).map(|s| s.meta.version)
-        }
-        Command::Evidence(c) => {
-            evidence::target(c).and_then(|id| state.evidence.get(&id)).map(|e| e.meta.version)
-        }
+        Command::Organisation(c) => organisation::target(c)
+            .and_then(|id| state.organisations.get(&id))
+            .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Erasure(c) => {
+            erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
+        }
         Command::Price(_) => state.prices.last().map(|book| book.meta.version),
         Command::Key(c) => {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
         }
         Command::PolicySet(c) => policy_set::existing(state, c).map(|p| p.meta.version),
-        Command::Site(c) => {
-            site::target(c).and_then(|id| state.sites.get(&id)).map(|s| s.meta.version)
-        }
+        Command::Site(c) => site::version(state, c),
         Command::Node(c) => {
             node::target(c).and_then(|id| state.nodes.get(&id)).map(|n| n.meta.version)
         }
@@ -90,6 +95,21 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         }
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
+        }
+        Command::User(c) => {
+            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
+        }
+        Command::Group(c) => {
+            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
+        }
+        Command::ServiceAccount(c) => service_account::target(c)
+            .and_then(|id| state.service_accounts.get(&id))
+            .map(|x| x.meta.version),
+        Command::Role(c) => {
+            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
+        }
+        Command::Binding(c) => {
+            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
         }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
@@ -120,5 +140,12 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Storage(e) => storage::apply(state, e, stamp),
         Event::Decision(e) => decision::apply(state, e, stamp),
         Event::Evidence(e) => evidence::apply(state, e, stamp),
+        Event::User(e) => user::apply(state, e, stamp),
+        Event::Group(e) => group::apply(state, e, stamp),
+        Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
+        Event::Role(e) => role::apply(state, e, stamp),
+        Event::Binding(e) => binding::apply(state, e, stamp),
+        Event::Erasure(e) => erasure::apply(state, e, stamp),
+        Event::Transfer(e) => transfer::apply(state, e, stamp),
     }
 }

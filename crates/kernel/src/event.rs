@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, budget, dataset, decision, endpoint, entity, evidence, key, limits, model,
-    node, organisation, policy_set, power, price, project, quota, reservation, site, storage,
-    usage, workload,
+    Actor, Subject, binding, budget, dataset, decision, endpoint, entity, erasure, evidence, group,
+    key, limits, model, node, organisation, policy_set, power, price, project, quota, reservation,
+    role, service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -58,6 +58,20 @@ pub enum Event {
     Decision(decision::Event),
     /// About evidence.
     Evidence(evidence::Event),
+    /// About users.
+    User(user::Event),
+    /// About groups.
+    Group(group::Event),
+    /// About service accounts.
+    ServiceAccount(service_account::Event),
+    /// About custom roles.
+    Role(role::Event),
+    /// About roles given to somebody.
+    Binding(binding::Event),
+    /// About erasures.
+    Erasure(erasure::Event),
+    /// About organisations that come from another installation.
+    Transfer(transfer::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -153,6 +167,13 @@ impl Event {
             Self::Storage(e) => e.kind(),
             Self::Decision(e) => e.kind(),
             Self::Evidence(e) => e.kind(),
+            Self::User(e) => e.kind(),
+            Self::Group(e) => e.kind(),
+            Self::ServiceAccount(e) => e.kind(),
+            Self::Role(e) => e.kind(),
+            Self::Binding(e) => e.kind(),
+            Self::Erasure(e) => e.kind(),
+            Self::Transfer(e) => e.kind(),
         }
     }
 
@@ -180,6 +201,13 @@ impl Event {
             Self::Storage(e) => e.subject(),
             Self::Decision(e) => e.subject(),
             Self::Evidence(e) => e.subject(),
+            Self::User(e) => e.subject(),
+            Self::Group(e) => e.subject(),
+            Self::ServiceAccount(e) => e.subject(),
+            Self::Role(e) => e.subject(),
+            Self::Binding(e) => e.subject(),
+            Self::Erasure(e) => e.subject(),
+            Self::Transfer(e) => e.subject(),
         }
     }
 }

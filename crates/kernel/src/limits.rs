@@ -6,6 +6,30 @@ use units::DurationMicros;
 pub const ORGANISATIONS_MAX: usize = 10_000;
 /// Projects on one platform.
 pub const PROJECTS_MAX: usize = 100_000;
+/// Users on one platform.
+pub const USERS_MAX: usize = 1_000_000;
+/// Groups on one platform.
+pub const GROUPS_MAX: usize = 100_000;
+/// Users of one group.
+pub const MEMBERS_MAX: usize = 20_000;
+/// Groups that one user is in: each is looked at for each request.
+pub const GROUPS_PER_USER_MAX: usize = 64;
+/// Service accounts on one platform.
+pub const SERVICE_ACCOUNTS_MAX: usize = 200_000;
+/// Longest time to the end of a service account: 366 days.
+pub const SERVICE_ACCOUNT_LIFETIME_MAX: DurationMicros = DurationMicros(366 * 86_400 * 1_000_000);
+/// Custom roles of one organisation.
+pub const ROLES_PER_ORGANISATION_MAX: usize = 64;
+/// Names in one custom role.
+pub const PERMISSIONS_MAX: usize = 256;
+/// Roles given on one platform.
+pub const BINDINGS_MAX: usize = 2_000_000;
+/// Roles given to one user, group or service account: each is looked at for each request.
+pub const BINDINGS_PER_PRINCIPAL_MAX: usize = 64;
+/// Longest time for which the secret before a rotation still opens: 7 days.
+pub const KEY_OVERLAP_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
+/// Models, and countries, that one key is limited to.
+pub const KEY_LIMITS_MAX: usize = 64;
 /// API keys that are neither revoked nor forgotten.
 pub const KEYS_MAX: usize = 200_000;
 /// Sites.
@@ -65,6 +89,10 @@ pub const POWER_LIMITS_MAX: usize = 8;
 pub const SERIES_VALUES_MAX: usize = 4_096;
 /// Largest value of a series, and the least without its sign.
 pub const SERIES_VALUE_MAX: u32 = 9_999_999;
+/// Erasures, those that are over included.
+pub const ERASURES_MAX: usize = 1_000_000;
+/// Versions that one was made from.
+pub const PARENTS_MAX: usize = 64;
 /// Datasets on one platform.
 pub const DATASETS_MAX: usize = 100_000;
 /// Models on one platform.

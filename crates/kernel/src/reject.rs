@@ -76,6 +76,14 @@ pub enum Reject {
     /// A policy forbids it, or no policy permits it.
     #[error("{}", .0.refusal.reason)]
     ForbiddenByPolicy(Box<Refused>),
+    /// It would train on what people asked models, and their organisation has not allowed that.
+    #[error(
+        "it would train on what people of organisation `{organisation}` asked models, which that organisation has not allowed"
+    )]
+    TrainingNotAllowed {
+        /// The organisation.
+        organisation: String,
+    },
     /// A budget of the project is used up.
     #[error("budget `{name}` is used up: {spent} of {limit} spent; raise it or wait for a new one")]
     BudgetExhausted {
@@ -141,6 +149,12 @@ pub enum Reject {
         name: String,
         /// When it ends.
         until: UnixMicros,
+    },
+    /// Nobody gives more than they have.
+    #[error("this gives more than the caller has here, such as {operations}: give a narrower role")]
+    BeyondOwn {
+        /// Some of what the caller lacks.
+        operations: String,
     },
     /// The entry would exceed what the log can hold.
     #[error(

@@ -1,5 +1,7 @@
 //! The whole state of the platform, and the fold that makes it.
 
+mod lookups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use policy::{Policies, Table, ownership::Assessment};
@@ -8,10 +10,13 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
 
 use crate::{
-    Actor, Entry, Reject, Remembered, Subject, Submission, access::Scope, budget, changes::Changes,
-    dataset, dispatch, endpoint, entity, evidence, idempotency, key, limits, model, node,
-    organisation, policy_set, power, price, project, quota, reservation, site, storage, usage,
-    workload,
+    Actor, Entry, Reject, Remembered, Subject, Submission,
+    access::{self, Scope},
+    binding, budget,
+    changes::Changes,
+    dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency, key, limits, model,
+    node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -61,6 +66,21 @@ pub struct State {
     pub organisations: BTreeMap<Id<kinds::Organisation>, organisation::Organisation>,
     /// Projects.
     pub projects: BTreeMap<Id<kinds::Project>, project::Project>,
+    /// Users.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<Id<kinds::User>, user::User>,
+    /// Groups of users.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<Id<kinds::Group>, group::Group>,
+    /// Service accounts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub service_accounts: BTreeMap<Id<kinds::ServiceAccount>, service_account::ServiceAccount>,
+    /// Custom roles.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<Id<kinds::Role>, role::Role>,
+    /// Roles given to somebody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bindings: BTreeMap<Id<kinds::Binding>, binding::Binding>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -102,6 +122,12 @@ pub struct State {
     pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Erasures, those that are over included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Organisations that came from another installation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
     /// Metered use, summed per invoice line.
     pub usage: usage::Ledger,
     /// Remembered idempotency keys.
@@ -116,6 +142,15 @@ pub struct State {
 pub(crate) struct Index {
     pub(crate) organisation_names: BTreeMap<Name, Id<kinds::Organisation>>,
     pub(crate) project_names: BTreeMap<(Id<kinds::Organisation>, Name), Id<kinds::Project>>,
+    pub(crate) group_names: BTreeMap<(Option<Id<kinds::Organisation>>, Name), Id<kinds::Group>>,
+    /// Groups by member.
+    pub(crate) memberships: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Group>>>,
+    pub(crate) service_account_names: BTreeMap<(Scope, Name), Id<kinds::ServiceAccount>>,
+    pub(crate) role_names: BTreeMap<(Id<kinds::Organisation>, Name), Id<kinds::Role>>,
+    /// What custom roles permit in this version.
+    pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
+    /// Roles given, by whom they were given to.
+    pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -145,6 +180,8 @@ pub(crate) struct Index {
     pub(crate) quotas: BTreeMap<quota::Owner, BTreeMap<quota::Class, Id<kinds::Quota>>>,
     /// Reservations by node, without cancelled ones.
     pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
+    /// Contents of captured datasets.
+    pub(crate) captured: BTreeSet<(Digest, Id<kinds::Dataset>)>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
     /// What follows from the register of entities.
@@ -202,6 +239,11 @@ impl State {
             workloads: self.workloads.clone(),
             organisations: self.organisations.clone(),
             projects: self.projects.clone(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            service_accounts: self.service_accounts.clone(),
+            roles: self.roles.clone(),
+            bindings: self.bindings.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),
@@ -218,6 +260,8 @@ impl State {
             datasets: self.datasets.clone(),
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
+            erasures: self.erasures.clone(),
+            transfers: self.transfers.clone(),
             size: self.size,
             last_at: self.last_at,
         }
@@ -261,11 +305,12 @@ impl State {
         for (id, x) in &self.projects {
             index.project_names.insert((x.organisation, x.name.clone()), *id);
         }
-        for (id, x) in &self.keys {
-            index.key_hashes.insert(x.secret_hash, *id);
-        }
+        self.index_identities(&mut index);
         for (id, x) in &self.datasets {
             index.dataset_names.insert((x.project, x.name.clone()), *id);
+            if !x.origin.is_given() {
+                index.captured.extend(x.versions.iter().map(|v| (v.manifest, *id)));
+            }
         }
         for (id, x) in &self.models {
             index.model_names.insert((x.project, x.name.clone()), *id);
@@ -301,99 +346,5 @@ impl State {
         self.index = self.fresh_index();
         self.index.changes = Changes::from(self.size);
         policy_set::compile_all(self);
-    }
-
-    /// What policy depends on and nothing else: to ask what would be after a change.
-    #[must_use]
-    pub fn policy_view(&self) -> Self {
-        let mut view = Self {
-            size: self.size,
-            last_at: self.last_at,
-            organisations: self.organisations.clone(),
-            projects: self.projects.clone(),
-            policy_sets: self.policy_sets.clone(),
-            sites: self.sites.clone(),
-            entities: self.entities.clone(),
-            storages: self.storages.clone(),
-            decisions: self.decisions.clone(),
-            ..Self::default()
-        };
-        view.index.policies.clone_from(&self.index.policies);
-        view.index.assessments.clone_from(&self.index.assessments);
-        view
-    }
-
-    /// The project of `organisation/project`.
-    #[must_use]
-    pub fn project_by_path(
-        &self,
-        organisation: &Name,
-        project: &Name,
-    ) -> Option<Id<kinds::Project>> {
-        let organisation = self.index.organisation_names.get(organisation)?;
-        self.index.project_names.get(&(*organisation, project.clone())).copied()
-    }
-
-    /// An organisation by its name.
-    #[must_use]
-    pub fn organisation_by_name(&self, name: &Name) -> Option<Id<kinds::Organisation>> {
-        self.index.organisation_names.get(name).copied()
-    }
-
-    /// A dataset of a project by its name.
-    #[must_use]
-    pub fn dataset_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Dataset>> {
-        self.index.dataset_names.get(&(project, name.clone())).copied()
-    }
-
-    /// A model of a project by its name.
-    #[must_use]
-    pub fn model_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Model>> {
-        self.index.model_names.get(&(project, name.clone())).copied()
-    }
-
-    /// An endpoint of a project by its public name.
-    #[must_use]
-    pub fn endpoint_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Endpoint>> {
-        self.index.endpoint_names.get(&(project, name.clone())).copied()
-    }
-
-    /// The key whose secret has this SHA-256.
-    #[must_use]
-    pub fn key_by_hash(&self, hash: Digest) -> Option<&key::Key> {
-        self.index.key_hashes.get(&hash).and_then(|id| self.keys.get(id))
-    }
-
-    /// What the entries from `seq` on were about, once for each entry; `None` if some of them are no
-    /// longer remembered, so that whoever follows must read everything anew.
-    pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = Subject> + '_> {
-        self.index.changes.since(seq)
-    }
-
-    /// Workloads that have not ended, by id.
-    pub fn active_workloads(&self) -> impl Iterator<Item = &workload::Workload> {
-        self.index.active.iter().filter_map(|id| self.workloads.get(id))
-    }
-
-    /// Succeeded workloads whose outputs are to be registered.
-    pub fn outputs_pending(&self) -> impl Iterator<Item = &workload::Workload> {
-        self.index.outputs_pending.iter().filter_map(|id| self.workloads.get(id))
-    }
-
-    /// Budgets of a project.
-    pub fn budgets_of(&self, project: Id<kinds::Project>) -> impl Iterator<Item = &budget::Budget> {
-        self.index.budgets.get(&project).into_iter().flatten().filter_map(|id| self.budgets.get(id))
     }
 }

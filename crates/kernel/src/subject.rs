@@ -43,5 +43,11 @@ subject!(
     Gateway,
     Entity,
     Storage,
-    Evidence
+    Evidence,
+    User,
+    Group,
+    ServiceAccount,
+    Role,
+    Binding,
+    Erasure
 );

@@ -11,7 +11,10 @@
 mod arrays;
 mod capacity;
 mod fleet;
+mod identity;
+mod leaving;
 mod life_cycle;
+mod lineage;
 mod lookups;
 mod losing;
 mod nearness;
@@ -58,11 +61,19 @@ impl World {
     }
 
     pub(crate) fn submit(&mut self, submission: &Submission) -> Result<Vec<Event>, Reject> {
+        self.submit_as(Actor::System, submission)
+    }
+
+    pub(crate) fn submit_as(
+        &mut self,
+        actor: Actor,
+        submission: &Submission,
+    ) -> Result<Vec<Event>, Reject> {
         self.now += 1;
         self.counter += 1;
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.counter.to_be_bytes());
-        let ctx = Ctx { now: self.now(), actor: Actor::System, random };
+        let ctx = Ctx { now: self.now(), actor, random };
         let events = decide(&self.state, submission, &ctx)?;
         for event in &events {
             let entry =

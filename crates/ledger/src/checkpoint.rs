@@ -135,18 +135,38 @@ impl FromStr for Checkpoint {
     /// Reads the unsigned text. Extension lines are refused: no auditor can check them, and logs
     /// of this crate write none.
     fn from_str(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Lines)?.split('\n');
-        let (Some(origin), Some(size_text), Some(root_text), None) =
-            (lines.next(), lines.next(), lines.next(), lines.next())
-        else {
-            return Err(CheckpointError::Lines);
-        };
-        let size = size_text.parse::<u64>().ok().filter(|size| size.to_string() == size_text);
-        let size = size.ok_or_else(|| CheckpointError::Size { text: cut(size_text) })?;
-        let root = root_text.parse::<Hash>();
-        let root = root.map_err(|_| CheckpointError::Root { text: cut(root_text) })?;
-        Checkpoint::new(origin, TreeHead { size, root })
+        let (checkpoint, rest) = read_lines(text)?;
+        if rest.is_some() { Err(CheckpointError::Lines) } else { Ok(checkpoint) }
     }
+}
+
+impl Checkpoint {
+    /// Reads the unsigned text of any log. Extension lines, which logs of others may write, are read
+    /// over: nobody can check them, and nothing may be decided on them.
+    ///
+    /// # Errors
+    /// Those of the text; an empty extension line is `Lines`.
+    pub fn read_with_extensions(text: &str) -> Result<Self, CheckpointError> {
+        let (checkpoint, rest) = read_lines(text)?;
+        let is_empty = rest.is_some_and(|rest| rest.split('\n').any(str::is_empty));
+        if is_empty { Err(CheckpointError::Lines) } else { Ok(checkpoint) }
+    }
+}
+
+/// The first three lines, and what follows them without its final newline.
+fn read_lines(text: &str) -> Result<(Checkpoint, Option<&str>), CheckpointError> {
+    let text = text.strip_suffix('\n').ok_or(CheckpointError::Lines)?;
+    let mut lines = text.splitn(4, '\n');
+    let (Some(origin), Some(size_text), Some(root_text)) =
+        (lines.next(), lines.next(), lines.next())
+    else {
+        return Err(CheckpointError::Lines);
+    };
+    let size = size_text.parse::<u64>().ok().filter(|size| size.to_string() == size_text);
+    let size = size.ok_or_else(|| CheckpointError::Size { text: cut(size_text) })?;
+    let root = root_text.parse::<Hash>();
+    let root = root.map_err(|_| CheckpointError::Root { text: cut(root_text) })?;
+    Ok((Checkpoint::new(origin, TreeHead { size, root })?, lines.next()))
 }
 
 /// Keeps messages short whatever was in the file.

@@ -2,7 +2,7 @@
 //! nothing about trust; only [`SignedNote::verify`] with a known key does. The text must never be
 //! shown or used before that.
 
-mod key;
+pub(crate) mod key;
 
 pub use key::{SigningKey, VerifierKey};
 
@@ -193,17 +193,23 @@ impl fmt::Display for SignedNote {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{}", self.text)?;
         for line in &self.signatures {
-            let mut bytes = line.key_id.to_be_bytes().to_vec();
-            bytes.extend_from_slice(&line.signature);
-            let encoded = STANDARD.encode(bytes);
-            writeln!(formatter, "{SIGNATURE_PREFIX}{} {encoded}", line.key_name)?;
+            writeln!(formatter, "{line}")?;
         }
         Ok(())
     }
 }
 
+impl fmt::Display for NoteSignature {
+    /// The line without its final newline.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.key_id.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.signature);
+        write!(formatter, "{SIGNATURE_PREFIX}{} {}", self.key_name, STANDARD.encode(bytes))
+    }
+}
+
 impl NoteSignature {
-    fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let (key_name, encoded) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
         key::check_name(key_name).ok()?;
         let bytes = STANDARD.decode(encoded).ok()?;

@@ -4,7 +4,7 @@
 
 mod tlog_proof;
 
-pub use tlog_proof::{TLOG_PROOF_HEADER, TlogProof};
+pub use tlog_proof::{TLOG_PROOF_BYTES_MAX, TLOG_PROOF_HEADER, TlogProof};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::cosignature::{Quorum, Tally};
 use crate::hash::{Hash, leaf_hash};
 use crate::note::{SignedNote, VerifierKey};
 use crate::proof::{self, HashReader, MAX_PROOF_HASHES, ProofError};
@@ -225,8 +226,18 @@ impl Receipt {
         Ok(VerifiedReceipt { checkpoint, subject: self.subject.clone(), entries })
     }
 
+    /// What the known witnesses say of the receipt's checkpoint. It stands beside
+    /// [`verify`](Self::verify), which checks the log's own signature.
+    ///
+    /// # Errors
+    /// `Checkpoint` if that is not a note.
+    pub fn tally(&self, quorum: &Quorum) -> Result<Tally, ReceiptError> {
+        let note = SignedNote::parse(self.checkpoint.as_bytes()).map_err(CheckpointError::from)?;
+        Ok(quorum.tally(&note))
+    }
+
     /// The same proof of one entry (by its place in this receipt) as a C2SP `.tlog-proof` text,
-    /// for tools that do not know receipts. The entry's bytes travel apart from it.
+    /// for tools that do not know receipts. The entry's bytes are in its `extra` line.
     #[must_use]
     pub fn tlog_proof(&self, place: usize) -> Option<TlogProof> {
         let entry = self.entries.get(place)?;
@@ -234,6 +245,7 @@ impl Receipt {
             index: entry.index,
             path: entry.proof.clone(),
             checkpoint: self.checkpoint.clone(),
+            extra: Some(entry.leaf.clone()),
         })
     }
 

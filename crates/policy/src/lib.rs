@@ -18,6 +18,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod access;
 mod ask;
 mod category;
 mod compile;

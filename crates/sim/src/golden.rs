@@ -11,21 +11,35 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 52] = [
+pub const KINDS: [&str; 81] = [
+    "binding.created",
+    "binding.deleted",
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
     "dataset.created",
+    "dataset.created_captured",
     "dataset.version_added",
+    "dataset.version_derived",
     "decision.made",
     "endpoint.created",
     "endpoint.deleted",
     "entity.registered",
     "entity.updated",
+    "erasure.begun",
+    "erasure.cancelled",
+    "erasure.done",
+    "erasure.requested",
     "evidence.recorded",
     "evidence.withdrawn",
+    "group.created",
+    "group.deleted",
+    "group.member_added",
+    "group.member_removed",
     "key.created",
+    "key.issued",
     "key.revoked",
+    "key.rotated",
     "model.created",
     "model.evaluated",
     "model.version_added",
@@ -36,6 +50,7 @@ pub const KINDS: [&str; 52] = [
     "node.registered",
     "node.status_changed",
     "organisation.created",
+    "organisation.training_allowed",
     "policy.refused",
     "policy.residency_set",
     "policy.set",
@@ -50,12 +65,26 @@ pub const KINDS: [&str; 52] = [
     "quota.set",
     "reservation.cancelled",
     "reservation.created",
+    "role.changed",
+    "role.created",
+    "role.deleted",
+    "service_account.assigned",
+    "service_account.created",
+    "service_account.deleted",
+    "service_account.renewed",
     "site.created",
     "site.updated",
     "storage.registered",
     "storage.retired",
+    "transfer.begun",
+    "transfer.finished",
     "usage.attempt",
+    "usage.egress",
     "usage.tokens",
+    "user.created",
+    "user.data_replaced",
+    "user.resumed",
+    "user.suspended",
     "workload.ended",
     "workload.outputs_failed",
     "workload.placed",
@@ -183,11 +212,29 @@ fn names_of_later_nouns(state: &State) -> BTreeMap<String, Vec<String>> {
     let quotas = state.quotas.values().map(|x| format!("{} {}", x.class, x.terms.nominal.0));
     let reservations =
         state.reservations.values().map(|x| format!("{} of {}", x.name, x.nodes.len()));
+    let bindings = state.bindings.values().map(|x| binding(state, x));
+    let users = state.users.values().map(|x| format!("{} {}", x.id, x.status.as_str()));
     let all = [
         ("quotas".to_owned(), quotas.collect::<Vec<String>>()),
         ("reservations".to_owned(), reservations.collect()),
+        ("bindings".to_owned(), bindings.collect()),
+        ("users".to_owned(), users.collect()),
     ];
     all.into_iter().filter(|(_, names)| !names.is_empty()).collect()
+}
+
+fn binding(state: &State, binding: &kernel::binding::Binding) -> String {
+    let role = match binding.role {
+        kernel::binding::Role::BuiltIn(role) => role.to_string(),
+        kernel::binding::Role::Custom(id) => {
+            state.roles.get(&id).map(|role| role.name.to_string()).unwrap_or_default()
+        }
+    };
+    match binding.scope {
+        kernel::access::Scope::Platform => format!("{role} of the platform"),
+        kernel::access::Scope::Organisation(_) => format!("{role} of an organisation"),
+        kernel::access::Scope::Project(_) => format!("{role} of a project"),
+    }
 }
 
 const fn revoked(is: bool) -> &'static str {

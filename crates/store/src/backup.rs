@@ -9,10 +9,12 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use crate::audit::{self, AuditError, AuditReport};
+use crate::finality::FINAL_FILE;
 use crate::folder::{
     self, BLOBS_FOLDER, DATABASE_FILE, FORMAT_FILE, FolderError, KEY_FILE, VERIFIER_FILE,
     sync_folder,
 };
+use crate::vault;
 
 /// Pages copied between two looks at who else wants the database; all, as readers block nobody.
 const PAGES_ALL: i32 = -1;
@@ -72,7 +74,8 @@ pub struct Copied {
 }
 
 /// Copies a data folder, in use or not, to `to` (missing or empty) and audits the copy. The copy
-/// holds the log's secret key: keep it as safe as the original.
+/// holds the log's secret key: keep it as safe as the original. It holds the vault sealed and not the
+/// key-encryption key, without which nobody reads the vault.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -92,9 +95,17 @@ pub fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
 fn copy(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     folder::read_format(from)?;
     require_empty(to)?;
+    // Before the log: the copy of the log then holds all that witnesses have seen.
+    let last = from.join(FINAL_FILE);
+    let last = last.exists().then(|| fs::read(&last).map_err(io_error("read", &last)));
+    let last = last.transpose()?;
     let database = to.join(DATABASE_FILE);
-    copy_database(from, &database)?;
+    copy_database(&audit::open_database(from).map_err(AuditError::from)?, &database)?;
+    if let Some(bytes) = last {
+        folder::write_whole(&to.join(FINAL_FILE), &bytes, 0o644)?;
+    }
     let mut copied = Tally { blobs: 0, bytes: file_size(&database) };
+    copied.bytes = copied.bytes.saturating_add(copy_vault(from, to)?);
     let blobs = from.join(BLOBS_FOLDER).join("sha256");
     if blobs.is_dir() {
         copy_blobs(&blobs, &to.join(BLOBS_FOLDER).join("sha256"), &mut copied)?;
@@ -107,7 +118,7 @@ fn copy(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     let format = to.join(FORMAT_FILE);
     let bytes = fs::read(from.join(FORMAT_FILE)).map_err(io_error("read", &format))?;
     folder::write_whole(&format, &bytes, 0o644)?;
-    let checked = audit::verify(to, &audit::Options { blobs: true, key: None });
+    let checked = audit::verify(to, &audit::Options { blobs: true, ..audit::Options::default() });
     let sound = checked.map_err(BackupError::from).and_then(|audit| match audit.findings.first() {
         None => Ok(audit),
         Some(first) => {
@@ -135,12 +146,26 @@ fn require_empty(to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-fn copy_database(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let source = audit::open_database(from).map_err(AuditError::from)?;
+/// The vault as it is, sealed; its key-encryption key stays where it is, or the backup would hold all
+/// that erasing and withholding is to keep from it.
+fn copy_vault(from: &Path, to: &Path) -> Result<u64, BackupError> {
+    let Some(source) = vault::reader(from).map_err(vault_error)? else { return Ok(0) };
+    let target = to.join(vault::VAULT_FILE);
+    copy_database(&source, &target)?;
+    // Opened once more: what was copied must be a vault.
+    vault::Vault::inspect(to).map_err(vault_error)?;
+    Ok(file_size(&target))
+}
+
+fn vault_error(error: vault::VaultError) -> BackupError {
+    BackupError::Database { reason: error.to_string() }
+}
+
+fn copy_database(source: &Connection, to: &Path) -> Result<(), BackupError> {
     let run = || -> rusqlite::Result<bool> {
         let mut target = Connection::open(to)?;
         target.pragma_update(None, "synchronous", "FULL")?;
-        let backup = Backup::new(&source, &mut target)?;
+        let backup = Backup::new(source, &mut target)?;
         for _ in 0..TRIES_MAX {
             if backup.step(PAGES_ALL)? == StepResult::Done {
                 return Ok(true);

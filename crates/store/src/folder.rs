@@ -54,7 +54,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// Another process has it open.
-    #[error("another `cocarde up` (pid {pid}) uses `{}`: stop it, or choose another folder", path.display())]
+    #[error("another `cocarde` (pid {pid}) uses `{}`: stop it, or choose another folder", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum FolderError {
         pid: String,
     },
     /// It holds files of something else.
-    #[error("`{}` holds other files (`{found}`) and no `format.json`: choose an empty folder", path.display())]
+    #[error("`{}` holds other files (`{found}`) and is not ours: choose an empty folder", path.display())]
     NotOurs {
         /// The folder.
         path: PathBuf,
@@ -117,7 +117,7 @@ impl Folder {
         fs::create_dir_all(path).map_err(io_error("create", path))?;
         let is_new = !path.join(FORMAT_FILE).exists();
         if is_new {
-            require_empty(path)?;
+            require_only(path, &FIRST_START)?;
         }
         let lock = lock(path)?;
         // Another process may have made the folder between the look and the lock.
@@ -197,10 +197,11 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
     move |source| FolderError::Io { action, path: path.to_owned(), source }
 }
 
-fn require_empty(path: &Path) -> Result<(), FolderError> {
+/// Refuses a folder that holds anything but these names.
+pub(crate) fn require_only(path: &Path, names: &[&str]) -> Result<(), FolderError> {
     for entry in fs::read_dir(path).map_err(io_error("read", path))? {
         let name = entry.map_err(io_error("read", path))?.file_name();
-        if !FIRST_START.iter().any(|ours| name == *ours) {
+        if !names.iter().any(|ours| name == *ours) {
             let found = name.to_string_lossy().into_owned();
             return Err(FolderError::NotOurs { path: path.to_owned(), found });
         }
@@ -208,7 +209,8 @@ fn require_empty(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, FolderError> {
+/// Takes a folder for this process alone, until the file is closed.
+pub(crate) fn lock(path: &Path) -> Result<File, FolderError> {
     let name = path.join(LOCK_FILE);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&name);
     let mut file = opened.map_err(io_error("write", &name))?;
@@ -270,7 +272,8 @@ fn read_key(path: &Path, format: &Format) -> Result<SigningKey, FolderError> {
     Ok(key)
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, FolderError> {
+/// Reads a file of a few lines, never more than [`SMALL_FILE_BYTES_MAX`].
+pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, FolderError> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(path)?.take(SMALL_FILE_BYTES_MAX).read_to_end(&mut bytes)?;

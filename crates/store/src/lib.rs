@@ -14,6 +14,7 @@ mod boot;
 mod clock;
 mod data;
 pub mod faults;
+pub mod finality;
 mod folder;
 mod leaves;
 mod log_store;
@@ -22,12 +23,15 @@ mod seal;
 mod sequencer;
 mod snapshots;
 mod sqlite;
-mod view;
+pub mod vault;
+pub mod view;
+pub mod witness;
 
 pub use blob::Blobs;
 pub use boot::{BootError, BootReport};
 pub use clock::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy};
 pub use data::{DataFolder, OpenError};
+pub use finality::{Finality, FinalityError};
 pub use folder::{FORMAT_VERSION, FolderError, Format};
 pub use leaves::Leaves;
 pub use log_store::{
@@ -37,4 +41,6 @@ pub use log_store::{
 pub use memory::MemoryStore;
 pub use sequencer::{Config, Handle, Outcome, Sequencer, SubmitError};
 pub use sqlite::SqliteStore;
+pub use vault::{Vault, VaultError};
 pub use view::{LogView, ROWS_MAX, ViewError};
+pub use witness::WitnessFolder;

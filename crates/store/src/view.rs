@@ -3,11 +3,15 @@
 
 mod receipt;
 
+pub use receipt::{Entries, tlog_proofs};
+
 use std::fmt;
 use std::sync::Arc;
 
 use ledger::tile::{EntryBundle, encode_hashes};
-use ledger::{Hash, ProofError, ReceiptError, Tile, TileError, TileKind, VerifierKey, proof};
+use ledger::{
+    Hash, ProofError, ReceiptError, Tile, TileError, TileKind, TreeHead, VerifierKey, proof,
+};
 
 use crate::log_store::{Row, StoreError};
 use crate::sequencer::{Handle, Shared};
@@ -87,6 +91,18 @@ impl LogView {
     #[must_use]
     pub fn checkpoint(&self) -> String {
         self.shared.read(|committed| committed.checkpoint.clone())
+    }
+
+    /// The newest signed checkpoint with the size and root that it signs.
+    #[must_use]
+    pub fn signed_head(&self) -> (String, TreeHead) {
+        self.shared.read(|committed| (committed.checkpoint.clone(), committed.tree.head()))
+    }
+
+    /// The root that the log had at a size; `None` beyond its end.
+    #[must_use]
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        self.shared.read(|committed| committed.tree.root_at(size))
     }
 
     /// The bytes of a tile or entry bundle by its path below the log's prefix, such as

@@ -76,6 +76,8 @@ kinds! {
     IdentityProvider = "idp";
     /// A tenant's permission for support to look.
     Consent = "cns";
+    /// Something that must be destroyed, and the proof that it was.
+    Erasure = "era";
     /// A course: a roster with budgets and an end.
     Course = "crs";
     /// A legal entity that owns, runs or controls something.

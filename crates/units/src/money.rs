@@ -95,12 +95,23 @@ pub enum PriceUnit {
     MTokensOut,
     /// Per kilowatt-hour; metered in millijoules.
     KilowattHour,
+    /// Per gibibyte that leaves as its owner switches to another provider; metered in bytes.
+    EgressSwitchGib,
+    /// Per gibibyte that leaves as its owner uses another provider as well; metered in bytes.
+    EgressParallelGib,
 }
 
 impl PriceUnit {
     /// All units, in their fixed order.
-    pub const ALL: [Self; 5] =
-        [Self::CpuHour, Self::GpuHour, Self::MTokensIn, Self::MTokensOut, Self::KilowattHour];
+    pub const ALL: [Self; 7] = [
+        Self::CpuHour,
+        Self::GpuHour,
+        Self::MTokensIn,
+        Self::MTokensOut,
+        Self::KilowattHour,
+        Self::EgressSwitchGib,
+        Self::EgressParallelGib,
+    ];
 
     /// Base units in one priced unit.
     #[must_use]
@@ -109,6 +120,7 @@ impl PriceUnit {
             Self::CpuHour | Self::GpuHour => 3_600_000_000,
             Self::MTokensIn | Self::MTokensOut => 1_000_000,
             Self::KilowattHour => 3_600_000_000,
+            Self::EgressSwitchGib | Self::EgressParallelGib => 1 << 30,
         }
     }
 
@@ -121,6 +133,8 @@ impl PriceUnit {
             Self::MTokensIn => "mtokens_in",
             Self::MTokensOut => "mtokens_out",
             Self::KilowattHour => "kwh",
+            Self::EgressSwitchGib => "egress_switch_gib",
+            Self::EgressParallelGib => "egress_parallel_gib",
         }
     }
 }
@@ -130,7 +144,7 @@ impl FromStr for PriceUnit {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|u| u.as_str() == text).ok_or_else(|| {
             format!(
-                "`{text}` is not a price unit: use cpu_hour, gpu_hour, mtokens_in, mtokens_out or kwh"
+                "`{text}` is not a price unit: use cpu_hour, gpu_hour, mtokens_in, mtokens_out, kwh, egress_switch_gib or egress_parallel_gib"
             )
         })
     }

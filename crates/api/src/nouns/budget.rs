@@ -84,6 +84,7 @@ impl Endpoint for BudgetList {
     const ID: &'static str = "budget_list";
     const SUMMARY: &'static str = "List budgets";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ProjectNamedQuery;
     type Body = Nothing;

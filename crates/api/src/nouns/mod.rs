@@ -4,14 +4,21 @@
 //! are in field names. [`endpoints`] is the one list: an endpoint that is not in it does not exist.
 
 pub mod artefact;
+pub mod binding;
 pub mod budget;
+pub mod capability;
 pub mod common;
 pub mod cost;
 pub mod dataset;
 pub mod energy_series;
 pub mod entity;
+pub mod entry;
+pub mod erasure;
 pub mod event;
+pub mod exit;
+pub mod finality;
 pub mod gpu;
+pub mod group;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -29,8 +36,13 @@ pub mod queue;
 pub mod quota;
 pub mod reservation;
 pub mod residency;
+pub mod role;
+pub mod service_account;
+pub mod session;
+pub mod sign_in;
 pub mod site;
 pub mod storage;
+pub mod user;
 pub mod workload;
 pub mod workload_insight;
 
@@ -39,7 +51,8 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), fleet(), sovereignty(), artefacts(), work(), platform_itself()].concat()
+    let own = [tenancy(), identities(), sign_in(), fleet(), sovereignty()].concat();
+    [own, artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -64,10 +77,60 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<organisation::OrganisationTraining>(),
+        Operation::of::<exit::OrganisationExport>(),
+        Operation::of::<exit::OrganisationImport>(),
+        Operation::of::<erasure::ErasureCreate>(),
+        Operation::of::<erasure::ErasureList>(),
+        Operation::of::<erasure::ErasureGet>(),
+        Operation::of::<erasure::ErasureCancel>(),
         Operation::of::<price::PriceSet>(),
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),
         Operation::of::<cost::InvoiceDraftGet>(),
+    ]
+}
+
+fn sign_in() -> Vec<Operation> {
+    vec![
+        Operation::of::<session::SessionCreate>(),
+        Operation::of::<session::SessionList>(),
+        Operation::of::<session::SessionEnd>(),
+        Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRootKeyGet>(),
+    ]
+}
+
+fn identities() -> Vec<Operation> {
+    vec![
+        Operation::of::<user::UserCreate>(),
+        Operation::of::<user::UserList>(),
+        Operation::of::<user::UserGet>(),
+        Operation::of::<user::UserReplace>(),
+        Operation::of::<user::UserSuspend>(),
+        Operation::of::<user::UserResume>(),
+        Operation::of::<group::GroupCreate>(),
+        Operation::of::<group::GroupList>(),
+        Operation::of::<group::GroupGet>(),
+        Operation::of::<group::GroupMemberAdd>(),
+        Operation::of::<group::GroupMemberRemove>(),
+        Operation::of::<group::GroupDelete>(),
+        Operation::of::<service_account::ServiceAccountCreate>(),
+        Operation::of::<service_account::ServiceAccountList>(),
+        Operation::of::<service_account::ServiceAccountGet>(),
+        Operation::of::<service_account::ServiceAccountRenew>(),
+        Operation::of::<service_account::ServiceAccountAssign>(),
+        Operation::of::<service_account::ServiceAccountDelete>(),
+        Operation::of::<role::RoleCreate>(),
+        Operation::of::<role::RoleList>(),
+        Operation::of::<role::RoleGet>(),
+        Operation::of::<role::RoleSet>(),
+        Operation::of::<role::RoleDelete>(),
+        Operation::of::<binding::BindingCreate>(),
+        Operation::of::<binding::BindingList>(),
+        Operation::of::<binding::BindingGet>(),
+        Operation::of::<binding::BindingDelete>(),
+        Operation::of::<key::KeyRotate>(),
     ]
 }
 
@@ -160,9 +223,13 @@ fn platform_itself() -> Vec<Operation> {
     vec![
         Operation::of::<event::EventList>(),
         Operation::of::<proof::LogCheckpointGet>(),
+        Operation::of::<finality::LogFinalGet>(),
+        Operation::of::<finality::LogStatusGet>(),
         Operation::of::<proof::LogKeyGet>(),
         Operation::of::<proof::LogTileGet>(),
-        Operation::of::<proof::ReceiptGet>(),
+        Operation::of::<entry::EntryList>(),
+        Operation::of::<entry::EntryProofGet>(),
+        Operation::of::<entry::ReceiptGet>(),
         Operation::of::<proof::AuditVerify>(),
         Operation::of::<platform::Healthz>(),
         Operation::of::<platform::Readyz>(),

@@ -73,6 +73,7 @@ impl Endpoint for ModelList {
     const ID: &'static str = "model_list";
     const SUMMARY: &'static str = "List models";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ProjectNamedQuery;
     type Body = Nothing;

@@ -123,6 +123,7 @@ impl Endpoint for EndpointList {
     const ID: &'static str = "endpoint_list";
     const SUMMARY: &'static str = "List endpoints";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ProjectNamedQuery;
     type Body = Nothing;

@@ -2,11 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use units::kinds;
 
 use crate::{
     endpoint::{Content, Endpoint, Method, Nothing, Permission, Raw},
-    nouns::common::IdPath,
     problem::Code,
 };
 
@@ -55,8 +53,7 @@ impl Endpoint for LogCheckpointGet {
     const PATH: &'static str = "/log/checkpoint";
     const ID: &'static str = "log_checkpoint_get";
     const SUMMARY: &'static str = "Get the signed checkpoint";
-    const DESCRIPTION: &'static str =
-        "A C2SP checkpoint: a signed note with origin, size and root.";
+    const DESCRIPTION: &'static str = "A C2SP checkpoint: a signed note with origin, size and root, and the cosignatures of it that there are yet.";
     const PERMISSION: Permission = Permission::Public;
     const RESPONSE: Content = Content::Text;
     type Path = Nothing;
@@ -97,24 +94,6 @@ impl Endpoint for LogTileGet {
     const ERRORS: &'static [Code] = &[Code::NotFound];
     const RESPONSE: Content = Content::Octets;
     type Path = TilePath;
-    type Query = Nothing;
-    type Body = Nothing;
-    type Response = Raw;
-}
-
-/// `GET /api/v1/receipts/{id}`: get the receipt of a workload.
-#[derive(Debug)]
-pub struct ReceiptGet;
-
-impl Endpoint for ReceiptGet {
-    const METHOD: Method = Method::Get;
-    const PATH: &'static str = "/api/v1/receipts/{id}";
-    const ID: &'static str = "receipt_get";
-    const SUMMARY: &'static str = "Get the receipt of a workload";
-    const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of the workload.";
-    const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
-    type Path = IdPath<kinds::Workload>;
     type Query = Nothing;
     type Body = Nothing;
     type Response = Raw;

@@ -7,6 +7,7 @@ use units::{GpuCount, Id, Name, kinds};
 use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
     nouns::common::Page,
+    problem::Code,
     reference::ProjectRef,
     text::{IdText, NameText, Timestamp},
 };
@@ -14,7 +15,7 @@ use crate::{
 /// A workload that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueItem {
-    /// Its place in the line of the whole platform, from 1.
+    /// Its place in the line, from 1, counted among the workloads that the caller may see.
     pub position: u64,
     /// The workload.
     #[schemars(with = "IdText<kinds::Workload>")]
@@ -80,6 +81,7 @@ impl Endpoint for QueueList {
     const ID: &'static str = "queue_list";
     const SUMMARY: &'static str = "List what waits, in the order in which it is served";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = QueueQuery;
     type Body = Nothing;

@@ -124,6 +124,7 @@ impl Endpoint for QuotaList {
     const ID: &'static str = "quota_list";
     const SUMMARY: &'static str = "List quotas";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = QuotaQuery;
     type Body = Nothing;

@@ -168,6 +168,7 @@ impl Endpoint for ReservationList {
     const SUMMARY: &'static str = "List reservations, the newest first";
     const DESCRIPTION: &'static str = "Maintenance is shown to every reader.";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = ReservationQuery;
     type Body = Nothing;

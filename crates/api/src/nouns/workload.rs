@@ -220,6 +220,7 @@ impl Endpoint for WorkloadList {
     const DESCRIPTION: &'static str =
         "The newest first. An array is one item; `array` lists its tasks.";
     const PERMISSION: Permission = Permission::Viewer;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
     type Path = Nothing;
     type Query = WorkloadQuery;
     type Body = Nothing;

@@ -26,6 +26,7 @@ use exec::{
 };
 use serde::Serialize;
 use serde_json::json;
+use store::vault::{KEK_FILE, Vault};
 use units::Bytes;
 
 use super::{
@@ -102,7 +103,9 @@ fn fail(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>
 pub(crate) fn run(args: DoctorArgs, session: &Session) -> Result<Exit, Failure> {
     let mut checks = machine();
     checks.push(clock(SystemTime::now()));
-    checks.extend(data(&data_dir(args.data)?));
+    let folder = data_dir(args.data)?;
+    checks.extend(data(&folder));
+    checks.extend(vault(&folder));
     checks.push(settings());
     checks.extend(platform(session, args.listen));
     let good = checks.iter().all(|check| check.verdict != Verdict::Fail);
@@ -200,6 +203,41 @@ fn data(folder: &Path) -> Vec<Check> {
     vec![writable, space(nearest)]
 }
 
+/// What lies sealed in the folder, and whether its key lies beside it.
+fn vault(folder: &Path) -> Option<Check> {
+    let name = "vault";
+    let summary = match Vault::inspect(folder) {
+        Ok(summary) => summary?,
+        Err(error) => {
+            return Some(fail(name, error.to_string(), "restore the folder from a backup"));
+        }
+    };
+    let key_file = folder.join(KEK_FILE);
+    let mode = fs::metadata(&key_file).map(|metadata| metadata.permissions().mode()).ok();
+    let text = format!(
+        "{} records of {} tenants, wrapped by {}",
+        summary.records,
+        summary.tenants,
+        if summary.key_ids.is_empty() {
+            "no key yet".to_owned()
+        } else {
+            summary.key_ids.join(", ")
+        }
+    );
+    Some(match mode {
+        Some(mode) if mode & 0o077 != 0 => {
+            let remedy = format!("chmod 600 '{}'", key_file.display());
+            fail(name, format!("`{}` may be read by others", key_file.display()), remedy)
+        }
+        Some(_) if summary.tenants > 0 => warn(
+            name,
+            format!("{text}; the key lies beside it and is in no backup"),
+            "keep a copy of `vault.kek` elsewhere, or name another key with `cocarde up --kek`",
+        ),
+        Some(_) | None => ok(name, text),
+    })
+}
+
 fn space(folder: &Path) -> Check {
     let free = match rustix::fs::statvfs(folder) {
         Ok(disk) => Bytes(disk.f_bavail.saturating_mul(disk.f_frsize)),
@@ -265,7 +303,7 @@ fn platform(session: &Session, listen: SocketAddr) -> Vec<Check> {
         Err(error) => fail("readiness", error.to_string(), "look at what it says on its stderr"),
     };
     let key = match client.get::<Whoami>(&Nothing {}, &Nothing {}) {
-        Ok(who) => ok("key", format!("`{}` with the role {}", who.name, word(&who.role))),
+        Ok(who) => ok("key", who.in_words()),
         Err(error) => warn("key", error.to_string(), "run `cocarde login URL` with a valid key"),
     };
     [version, ready, key].into_iter().chain(virtual_nodes(&client)).collect()

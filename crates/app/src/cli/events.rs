@@ -1,5 +1,7 @@
 //! `events`: the log of the platform, listed or followed.
 
+mod export;
+
 use api::{
     endpoint::Nothing,
     nouns::{
@@ -32,8 +34,12 @@ const EVENTS_MAX: u32 = 1_000;
 #[command(after_help = "Examples:
   cocarde events --limit 20
   cocarde events -f -o json | jq -c .kind     # Ctrl-C ends it with exit code 130
-  cocarde events --workload train-numbers")]
+  cocarde events --workload train-numbers
+  cocarde events export --project example/nlp --out nlp-events     # own entries, with proofs")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct EventsArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Show what comes, until interrupted
     #[arg(short, long)]
     follow: bool,
@@ -48,8 +54,18 @@ pub(crate) struct EventsArgs {
     workload: Option<WorkRef>,
 }
 
-/// Lists or follows events.
+/// What else to do with events.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Write a tenant's own entries of the log into a folder, each with its proof
+    Export(export::ExportArgs),
+}
+
+/// Lists, follows or exports events.
 pub(crate) fn run(args: &EventsArgs, session: &Session) -> Result<(), Failure> {
+    if let Some(Verb::Export(args)) = &args.verb {
+        return export::run(args, session);
+    }
     if args.follow {
         return follow(args, session);
     }

@@ -4,13 +4,17 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::{IdPath, ProjectNamedQuery},
-        key::{Key, KeyCreate, KeyList, KeyNew, KeyRevoke, Role, Whoami},
+        key::{
+            Key, KeyCreate, KeyCreated, KeyList, KeyNew, KeyRevoke, KeyRotate, KeyRotation, Role,
+            WhoAmI, Whoami,
+        },
     },
     reference::Ref,
 };
-use units::{DurationMicros, Id, Name, kinds};
+use units::{Country, DurationMicros, Id, Name, kinds};
 
 use super::{
+    capability,
     failure::Failure,
     session::{Guard, Once, Session, id_of},
 };
@@ -33,6 +37,14 @@ pub(crate) enum RoleArg {
     Administrator,
     /// The whole platform
     Operator,
+    /// See what happened and how things are set, without content
+    Auditor,
+    /// See money and use, set budgets
+    Billing,
+    /// A member who runs courses
+    Teacher,
+    /// Work inside a project that somebody else set up
+    Student,
 }
 
 impl From<RoleArg> for Role {
@@ -43,6 +55,10 @@ impl From<RoleArg> for Role {
             RoleArg::Member => Self::Member,
             RoleArg::Administrator => Self::Administrator,
             RoleArg::Operator => Self::Operator,
+            RoleArg::Auditor => Self::Auditor,
+            RoleArg::Billing => Self::Billing,
+            RoleArg::Teacher => Self::Teacher,
+            RoleArg::Student => Self::Student,
         }
     }
 }
@@ -52,6 +68,8 @@ impl From<RoleArg> for Role {
 #[command(after_help = "Examples:
   cocarde key create ci --role member --project orange/nlp --expires 30d
   cocarde key create app --role inference --project orange/nlp
+  cocarde key create bot --role member --for sva_… --models chat --countries FR,DE
+  cocarde key rotate ci --overlap 24h
   cocarde key revoke ci
   cocarde key whoami")]
 pub(crate) enum Verb {
@@ -63,6 +81,16 @@ pub(crate) enum Verb {
     },
     /// Create a key and show its secret, this once
     Create(CreateArgs),
+    /// Give a key a new secret and show it, this once
+    Rotate {
+        /// Its name or id
+        key: Ref<kinds::Key>,
+        /// How long the present secret still works, such as `24h`; at most 7 days
+        #[arg(long, value_name = "DURATION", default_value = "0s")]
+        overlap: DurationMicros,
+        #[command(flatten)]
+        once: Once,
+    },
     /// Revoke a key at once
     Revoke {
         /// Its name or id
@@ -72,6 +100,21 @@ pub(crate) enum Verb {
     },
     /// Say who the key in use is
     Whoami,
+    /// Get a capability token with the rights of the key in use
+    #[command(after_help = "Examples:
+  cocarde key capability > token.txt
+  cocarde key capability | cocarde key attenuate --model acme-words --until 8h")]
+    Capability,
+    /// Narrow a capability token, without asking anybody
+    Attenuate(capability::AttenuateArgs),
+    /// Show what a capability token says, without asking anybody
+    #[command(after_help = "Examples:
+  cocarde key show ccc_…
+  cocarde key show < token.txt")]
+    Show {
+        /// The token; from standard input if absent
+        token: Option<String>,
+    },
 }
 
 /// What a key is made from.
@@ -91,6 +134,15 @@ pub(crate) struct CreateArgs {
     /// When it stops working, such as `12h` or `30d`; never if absent
     #[arg(long, value_name = "DURATION")]
     expires: Option<DurationMicros>,
+    /// Whose it is: a user (`usr_…`) or service account (`sva_…`) that it never goes beyond
+    #[arg(long = "for", value_name = "ID")]
+    owner: Option<String>,
+    /// Models that it may call, by public name; all if absent
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    models: Option<Vec<Name>>,
+    /// Countries in which its work runs and its calls are answered; all if absent
+    #[arg(long, value_name = "COUNTRY", value_delimiter = ',')]
+    countries: Option<Vec<Country>>,
     #[command(flatten)]
     once: Once,
 }
@@ -100,6 +152,12 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List { limit } => list(session, limit),
         Verb::Create(args) => create(args, session),
+        Verb::Rotate { key, overlap, once } => {
+            let path = IdPath { id: find(session, &key)? };
+            let body = KeyRotation { overlap_seconds: Some(overlap.as_secs()) };
+            let rotated = session.change::<KeyRotate>(&path, &body, &Guard::once(once))?;
+            shown_once(session, &rotated)
+        }
         Verb::Revoke { key, once } => {
             let path = IdPath { id: find(session, &key)? };
             let key = session.change::<KeyRevoke>(&path, &Nothing {}, &Guard::once(once))?;
@@ -107,30 +165,58 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Whoami => {
             let who = session.read::<Whoami>(&Nothing {})?;
-            session.output.show(&who, || {
-                Table::fields()
-                    .field("key", who.key)
-                    .field("name", &who.name)
-                    .field("role", word(&who.role))
-                    .field_if("organisation", who.organisation)
-                    .field_if("project", who.project)
-                    .field_if("expires", who.expires_at.map(time))
-            })
+            session.output.show(&who, || self::who(&who))
         }
+        Verb::Capability => capability::create(session),
+        Verb::Attenuate(args) => capability::narrow(args, session),
+        Verb::Show { token } => capability::explain(token, session),
     }
+}
+
+/// Who somebody is, for people.
+pub(crate) fn who(who: &WhoAmI) -> Table {
+    Table::fields()
+        .field_if("key", who.key)
+        .field_if("user", who.user)
+        .field_if("service account", who.service_account)
+        .field_if("name", who.name.as_ref())
+        .field_if("role", who.role.map(Role::as_str))
+        .field_if("organisation", who.organisation)
+        .field_if("project", who.project)
+        .field_if("expires", who.expires_at.map(time))
 }
 
 fn create(args: CreateArgs, session: &Session) -> Result<(), Failure> {
     let scoped = !args.platform && args.organisation.is_none();
+    let owner = args.owner.as_deref();
+    let (user, service_account) = match owner.map(|text| (text.parse(), text.parse())) {
+        None => (None, None),
+        Some((Ok(user), _)) => (Some(user), None),
+        Some((_, Ok(account))) => (None, Some(account)),
+        Some((Err(_), Err(_))) => {
+            let given = owner.unwrap_or_default();
+            return Err(Failure::usage(format!(
+                "`{given}` is no user or service account: give an id `usr_…` or `sva_…`"
+            )));
+        }
+    };
     let body = KeyNew {
         name: args.name,
         role: args.role.into(),
         project: if scoped { session.project()? } else { None },
         organisation: args.organisation,
         expires_in_seconds: args.expires.map(DurationMicros::as_secs),
+        user,
+        service_account,
+        models: args.models,
+        countries: args.countries,
     };
     let created = session.change::<KeyCreate>(&Nothing {}, &body, &Guard::once(args.once))?;
-    session.output.show(&created, || fields(&created.key).field("secret", &created.secret))?;
+    shown_once(session, &created)
+}
+
+fn shown_once(session: &Session, created: &KeyCreated) -> Result<(), Failure> {
+    session.output.show(created, || fields(&created.key).field("secret", &created.secret))?;
     say("keep the secret now: it cannot be shown again");
     Ok(())
 }
@@ -173,5 +259,8 @@ fn fields(key: &Key) -> Table {
         .field_if("organisation", key.organisation)
         .field_if("project", key.project)
         .field_if("expires", key.expires_at.map(time))
+        .field_if("user", key.user)
+        .field_if("service account", key.service_account)
+        .field_if("earlier secret until", key.earlier_until.map(time))
         .field_if("revoked", key.revoked_at.map(time))
 }

@@ -9,7 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde::Serialize;
 use units::Name;
 
-use super::{exit::Exit, failure::Failure, session::Session};
+use super::{exit::Exit, failure::Failure, session::Session, sign_in};
 use crate::{
     config::{self, CONTEXTS_MAX, Config, Context},
     output::{
@@ -19,13 +19,15 @@ use crate::{
 };
 
 /// Longest token, in bytes.
-const TOKEN_BYTES_MAX: usize = 4_096;
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Remember a platform and its key; without an address, list what is remembered
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cocarde login http://127.0.0.1:7711 --token cck_…
   cocarde login https://compute.example.fr --name work < token.txt
+  cocarde login https://compute.example.fr --user ada@example.fr --organisation acme
+  cocarde login https://compute.example.fr --issuer https://sso.example.fr
   cocarde login                        # what is remembered; no key is shown")]
 pub(crate) struct LoginArgs {
     /// Address of the platform
@@ -33,6 +35,15 @@ pub(crate) struct LoginArgs {
     /// Name to remember it by [default: the host]
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
+    /// Sign in with this name and a password, which is asked for and not shown
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["issuer", "no_check"])]
+    user: Option<String>,
+    /// Organisation that the account belongs to; none for those who run the platform
+    #[arg(long, value_name = "NAME", requires = "user")]
+    organisation: Option<Name>,
+    /// Sign in at this identity provider, by its address or name, with a browser on any device
+    #[arg(long, value_name = "URL|NAME", conflicts_with = "no_check")]
+    issuer: Option<String>,
     /// Do not ask the platform whether it knows the key
     #[arg(long)]
     no_check: bool,
@@ -64,9 +75,13 @@ pub(crate) fn login(args: LoginArgs, session: &Session) -> Result<(), Failure> {
     let path = config::path()?;
     let mut config = Config::load(&path)?;
     let Some(url) = args.url else { return list(&config, session) };
-    let token = match session.global.token.as_deref() {
-        None | Some("-") => read_token()?,
-        Some(token) => token.to_owned(),
+    let token = match (&args.user, &args.issuer, session.global.token.as_deref()) {
+        (Some(user), _, _) => {
+            sign_in::by_password(&Client::new(&url, None)?, user, args.organisation.as_ref())?
+        }
+        (None, Some(issuer), _) => sign_in::at_provider(&Client::new(&url, None)?, issuer)?,
+        (None, None, None | Some("-")) => read_hidden("token")?,
+        (None, None, Some(token)) => token.to_owned(),
     };
     let client = Client::new(&url, Some(&token))?;
     let server = client.base_url().to_owned();
@@ -78,7 +93,7 @@ pub(crate) fn login(args: LoginArgs, session: &Session) -> Result<(), Failure> {
                           `--no-check` remembers it unasked";
             if failure.remedy.is_none() { failure.remedy(remedy) } else { failure }
         })?;
-        say(&format!("{server} knows key `{}` with the role {}", who.name, human::word(&who.role)));
+        say(&format!("{server} knows {}", who.in_words()));
     }
     if config.contexts.len() >= CONTEXTS_MAX && !config.contexts.contains_key(&name) {
         let message = format!("{CONTEXTS_MAX} platforms are remembered already");
@@ -157,11 +172,11 @@ fn host(server: &str) -> String {
 }
 
 /// One line of standard input, unseen if it is typed.
-fn read_token() -> Result<String, Failure> {
+pub(crate) fn read_hidden(what: &str) -> Result<String, Failure> {
     let stdin = std::io::stdin();
     let hidden = stdin.is_terminal().then(|| tcgetattr(&stdin).ok()).flatten();
     if let Some(usual) = &hidden {
-        say("token (it is not shown):");
+        say(&format!("{what} (it is not shown):"));
         let mut silent = usual.clone();
         silent.local_modes.remove(LocalModes::ECHO);
         // If echo cannot be switched off, the token can still be typed.
@@ -173,13 +188,14 @@ fn read_token() -> Result<String, Failure> {
         // The shell sets its own terminal modes again anyway.
         let _ = tcsetattr(&stdin, OptionalActions::Now, usual);
     }
-    read.map_err(|error| Failure::usage(format!("no token can be read: {error}")))?;
-    let token = line.trim();
-    if token.is_empty() {
-        return Err(Failure::usage("no token was given")
-            .remedy("add `--token TOKEN`, or write it to standard input"));
+    read.map_err(|error| Failure::usage(format!("no {what} can be read: {error}")))?;
+    // A password may begin or end with a space; a line's end is none of it.
+    let given = line.trim_end_matches(['\r', '\n']);
+    if given.trim().is_empty() {
+        return Err(Failure::usage(format!("no {what} was given"))
+            .remedy(format!("type the {what}, or write it to standard input")));
     }
-    Ok(token.to_owned())
+    Ok(if what == "password" { given.to_owned() } else { given.trim().to_owned() })
 }
 
 #[cfg(test)]

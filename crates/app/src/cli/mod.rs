@@ -8,39 +8,46 @@ mod audit;
 mod backup;
 mod bench;
 mod budget;
+mod capability;
 mod carbon;
 mod cost;
 mod dataset;
 mod demo;
 mod doctor;
 mod endpoint;
-mod entity;
+mod erase;
 mod events;
 pub(crate) mod exit;
+mod exit_data;
 pub(crate) mod failure;
+mod group;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 mod key;
 mod login;
+mod members;
 mod model;
 mod node;
 mod organisation;
 mod outcome;
-mod policy;
 mod power;
 mod price;
 mod project;
 mod queue;
 mod quota;
 mod reserve;
-mod residency;
+mod role;
 mod run;
+mod service_account;
 pub(crate) mod session;
+mod sign_in;
 mod simulate;
 mod site;
-mod storage;
+mod sovereign;
 mod submit;
 mod up;
+mod vault;
+mod witness;
 mod workload;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -78,9 +85,12 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::UpArgs),
+    Up(Box<up::UpArgs>),
+    Witness(witness::WitnessArgs),
     Demo(demo::DemoArgs),
     Login(login::LoginArgs),
+    Logout(sign_in::LogoutArgs),
+    Whoami(sign_in::WhoamiArgs),
     Use(login::UseArgs),
     Doctor(doctor::DoctorArgs),
     Plan(submit::PlanArgs),
@@ -102,6 +112,14 @@ enum Command {
     #[command(subcommand)]
     Key(key::Verb),
     #[command(subcommand)]
+    Members(members::Verb),
+    #[command(subcommand)]
+    Group(group::Verb),
+    #[command(subcommand)]
+    Role(role::Verb),
+    #[command(subcommand)]
+    ServiceAccount(service_account::Verb),
+    #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
     Quota(quota::Verb),
@@ -115,19 +133,13 @@ enum Command {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Site(site::Verb),
-    #[command(subcommand)]
-    Entity(entity::Verb),
-    #[command(subcommand)]
-    Storage(storage::Verb),
-    #[command(subcommand)]
-    Residency(residency::Verb),
+    #[command(flatten)]
+    Sovereign(sovereign::Noun),
     #[command(subcommand)]
     Node(node::Verb),
     Cordon(node::CordonArgs),
     Uncordon(node::UncordonArgs),
     Drain(node::DrainArgs),
-    #[command(subcommand)]
-    Policy(policy::Verb),
     #[command(subcommand)]
     Power(power::Verb),
     #[command(subcommand)]
@@ -136,8 +148,14 @@ enum Command {
     Price(price::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
+    Export(exit_data::ExportArgs),
+    Import(exit_data::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Erase(erase::Verb),
+    #[command(subcommand)]
+    Vault(vault::Verb),
     #[command(subcommand)]
     Simulate(simulate::Verb),
     #[command(subcommand)]
@@ -167,7 +185,7 @@ enum Command {
 impl Cli {
     /// True for what runs until it is stopped, and so tells more about itself.
     pub(crate) const fn is_server(&self) -> bool {
-        matches!(self.command, Command::Up(_))
+        matches!(self.command, Command::Up(_) | Command::Witness(_))
     }
 }
 
@@ -197,9 +215,12 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
     let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Up(args) => up::run(args),
+        Command::Up(args) => up::run(*args),
+        Command::Witness(args) => witness::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::login(args, session).map(done),
+        Command::Logout(args) => sign_in::logout(&args).map(done),
+        Command::Whoami(sign_in::WhoamiArgs {}) => sign_in::whoami(session).map(done),
         Command::Use(args) => login::choose(&args, session).map(done),
         Command::Doctor(args) => doctor::run(args, session).map(ExitCode::from),
         Command::Plan(args) => submit::plan(&args, session).map(ExitCode::from),
@@ -217,6 +238,10 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Members(verb) => members::run(verb, session).map(done),
+        Command::Group(verb) => group::run(verb, session).map(done),
+        Command::Role(verb) => role::run(verb, session).map(done),
+        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
@@ -224,20 +249,21 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
-        Command::Entity(verb) => entity::run(verb, session).map(done),
-        Command::Storage(verb) => storage::run(verb, session).map(done),
-        Command::Residency(verb) => residency::run(verb, session).map(done),
+        Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
         Command::Cordon(args) => node::cordon(args, session).map(done),
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
-        Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Power(verb) => power::run(verb, session).map(done),
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
+        Command::Export(args) => exit_data::export(&args, session).map(done),
+        Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Erase(verb) => erase::run(verb, session).map(done),
+        Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
         Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),
         Command::Lm(verb) => lm_command::run(verb, session).map(ExitCode::from),

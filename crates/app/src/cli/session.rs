@@ -145,6 +145,13 @@ impl Session {
         Ok(Connection::choose(&self.global, &environment, &config))
     }
 
+    /// The key for another address than the one in use: that of the context that names it, or one that was
+    /// given for this very command.
+    pub(crate) fn token_for(&self, url: &str) -> Result<Option<String>, Failure> {
+        let global = Global { server: Some(url.to_owned()), ..self.global.clone() };
+        Ok(Self { global, output: self.output }.connection()?.token)
+    }
+
     /// A client of the platform.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let Connection { server, token, .. } = self.connection()?;

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use server::Topology;
 use units::{Country, Name};
 
-use super::{failure::Failure, session::data_dir};
+use super::{failure::Failure, session::data_dir, witness::TrustArgs};
+use crate::kek::KekArgs;
 use crate::up::{self, SiteArgs, UpConfig, VirtualNodes};
 
 /// Run the platform on this machine
@@ -13,6 +14,7 @@ use crate::up::{self, SiteArgs, UpConfig, VirtualNodes};
 #[command(after_help = "Examples:
   cocarde up
   cocarde up --virtual-nodes 8 --racks 2 --virtual-gpus 4 --virtual-gpu-model H200
+  cocarde up --witness https://w1.example=w1.example+… --witness https://w2.example=w2.example+…
   cocarde up --data /srv/cocarde --listen 0.0.0.0:7711 --site-country FR --site-operator 'Exemple SA'
 
 Prints the operator's token once, at the first start, and the line to log in with. SIGTERM ends it
@@ -64,12 +66,16 @@ pub(crate) struct UpArgs {
     /// What the virtual GPUs' model is called, followed by `(virtual)`
     #[arg(long, value_name = "NAME", requires = "virtual_gpus", default_value = "GPU")]
     virtual_gpu_model: String,
+    #[command(flatten)]
+    kek: KekArgs,
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     /// File that gets the first token instead of standard output, for its owner only
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -92,8 +98,10 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
             gpu_model: args.virtual_gpu_model,
         }),
         topology: Topology { group: args.group, rack: args.rack },
+        kek: args.kek,
         ready_file: args.ready_file,
         token_file: args.token_file,
+        witnesses: args.trust.policy()?,
     };
     Ok(up::run(&config)?)
 }

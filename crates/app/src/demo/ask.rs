@@ -32,6 +32,10 @@ impl Stage {
             organisation: None,
             project: Some(project().parse()?),
             expires_in_seconds: Some(86_400),
+            user: None,
+            service_account: None,
+            models: None,
+            countries: None,
         };
         let created =
             self.client.call::<KeyCreate>(&Nothing {}, &Nothing {}, &new, &Options::default())?;

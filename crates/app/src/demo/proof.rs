@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use api::{
     endpoint::Nothing,
     nouns::{
-        common::IdPath,
-        proof::{LogKeyGet, ReceiptGet},
+        entry::{ReceiptGet, ReceiptQuery, SubjectPath},
+        proof::LogKeyGet,
     },
 };
 use serde_json::json;
@@ -30,9 +30,10 @@ impl Stage {
             "{} entries, Merkle root {}, {} signed checkpoints, {} placements against the policy then in force: sound",
             report.entries, report.root, report.checkpoints, report.placements
         ));
-        let verifier = self.text_of::<LogKeyGet>(&Nothing {})?;
+        let verifier = self.text_of::<LogKeyGet>(&Nothing {}, &Nothing {})?;
         let receipt_path = self.folder.join("receipt.json");
-        let receipt = self.text_of::<ReceiptGet>(&IdPath { id: training.workload })?;
+        let path = SubjectPath { id: training.workload.to_string() };
+        let receipt = self.text_of::<ReceiptGet>(&path, &ReceiptQuery::default())?;
         std::fs::write(&receipt_path, &receipt)?;
         let proven = store::audit::verify_receipt(receipt.as_bytes(), &verifier.trim().parse()?)
             .context("the receipt does not hold")?;
@@ -111,12 +112,12 @@ impl Stage {
         Ok(samples.into_iter().take(N_PROMPTS).map(|sample| sample.prompt).collect())
     }
 
-    fn text_of<E>(&self, path: &E::Path) -> anyhow::Result<String>
+    fn text_of<E>(&self, path: &E::Path, query: &E::Query) -> anyhow::Result<String>
     where
-        E: api::endpoint::Endpoint<Body = Nothing, Query = Nothing>,
+        E: api::endpoint::Endpoint<Body = Nothing>,
     {
         let mut text = String::new();
-        self.client.stream::<E>(path, &Nothing {})?.take(64 << 20).read_to_string(&mut text)?;
+        self.client.stream::<E>(path, query)?.take(64 << 20).read_to_string(&mut text)?;
         Ok(text)
     }
 }

@@ -168,12 +168,15 @@ fn per_second(cells: &[AtomicU64]) -> f64 {
     if span_us == 0 { 0.0 } else { count as f64 * 1e6 / span_us as f64 }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rates and times for people")]
 fn spread(from: &[AtomicU64], to: &[AtomicU64]) -> Option<Spread> {
     let pairs = from.iter().zip(to);
     let pairs = pairs.map(|(a, b)| (a.load(Ordering::Relaxed), b.load(Ordering::Relaxed)));
-    let mut times: Vec<u64> =
-        pairs.filter(|(_, b)| *b > 0).map(|(a, b)| b.saturating_sub(a)).collect();
+    spread_of(pairs.filter(|(_, b)| *b > 0).map(|(a, b)| b.saturating_sub(a)).collect())
+}
+
+/// The distribution of these times, in microseconds.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub(super) fn spread_of(mut times: Vec<u64>) -> Option<Spread> {
     times.sort_unstable();
     let last = times.len().checked_sub(1)?;
     // Nearest rank: the smallest time that so many of a hundred do not exceed.

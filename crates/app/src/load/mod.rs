@@ -4,6 +4,7 @@
 //! It must never go round the platform's own doors: jobs come in over HTTP, nodes report as engines do.
 
 mod fleet;
+pub(crate) mod log;
 mod measure;
 mod process;
 mod report;
@@ -23,6 +24,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 
 use crate::output::say;
+pub(crate) use log::{LogConfig, LogReport};
 use measure::Measure;
 pub(crate) use report::Report;
 use stand::Stand;

@@ -45,6 +45,20 @@ pub(super) fn print(start: &Start<'_>) {
     let _ = out.flush();
 }
 
+/// Says that a witness is ready, and the key that others need.
+pub(super) fn witness(folder: &store::WitnessFolder, address: SocketAddr) {
+    let mut lines = vec![
+        format!("cocarde witness is ready at http://{address}"),
+        format!("  key  {}", folder.public()),
+    ];
+    for log in folder.logs() {
+        lines.push(format!("  log  {} ({} entries cosigned)", log.origin, log.size));
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", lines.join("\n"));
+    let _ = out.flush();
+}
+
 /// Writes the first operator's token to a file that only its owner reads, if one was named.
 pub(super) fn keep_token(token: &str, path: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };

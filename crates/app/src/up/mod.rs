@@ -8,6 +8,7 @@ mod control;
 mod gateway;
 mod site;
 mod virtual_nodes;
+mod witnesses;
 
 use std::{
     net::SocketAddr,
@@ -21,6 +22,7 @@ use anyhow::{Context as _, bail};
 use api::engine::NodeFacts;
 use exec::{Engine as _, LocalConfig, LocalEngine, Reconciler, ReconcilerConfig};
 use server::{Platform, PlatformConfig, Topology};
+use store::{WitnessFolder, witness::TrustPolicy};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -29,8 +31,11 @@ use tokio::{
 };
 use units::{Id, kinds};
 
+use crate::kek::KekArgs;
+
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
+pub(crate) use witnesses::start as start_witnesses;
 
 /// How long requests in flight may take when the platform is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -48,10 +53,14 @@ pub(crate) struct UpConfig {
     pub(crate) topology: Topology,
     /// If this machine is shown as several nodes.
     pub(crate) virtual_nodes: Option<VirtualNodes>,
+    /// The key that seals personal data and secrets.
+    pub(crate) kek: KekArgs,
     /// A file that receives the base URL once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
     pub(crate) token_file: Option<PathBuf>,
+    /// The log's witnesses with their addresses.
+    pub(crate) witnesses: TrustPolicy,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -70,6 +79,42 @@ pub(crate) fn run(config: &UpConfig) -> anyhow::Result<ExitCode> {
     code
 }
 
+/// Runs a witness until it is asked to stop.
+///
+/// # Errors
+/// If it cannot listen.
+pub(crate) fn witness(
+    folder: WitnessFolder,
+    listen_on: SocketAddr,
+    ready_file: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let code = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let listener = bind(listen_on).await?;
+        let address = listener.local_addr().context("cannot read the address listened on")?;
+        banner::witness(&folder, address);
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(listen(listener, server::witness::router(folder), stopped));
+        if let Some(path) = ready_file {
+            banner::write_ready(path, address)?;
+        }
+        tokio::select! {
+            _ = signals.terminate.recv() => {}
+            _ = signals.interrupt.recv() => {}
+        }
+        let _ = stop.send(true);
+        let _ = tokio::time::timeout(DRAIN, server).await;
+        Ok(ExitCode::SUCCESS)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
 async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     // From here on a request to stop is heard, and not the death of the process.
     let signals = Signals::listen()?;
@@ -77,7 +122,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let declaration = config.site.declaration()?;
-    let platform = open(&config.data).await?;
+    let platform = open_with(&config.data, config.kek.clone(), &config.witnesses).await?;
     let engine = Arc::new(engine(&config.data, &platform)?);
     let facts = engine.facts().await;
     let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
@@ -95,6 +140,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let mut tasks = JoinSet::new();
     let meter = gateway::open(&platform, &config.data).await?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
+    witnesses::start(&platform, &config.witnesses)?;
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
@@ -121,6 +167,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
     }
+    platform.finality().close();
     platform.close().await;
     banner::goodbye(&platform);
     end
@@ -167,9 +214,33 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Opens the platform of a data folder.
 pub(crate) async fn open(data: &Path) -> anyhow::Result<Arc<Platform>> {
-    let config = PlatformConfig { data_dir: data.to_owned(), version: version() };
-    let opened = tokio::task::spawn_blocking(move || Platform::open(config)).await?;
-    Ok(Arc::new(opened?))
+    open_with(data, KekArgs::default(), &TrustPolicy::default()).await
+}
+
+/// As [`open`], with the log's witnesses.
+pub(crate) async fn open_watched(
+    data: &Path,
+    witnesses: &TrustPolicy,
+) -> anyhow::Result<Arc<Platform>> {
+    open_with(data, KekArgs::default(), witnesses).await
+}
+
+async fn open_with(
+    data: &Path,
+    kek: KekArgs,
+    witnesses: &TrustPolicy,
+) -> anyhow::Result<Arc<Platform>> {
+    let quorum = witnesses.quorum.clone();
+    let config = PlatformConfig { data_dir: data.to_owned(), version: version(), quorum };
+    let open = move || Platform::open_with(config, |dir| kek.open(dir));
+    let opened = Arc::new(tokio::task::spawn_blocking(open).await??);
+    let asked = Arc::clone(&opened);
+    let keys = tokio::task::spawn_blocking(move || asked.vault().check_keys()).await?;
+    if let Err(error) = keys {
+        // The log and all work go on without it; whoever withholds the key wants just that.
+        tracing::warn!(%error, "personal data and secrets cannot be read now");
+    }
+    Ok(opened)
 }
 
 /// What lineage calls this program.
@@ -195,6 +266,7 @@ fn spawn_loops(
     tasks.spawn(server::planner::run(Arc::clone(platform)));
     tasks.spawn(server::importer::run(Arc::clone(platform)));
     tasks.spawn(server::drains::run(Arc::clone(platform)));
+    tasks.spawn(server::erasures::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();
@@ -223,7 +295,9 @@ pub(crate) async fn listen(
     let stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    // Who is at the other end of the connection: attempts to sign in are counted by it.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

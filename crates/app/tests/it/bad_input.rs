@@ -65,7 +65,7 @@ fn a_port_in_use_is_named_and_nothing_is_written() {
 fn two_platforms_on_one_folder_exclude_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"), folder.path());
-    refused(&up(&folder.path().join("data"), "127.0.0.1:0"), &["another `cocarde up`", "pid"]);
+    refused(&up(&folder.path().join("data"), "127.0.0.1:0"), &["another `cocarde`", "pid"]);
     assert!(
         raw(&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             .contains("200")

@@ -14,6 +14,7 @@ mod offline;
 mod platform;
 mod server;
 mod settings;
+mod witnesses;
 
 use std::{
     io::Write as _,

@@ -131,3 +131,27 @@ fn a_stopped_training_ends_143_and_goes_on_to_the_same_bytes() {
     assert_eq!(weights("whole"), weights("parts"));
     assert_eq!(fs::read_dir(home.path("kept")).unwrap().count(), 0, "nothing is left over");
 }
+
+#[test]
+fn a_capability_token_is_narrowed_without_a_platform() {
+    let platform = crate::platform::Platform::start();
+    let token = platform.good(&["key", "capability"])["token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("ccc_"), "{token}");
+    let home = Home::new();
+    let narrow = ["key", "attenuate", "--model", "acme-words", "--budget", "5 EUR"];
+    let narrow = [&narrow[..], &["--country", "FR", "--until", "2099-01-31"]].concat();
+    let narrowed = home.run_with(&narrow, token.as_bytes());
+    narrowed.check(0, &[]);
+    let narrowed = narrowed.stdout.trim().to_owned();
+    let shown = home.run(&["key", "show", &narrowed]);
+    shown.check(0, &["only the platform knows"]);
+    for part in ["holder", "acme-words", "spent_1", "5000000", "FR", "2099-01-31"] {
+        assert!(shown.stdout.contains(part), "{part} is missing in {}", shown.stdout);
+    }
+    home.run(&["key", "attenuate", &token]).check(7, &["nothing is narrowed"]);
+    home.run(&["key", "attenuate", "cck_x", "--model", "a"]).check(7, &["cocarde key capability"]);
+    // The platform takes it for what it is now: no more than calls of one model.
+    let refused = platform.run(&["key", "whoami", "--token", &narrowed]);
+    refused.check(4, &["does not allow"]);
+    platform.good(&["key", "whoami", "--token", &token]);
+}

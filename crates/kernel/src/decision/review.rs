@@ -63,7 +63,14 @@ const fn touches_answers(event: &Event) -> bool {
         | Event::Power(_)
         | Event::Storage(_)
         | Event::Decision(_)
-        | Event::Evidence(_) => false,
+        | Event::Evidence(_)
+        | Event::User(_)
+        | Event::Group(_)
+        | Event::ServiceAccount(_)
+        | Event::Role(_)
+        | Event::Binding(_)
+        | Event::Erasure(_)
+        | Event::Transfer(_) => false,
     }
 }
 

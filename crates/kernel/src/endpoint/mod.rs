@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use policy::Ask;
 use serde::{Deserialize, Serialize};
-use units::{Id, Name, UnixMicros, kinds};
+use units::{Country, Id, Name, UnixMicros, kinds};
 
 use crate::{
     Meta, State, Subject, limits,
@@ -47,6 +47,24 @@ impl Endpoint {
         let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
         let routed = services.filter(|service| is_routed(state, service));
         routed.flat_map(workload::Workload::ready_addresses).collect()
+    }
+
+    /// The same of services that run in certain countries.
+    #[must_use]
+    pub fn ready_addresses_in(
+        &self,
+        state: &State,
+        allowed: impl Fn(Country) -> bool,
+    ) -> Vec<String> {
+        let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
+        let here = services.filter(|service| is_routed(state, service)).filter(|service| {
+            let ranks = service.attempt().into_iter().flat_map(|attempt| &attempt.ranks);
+            let mut sites = ranks
+                .map(|rank| state.nodes.get(&rank.node))
+                .map(|node| node.and_then(|node| state.sites.get(&node.site)));
+            sites.all(|site| site.is_some_and(|site| allowed(site.config.country)))
+        });
+        here.flat_map(workload::Workload::ready_addresses).collect()
     }
 
     /// Positions of the decisions for the routes that were open at any time since then.

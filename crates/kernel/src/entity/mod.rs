@@ -88,11 +88,16 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Entity>> {
+const fn target(command: &Command) -> Option<Id<kinds::Entity>> {
     match command {
         Command::Register { .. } => None,
         Command::Update { id, .. } => Some(*id),
     }
+}
+
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.entities.get(&id)).map(|one| one.meta.version)
 }
 
 /// The register as the ownership graph reads it.

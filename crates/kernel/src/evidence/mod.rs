@@ -12,7 +12,7 @@ pub(crate) use decide::decide;
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, UnixMicros, kinds};
 
-use crate::{Actor, Meta, Subject};
+use crate::{Actor, Meta, State, Subject};
 
 /// How a criterion is shown to be met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,9 +125,14 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Evidence>> {
+const fn target(command: &Command) -> Option<Id<kinds::Evidence>> {
     match command {
         Command::Record { .. } => None,
         Command::Withdraw { id } => Some(*id),
     }
+}
+
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.evidence.get(&id)).map(|one| one.meta.version)
 }

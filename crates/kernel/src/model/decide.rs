@@ -3,7 +3,7 @@
 use units::{Id, kinds};
 
 use super::{AddVersion, Command, Evaluation, Event, get, resolve};
-use crate::{Ctx, Reject, State, limits, project, storage};
+use crate::{Ctx, Reject, State, erasure, limits, project, storage};
 
 pub(crate) fn decide(
     state: &State,
@@ -12,7 +12,7 @@ pub(crate) fn decide(
 ) -> Result<Vec<crate::Event>, Reject> {
     match command {
         Command::Create { project, name } => {
-            project::get(state, *project)?;
+            erasure::require_open(state, project::get(state, *project)?.organisation)?;
             Reject::limit("models", state.models.len(), limits::MODELS_MAX)?;
             if state.model_by_name(*project, name).is_some() {
                 return Err(Reject::NameTaken { kind: "model", name: name.to_string() });

@@ -1,7 +1,7 @@
 //! Validates organisation commands.
 
 use super::{Command, Event};
-use crate::{Ctx, Reject, State, limits};
+use crate::{Ctx, Reject, State, limits, lineage};
 
 pub(crate) fn decide(
     state: &State,
@@ -16,6 +16,19 @@ pub(crate) fn decide(
             }
             let event = Event::Created { id: ctx.id(0), name: name.clone() };
             Ok(vec![crate::Event::Organisation(event)])
+        }
+        Command::AllowTraining { id, allowed } => {
+            let missing = || Reject::not_found("organisation", id);
+            let found = state.organisations.get(id).ok_or_else(missing)?;
+            if found.training_allowed == *allowed {
+                return Ok(Vec::new());
+            }
+            let event = Event::TrainingAllowed { id: *id, allowed: *allowed };
+            let mut events = vec![crate::Event::Organisation(event)];
+            if !allowed {
+                events.extend(lineage::stop_training(state, *id));
+            }
+            Ok(events)
         }
     }
 }

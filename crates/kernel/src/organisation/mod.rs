@@ -1,4 +1,5 @@
-//! Organisations: the tenants. States: created (there is no deletion while the log must add up).
+//! Organisations: the tenants. States: open → closed, when their erasure begins; their entries stay, as
+//! the log must add up.
 
 mod apply;
 mod decide;
@@ -7,7 +8,7 @@ pub(crate) use apply::apply;
 pub(crate) use decide::decide;
 
 use serde::{Deserialize, Serialize};
-use units::{Id, Name, kinds};
+use units::{Id, Name, UnixMicros, kinds};
 
 use crate::{Meta, Subject};
 
@@ -18,8 +19,27 @@ pub struct Organisation {
     pub id: Id<kinds::Organisation>,
     /// Unique on the platform.
     pub name: Name,
+    /// Whether what its people asked models, and data made from it, may be used for training.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub training_allowed: bool,
+    /// Since when it is closed for good: its erasure has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<UnixMicros>,
     /// Version and times.
     pub meta: Meta,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_no(value: &bool) -> bool {
+    !*value
+}
+
+impl Organisation {
+    /// True if nothing can be added to it any more.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed_at.is_some()
+    }
 }
 
 /// What can be asked about organisations.
@@ -30,6 +50,13 @@ pub enum Command {
     Create {
         /// Unique on the platform.
         name: Name,
+    },
+    /// Allows or forbids training on captured data; forbidden at first.
+    AllowTraining {
+        /// The organisation.
+        id: Id<kinds::Organisation>,
+        /// Whether it is allowed.
+        allowed: bool,
     },
 }
 
@@ -44,18 +71,33 @@ pub enum Event {
         /// Its name.
         name: Name,
     },
+    /// Training on captured data was allowed or forbidden.
+    TrainingAllowed {
+        /// The organisation.
+        id: Id<kinds::Organisation>,
+        /// Whether it is allowed.
+        allowed: bool,
+    },
 }
 
 impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Created { .. } => "organisation.created",
+            Self::TrainingAllowed { .. } => "organisation.training_allowed",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Created { id, .. } => (*id).into(),
+            Self::Created { id, .. } | Self::TrainingAllowed { id, .. } => (*id).into(),
         }
+    }
+}
+
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Organisation>> {
+    match command {
+        Command::Create { .. } => None,
+        Command::AllowTraining { id, .. } => Some(*id),
     }
 }

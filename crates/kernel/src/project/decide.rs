@@ -1,7 +1,7 @@
 //! Validates project commands.
 
 use super::{Command, Event};
-use crate::{Ctx, Reject, State, limits};
+use crate::{Ctx, Reject, State, erasure, limits};
 
 pub(crate) fn decide(
     state: &State,
@@ -11,9 +11,7 @@ pub(crate) fn decide(
     match command {
         Command::Create { organisation, name } => {
             Reject::limit("projects", state.projects.len(), limits::PROJECTS_MAX)?;
-            if !state.organisations.contains_key(organisation) {
-                return Err(Reject::not_found("organisation", organisation));
-            }
+            erasure::require_open(state, *organisation)?;
             if state.index.project_names.contains_key(&(*organisation, name.clone())) {
                 return Err(Reject::NameTaken { kind: "project", name: name.to_string() });
             }

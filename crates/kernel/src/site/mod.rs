@@ -151,9 +151,14 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Site>> {
+const fn target(command: &Command) -> Option<Id<kinds::Site>> {
     match command {
         Command::Create { .. } => None,
         Command::Update { id, .. } => Some(*id),
     }
+}
+
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.sites.get(&id)).map(|one| one.meta.version)
 }

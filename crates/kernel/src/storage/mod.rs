@@ -174,11 +174,16 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Storage>> {
+const fn target(command: &Command) -> Option<Id<kinds::Storage>> {
     match command {
         Command::Register { .. } => None,
         Command::Retire { id } => Some(*id),
     }
+}
+
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.storages.get(&id)).map(|one| one.meta.version)
 }
 
 /// The place in use for a purpose: the oldest that is not retired.

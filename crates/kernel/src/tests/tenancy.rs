@@ -4,7 +4,7 @@ use units::{Digest, Tokens};
 
 use super::*;
 use crate::{
-    access::{Denied, Role, authorize},
+    access::{Denied, Grants, Principal, Role, authorize},
     dataset, endpoint, key,
     model::{self, Artefact},
     usage,
@@ -33,7 +33,10 @@ fn default_deny_and_other_tenants_do_not_exist() {
     let administrator = key(&mut world, Scope::Organisation(bank), Role::Administrator, 2);
     let caller = key(&mut world, Scope::Project(risk), Role::Inference, 3);
     let state = &world.state;
-    let may = |id, role, scope| authorize(state, &state.keys[&id], role, scope);
+    let now = world.now();
+    let may = |id, role: Role, scope| {
+        authorize(state, &Grants::of(state, Principal::Key(id), now), role, scope)
+    };
     assert_eq!(may(member, Role::Member, Scope::Project(risk)), Ok(()));
     assert_eq!(may(member, Role::Inference, Scope::Project(risk)), Ok(()));
     assert_eq!(

@@ -21,6 +21,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 remember(state, project, (node, used), stamp);
             }
         }
+        Event::Egress(_) => {}
         Event::Tokens(metered) => {
             let totals = state.usage.totals.entry(project).or_default();
             totals.requests = totals.requests.saturating_add(metered.requests);

@@ -2,8 +2,10 @@
 
 use units::{Id, MicroEuro, PriceUnit, kinds};
 
-use super::{Charge, Command, Event, TokensMetered};
-use crate::{Ctx, Reject, State, budget, limits, price, workload};
+use super::{
+    Charge, Command, EgressMetered, EgressPurpose, Event, SWITCH_FREE_FROM, TokensMetered,
+};
+use crate::{Ctx, Reject, State, budget, limits, price, project, workload};
 
 pub(crate) fn decide(
     state: &State,
@@ -21,7 +23,10 @@ pub(crate) fn decide(
         tokens_in,
         tokens_out,
         estimated,
-    } = command;
+    } = command
+    else {
+        return egress(state, command, ctx);
+    };
     let last = state.usage.gateways.get(gateway).copied();
     if last.is_some_and(|last| *sequence <= last) {
         return Ok(Vec::new());
@@ -60,6 +65,23 @@ pub(crate) fn decide(
         charges,
         decided: found.routes_since(state, *minute),
     });
+    Ok(metered(state, event, ctx))
+}
+
+/// Data that left: a switch costs nothing from its date on, whatever the list says.
+fn egress(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Event>, Reject> {
+    let Command::RecordEgress { project, purpose, size } = command else { return Ok(Vec::new()) };
+    project::get(state, *project)?;
+    let per = match purpose {
+        EgressPurpose::Switch => PriceUnit::EgressSwitchGib,
+        EgressPurpose::Parallel => PriceUnit::EgressParallelGib,
+    };
+    let mut charges: Vec<Charge> = charge(state, per, size.0).into_iter().collect();
+    if *purpose == EgressPurpose::Switch && ctx.now >= SWITCH_FREE_FROM {
+        charges.iter_mut().for_each(|charge| charge.price = MicroEuro::ZERO);
+    }
+    let (project, purpose, size) = (*project, *purpose, *size);
+    let event = Event::Egress(EgressMetered { project, purpose, size, charges });
     Ok(metered(state, event, ctx))
 }
 

@@ -14,7 +14,9 @@ pub use ledger::{Ledger, Line, LineKey, Totals};
 pub use recent::{HALF_LIFE_HOURS, Recent};
 
 use serde::{Deserialize, Serialize};
-use units::{Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds};
+use units::{
+    Bytes, Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds,
+};
 
 use crate::Subject;
 
@@ -137,6 +139,33 @@ pub struct TokensMetered {
     pub decided: Vec<u64>,
 }
 
+/// Why data left in bulk; each is priced on its own (Regulation (EU) 2023/2854, Article 29).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EgressPurpose {
+    /// The customer switches to another provider: free from [`SWITCH_FREE_FROM`] on.
+    Switch,
+    /// The customer uses another provider as well.
+    Parallel,
+}
+
+/// From this moment on nothing may be charged for a switch: 12 January 2027, in the earliest time zone
+/// of a member state.
+pub const SWITCH_FREE_FROM: UnixMicros = UnixMicros(1_799_704_800_000_000);
+
+/// Data of a project that left in bulk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressMetered {
+    /// Whose data it was, and who pays.
+    pub project: Id<kinds::Project>,
+    /// Why it left.
+    pub purpose: EgressPurpose,
+    /// Bytes.
+    pub size: Bytes,
+    /// The bytes, priced.
+    pub charges: Vec<Charge>,
+}
+
 /// What can be asked about usage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -164,6 +193,15 @@ pub enum Command {
         /// True if some tokens were counted by chunk.
         estimated: bool,
     },
+    /// Records data that left in bulk; the price is filled in here.
+    RecordEgress {
+        /// Whose data it was.
+        project: Id<kinds::Project>,
+        /// Why it left.
+        purpose: EgressPurpose,
+        /// Bytes.
+        size: Bytes,
+    },
 }
 
 /// What can happen to usage.
@@ -174,6 +212,8 @@ pub enum Event {
     Attempt(AttemptMetered),
     /// Use through the gateway.
     Tokens(TokensMetered),
+    /// Data that left in bulk.
+    Egress(EgressMetered),
 }
 
 impl Event {
@@ -181,6 +221,7 @@ impl Event {
         match self {
             Self::Attempt(_) => "usage.attempt",
             Self::Tokens(_) => "usage.tokens",
+            Self::Egress(_) => "usage.egress",
         }
     }
 
@@ -188,6 +229,7 @@ impl Event {
         match self {
             Self::Attempt(m) => m.workload.into(),
             Self::Tokens(m) => m.gateway.into(),
+            Self::Egress(m) => m.project.into(),
         }
     }
 
@@ -195,6 +237,7 @@ impl Event {
         match self {
             Self::Attempt(m) => m.project,
             Self::Tokens(m) => m.project,
+            Self::Egress(m) => m.project,
         }
     }
 
@@ -202,6 +245,7 @@ impl Event {
         match self {
             Self::Attempt(m) => &m.charges,
             Self::Tokens(m) => &m.charges,
+            Self::Egress(m) => &m.charges,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     submit,
 };
 use crate::{
-    Ctx, Reject, State, budget, limits,
+    Ctx, Reject, State, budget, limits, lineage,
     node::{Capacity, Node},
 };
 
@@ -65,6 +65,8 @@ fn place_gang(state: &State, place: &Place) -> Result<Vec<crate::Event>, Reject>
         return Err(Reject::DoesNotFit { message });
     }
     budget::require_open(state, workload.project)?;
+    // What was allowed at submission may have been withdrawn since.
+    lineage::require_consent(state, spec)?;
     let site = require_room(state, spec, &place.nodes)?;
     super::check_seats(state, spec, &place.nodes, &place.seats)
         .map_err(|message| Reject::DoesNotFit { message })?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MilliWatt, UnixMicros, kinds};
 
 use super::{GpuSeat, NodeRuns, Outcome, Preempt, Preemption, RankStatus, SetCap, Spec, StopCause};
-use crate::{Subject, usage::Counters};
+use crate::{Reject, State, Subject, usage::Counters};
 
 /// A proposed placement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,4 +236,9 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
         Command::SetCap(cap) => Some(cap.workload),
         Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
+}
+
+/// The workload, or a refusal.
+pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&super::Workload, Reject> {
+    state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
 }

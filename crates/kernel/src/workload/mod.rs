@@ -37,8 +37,8 @@ pub use cap::SetCap;
 pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
-pub(crate) use event::target;
 pub use event::{Command, Event, Place, Report};
+pub(crate) use event::{get, target};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
 pub use lawful::{allowed_at, asks, is_allowed_at};
@@ -60,7 +60,7 @@ use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
-use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
+use crate::{Meta, node::Capacity, usage::Counters};
 
 /// Where a workload stands. Every state says since when and, where there is one, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +143,8 @@ pub enum StopCause {
     DependencyFailed,
     /// Policy no longer allows it where it is; it goes back to the queue.
     PolicyChanged,
+    /// Data that it reads is erased, or may no longer be used for training.
+    DataWithdrawn,
 }
 
 impl StopCause {
@@ -154,7 +156,8 @@ impl StopCause {
             | Self::Budget
             | Self::TimeLimit
             | Self::EndpointDeleted
-            | Self::DependencyFailed => true,
+            | Self::DependencyFailed
+            | Self::DataWithdrawn => true,
             Self::NodeDrained
             | Self::NodeLost
             | Self::GangMemberFailed
@@ -177,6 +180,7 @@ impl StopCause {
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
             Self::PolicyChanged => "policy no longer allows it there",
+            Self::DataWithdrawn => "its data was erased or withdrawn",
         }
     }
 }
@@ -389,9 +393,4 @@ impl Workload {
             | RankStatus::Exited { .. } => None,
         })
     }
-}
-
-/// The workload, or a refusal.
-pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&Workload, Reject> {
-    state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
 }

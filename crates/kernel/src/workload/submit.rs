@@ -4,7 +4,7 @@ use units::{DataClass, Id, kinds};
 
 use super::{Event, Kind, Spec, array, asks, depend, lawful::require_at};
 use crate::{
-    Reject, State, budget, limits,
+    Reject, State, budget, erasure, limits, lineage,
     model::{self, Artefact},
     project,
 };
@@ -17,13 +17,14 @@ pub(crate) fn submit(
     id: Id<kinds::Workload>,
     events: &mut Vec<crate::Event>,
 ) -> Result<(), Reject> {
-    project::get(state, project)?;
+    erasure::require_open(state, project::get(state, project)?.organisation)?;
     Reject::limit("active workloads", state.index.active.len(), limits::ACTIVE_WORKLOADS_MAX)?;
     spec.check()?;
     check_outputs(state, project, spec)?;
     array::check(state, spec)?;
     depend::check(state, project, &spec.terms.after)?;
     let class = class_of(state, project, spec)?;
+    lineage::require_consent(state, spec)?;
     budget::require_open(state, project)?;
     let id = if spec.terms.array.is_some() { array::array_id(id) } else { id };
     require_some_site(state, (project, id), (spec, class), events)?;

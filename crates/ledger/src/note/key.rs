@@ -14,6 +14,9 @@ use super::{NoteError, NoteSignature};
 /// Algorithm byte of Ed25519 in key ids and encoded keys.
 const ED25519: u8 = 0x01;
 
+/// Algorithm byte of Ed25519 cosignatures (C2SP `tlog-cosignature` §Format).
+pub(crate) const ED25519_COSIGNATURE: u8 = 0x04;
+
 /// What an encoded signer key starts with.
 const SIGNER_PREFIX: &str = "PRIVATE+KEY+";
 
@@ -53,7 +56,7 @@ impl SigningKey {
     /// # Errors
     /// `SignerKey` for any other text, also when the hash does not fit the key.
     pub fn from_secret_text(text: &str) -> Result<Self, NoteError> {
-        let parts = text.strip_prefix(SIGNER_PREFIX).and_then(split_key);
+        let parts = text.strip_prefix(SIGNER_PREFIX).and_then(|rest| split_key(rest, ED25519));
         let (name, id, seed) = parts.ok_or(NoteError::SignerKey)?;
         let key = SigningKey::from_seed(name, seed).map_err(|_| NoteError::SignerKey)?;
         if key.verifier.id == id { Ok(key) } else { Err(NoteError::SignerKey) }
@@ -63,7 +66,7 @@ impl SigningKey {
     #[must_use]
     pub fn to_secret_text(&self) -> String {
         let seed = self.secret.to_bytes();
-        format!("{SIGNER_PREFIX}{}", join_key(self.name(), self.verifier.id, &seed))
+        format!("{SIGNER_PREFIX}{}", join_key((self.name(), self.verifier.id), ED25519, &seed))
     }
 
     /// The public half, for those who verify.
@@ -95,7 +98,7 @@ impl fmt::Debug for SigningKey {
 
 impl VerifierKey {
     fn new(name: &str, public: ed25519_dalek::VerifyingKey) -> Self {
-        let id = key_id(name, public.as_bytes());
+        let id = key_id(name, ED25519, public.as_bytes());
         VerifierKey { name: name.to_owned(), id, public }
     }
 
@@ -126,7 +129,7 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&join_key(&self.name, self.id, self.public.as_bytes()))
+        formatter.write_str(&join_key((&self.name, self.id), ED25519, self.public.as_bytes()))
     }
 }
 
@@ -140,7 +143,7 @@ impl FromStr for VerifierKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, id, public) = split_key(text).ok_or(NoteError::VerifierKey)?;
+        let (name, id, public) = split_key(text, ED25519).ok_or(NoteError::VerifierKey)?;
         check_name(name).map_err(|_| NoteError::VerifierKey)?;
         let public =
             ed25519_dalek::VerifyingKey::from_bytes(&public).map_err(|_| NoteError::VerifierKey)?;
@@ -150,35 +153,36 @@ impl FromStr for VerifierKey {
 }
 
 /// First four bytes of SHA-256(name ‖ newline ‖ algorithm ‖ public key).
-fn key_id(name: &str, public: &[u8; 32]) -> u32 {
+pub(crate) fn key_id(name: &str, algorithm: u8, public: &[u8; 32]) -> u32 {
     let mut hasher = Sha256::new();
     hasher.update(name.as_bytes());
-    hasher.update([b'\n', ED25519]);
+    hasher.update([b'\n', algorithm]);
     hasher.update(public);
     let [a, b, c, d, ..] = <[u8; 32]>::from(hasher.finalize());
     u32::from_be_bytes([a, b, c, d])
 }
 
-fn join_key(name: &str, id: u32, key: &[u8; 32]) -> String {
-    let mut bytes = vec![ED25519];
+/// Writes `name+hash+base64`.
+pub(crate) fn join_key((name, id): (&str, u32), algorithm: u8, key: &[u8; 32]) -> String {
+    let mut bytes = vec![algorithm];
     bytes.extend_from_slice(key);
     format!("{name}+{id:08x}+{}", STANDARD.encode(bytes))
 }
 
-/// Splits `name+hash+base64` into name, key id and the 32 key bytes.
-fn split_key(text: &str) -> Option<(&str, u32, [u8; 32])> {
+/// Splits `name+hash+base64` of one algorithm into name, key id and the 32 key bytes.
+pub(crate) fn split_key(text: &str, algorithm: u8) -> Option<(&str, u32, [u8; 32])> {
     let (name, rest) = text.split_once('+')?;
     let (id_text, encoded) = rest.split_once('+')?;
     let id = u32::from_str_radix(id_text, 16).ok()?;
     let bytes = STANDARD.decode(encoded).ok()?;
-    let (algorithm, key) = bytes.split_first()?;
+    let (found, key) = bytes.split_first()?;
     let key = <[u8; 32]>::try_from(key).ok()?;
     // One spelling only: the id is written with eight lower-case digits.
-    (*algorithm == ED25519 && format!("{id:08x}") == id_text).then_some((name, id, key))
+    (*found == algorithm && format!("{id:08x}") == id_text).then_some((name, id, key))
 }
 
 /// Key names are not empty and have no Unicode space, plus sign or control character.
-pub(super) fn check_name(name: &str) -> Result<(), NoteError> {
+pub(crate) fn check_name(name: &str) -> Result<(), NoteError> {
     let bad =
         |character: char| character.is_whitespace() || character.is_control() || character == '+';
     if name.is_empty() || name.len() > KEY_NAME_BYTES_MAX || name.chars().any(bad) {

@@ -121,12 +121,24 @@ fn exports_tlog_proofs() {
     let text = proof.to_string();
     // Leaf 4 of 5 has one sibling: the root of the four before it.
     let sibling = made.entries[1].proof[0];
-    let expected = format!("c2sp.org/tlog-proof@v1\nindex 4\n{sibling}\n\n{}", log.checkpoint);
-    assert_eq!(text, expected);
+    let leaf = STANDARD.encode(&log.entries[4]);
+    let extra = format!("extra {leaf}\n");
+    let rest = format!("index 4\n{sibling}\n\n{}", log.checkpoint);
+    assert_eq!(text, format!("c2sp.org/tlog-proof@v1\n{extra}{rest}"));
     assert_eq!(text.parse(), Ok(proof.clone()));
-    let with_extra = text.replace("index", "extra AAAA\nindex");
-    assert_eq!(with_extra.parse(), Ok(proof.clone()));
     let key = sample_key();
+    let (checkpoint, carried) = proof.verify_carried(key.verifier(), ORIGIN).unwrap();
+    assert_eq!((checkpoint.head(), carried), (log.head, log.entries[4].as_slice()));
+    // Without the entry it is a proof of one that is known from elsewhere; with another, of nothing.
+    let bare: TlogProof = text.replace(&extra, "").parse().unwrap();
+    assert_eq!(bare.to_string(), format!("c2sp.org/tlog-proof@v1\n{rest}"));
+    assert!(bare.verify(&log.entries[4], key.verifier(), ORIGIN).is_ok());
+    assert!(matches!(bare.verify_carried(key.verifier(), ORIGIN), Err(ReceiptError::Form { .. })));
+    let other: TlogProof = text.replace(&extra, "extra AAAA\n").parse().unwrap();
+    assert!(matches!(
+        other.verify_carried(key.verifier(), ORIGIN),
+        Err(ReceiptError::Proof { index: 4, .. })
+    ));
     assert!(proof.verify(&log.entries[4], key.verifier(), ORIGIN).is_ok());
     assert!(proof.verify(&log.entries[3], key.verifier(), ORIGIN).is_err());
     assert_eq!(made.tlog_proof(2), None);
@@ -135,7 +147,8 @@ fn exports_tlog_proofs() {
         text.replace("index 4", "index 04"),
         text.replace("index 4", "index +4"),
         text.replace("index 4\n", ""),
-        text.replace("index", "extra A\nindex"),
+        text.replace(&extra, "extra A\n"),
+        text.replace(&extra, &extra.repeat(2)),
         text.replace("\n\n", "\n"),
         text.replace("index 4\n", "index 4\nAAAA\n"),
         text.replace("index 4\n", &format!("index 4\n{}", format!("{sibling}\n").repeat(65))),

@@ -2,9 +2,12 @@
 
 use askama::Template;
 use axum::{body::Body, response::Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::http::{access::role_text, caller::Caller, fail::Fail};
+use crate::http::{
+    caller::{Caller, Who},
+    fail::Fail,
+};
 
 /// Nothing is loaded but our own style sheet; no script runs; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -34,9 +37,11 @@ impl Layout {
 }
 
 fn who(caller: &Caller) -> String {
-    match caller {
-        Caller::Anonymous => String::new(),
-        Caller::Key(key) => format!("{} ({})", key.name, role_text(key.role)),
+    match caller.who() {
+        Who::Anonymous => String::new(),
+        Who::Key(key) => format!("{} ({})", key.name, key.role),
+        Who::User(id) => id.to_string(),
+        Who::ServiceAccount(id) => id.to_string(),
     }
 }
 
@@ -55,11 +60,16 @@ pub(crate) fn page(status: StatusCode, html: String) -> Response {
     let headers = response.headers_mut();
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, html);
+    guard(headers);
+    response
+}
+
+/// What no answer of the console goes without: not kept, not framed, nothing loaded from elsewhere.
+pub(crate) fn guard(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    response
 }
 
 #[derive(Template)]

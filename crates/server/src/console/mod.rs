@@ -1,7 +1,7 @@
 //! The console: pages made on the server, without scripts. Each shows what an API handler answers,
 //! by calling that handler; each links to its JSON twin.
 //!
-//! A page never changes anything but the session's cookie.
+//! A page changes nothing but sessions.
 
 mod artefacts;
 mod chrome;
@@ -9,6 +9,7 @@ mod costs;
 mod events;
 mod overview;
 mod session;
+mod sessions;
 mod text;
 mod workloads;
 
@@ -27,7 +28,16 @@ use axum::{
 use futures_util::FutureExt as _;
 use http::request::Parts;
 
-use crate::http::{App, access, caller, caller::Caller, fail::Fail, serve};
+use crate::{
+    http::{
+        App, access,
+        caller::Caller,
+        fail::Fail,
+        identify::{self, Identified},
+        serve,
+    },
+    sign_in::session::Session,
+};
 
 pub(crate) use chrome::{Layout, render};
 
@@ -35,13 +45,15 @@ pub(crate) use chrome::{Layout, render};
 pub(crate) struct Visit {
     pub(crate) app: Arc<App>,
     pub(crate) caller: Caller,
+    /// Their session; none for somebody with a key in a header.
+    pub(crate) session: Option<Session>,
     pub(crate) parts: Parts,
 }
 
 /// Adds the pages.
 pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let page = |handler| page_route(app, handler);
-    let (sign_in, sign_out) = (Arc::clone(app), Arc::clone(app));
+    let [form, sign_in, sign_out, end] = std::array::from_fn(|_| Arc::clone(app));
     router
         .route("/", page(boxed(overview::page)))
         .route("/workloads", page(boxed(workloads::list)))
@@ -52,12 +64,17 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
         .route("/console.css", get(chrome::style_sheet))
         .route(
             "/login",
-            get(session::form)
+            get(move |request: Request| ready(session::form(&form, &request)))
                 .post(move |request: Request| session::sign_in(Arc::clone(&sign_in), request)),
         )
         .route(
             "/logout",
-            post(move |request: Request| ready(session::sign_out(&sign_out, &request))),
+            post(move |request: Request| session::sign_out(Arc::clone(&sign_out), request)),
+        )
+        .route("/sessions", page_any(app, boxed(sessions::page)))
+        .route(
+            "/sessions/end",
+            post(move |request: Request| sessions::end(Arc::clone(&end), request)),
         )
 }
 
@@ -73,22 +90,42 @@ where
 }
 
 fn page_route(app: &Arc<App>, handler: Handler) -> axum::routing::MethodRouter {
+    page_for(app, handler, Permission::Viewer)
+}
+
+/// A page for everybody who is signed in.
+fn page_any(app: &Arc<App>, handler: Handler) -> axum::routing::MethodRouter {
+    page_for(app, handler, Permission::Inference)
+}
+
+fn page_for(
+    app: &Arc<App>,
+    handler: Handler,
+    permission: Permission,
+) -> axum::routing::MethodRouter {
     let app = Arc::clone(app);
-    get(move |request: Request| serve_page(Arc::clone(&app), Arc::clone(&handler), request))
+    get(move |request: Request| {
+        serve_page(Arc::clone(&app), Arc::clone(&handler), permission, request)
+    })
 }
 
 /// Answers a page: to somebody signed in the page, to anyone else the way to the sign-in form.
-async fn serve_page(app: Arc<App>, handler: Handler, request: Request) -> Response {
+async fn serve_page(
+    app: Arc<App>,
+    handler: Handler,
+    permission: Permission,
+    request: Request,
+) -> Response {
     let id = serve::request_id(&app);
     let (parts, _body) = request.into_parts();
     let now = app.platform.now();
-    let caller =
-        app.platform.read(|state| caller::identify(state, now, &parts.method, &parts.headers));
-    let Ok(caller) = caller else { return session::to_sign_in() };
-    let allowed =
-        app.platform.read(|state| access::require_permission(state, &caller, Permission::Viewer));
+    let who = identify::identify(&app, now, &parts.method, &parts.headers, "console");
+    let Ok(Identified { caller, session }) = who else {
+        return serve::finish(Ok(session::to_sign_in(&parts.uri)), &id);
+    };
+    let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
-        Ok(()) => handler(Visit { app, caller: caller.clone(), parts }).await,
+        Ok(()) => handler(Visit { app, caller: caller.clone(), session, parts }).await,
         Err(fail) => Err(fail),
     };
     let page = answer.unwrap_or_else(|fail| chrome::problem(&fail, Some(&caller), &id));

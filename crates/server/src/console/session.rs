@@ -1,7 +1,9 @@
-//! Signing in and out: the key itself is the session, in a cookie that scripts cannot read.
+//! Signing in and out on the console. The browser keeps the secret of a session in a cookie that
+//! scripts cannot read and that no other site's request carries; it is a new one at each sign-in.
 
 use std::sync::Arc;
 
+use api::problem::Code;
 use askama::Template;
 use axum::{
     body::Body,
@@ -12,33 +14,67 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::chrome::{self, Layout};
-use crate::http::{App, caller, fail::Fail, serve};
+use crate::{
+    http::{
+        App,
+        caller::{self, COOKIE, HOST_COOKIE},
+        fail::Fail,
+        serve, sessions,
+        sessions::Account,
+    },
+    sign_in::{
+        oidc::safe_path,
+        session::{Device, Means, Principal},
+        throttle::Source,
+    },
+};
 
-/// Twelve hours: a working day.
-const SECONDS: u32 = 12 * 3_600;
+/// Most bytes of a sign-in form.
+const FORM_BYTES_MAX: usize = 16 * 1024;
 
+/// What a sign-in form carries: a key, or a name with a password.
 #[derive(Deserialize)]
 struct SignIn {
+    #[serde(default)]
     key: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    organisation: String,
+    #[serde(default)]
+    password: String,
+    /// The page that was wanted.
+    #[serde(default)]
+    next: String,
 }
 
 #[derive(Template)]
 #[template(path = "login.html")]
-struct LoginPage {
+struct LoginPage<'a> {
     layout: Layout,
-    wrong: bool,
+    /// Why the last attempt failed; empty for none.
+    alert: &'a str,
+    next: &'a str,
 }
 
-fn page(status: StatusCode, wrong: bool) -> Response {
+fn page(status: StatusCode, alert: &str, next: &str) -> Response {
     let title = "Sign in".to_owned();
     let layout = Layout { title, section: "", twin: String::new(), who: String::new() };
-    let html = LoginPage { layout, wrong }.render().unwrap_or_default();
+    let html = LoginPage { layout, alert, next: safe_path(next) }.render().unwrap_or_default();
     chrome::page(status, html)
 }
 
 /// `GET /login`
-pub(crate) async fn form() -> Response {
-    page(StatusCode::OK, false)
+pub(crate) fn form(app: &App, request: &Request) -> Response {
+    let next = query_of(request, "next");
+    serve::finish(Ok(page(StatusCode::OK, "", &next)), &serve::request_id(app))
+}
+
+/// One parameter of a query; the last of several, empty for none.
+fn query_of(request: &Request, name: &str) -> String {
+    let query = request.uri().query().unwrap_or_default();
+    let pairs = openidconnect::url::form_urlencoded::parse(query.as_bytes());
+    pairs.filter(|(key, _)| key == name).last().map(|(_, v)| v.into_owned()).unwrap_or_default()
 }
 
 /// `POST /login`
@@ -48,50 +84,153 @@ pub(crate) async fn sign_in(app: Arc<App>, request: Request) -> Response {
     if let Err(fail) = caller::require_same_origin(&headers) {
         return serve::finish(Ok(chrome::problem(&fail, None, &id)), &id);
     }
-    let Ok(Form(form)) = Form::<SignIn>::from_request(request, &()).await else {
-        return serve::finish(Ok(page(StatusCode::BAD_REQUEST, true)), &id);
+    let source = Source::of_request(request.extensions());
+    let request = request.map(|body| Body::new(http_body_util::Limited::new(body, FORM_BYTES_MAX)));
+    let reading = Form::<SignIn>::from_request(request, &());
+    let read = tokio::time::timeout(app.options.body_timeout, reading).await;
+    let Ok(Ok(Form(form))) = read else {
+        let answer = page(StatusCode::BAD_REQUEST, "The form could not be read. Try again.", "/");
+        return serve::finish(Ok(answer), &id);
     };
-    let (key, now) = (form.key.trim(), app.platform.now());
-    let known = app.platform.read(|state| caller::key_of(state, now, key).is_ok());
-    let answer = match cookie(key, SECONDS, &headers).filter(|_| known) {
-        None => page(StatusCode::UNAUTHORIZED, true),
-        Some(cookie) => redirect("/", Some(cookie)),
+    let answer = match enter(&app, source, &form).await {
+        Ok((principal, means)) => signed_in(&app, &headers, principal, means, &form.next).await,
+        Err(fail) => Err(fail),
     };
+    let answer = answer.unwrap_or_else(|fail| refused(fail, &form.next));
     serve::finish(Ok(answer), &id)
 }
 
-/// `POST /logout`
-pub(crate) fn sign_out(app: &App, request: &Request) -> Response {
-    let id = serve::request_id(app);
-    let answer: Result<Response, Fail> = caller::require_same_origin(request.headers())
-        .map(|()| redirect("/login", cookie("", 0, request.headers())));
-    let page = answer.unwrap_or_else(|fail| chrome::problem(&fail, None, &id));
-    serve::finish(Ok(page), &id)
+/// Who the form is of.
+async fn enter(app: &Arc<App>, source: Source, form: &SignIn) -> Result<(Principal, Means), Fail> {
+    let key = form.key.trim();
+    if key.is_empty() {
+        let organisation = form.organisation.trim();
+        let parsed = organisation.parse::<units::Name>().ok();
+        // An organisation that is no name is one that nobody has; the work is the same.
+        let name = if parsed.is_none() && !organisation.is_empty() {
+            String::new()
+        } else {
+            form.user.trim().to_owned()
+        };
+        let account = Account { organisation: parsed, name };
+        let principal = sessions::by_password(app, source, &account, &form.password).await?;
+        return Ok((principal, Means::Password));
+    }
+    let (throttle, now) = (&app.platform.sign_in().throttle, app.platform.now());
+    throttle.admit(now, key, source).map_err(sessions::too_often)?;
+    let found = app.platform.read(|state| caller::key_of(state, now, key).map(|key| key.id))?;
+    throttle.succeeded(now, key, source);
+    Ok((Principal::Key(found), Means::Key))
 }
 
-/// The way to the sign-in form, which never leads further by itself.
-pub(crate) fn to_sign_in() -> Response {
-    redirect("/login", None)
+/// Begins a session for this browser and leads to the page that was wanted. A session that the browser
+/// had before is over: one that somebody planted is worth nothing.
+pub(crate) async fn signed_in(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    principal: Principal,
+    means: Means,
+    next: &str,
+) -> Result<Response, Fail> {
+    end_presented(app, headers).await;
+    let (_, secret) = sessions::begin(app, principal, means, Device::Browser).await?;
+    let cookie = cookie(&secret, Device::Browser.lifetime_s(), is_secure(app, headers));
+    let mut response = redirect(safe_path(next));
+    response.headers_mut().append(header::SET_COOKIE, cookie?);
+    Ok(response)
 }
 
-fn redirect(to: &'static str, cookie: Option<HeaderValue>) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+/// Ends the session whose secret the browser has sent, if there is one.
+async fn end_presented(app: &Arc<App>, headers: &HeaderMap) {
+    let now = app.platform.now();
+    for name in [HOST_COOKIE, COOKIE] {
+        let secret = caller::cookie(headers, name);
+        let found = secret.and_then(|s| app.platform.sign_in().sessions.find(now, s));
+        if let Some(session) = found
+            && let Err(fail) = sessions::end_one(app, session.principal, &session.handle).await
+        {
+            tracing::warn!(detail = %fail.0.detail, "a session was not ended");
+        }
+    }
+}
+
+/// The form again, with what was wrong.
+fn refused(fail: Fail, next: &str) -> Response {
+    let wait = fail.0.retry_after_ms.map(|ms| ms.div_ceil(1_000));
+    let (status, alert) = match (fail.code(), wait) {
+        (Code::RateLimited, wait) => {
+            let seconds = wait.unwrap_or(1);
+            let text = format!("Too many attempts. Try again in {seconds} s.");
+            (StatusCode::TOO_MANY_REQUESTS, text)
+        }
+        (Code::Unauthenticated, _) => (
+            StatusCode::UNAUTHORIZED,
+            "This does not open anything here. Check it, or ask an administrator.".to_owned(),
+        ),
+        (code, _) => {
+            let status = StatusCode::from_u16(code.status());
+            let text = format!("{}. {}", fail.0.detail, fail.0.remedy.unwrap_or_default());
+            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), text)
+        }
+    };
+    let mut response = page(status, &alert, next);
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-/// The cookie; `Secure` where the console is reached over HTTPS. A key has no `;` or space.
-fn cookie(key: &str, seconds: u32, headers: &HeaderMap) -> Option<HeaderValue> {
+/// `POST /logout`: the session is over on the server, whatever the browser keeps.
+pub(crate) async fn sign_out(app: Arc<App>, request: Request) -> Response {
+    let id = serve::request_id(&app);
+    let headers = request.headers();
+    if let Err(fail) = caller::require_same_origin(headers) {
+        return serve::finish(Ok(chrome::problem(&fail, None, &id)), &id);
+    }
+    end_presented(&app, headers).await;
+    let mut response = redirect("/login");
+    let gone = [cookie("", 0, true), cookie("", 0, false)];
+    for cookie in gone.into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    serve::finish(Ok(response), &id)
+}
+
+/// The way to the sign-in form, which leads back to the page that was wanted.
+pub(crate) fn to_sign_in(wanted: &http::Uri) -> Response {
+    let path = wanted.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let path = safe_path(path);
+    if path == "/" {
+        return redirect("/login");
+    }
+    let encode = openidconnect::url::form_urlencoded::byte_serialize;
+    redirect(&format!("/login?next={}", encode(path.as_bytes()).collect::<String>()))
+}
+
+/// To a path of this console.
+pub(crate) fn redirect(to: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    // A path that is safe is printable ASCII, which a header takes.
+    let to = HeaderValue::from_str(to).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    response.headers_mut().insert(header::LOCATION, to);
+    chrome::guard(response.headers_mut());
+    response
+}
+
+/// True where people reach the console over HTTPS: by its public address, or by the page that asks.
+pub(crate) fn is_secure(app: &App, headers: &HeaderMap) -> bool {
+    if let Some(url) = app.platform.public_url() {
+        return url.starts_with("https://");
+    }
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
-    let secure = if origin.is_some_and(|o| o.starts_with("https://")) { "; Secure" } else { "" };
-    let name = caller::COOKIE;
+    origin.is_some_and(|origin| origin.starts_with("https://"))
+}
+
+/// The session's cookie. Over HTTPS its name binds it to this host. A secret has no `;` or space.
+fn cookie(secret: &str, seconds: u64, secure: bool) -> Result<HeaderValue, Fail> {
+    let (name, secure) = if secure { (HOST_COOKIE, "; Secure") } else { (COOKIE, "") };
     let text =
-        format!("{name}={key}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
-    HeaderValue::from_str(&text).ok()
+        format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&text).map_err(|e| Fail::internal("a cookie could not be made", &e))
 }

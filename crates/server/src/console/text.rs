@@ -50,6 +50,8 @@ pub(crate) const fn unit(per: PriceUnit) -> &'static str {
         PriceUnit::MTokensIn => "million prompt tokens",
         PriceUnit::MTokensOut => "million generated tokens",
         PriceUnit::KilowattHour => "kWh",
+        PriceUnit::EgressSwitchGib => "GiB out, switching",
+        PriceUnit::EgressParallelGib => "GiB out, in parallel",
     }
 }
 

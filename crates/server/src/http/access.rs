@@ -23,8 +23,8 @@ pub(crate) fn require(
     scope: Scope,
     hidden: impl FnOnce() -> Fail,
 ) -> Result<(), Fail> {
-    let key = caller.key()?;
-    match access::authorize(state, key, role, scope) {
+    caller.principal()?;
+    match access::authorize(state, caller.grants(), caller.wish(role), scope) {
         Ok(()) => Ok(()),
         Err(Denied::NeedsRole(role)) => Err(needs(role)),
         // That there is a platform is no secret.
@@ -33,26 +33,39 @@ pub(crate) fn require(
     }
 }
 
-/// May the caller act in this role somewhere, that is in the key's own scope?
+/// The role that a description asks for; `None` for what anybody may.
+pub(crate) const fn role_of(permission: Permission) -> Option<Role> {
+    match permission {
+        Permission::Public => None,
+        Permission::Inference => Some(Role::Inference),
+        Permission::Viewer => Some(Role::Viewer),
+        Permission::Member => Some(Role::Member),
+        Permission::Administrator => Some(Role::Administrator),
+        Permission::Operator => Some(Role::Operator),
+        Permission::Teacher => Some(Role::Teacher),
+    }
+}
+
+/// May the caller do this somewhere?
 ///
 /// # Errors
 /// 401 without a key, 403 without the role.
-pub(crate) fn require_permission(
-    state: &State,
-    caller: &Caller,
-    permission: Permission,
-) -> Result<(), Fail> {
-    let role = match permission {
-        Permission::Public => return Ok(()),
-        // Said of `whoami` alone, which any valid key may ask.
-        Permission::Inference => return caller.key().map(|_| ()),
-        Permission::Viewer => Role::Viewer,
-        Permission::Member => Role::Member,
-        Permission::Administrator => Role::Administrator,
-        Permission::Operator => Role::Operator,
-    };
-    let scope = caller.key()?.scope;
-    require(state, caller, role, scope, || needs(role))
+pub(crate) fn require_permission(caller: &Caller, permission: Permission) -> Result<(), Fail> {
+    let Some(role) = role_of(permission) else { return Ok(()) };
+    caller.principal()?;
+    // Said of `whoami` alone, which anybody known may ask.
+    if permission == Permission::Inference {
+        return Ok(());
+    }
+    match caller.grants().scopes(caller.wish(role)).next() {
+        Some(_) => Ok(()),
+        None => Err(needs(role)),
+    }
+}
+
+/// The scopes in which the caller may act in this role, as they were given.
+pub(crate) fn scopes(caller: &Caller, role: Role) -> Vec<Scope> {
+    caller.grants().scopes(caller.wish(role)).collect()
 }
 
 /// True if the caller may act in this role on this scope: the filter of lists.
@@ -77,20 +90,33 @@ pub(crate) fn find<'a, T>(
     Ok(thing)
 }
 
-/// The refusal of a caller who lacks a role.
-pub(crate) fn needs(role: Role) -> Fail {
-    let name = role_text(role);
-    Fail::new(Code::Forbidden, format!("the key lacks the role `{name}` here"))
-        .remedy(format!("use a key with the role `{name}`, or ask an administrator for one"))
-}
-
-/// A role as the API writes it.
-pub(crate) const fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::Inference => "inference",
-        Role::Viewer => "viewer",
-        Role::Member => "member",
-        Role::Administrator => "administrator",
-        Role::Operator => "operator",
+/// The same for what belongs to the platform as much as to tenants: there too it is hidden, because
+/// who runs the platform is nobody else's business.
+///
+/// # Errors
+/// 404 if it is missing or hidden, in the same words; 403 if the role is missing.
+pub(crate) fn find_hidden<'a, T>(
+    state: &'a State,
+    caller: &Caller,
+    role: Role,
+    found: Option<(&'a T, Scope)>,
+    name: (&str, &dyn Display),
+) -> Result<&'a T, Fail> {
+    let missing = || Fail::not_found(name.0, name.1);
+    let (thing, scope) = found.ok_or_else(missing)?;
+    match access::authorize(state, caller.grants(), caller.wish(role), scope) {
+        Err(Denied::Hidden) => Err(missing()),
+        Ok(()) | Err(Denied::NeedsRole(_)) => {
+            require(state, caller, role, scope, missing).map(|()| thing)
+        }
     }
 }
+
+/// The refusal of a caller who lacks a role.
+pub(crate) fn needs(role: Role) -> Fail {
+    Fail::new(Code::Forbidden, format!("the key lacks the role `{role}` here"))
+        .remedy(format!("use a key with the role `{role}`, or ask an administrator for one"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,49 +1,178 @@
-//! Who is asking: a bearer token, or the console's cookie that holds the same token.
+//! Who is asking: a bearer token, or the console's cookie with the secret of a session.
 //!
 //! A cookie proves who the browser's user is, not that the user wanted the request: what a cookie
 //! asks to change must come from this very origin.
 
+use std::sync::Arc;
+
 use api::problem::Code;
-use http::{HeaderMap, Method, header};
-use kernel::{Actor, State, key::Key};
+use http::{HeaderMap, header};
+use kernel::{
+    Actor, State,
+    access::{Grants, Operation, Principal, Role, Wish, is_active},
+    key::Key,
+};
 use units::{Id, UnixMicros, kinds};
 
 use super::fail::Fail;
 use crate::platform::token;
 
-/// Name of the console's cookie.
+/// Name of the console's cookie over plain HTTP, which is for this very machine.
 pub(crate) const COOKIE: &str = "cocarde_session";
+/// Its name over HTTPS: browsers take a cookie of this name only from this host itself, over HTTPS and
+/// for all paths, so that no neighbour can plant one.
+pub(crate) const HOST_COOKIE: &str = "__Host-cocarde_session";
 
-/// Longest token that is looked at.
+/// Longest key that is looked at.
 const TOKEN_BYTES_MAX: usize = 128;
+
+/// Who asks, what they held when they came, and what they are about to do.
+///
+/// What is held is looked up once for a request: a right that is taken while a request runs ends
+/// with the next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    who: Who,
+    grants: Arc<Grants>,
+    /// The operation under way and the role that its description asks for.
+    operation: Option<(Operation, Role)>,
+}
 
 /// Who asks.
 #[derive(Debug, Clone)]
-pub(crate) enum Caller {
+pub(crate) enum Who {
     /// Nobody in particular; only public endpoints answer.
     Anonymous,
     /// The holder of a valid key.
     Key(Box<Key>),
+    /// Somebody who has signed in.
+    User(Id<kinds::User>),
+    /// A program with an identity of its own.
+    ServiceAccount(Id<kinds::ServiceAccount>),
 }
 
 impl Caller {
-    /// The key.
+    /// Nobody in particular.
+    pub(crate) fn anonymous() -> Self {
+        Self { who: Who::Anonymous, grants: Arc::default(), operation: None }
+    }
+
+    /// The holder of a key.
     ///
     /// # Errors
-    /// 401 for somebody without one.
-    pub(crate) fn key(&self) -> Result<&Key, Fail> {
-        match self {
-            Self::Anonymous => Err(unauthenticated("no key was sent")),
-            Self::Key(key) => Ok(key),
+    /// 401 if the key, or its owner, may not act now.
+    pub(crate) fn key_holder(
+        state: &State,
+        id: Id<kinds::Key>,
+        now: UnixMicros,
+    ) -> Result<Self, Fail> {
+        let key = state.keys.get(&id).ok_or_else(unknown_key)?;
+        Self::of(state, Who::Key(Box::new(key.clone())), now)
+    }
+
+    /// Somebody whose session was found to be good.
+    ///
+    /// # Errors
+    /// 401 if they may not act now.
+    pub(crate) fn user(state: &State, id: Id<kinds::User>, now: UnixMicros) -> Result<Self, Fail> {
+        Self::of(state, Who::User(id), now)
+    }
+
+    /// A program whose credential was found to be good.
+    ///
+    /// # Errors
+    /// 401 if it may not act now.
+    #[expect(dead_code, reason = "tokens of accounts come with sign-in")]
+    pub(crate) fn service_account(
+        state: &State,
+        id: Id<kinds::ServiceAccount>,
+        now: UnixMicros,
+    ) -> Result<Self, Fail> {
+        Self::of(state, Who::ServiceAccount(id), now)
+    }
+
+    fn of(state: &State, who: Who, now: UnixMicros) -> Result<Self, Fail> {
+        let principal = who.principal().ok_or_else(unknown_key)?;
+        if !is_active(state, principal, now) {
+            return Err(unknown_key());
         }
+        let grants = Arc::new(Grants::of(state, principal, now));
+        Ok(Self { who, grants, operation: None })
+    }
+
+    /// The same caller as they stand now: for what goes on for long.
+    ///
+    /// # Errors
+    /// 401 if they may not act any more.
+    pub(crate) fn renewed(&self, state: &State, now: UnixMicros) -> Result<Self, Fail> {
+        let who = match &self.who {
+            Who::Key(key) => state.keys.get(&key.id).cloned().map(Box::new).map(Who::Key),
+            Who::Anonymous | Who::User(_) | Who::ServiceAccount(_) => Some(self.who.clone()),
+        };
+        let renewed = Self::of(state, who.ok_or_else(unknown_key)?, now)?;
+        Ok(Self { operation: self.operation, ..renewed })
+    }
+
+    /// The same caller within an operation of the API.
+    pub(crate) fn within(mut self, id: &str, role: Option<Role>) -> Self {
+        self.operation = Operation::named(id).zip(role);
+        self
+    }
+
+    /// Who it is.
+    pub(crate) const fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The key, if it is one.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        match &self.who {
+            Who::Key(key) => Some(key),
+            Who::Anonymous | Who::User(_) | Who::ServiceAccount(_) => None,
+        }
+    }
+
+    /// What they held when they came.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What is asked when a handler needs this role: within an operation that asks for the same,
+    /// having been given that operation is enough.
+    pub(crate) fn wish(&self, role: Role) -> Wish {
+        let operation = self.operation.filter(|(_, asks)| *asks == role);
+        Wish { role, operation: operation.map(|(operation, _)| operation) }
+    }
+
+    /// Who acts.
+    ///
+    /// # Errors
+    /// 401 for nobody in particular.
+    pub(crate) fn principal(&self) -> Result<Principal, Fail> {
+        self.who.principal().ok_or_else(|| unauthenticated("no key was sent"))
     }
 
     /// Who the log says it was.
     ///
     /// # Errors
-    /// 401 for somebody without a key.
+    /// 401 for nobody in particular.
     pub(crate) fn actor(&self) -> Result<Actor, Fail> {
-        self.key().map(|key| Actor::Key(key.id))
+        self.principal().map(|principal| match principal {
+            Principal::Key(id) => Actor::Key(id),
+            Principal::User(id) => Actor::User(id),
+            Principal::ServiceAccount(id) => Actor::ServiceAccount(id),
+        })
+    }
+}
+
+impl Who {
+    fn principal(&self) -> Option<Principal> {
+        match self {
+            Self::Anonymous => None,
+            Self::Key(key) => Some(Principal::Key(key.id)),
+            Self::User(id) => Some(Principal::User(*id)),
+            Self::ServiceAccount(id) => Some(Principal::ServiceAccount(*id)),
+        }
     }
 }
 
@@ -62,56 +191,32 @@ pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential<'_>> {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| Credential::Bearer(token.trim()));
     }
+    cookie(headers, HOST_COOKIE).or_else(|| cookie(headers, COOKIE)).map(Credential::Cookie)
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, token)| Credential::Cookie(token))
-}
-
-/// The caller of a request that needs one.
-///
-/// # Errors
-/// 401 without a valid key; 403 for a change asked by a page of another origin.
-pub(crate) fn identify(
-    state: &State,
-    now: UnixMicros,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Caller, Fail> {
-    let token = match credential(headers) {
-        None => return Err(unauthenticated("no key was sent")),
-        Some(Credential::Bearer(token)) => token,
-        Some(Credential::Cookie(token)) => {
-            if !method.is_safe() {
-                require_same_origin(headers)?;
-            }
-            token
-        }
-    };
-    key_of(state, now, token).map(|key| Caller::Key(Box::new(key)))
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
 }
 
 /// The key of a token, if it is valid now.
 ///
 /// # Errors
 /// 401 for an unknown, expired or revoked one; the answer does not tell which.
-pub(crate) fn key_of(state: &State, now: UnixMicros, token: &str) -> Result<Key, Fail> {
+pub(crate) fn key_of<'a>(state: &'a State, now: UnixMicros, token: &str) -> Result<&'a Key, Fail> {
     if token.len() > TOKEN_BYTES_MAX {
-        return Err(unauthenticated("the key is unknown, expired or revoked"));
+        return Err(unknown_key());
     }
-    let key = state.key_by_hash(token::hash(token)).filter(|key| key.is_valid_at(now));
-    key.cloned().ok_or_else(|| unauthenticated("the key is unknown, expired or revoked"))
+    state.key_by_hash(token::hash(token), now).ok_or_else(unknown_key)
 }
 
-/// Refuses a key that was revoked or has expired since it was looked up.
-///
-/// # Errors
-/// 401.
-pub(crate) fn still_valid(state: &State, now: UnixMicros, id: Id<kinds::Key>) -> Result<(), Fail> {
-    let valid = state.keys.get(&id).is_some_and(|key| key.is_valid_at(now));
-    if valid { Ok(()) } else { Err(unauthenticated("the key is unknown, expired or revoked")) }
+fn unknown_key() -> Fail {
+    unauthenticated("the key is unknown, expired or revoked")
 }
 
 /// Refuses a change that a page of another origin asks for.
@@ -129,7 +234,7 @@ pub(crate) fn require_same_origin(headers: &HeaderMap) -> Result<(), Fail> {
         .remedy("open the console at its own address, or send the key as a bearer token"))
 }
 
-fn unauthenticated(detail: &str) -> Fail {
+pub(crate) fn unauthenticated(detail: &str) -> Fail {
     Fail::new(Code::Unauthenticated, detail)
         .remedy("send `Authorization: Bearer cck_…` with a valid key")
 }

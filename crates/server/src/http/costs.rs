@@ -12,7 +12,7 @@ use kernel::{
     State,
     access::Role,
     price,
-    usage::{LineKey, Totals},
+    usage::{Event as Use, LineKey, Totals},
     workload::Workload,
 };
 use units::{Id, MicroEuro, Price, PriceUnit, kinds, rate};
@@ -208,6 +208,9 @@ fn basis_of(per: PriceUnit, totals: &Totals) -> (Basis, String) {
         PriceUnit::MTokensIn | PriceUnit::MTokensOut => {
             (Basis::Measured, "counted by the gateway".to_owned())
         }
+        PriceUnit::EgressSwitchGib | PriceUnit::EgressParallelGib => {
+            (Basis::Measured, "bytes of exports sent".to_owned())
+        }
         PriceUnit::KilowattHour => (energy_basis(totals), energy_source(totals)),
     }
 }
@@ -234,11 +237,23 @@ pub(crate) const fn unit_of(per: PriceUnit) -> &'static str {
         PriceUnit::GpuHour => "GPU-microseconds",
         PriceUnit::MTokensIn | PriceUnit::MTokensOut => "tokens",
         PriceUnit::KilowattHour => "millijoules",
+        PriceUnit::EgressSwitchGib | PriceUnit::EgressParallelGib => "bytes",
     }
 }
 
+/// True if a row is use of this project in this month, which its invoice is made of.
+pub(crate) fn is_billed(row: &store::Row, project: Id<kinds::Project>, month: i32) -> bool {
+    let Ok(entry) = kernel::Entry::from_leaf(&row.leaf) else { return false };
+    let payer = match &entry.event {
+        kernel::Event::Usage(Use::Attempt(metered)) => metered.project,
+        kernel::Event::Usage(Use::Tokens(metered)) => metered.project,
+        _ => return false,
+    };
+    payer == project && this_month(entry.at) == month
+}
+
 /// Months since January 1970 of `2026-03`.
-fn month_of(text: &str) -> Result<i32, Fail> {
+pub(crate) fn month_of(text: &str) -> Result<i32, Fail> {
     let wrong = || {
         let shown: String = text.chars().take(20).collect();
         let detail = format!("`month` is `{shown}`: write for example `2026-03`");

@@ -17,12 +17,13 @@ use kernel::access::Role;
 use tokio::sync::watch;
 
 use super::{
-    App, caller,
+    App,
     caller::Caller,
     fail::Fail,
     mount::{self, Call, as_of},
     visible, workloads,
 };
+use crate::sign_in::session::Session;
 
 /// Events of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
@@ -68,7 +69,7 @@ fn limit_of(limit: Option<u32>) -> Result<usize, Fail> {
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-fn wants_stream(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_stream(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accept.flat_map(|line| line.split(',')).any(|media| {
         media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"))
@@ -159,6 +160,7 @@ async fn batch(app: &Arc<App>, caller: &Caller, wish: &Wish) -> Result<Batch, Fa
 struct Follower {
     app: Arc<App>,
     caller: Caller,
+    session: Option<Session>,
     wish: Wish,
     changes: watch::Receiver<u64>,
     keep_on: bool,
@@ -167,8 +169,8 @@ struct Follower {
 fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Result<Response, Fail> {
     let changes = call.platform().watch();
     let wish = Wish { after, limit: ROWS, subject: None };
-    let (app, caller) = (call.app, call.caller);
-    let follower = Follower { app, caller, wish, changes, keep_on };
+    let (app, caller, session) = (call.app, call.caller, call.session);
+    let follower = Follower { app, caller, session, wish, changes, keep_on };
     let pieces = stream::unfold(Some(follower), |state| async move {
         let mut follower = state?;
         match follower.next().await {
@@ -192,7 +194,10 @@ impl Follower {
         loop {
             // Marked before reading: what comes while reading wakes the wait below.
             self.changes.borrow_and_update();
-            self.require_valid_key()?;
+            self.require_session()?;
+            let now = self.app.platform.now();
+            // Who was stopped meanwhile is sent nothing more, and who lost a right no more of that.
+            self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
             let batch = batch(&self.app, &self.caller, &self.wish).await?;
             self.wish.after = batch.next_after;
             if !batch.events.is_empty() {
@@ -212,11 +217,15 @@ impl Follower {
         }
     }
 
-    /// A key that was revoked meanwhile ends the stream.
-    fn require_valid_key(&self) -> Result<(), Fail> {
+    /// A key that was revoked meanwhile, or a session that is over, ends the stream.
+    fn require_session(&self) -> Result<(), Fail> {
         let now = self.app.platform.now();
-        let id = self.caller.key()?.id;
-        self.app.platform.read(|state| caller::still_valid(state, now, id))
+        match &self.session {
+            Some(session) if !self.app.platform.sign_in().sessions.is_open(now, session) => {
+                Err(super::caller::unauthenticated("the session is over"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -248,6 +248,9 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
     match cause {
         StopCause::Budget => Some("ask an administrator to raise the budget, then submit it again"),
         StopCause::TimeLimit => Some("raise `limits.time`, or let it resume from its checkpoint"),
+        StopCause::DataWithdrawn => {
+            Some("choose other data; see `cocarde erase status` and the organisation's consent")
+        }
         StopCause::User
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained

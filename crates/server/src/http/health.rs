@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     blobs::blocking_fail,
     fail::Fail,
+    finality,
     metrics::Figures,
     mount::{self, Call, as_of},
     proofs::body,
@@ -25,7 +26,7 @@ use super::{
 };
 
 /// Pieces of a backup that wait for a slow reader.
-const BACKUP_PIECES_MAX: usize = 16;
+pub(crate) const PIECES_MAX: usize = 16;
 /// The key of model signatures in the data folder, which the copy of the log does not hold.
 const SIGNING_KEY_FILE: &str = "model-signing.key";
 
@@ -47,6 +48,7 @@ pub(crate) async fn readyz(call: Call<Readyz>) -> Result<Readiness, Fail> {
 pub(crate) async fn metrics(call: Call<Metrics>) -> Result<Response, Fail> {
     let figures = call.read(Figures::of);
     let mut text = call.app.metrics.render(&figures);
+    text.push_str(&finality::metrics(&call.platform().finality().status()));
     text.push_str(&call.platform().gateway_metrics());
     Ok(body(text.into_bytes(), "text/plain; version=0.0.4; charset=utf-8", "no-store"))
 }
@@ -83,9 +85,9 @@ pub(crate) async fn backup(call: Call<BackupGet>) -> Result<Response, Fail> {
         remove(&copy);
         return Err(fail);
     }
-    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(BACKUP_PIECES_MAX);
+    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES_MAX);
     tokio::task::spawn_blocking(move || {
-        let mut writer = ChannelWriter { pieces: pieces_in.clone() };
+        let mut writer = ChannelWriter::new(&pieces_in);
         if let Err(error) = archive(&from, &copy, &mut writer) {
             tracing::warn!(%error, "a backup was not sent to its end");
             // A reader that has gone does not want to know.
@@ -134,8 +136,14 @@ fn remove(copy: &Path) {
 }
 
 /// Hands bytes to a response, and waits while its reader is slow.
-struct ChannelWriter {
+pub(crate) struct ChannelWriter {
     pieces: mpsc::Sender<io::Result<Bytes>>,
+}
+
+impl ChannelWriter {
+    pub(crate) fn new(pieces: &mpsc::Sender<io::Result<Bytes>>) -> Self {
+        Self { pieces: pieces.clone() }
+    }
 }
 
 impl io::Write for ChannelWriter {

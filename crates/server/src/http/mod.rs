@@ -5,22 +5,31 @@
 //! and answers with a DTO; it holds no state of its own.
 
 pub(crate) mod access;
+mod bindings;
 mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
+mod capabilities;
 mod conditions;
 pub(crate) mod costs;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
+mod entries;
+mod erasures;
 pub(crate) mod events;
+mod exits;
 pub(crate) mod explain;
 pub(crate) mod fail;
+mod finality;
 mod forecast;
 pub(crate) mod gpus;
+mod groups;
 mod health;
+pub(crate) mod identify;
 mod job;
 mod keys;
+mod lineage;
 mod log_files;
 pub(crate) mod logs;
 mod metrics;
@@ -30,6 +39,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+pub(crate) mod people;
 mod plan;
 mod policies;
 mod possession;
@@ -39,16 +49,23 @@ pub(crate) mod projects;
 pub(crate) mod proofs;
 pub(crate) mod queue;
 mod quotas;
+mod receipts;
 mod reject;
 mod reservations;
 mod resolve;
+mod roles;
 pub(crate) mod serve;
+mod service_accounts;
+pub(crate) mod sessions;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
-mod visible;
+mod users;
+pub(crate) mod visible;
 mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
+
+pub(crate) use visible::is_of_organisation;
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -56,21 +73,30 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
+        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
+        capability::{CapabilityCreate, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
+        entry::{EntryList, EntryProofGet, ReceiptGet},
+        erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
+        exit::{OrganisationExport, OrganisationImport},
+        finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
-        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
+        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
+        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
         node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
-        organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        organisation::{
+            OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
+        },
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -79,11 +105,18 @@ use api::{
         },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
-        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet},
+        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
+        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
+        service_account::{
+            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
+            ServiceAccountList, ServiceAccountRenew,
+        },
+        session::{SessionCreate, SessionEnd, SessionList},
         site::{SiteCreate, SiteGet, SiteList},
+        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -98,7 +131,7 @@ use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform};
+use crate::{console, platform::Platform, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -130,13 +163,15 @@ pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) possession: possession::Possession,
+    pub(crate) owners: Owners,
 }
 
 impl App {
     fn new(platform: Arc<Platform>) -> Arc<Self> {
         let (options, metrics) = (Options::default(), metrics::Metrics::default());
         let possession = possession::Possession::default();
-        Arc::new(Self { platform, options, metrics, possession })
+        let owners = Owners::default();
+        Arc::new(Self { platform, options, metrics, possession, owners })
     }
 }
 
@@ -155,7 +190,8 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(mount_tenancy(api))))))
+    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
+    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -179,10 +215,56 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<OrganisationTraining, _>(organisations::training)
+        .mount_raw::<OrganisationExport, _>(exits::export)
+        .mount::<OrganisationImport, _>(exits::import)
+        .mount::<ErasureCreate, _>(erasures::create)
+        .mount::<ErasureList, _>(erasures::list)
+        .mount::<ErasureGet, _>(erasures::get)
+        .mount::<ErasureCancel, _>(erasures::cancel)
         .mount::<PriceSet, _>(prices::set)
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
+}
+
+fn mount_sign_in(api: Api) -> Api {
+    api.mount::<SessionCreate, _>(sessions::create)
+        .mount::<SessionList, _>(sessions::list)
+        .mount::<SessionEnd, _>(sessions::end)
+        .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
+}
+
+fn mount_identities(api: Api) -> Api {
+    api.mount::<UserCreate, _>(users::create)
+        .mount::<UserList, _>(users::list)
+        .mount::<UserGet, _>(users::get)
+        .mount::<UserReplace, _>(users::replace)
+        .mount::<UserSuspend, _>(users::suspend)
+        .mount::<UserResume, _>(users::resume)
+        .mount::<GroupCreate, _>(groups::create)
+        .mount::<GroupList, _>(groups::list)
+        .mount::<GroupGet, _>(groups::get)
+        .mount::<GroupDelete, _>(groups::delete)
+        .mount::<GroupMemberAdd, _>(groups::add)
+        .mount::<GroupMemberRemove, _>(groups::remove)
+        .mount::<ServiceAccountCreate, _>(service_accounts::create)
+        .mount::<ServiceAccountList, _>(service_accounts::list)
+        .mount::<ServiceAccountGet, _>(service_accounts::get)
+        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
+        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
+        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
+        .mount::<RoleCreate, _>(roles::create)
+        .mount::<RoleList, _>(roles::list)
+        .mount::<RoleGet, _>(roles::get)
+        .mount::<RoleSet, _>(roles::set)
+        .mount::<RoleDelete, _>(roles::delete)
+        .mount::<BindingCreate, _>(bindings::create)
+        .mount::<BindingList, _>(bindings::list)
+        .mount::<BindingGet, _>(bindings::get)
+        .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {
@@ -251,9 +333,13 @@ fn mount_work(api: Api) -> Api {
 fn mount_platform(api: Api) -> Api {
     api.mount_raw::<EventList, _>(events::list)
         .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
+        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
+        .mount::<LogStatusGet, _>(finality::status)
         .mount_raw::<LogKeyGet, _>(proofs::key)
         .mount_raw::<LogTileGet, _>(proofs::tile)
-        .mount_raw::<ReceiptGet, _>(proofs::receipt)
+        .mount_raw::<EntryList, _>(entries::list)
+        .mount_raw::<EntryProofGet, _>(receipts::proof)
+        .mount_raw::<ReceiptGet, _>(receipts::receipt)
         .mount::<AuditVerify, _>(proofs::verify)
         .mount::<Healthz, _>(health::healthz)
         .mount::<Readyz, _>(health::readyz)

@@ -26,13 +26,16 @@ use kernel::{Command, State, Subject, Submission};
 use serde::Serialize;
 
 use super::{
-    App,
+    App, access,
     caller::Caller,
     conditions::Conditions,
     fail::Fail,
     serve::{self, Admitted, Inner, Shape},
 };
-use crate::platform::Platform;
+use crate::{
+    platform::Platform,
+    sign_in::{session::Session, throttle::Source},
+};
 
 /// A request that was read and whose caller is known.
 pub(crate) struct Call<E: Endpoint> {
@@ -40,6 +43,10 @@ pub(crate) struct Call<E: Endpoint> {
     pub(crate) app: Arc<App>,
     /// Who asks.
     pub(crate) caller: Caller,
+    /// The session that they used, if any.
+    pub(crate) session: Option<Session>,
+    /// Where the request comes from.
+    pub(crate) source: Source,
     /// Path parameters.
     pub(crate) path: E::Path,
     /// Query parameters.
@@ -72,10 +79,12 @@ impl<E: Endpoint> Call<E> {
         query: E::Query,
         body: E::Body,
     ) -> Self {
-        let (app, caller) = (Arc::clone(app), caller.clone());
+        let caller = caller.clone().within(E::ID, access::role_of(E::PERMISSION));
+        let app = Arc::clone(app);
         let (conditions, headers) = (Conditions::default(), HeaderMap::new());
         let stream = Mutex::new(Body::empty());
-        Self { app, caller, path, query, body, stream, conditions, headers }
+        let (session, source) = (None, Source::of(None));
+        Self { app, caller, session, source, path, query, body, stream, conditions, headers }
     }
 
     /// The platform.
@@ -196,7 +205,8 @@ impl Api {
 
 /// Reads path, query and body into the endpoint's types.
 async fn read<E: Endpoint>(admitted: Admitted) -> Result<Call<E>, Fail> {
-    let Admitted { app, caller, mut parts, bytes, stream } = admitted;
+    let Admitted { app, caller, session, mut parts, bytes, stream } = admitted;
+    let source = Source::of_request(&parts.extensions);
     let path = read_path::<E>(&mut parts).await?;
     let query = Query::<E::Query>::try_from_uri(&parts.uri)
         .map_err(|rejection| wrong_query(&rejection.body_text()))?;
@@ -206,7 +216,8 @@ async fn read<E: Endpoint>(admitted: Admitted) -> Result<Call<E>, Fail> {
     };
     let conditions = Conditions::of(&parts.headers)?;
     let (headers, stream) = (parts.headers, Mutex::new(stream));
-    Ok(Call { app, caller, path, query: query.0, body, stream, conditions, headers })
+    let query = query.0;
+    Ok(Call { app, caller, session, source, path, query, body, stream, conditions, headers })
 }
 
 /// A body that was left out is an empty object: what is needed is then reported by name.

@@ -62,8 +62,10 @@ pub(crate) async fn get(call: Call<PolicyGet>) -> Result<Policy, Fail> {
 /// True if a policy of that scope binds what the caller does, or the caller's scope covers it: who
 /// is bound by a policy may read it, and who administers it as well.
 fn binds(state: &State, caller: &Caller, scope: Scope) -> bool {
-    let Ok(key) = caller.key() else { return false };
-    kernel_access::covers(state, key.scope, scope) || kernel_access::covers(state, scope, key.scope)
+    let mine = super::access::scopes(caller, Role::Viewer);
+    mine.into_iter().any(|mine| {
+        kernel_access::covers(state, mine, scope) || kernel_access::covers(state, scope, mine)
+    })
 }
 
 fn dto(policy: &policy_set::PolicySet, seq: u64) -> Policy {

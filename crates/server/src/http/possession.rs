@@ -32,14 +32,13 @@ pub(crate) struct Possession {
 
 impl Possession {
     /// Somebody in this scope has sent the content.
-    pub(crate) fn note(&self, caller: &Caller, digest: Digest) -> Result<(), Fail> {
-        let scope = caller.key()?.scope;
+    pub(crate) fn note(&self, caller: &Caller, digest: Digest) {
+        let scopes = access::scopes(caller, Role::Member);
         let mut put = self.put.lock().unwrap_or_else(PoisonError::into_inner);
         if put.len() >= PUT_MAX {
             put.clear();
         }
-        put.insert((scope, digest));
-        Ok(())
+        put.extend(scopes.into_iter().map(|scope| (scope, digest)));
     }
 
     /// True if somebody in a scope that the caller's covers has sent the content.
@@ -52,7 +51,7 @@ impl Possession {
     }
 
     /// The files of a manifest, read once; nothing for one that is not stored.
-    fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
+    pub(crate) fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
         let known =
             self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&manifest).cloned();
         if let Some(files) = known {
@@ -71,7 +70,11 @@ impl Possession {
 
 /// Manifests and signatures of versions that the caller may see, the newest first.
 fn visible(state: &State, caller: &Caller) -> (Vec<Digest>, BTreeSet<Digest>) {
-    let sees = |id| access::allows(state, caller, Role::Viewer, Scope::Project(id));
+    // Who may only make things in a project builds on what is in it.
+    let sees = |id| {
+        let allows = |role| access::allows(state, caller, role, Scope::Project(id));
+        allows(Role::Viewer) || allows(Role::Member)
+    };
     let datasets = state.datasets.values().rev().filter(|dataset| sees(dataset.project));
     let models: Vec<_> = state.models.values().rev().filter(|model| sees(model.project)).collect();
     let signatures =
@@ -79,6 +82,14 @@ fn visible(state: &State, caller: &Caller) -> (Vec<Digest>, BTreeSet<Digest>) {
     let of_datasets = datasets.flat_map(|d| d.versions.iter().rev()).map(|v| v.manifest);
     let of_models = models.iter().flat_map(|m| m.versions.iter().rev()).map(|v| v.manifest);
     (of_models.chain(of_datasets).collect(), signatures)
+}
+
+/// Where the caller may use content: what it may read, or make.
+fn caller_scopes(caller: &Caller) -> Result<Vec<Scope>, Fail> {
+    caller.principal()?;
+    let mut scopes = access::scopes(caller, Role::Viewer);
+    scopes.extend(access::scopes(caller, Role::Member));
+    Ok(scopes)
 }
 
 /// The digests among these that the caller may not use: they must look as if not stored.
@@ -90,13 +101,15 @@ pub(crate) async fn withheld(
     caller: &Caller,
     wanted: BTreeSet<Digest>,
 ) -> Result<BTreeSet<Digest>, Fail> {
-    let mine = caller.key()?.scope;
-    if mine == Scope::Platform {
+    let mine = caller_scopes(caller)?;
+    if mine.contains(&Scope::Platform) {
         return Ok(BTreeSet::new());
     }
     let (manifests, signatures, mut left) = app.platform.read(|state| {
         let (manifests, signatures) = visible(state, caller);
-        let put = |digest: &Digest| app.possession.has_put(state, mine, *digest);
+        let put = |digest: &Digest| {
+            mine.iter().any(|scope| app.possession.has_put(state, *scope, *digest))
+        };
         let left: BTreeSet<Digest> = wanted.into_iter().filter(|digest| !put(digest)).collect();
         (manifests, signatures, left)
     });

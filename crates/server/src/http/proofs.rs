@@ -2,9 +2,8 @@
 
 use api::{
     endpoint::Endpoint,
-    nouns::proof::{
-        AuditCheck, AuditReport, AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet, ReceiptGet,
-    },
+    nouns::entry::ReceiptGet,
+    nouns::proof::{AuditCheck, AuditReport, AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
     problem::Code,
 };
 use axum::{body::Body, response::Response};
@@ -13,11 +12,11 @@ use http::{HeaderName, HeaderValue, header};
 use kernel::access::{Role, Scope};
 use store::{ViewError, audit};
 
-use super::{access, blobs::blocking_fail, fail::Fail, mount::Call, require_operator, workloads};
+use super::{access, blobs::blocking_fail, fail::Fail, mount::Call, require_operator};
 
 /// `GET /log/checkpoint`
 pub(crate) async fn checkpoint(call: Call<LogCheckpointGet>) -> Result<Response, Fail> {
-    let text = call.platform().log().checkpoint();
+    let text = call.platform().finality().newest();
     Ok(body(text.into_bytes(), "text/plain; charset=utf-8", "no-store"))
 }
 
@@ -34,7 +33,7 @@ pub(crate) async fn tile(call: Call<LogTileGet>) -> Result<Response, Fail> {
         // Entries are those of all tenants.
         call.read(|state| {
             let missing = || Fail::not_found("tile", &path);
-            access::require(state, &call.caller, Role::Viewer, Scope::Platform, missing)
+            access::require(state, &call.caller, Role::Auditor, Scope::Platform, missing)
         })?;
     }
     let log = call.platform().log().clone();
@@ -42,24 +41,6 @@ pub(crate) async fn tile(call: Call<LogTileGet>) -> Result<Response, Fail> {
     // A tile never changes once it is there, a partial one neither: a wider one has another name.
     let cache = "private, max-age=31536000, immutable";
     Ok(body(bytes, "application/octet-stream", cache))
-}
-
-/// `GET /api/v1/receipts/{id}`
-pub(crate) async fn receipt(call: Call<ReceiptGet>) -> Result<Response, Fail> {
-    let id = call.path.id;
-    call.read(|state| workloads::find(state, &call.caller, Role::Viewer, id).map(|_| ()))?;
-    let log = call.platform().log().clone();
-    let json = blocking_fail(move || {
-        let receipt = log.receipt(id)?;
-        receipt.to_json().map_err(|error| ViewError::from(error).into())
-    })
-    .await?;
-    let mut response = body(json.into_bytes(), "application/json", "no-store");
-    let name = format!("attachment; filename=\"{id}.receipt.json\"");
-    if let Ok(value) = HeaderValue::from_str(&name) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
 }
 
 /// `POST /api/v1/audit/verify`

@@ -5,6 +5,7 @@ use api::{
         common::Page,
         quota::{Quota, QuotaDelete, QuotaGet, QuotaList, QuotaNew, QuotaSet},
     },
+    problem::Code,
     text::Timestamp,
 };
 use kernel::{
@@ -54,7 +55,9 @@ pub(crate) async fn set(call: Call<QuotaSet>) -> Result<Quota, Fail> {
 pub(crate) async fn list(call: Call<QuotaList>) -> Result<Page<Quota>, Fail> {
     let (query, caller) = (&call.query, &call.caller);
     let wanted = page::Wanted::<Id<kinds::Quota>>::of(query.limit, query.page_token.as_deref())?;
-    let class = query.class.as_deref().map(|text| class_of("/class", text)).transpose()?;
+    let class = query.class.as_deref().map(str::parse::<Class>).transpose();
+    let class =
+        class.map_err(|message| Fail::new(Code::InvalidQuery, format!("`class`: {message}")))?;
     call.read(|state| {
         let project = query.project.as_ref();
         let project =

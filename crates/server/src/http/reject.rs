@@ -35,6 +35,9 @@ impl From<Reject> for Fail {
             Reject::ForbiddenByPolicy(refused) => {
                 Self::new(Code::ForbiddenByPolicy, text).remedy(refused.refusal.remedy)
             }
+            Reject::TrainingNotAllowed { .. } => Self::new(Code::ForbiddenByPolicy, text).remedy(
+                "use other data, or ask an administrator of that organisation for `cocarde org training`",
+            ),
             Reject::BudgetExhausted { name, .. } => Self::new(Code::BudgetExhausted, text)
                 .remedy(format!("ask an administrator to raise budget `{name}`")),
             Reject::WrongState { .. } => Self::new(Code::StateConflict, text),
@@ -49,6 +52,8 @@ impl From<Reject> for Fail {
                 Self::new(Code::ReservationConflict, text)
                     .remedy(format!("choose other nodes, or a window from {until} on"))
             }
+            Reject::BeyondOwn { .. } => Self::new(Code::Forbidden, text)
+                .remedy("give a narrower role, or ask an administrator to give this one"),
             Reject::EntryTooLarge { limit, .. } => {
                 let mut fail = Self::new(Code::PayloadTooLarge, text);
                 fail.0.limit = u64::try_from(limit).ok();

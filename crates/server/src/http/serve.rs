@@ -25,7 +25,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use units::{Id, kinds};
 
-use super::{App, access, caller, caller::Caller, fail::Fail};
+use super::{
+    App, access,
+    caller::Caller,
+    fail::Fail,
+    identify::{self, Identified},
+};
+use crate::sign_in::session::Session;
 
 /// The header with the request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,6 +40,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(crate) struct Admitted {
     pub(crate) app: Arc<App>,
     pub(crate) caller: Caller,
+    /// The session that the caller used, if any.
+    pub(crate) session: Option<Session>,
     pub(crate) parts: Parts,
     /// The whole JSON body, or nothing.
     pub(crate) bytes: Bytes,
@@ -108,20 +116,21 @@ async fn answer(
 ) -> Result<Response, Fail> {
     let (parts, body) = request.into_parts();
     let now = app.platform.now();
-    let caller = match shape.permission {
-        Permission::Public => Caller::Anonymous,
-        permission => app.platform.read(|state| {
-            let caller = caller::identify(state, now, &parts.method, &parts.headers)?;
-            access::require_permission(state, &caller, permission)?;
-            Ok::<_, Fail>(caller)
-        })?,
+    let Identified { caller, session } = match shape.permission {
+        Permission::Public => Identified { caller: Caller::anonymous(), session: None },
+        permission => {
+            let who = identify::identify(&app, now, &parts.method, &parts.headers, shape.id)?;
+            let caller = who.caller.within(shape.id, access::role_of(permission));
+            access::require_permission(&caller, permission)?;
+            Identified { caller, session: who.session }
+        }
     };
     let (bytes, stream) = match shape.request {
         None => (Bytes::new(), Body::empty()),
         Some(Content::Json) => (json_body(&app, shape, &parts.headers, body).await?, Body::empty()),
         Some(_) => (Bytes::new(), body),
     };
-    inner(Admitted { app, caller, parts, bytes, stream }).await
+    inner(Admitted { app, caller, session, parts, bytes, stream }).await
 }
 
 /// Reads a JSON body within its limits of size and time.

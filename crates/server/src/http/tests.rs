@@ -8,6 +8,7 @@ fn every_endpoint_of_the_registry_is_mounted_once() {
     let config = crate::PlatformConfig {
         data_dir: dir.path().join("data"),
         version: "cocarde test".to_owned(),
+        quorum: ledger::Quorum::default(),
     };
     let platform = std::sync::Arc::new(crate::Platform::open(config).unwrap());
     let api = super::mount_all(super::Api::new(super::App::new(platform)));

@@ -4,12 +4,14 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, dataset, decision, endpoint, key, model, organisation, policy_set, project, quota,
+    budget, dataset, decision, endpoint, erasure, group, key, model, organisation, policy_set,
+    project, quota,
     reservation::{self, Holder},
-    usage, workload,
+    role, service_account, usage, workload,
 };
 use serde_json::Value;
 use store::Row;
+use units::{Id, kinds};
 
 use super::{access, caller::Caller, fail::Fail, quotas};
 
@@ -21,7 +23,11 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
     let entry = Entry::from_leaf(&row.leaf)
         .map_err(|error| Fail::internal("an entry of the log cannot be read", &error))?;
     let (scope, role) = place_of(state, &entry.event);
-    let Some(scope) = scope else { return Ok(None) };
+    let scope = match (scope, role) {
+        (Some(scope), _) => scope,
+        (None, Role::Operator) => Scope::Platform,
+        (None, _) => return Ok(None),
+    };
     if !access::allows(state, caller, role, scope) {
         return Ok(None);
     }
@@ -34,6 +40,8 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         subject: Some(entry.event.subject().to_string()),
         actor: match entry.actor {
             Actor::Key(id) => Some(id.to_string()),
+            Actor::User(id) => Some(id.to_string()),
+            Actor::ServiceAccount(id) => Some(id.to_string()),
             Actor::System | Actor::Planner | Actor::Engine | Actor::Gateway => None,
         },
         data: without_hash(data),
@@ -42,19 +50,32 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
 
 /// A secret's hash proves nothing to a reader and is left out.
 fn without_hash(mut data: Value) -> Value {
-    if let Some(created) = data.pointer_mut("/key/created").and_then(Value::as_object_mut) {
-        created.remove("secret_hash");
+    for kind in ["/key/created", "/key/issued", "/key/rotated"] {
+        if let Some(event) = data.pointer_mut(kind).and_then(Value::as_object_mut) {
+            event.remove("secret_hash");
+        }
     }
     data
 }
 
+/// True if an event is the business of this organisation.
+pub(crate) fn is_of_organisation(
+    state: &State,
+    event: &Happened,
+    home: units::Id<units::kinds::Organisation>,
+) -> bool {
+    let (scope, _) = place_of(state, event);
+    scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
+}
+
 /// Whose business an event is, and from which role on. Platform events are the operator's.
-fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
+pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
     match event {
-        Happened::Organisation(organisation::Event::Created { id, .. }) => {
-            viewer(Some(Scope::Organisation(*id)))
-        }
+        Happened::Organisation(
+            organisation::Event::Created { id, .. }
+            | organisation::Event::TrainingAllowed { id, .. },
+        ) => viewer(Some(Scope::Organisation(*id))),
         Happened::Project(project::Event::Created { id, .. }) => viewer(Some(Scope::Project(*id))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
         Happened::PolicySet(
@@ -76,6 +97,14 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
             viewer(Some(quotas::scope_of(*owner)))
         }
         Happened::Reservation(event) => reservation_place(state, event),
+        Happened::User(event) => {
+            let user = state.users.get(&event.id());
+            (user.map(|user| scope_of_home(user.home)), Role::Administrator)
+        }
+        Happened::Group(event) => (group_scope(state, event), Role::Administrator),
+        Happened::ServiceAccount(event) => (account_scope(state, event), Role::Administrator),
+        Happened::Role(event) => (role_scope(state, event), Role::Administrator),
+        Happened::Binding(event) => (Some(event.scope()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -83,6 +112,11 @@ fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
         Happened::Usage(usage::Event::Attempt(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+        Happened::Usage(usage::Event::Egress(metered)) => {
+            viewer(Some(Scope::Project(metered.project)))
+        }
+        Happened::Erasure(event) => erasure_place(state, event),
+        Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
         Happened::Usage(usage::Event::Tokens(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
@@ -105,14 +139,73 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
     };
     match holder {
         Some(Holder::Project(id)) => (Some(Scope::Project(id)), Role::Viewer),
-        Some(Holder::Maintenance) | None => (Some(Scope::Platform), Role::Operator),
+        Some(Holder::Maintenance) => (Some(Scope::Platform), Role::Operator),
+        // One that was cancelled is gone from the state: only its earlier entries say whose it was.
+        None => (None, Role::Operator),
+    }
+}
+
+/// A tenant's erasures are its business; those of the operator's people are the operator's.
+fn erasure_place(state: &State, event: &erasure::Event) -> (Option<Scope>, Role) {
+    let target = match event {
+        erasure::Event::Requested { target, .. } => Some(*target),
+        erasure::Event::Cancelled { id }
+        | erasure::Event::Begun { id }
+        | erasure::Event::Done { id, .. } => state.erasures.get(id).map(|e| e.target),
+    };
+    match target.and_then(|target| erasure::home(state, target)) {
+        Some(home) => (Some(Scope::Organisation(home)), Role::Administrator),
+        None => (Some(Scope::Platform), Role::Operator),
     }
 }
 
 fn key_scope(state: &State, event: &key::Event) -> Option<Scope> {
     match event {
-        key::Event::Created { scope, .. } => Some(*scope),
-        key::Event::Revoked { id } => state.keys.get(id).map(|key| key.scope),
+        key::Event::Created { scope, .. } | key::Event::Issued { scope, .. } => Some(*scope),
+        key::Event::Revoked { id } | key::Event::Rotated { id, .. } => {
+            state.keys.get(id).map(|key| key.scope)
+        }
+    }
+}
+
+/// Where people and groups belong, as a scope.
+pub(crate) fn scope_of_home(home: Option<Id<kinds::Organisation>>) -> Scope {
+    home.map_or(Scope::Platform, Scope::Organisation)
+}
+
+fn group_scope(state: &State, event: &group::Event) -> Option<Scope> {
+    match event {
+        group::Event::Created { home, .. } | group::Event::Deleted { home, .. } => {
+            Some(scope_of_home(*home))
+        }
+        group::Event::MemberAdded { user, .. } | group::Event::MemberRemoved { user, .. } => {
+            // A group and its members are at home in one place; the group may be gone.
+            state.users.get(user).map(|user| scope_of_home(user.home))
+        }
+    }
+}
+
+fn account_scope(state: &State, event: &service_account::Event) -> Option<Scope> {
+    match event {
+        service_account::Event::Created { scope, .. }
+        | service_account::Event::Deleted { scope, .. } => Some(*scope),
+        service_account::Event::Renewed { id, .. } => {
+            state.service_accounts.get(id).map(|account| account.scope)
+        }
+        service_account::Event::Assigned { owner, .. } => {
+            state.users.get(owner).map(|user| scope_of_home(user.home))
+        }
+    }
+}
+
+fn role_scope(state: &State, event: &role::Event) -> Option<Scope> {
+    match event {
+        role::Event::Created { organisation, .. } | role::Event::Deleted { organisation, .. } => {
+            Some(Scope::Organisation(*organisation))
+        }
+        role::Event::Changed { id, .. } => {
+            state.roles.get(id).map(|role| Scope::Organisation(role.organisation))
+        }
     }
 }
 
@@ -125,11 +218,12 @@ fn budget_scope(state: &State, event: &budget::Event) -> Option<Scope> {
 }
 
 fn dataset_scope(state: &State, event: &dataset::Event) -> Option<Scope> {
+    let of = |id| state.datasets.get(id).map(|dataset| Scope::Project(dataset.project));
     match event {
-        dataset::Event::Created { project, .. } => Some(Scope::Project(*project)),
-        dataset::Event::VersionAdded { id, .. } => {
-            state.datasets.get(id).map(|dataset| Scope::Project(dataset.project))
-        }
+        dataset::Event::Created { project, .. }
+        | dataset::Event::CreatedCaptured { project, .. } => Some(Scope::Project(*project)),
+        dataset::Event::VersionAdded { id, .. } => of(id),
+        dataset::Event::VersionDerived { version, .. } => of(&version.id),
     }
 }
 

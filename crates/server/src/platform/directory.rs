@@ -2,7 +2,7 @@
 
 use kernel::{
     State,
-    access::{self, Denied, Role, Scope},
+    access::{self, Denied, Grants, Principal, Role, Scope},
     budget,
     endpoint::Endpoint,
     key::Key,
@@ -57,18 +57,18 @@ pub(crate) fn authenticate<'a>(
     secret: &str,
     now: UnixMicros,
 ) -> Result<&'a Key, CallRefused> {
-    let key = state.key_by_hash(token::hash(secret)).filter(|key| key.is_valid_at(now));
-    key.ok_or(CallRefused::InvalidKey)
+    state.key_by_hash(token::hash(secret), now).ok_or(CallRefused::InvalidKey)
 }
 
 /// The models that a key may call, by name.
 #[must_use]
-pub(crate) fn models(state: &State, key: Id<kinds::Key>) -> Vec<CallableModel> {
+pub(crate) fn models(state: &State, key: Id<kinds::Key>, now: UnixMicros) -> Vec<CallableModel> {
     let Some(key) = state.keys.get(&key) else { return Vec::new() };
+    let grants = Grants::of(state, Principal::Key(key.id), now);
     let mut models: Vec<CallableModel> = state
         .endpoints
         .values()
-        .filter(|endpoint| may_call(state, key, endpoint).is_ok())
+        .filter(|endpoint| may_call(state, (key, &grants), endpoint).is_ok())
         .map(|endpoint| describe(state, endpoint))
         .collect();
     models.sort_by(|a, b| a.name.cmp(&b.name));
@@ -83,11 +83,13 @@ pub(crate) fn route(
     state: &State,
     key: Id<kinds::Key>,
     model: &str,
+    now: UnixMicros,
 ) -> Result<CallRoute, CallRefused> {
     let key = state.keys.get(&key).ok_or(CallRefused::InvalidKey)?;
+    let grants = Grants::of(state, Principal::Key(key.id), now);
     let mut refused = CallRefused::ModelNotFound;
     for endpoint in state.endpoints.values().filter(|e| e.name.as_str() == model) {
-        match may_call(state, key, endpoint) {
+        match may_call(state, (key, &grants), endpoint) {
             Ok(()) => {}
             Err(Denied::NeedsRole(_)) => {
                 refused = CallRefused::Forbidden;
@@ -96,7 +98,8 @@ pub(crate) fn route(
             Err(Denied::Hidden) => continue,
         }
         budget::require_open(state, endpoint.project).map_err(|_| CallRefused::BudgetExhausted)?;
-        let replicas = endpoint.ready_addresses(state);
+        let replicas =
+            endpoint.ready_addresses_in(state, |country| key.limits.allow_country(country));
         if replicas.is_empty() {
             return Err(CallRefused::NoReplica);
         }
@@ -105,11 +108,16 @@ pub(crate) fn route(
     Err(refused)
 }
 
-fn may_call(state: &State, key: &Key, endpoint: &Endpoint) -> Result<(), Denied> {
-    if endpoint.deleted_at.is_some() {
+/// A key that is limited to some models knows of no other.
+fn may_call(
+    state: &State,
+    (key, grants): (&Key, &Grants),
+    endpoint: &Endpoint,
+) -> Result<(), Denied> {
+    if endpoint.deleted_at.is_some() || !key.limits.allow_model(&endpoint.name) {
         return Err(Denied::Hidden);
     }
-    access::authorize(state, key, Role::Inference, Scope::Project(endpoint.project))
+    access::authorize(state, grants, Role::Inference, Scope::Project(endpoint.project))
 }
 
 fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {

@@ -8,6 +8,7 @@ mod bootstrap;
 mod directory;
 pub mod drains;
 mod engine;
+pub mod erasures;
 pub mod importer;
 mod open;
 pub mod planner;
@@ -26,15 +27,17 @@ use std::{
 
 use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
-use store::{Blobs, DataFolder, Handle, LogView, Outcome, SubmitError};
+use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
-use units::{Digest, Id, IdKind, UnixMicros, kinds};
+use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel};
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
+
+use crate::sign_in::SignIn;
 
 /// Delivers what a gateway has counted and not yet handed over.
 type UsageFlush = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -47,7 +50,14 @@ pub struct Platform {
     folder: Mutex<Option<DataFolder>>,
     handle: Handle,
     log: LogView,
+    finality: Finality,
+    final_size: watch::Receiver<u64>,
     blobs: Blobs,
+    vault: Vault,
+    ahead: open::Ahead,
+    /// Held for reading while somebody registers content, for writing while content is destroyed: what
+    /// was found to be stored must still be so when it is referred to.
+    references: tokio::sync::RwLock<()>,
     data_dir: PathBuf,
     version: String,
     program: OnceLock<String>,
@@ -55,6 +65,8 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    sign_in: SignIn,
+    public_url: OnceLock<String>,
 }
 
 impl fmt::Debug for Platform {
@@ -146,7 +158,14 @@ impl Platform {
     #[must_use]
     pub fn now(&self) -> UnixMicros {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        UnixMicros(now.saturating_add(self.ahead.micros()))
+    }
+
+    /// Sets this process's clock ahead, for drills and tests of what happens at a later date. The log
+    /// keeps the later times: never do this to a platform that is to go on.
+    pub fn set_clock_ahead(&self, by: DurationMicros) {
+        self.ahead.add(by);
     }
 
     /// A fresh id.
@@ -165,10 +184,33 @@ impl Platform {
         &self.log
     }
 
+    /// What witnesses say of the log.
+    #[must_use]
+    pub const fn finality(&self) -> &Finality {
+        &self.finality
+    }
+
+    /// The size of the last final checkpoint, for whoever waits for it.
+    #[must_use]
+    pub fn watch_final(&self) -> watch::Receiver<u64> {
+        self.final_size.clone()
+    }
+
     /// The artefacts.
     #[must_use]
     pub const fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// What must be able to disappear: personal data and secrets, sealed.
+    #[must_use]
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Keeps stored content from being destroyed until it is referred to.
+    pub(crate) async fn hold_content(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.references.read().await
     }
 
     /// The data folder.
@@ -260,7 +302,8 @@ impl Platform {
     /// The models that a key may call.
     #[must_use]
     pub fn callable_models(&self, key: Id<kinds::Key>) -> Vec<CallableModel> {
-        self.read(|state| directory::models(state, key))
+        let now = self.now();
+        self.read(|state| directory::models(state, key, now))
     }
 
     /// Where a call to a model goes.
@@ -268,7 +311,8 @@ impl Platform {
     /// # Errors
     /// [`CallRefused`].
     pub fn call_route(&self, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
-        self.read(|state| directory::route(state, key, model))
+        let now = self.now();
+        self.read(|state| directory::route(state, key, model, now))
     }
 
     /// Sets how waiting usage is delivered; once, at start.
@@ -292,6 +336,23 @@ impl Platform {
     #[must_use]
     pub fn gateway_metrics(&self) -> String {
         self.gateway_metrics.get().map_or_else(String::new, |render| render())
+    }
+
+    /// Sessions, attempts to sign in, and what capability tokens are signed with.
+    pub(crate) const fn sign_in(&self) -> &SignIn {
+        &self.sign_in
+    }
+
+    /// Sets the address under which people reach this platform, without a slash at the end; once, at
+    /// start. What a request says of its host is not believed.
+    pub fn set_public_url(&self, url: &str) {
+        let _ = self.public_url.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// The address under which people reach this platform, if it was set.
+    #[must_use]
+    pub fn public_url(&self) -> Option<&str> {
+        self.public_url.get().map(String::as_str)
     }
 
     /// Finishes what is queued and saves a snapshot.

@@ -5,18 +5,27 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
+use ledger::Quorum;
 use sha2::{Digest as _, Sha256};
-use store::{Config, DataFolder};
+use store::{
+    Clock, Config, DataFolder, Finality, FinalityError, SystemClock, Vault, VaultError,
+    finality::Pace,
+    vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
+};
 use tokio::sync::watch;
-use units::Digest;
+use units::{Digest, DurationMicros, UnixMicros};
 
 use super::{
     Platform,
     signature::{ModelSigner, SignatureError},
 };
+use crate::sign_in::{SignIn, SignInError};
 
 /// The private key for model signatures, PKCS#8 PEM, mode 0600.
 pub(crate) const SIGNING_KEY_FILE: &str = "model-signing.key";
@@ -28,6 +37,31 @@ pub struct PlatformConfig {
     pub data_dir: PathBuf,
     /// Name and version of this program, for lineage.
     pub version: String,
+    /// Witnesses of the log and how many must agree; none if empty.
+    pub quorum: Quorum,
+}
+
+/// The system's clock, and how far a drill has set it ahead.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ahead(Arc<AtomicI64>);
+
+impl Ahead {
+    /// Microseconds ahead; never less than before.
+    pub(super) fn micros(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, by: DurationMicros) {
+        let by = i64::try_from(by.0).unwrap_or(i64::MAX);
+        let sum = self.micros().saturating_add(by);
+        self.0.fetch_max(sum, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&mut self) -> UnixMicros {
+        UnixMicros(SystemClock.now().0.saturating_add(self.micros()))
+    }
 }
 
 /// Why a platform cannot open.
@@ -36,6 +70,18 @@ pub enum OpenError {
     /// The log or its folder.
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The key that the vault is sealed with.
+    #[error("personal data and secrets cannot be sealed: {0}")]
+    Key(#[from] KeyError),
+    /// Sessions and the root key of capability tokens.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// What witnesses have seen is not what the log is.
+    #[error(transparent)]
+    Finality(#[from] FinalityError),
     /// The model signing key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -55,15 +101,31 @@ pub enum OpenError {
 }
 
 impl Platform {
-    /// Opens a data folder and replays its log.
+    /// Opens a data folder and replays its log; the vault's key is a file in the folder.
     ///
     /// # Errors
     /// [`OpenError`], saying what to do.
     pub fn open(config: PlatformConfig) -> Result<Self, OpenError> {
-        let PlatformConfig { data_dir, version } = config;
-        let folder = DataFolder::open(&data_dir, Config::default())?;
+        Self::open_with(config, |dir| Ok(Box::new(file_key(&dir.join(KEK_FILE), dir)?)))
+    }
+
+    /// As [`open`](Self::open) with another key for the vault. `key` is called once the folder is
+    /// locked and known to be ours.
+    ///
+    /// # Errors
+    /// [`OpenError`], saying what to do.
+    pub fn open_with(
+        config: PlatformConfig,
+        key: impl FnOnce(&Path) -> Result<Box<dyn KeyEncryption>, KeyError>,
+    ) -> Result<Self, OpenError> {
+        let PlatformConfig { data_dir, version, quorum } = config;
+        let ahead = Ahead::default();
+        let clock = Box::new(ahead.clone());
+        let folder = DataFolder::open(&data_dir, Config { clock, ..Config::default() })?;
+        let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
+        let sign_in = SignIn::open(&data_dir, now())?;
         let (tell, size) = watch::channel(handle.size());
         handle.on_commit(Box::new(move |size| {
             // Without listeners there is nobody to tell.
@@ -76,9 +138,21 @@ impl Platform {
                 std::process::abort();
             }
         }));
+        let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
+        let grown = finality.clone();
+        handle.on_commit(Box::new(move |_| grown.grown()));
+        let (tell_final, final_size) = watch::channel(finality.size());
+        finality.on_final(move |size| {
+            let _ = tell_final.send(size);
+        });
         Ok(Self {
             log: folder.view(),
+            finality,
+            final_size,
             blobs: folder.blobs().clone(),
+            vault,
+            ahead,
+            references: tokio::sync::RwLock::new(()),
             folder: Mutex::new(Some(folder)),
             handle,
             data_dir,
@@ -88,8 +162,15 @@ impl Platform {
             size,
             usage_flush: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            sign_in,
+            public_url: OnceLock::new(),
         })
     }
+}
+
+fn now() -> UnixMicros {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// SHA-256 of the running program's own file.

@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
+mod apart;
 mod assigned;
+mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod drive;
+mod entries;
+mod erasure;
 mod errors;
+mod exit;
+mod identities;
 mod life;
 mod matrix;
 mod pages;
 mod power;
+mod sign_in;
 mod streams;
 mod terms;
 mod world;

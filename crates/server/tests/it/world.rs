@@ -62,7 +62,8 @@ impl World {
     pub(crate) async fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let config = PlatformConfig { data_dir, version: "cocarde test".to_owned() };
+        let (version, quorum) = ("cocarde test".to_owned(), ledger::Quorum::default());
+        let config = PlatformConfig { data_dir, version, quorum };
         let platform = Arc::new(Platform::open(config).unwrap());
         let operator = platform.ensure_operator().await.unwrap().unwrap();
         let router = server::router(Arc::clone(&platform));
@@ -121,6 +122,40 @@ impl World {
         Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
 
+    /// A key that administers a new organisation of this name.
+    pub(crate) async fn key_of_new_organisation(&self, name: &str) -> String {
+        self.make("/api/v1/organisations", json!({ "name": name })).await;
+        self.key("administrator", ("organisation", name)).await
+    }
+
+    /// Stops the platform and starts it again on the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.platform.close().await;
+        let version = "cocarde test".to_owned();
+        let data_dir = self._dir.path().join("data");
+        self.router = Router::new();
+        // The folder is free once the last of those who used the platform has gone.
+        self.platform = loop {
+            let config = PlatformConfig {
+                data_dir: data_dir.clone(),
+                version: version.clone(),
+                quorum: ledger::Quorum::default(),
+            };
+            match Platform::open(config) {
+                Ok(platform) => break Arc::new(platform),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        self.router = server::router(Arc::clone(&self.platform));
+    }
+
+    /// Signs in on the console with a key; answers the cookie that the browser keeps.
+    pub(crate) async fn sign_in(&self, key: &str) -> String {
+        let answer = self.ask(form("/login", &format!("key={key}"), CONSOLE)).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
     /// A request with a JSON body, or none for null.
     pub(crate) async fn call(&self, key: &str, method: &str, path: &str, body: Value) -> Answer {
         self.ask(request(key, method, path, body)).await
@@ -140,7 +175,10 @@ impl World {
     /// A key of this role, for an organisation or a project.
     pub(crate) async fn key(&self, role: &str, scope: (&str, &str)) -> String {
         let (kind, name) = scope;
-        let body = json!({ "name": role, "role": role, kind: name });
+        let mut body = json!({ "name": role, "role": role });
+        if kind != "platform" {
+            body[kind] = json!(name);
+        }
         self.make("/api/v1/keys", body).await["secret"].as_str().unwrap().to_owned()
     }
 
@@ -158,6 +196,19 @@ impl World {
     }
 }
 
+/// Where the console is in tests.
+pub(crate) const CONSOLE: &str = "http://console.test";
+
+/// A form as a page of `origin` would send it to the console.
+pub(crate) fn form(path: &str, body: &str, origin: &str) -> Request<Body> {
+    Request::post(path)
+        .header(header::HOST, "console.test")
+        .header(header::ORIGIN, origin)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
 pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Request<Body> {
     let mut request = Request::builder().method(method).uri(path);
     if !key.is_empty() {
@@ -171,7 +222,7 @@ pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Reque
 }
 
 /// Ids of everything that a tenant can have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
@@ -186,6 +237,13 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
+    pub(crate) lasting_key: String,
+    pub(crate) user: String,
+    pub(crate) group: String,
+    pub(crate) service_account: String,
+    pub(crate) role: String,
+    pub(crate) binding: String,
+    pub(crate) erasure: String,
 }
 
 fn id(value: &Value) -> String {
@@ -194,6 +252,11 @@ fn id(value: &Value) -> String {
 
 /// A tenant `name` with a project `name/lab` and one of everything.
 pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
+    tenant_with(world, name, b"content").await
+}
+
+/// The same with content of its own.
+pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Tenant {
     let project = format!("{name}/lab");
     let organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
     let mut tenant = Tenant { organisation, ..Tenant::default() };
@@ -219,8 +282,8 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);
-    tenant.blob = digest(b"content").to_string();
-    tenant.manifest = world.manifest("train.jsonl", b"content").await;
+    tenant.blob = digest(content).to_string();
+    tenant.manifest = world.manifest("train.jsonl", content).await;
     let new = json!({ "project": project, "name": "corpus", "class": "internal" });
     tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
     let version = json!({ "manifest": tenant.manifest });
@@ -239,7 +302,30 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    let new = json!({ "name": "lasting", "role": "viewer", "project": project });
+    tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    people(world, name, &mut tenant).await;
+    // In its notice, so it changes nothing yet.
+    let new = json!({ "target": { "organisation": tenant.organisation } });
+    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     tenant
+}
+
+/// One of each identity.
+async fn people(world: &World, name: &str, tenant: &mut Tenant) {
+    let project = format!("{name}/lab");
+    let new = json!({ "organisation": name, "name": "Ada", "email": "ada@example.org" });
+    tenant.user = id(&world.make("/api/v1/users", new).await);
+    let new = json!({ "organisation": name, "name": "staff" });
+    tenant.group = id(&world.make("/api/v1/groups", new).await);
+    let new = json!({
+        "project": project, "name": "ci", "owner": tenant.user, "expires_in_seconds": 86_400,
+    });
+    tenant.service_account = id(&world.make("/api/v1/service-accounts", new).await);
+    let new = json!({ "organisation": name, "name": "runner", "permissions": ["study"] });
+    tenant.role = id(&world.make("/api/v1/roles", new).await);
+    let new = json!({ "role": "viewer", "user": tenant.user, "scope": project });
+    tenant.binding = id(&world.make("/api/v1/bindings", new).await);
 }
 
 /// A time so many hours from now, as the API writes it: reservations only take times to come.

@@ -16,6 +16,7 @@ use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
     any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
+use super::identity::identity_command;
 use super::power::power_command;
 use crate::{
     platform::{Answer, Request},
@@ -109,7 +110,8 @@ impl Clients {
                 organisation: any(rng, &state.organisations).unwrap_or(nobody()),
                 name: name(rng, "project", 2)?,
             }),
-            5..=8 => key_command(rng, state, now)?,
+            5..=7 => key_command(rng, state, now)?,
+            8 => identity_command(rng, state, now)?,
             9 if self.n_policies < POLICIES_MAX => {
                 self.n_policies = self.n_policies.saturating_add(1);
                 policy_command(rng, state)?

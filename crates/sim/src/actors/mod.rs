@@ -6,6 +6,7 @@ pub(crate) mod catalogue;
 mod client;
 mod engine;
 mod gateway;
+mod identity;
 mod importer;
 mod network;
 mod planner;

@@ -56,6 +56,11 @@ impl History {
             Event::Organisation(_)
             | Event::Project(_)
             | Event::Key(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
@@ -71,7 +76,9 @@ impl History {
             | Event::Entity(_)
             | Event::Storage(_)
             | Event::Decision(_)
-            | Event::Evidence(_) => Ok(()),
+            | Event::Evidence(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_) => Ok(()),
         }
     }
 

@@ -33,6 +33,9 @@ impl Money {
                 self.check_counters(metered)?;
                 self.charge(metered.project, entry.at, &metered.charges)
             }
+            Event::Usage(Use::Egress(metered)) => {
+                self.charge(metered.project, entry.at, &metered.charges)
+            }
             Event::Usage(Use::Tokens(metered)) => {
                 let last = self.gateways.insert(metered.gateway, metered.sequence);
                 if last.unwrap_or(0).saturating_add(1) != metered.sequence {
@@ -64,13 +67,20 @@ impl Money {
             | Event::Organisation(_)
             | Event::Project(_)
             | Event::Key(_)
+            | Event::User(_)
+            | Event::Group(_)
+            | Event::ServiceAccount(_)
+            | Event::Role(_)
+            | Event::Binding(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Workload(_)
-            | Event::Endpoint(_) => Ok(()),
+            | Event::Endpoint(_)
+            | Event::Erasure(_)
+            | Event::Transfer(_) => Ok(()),
         }
     }
 
@@ -162,6 +172,7 @@ fn amount_of(price: MicroEuro, per: PriceUnit, quantity: u64) -> i128 {
         PriceUnit::MTokensIn | PriceUnit::MTokensOut => 1_000_000,
         // 1 kWh = 3.6 MJ.
         PriceUnit::KilowattHour => 3_600_000 * 1_000,
+        PriceUnit::EgressSwitchGib | PriceUnit::EgressParallelGib => 1_024 * 1_024 * 1_024,
     };
     let twice = i128::from(price.0).saturating_mul(i128::from(quantity)).saturating_mul(2);
     let rounded_up = twice.saturating_add(base).div_euclid(base.saturating_mul(2));

@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, names, power, sovereign, work};
+use super::{args::Args, capacity, identity, leaving, names, power, sovereign, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -35,8 +35,14 @@ pub(super) fn command(
         "power" | "power-remove" | "figures" | "series" | "series-remove" => {
             power::command(state, verb, args)?
         }
+        "training" | "captured" | "derived" | "erase" | "erase-begin" | "erase-done"
+        | "erase-cancel" | "transfer" | "admit-project" | "transfer-finish" | "egress" => {
+            leaving::command(state, verb, args)?
+        }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
+        verb if identity::VERBS.contains(&verb) => identity::command(state, verb, args)?,
+        "key-issue" | "key-rotate" => identity::of_key(state, verb, args)?,
         "key" => new_key(state, args)?,
         "key-revoke" => {
             let name: String = args.word("a key")?;
@@ -52,7 +58,7 @@ pub(super) fn command(
 }
 
 /// A digest that stands for something with this name.
-fn digest_of(text: &str) -> Digest {
+pub(super) fn digest_of(text: &str) -> Digest {
     Digest(Sha256::digest(text.as_bytes()).into())
 }
 

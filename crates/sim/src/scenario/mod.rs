@@ -12,6 +12,8 @@
 mod args;
 mod build;
 mod capacity;
+mod identity;
+mod leaving;
 mod names;
 mod power;
 mod sovereign;

@@ -69,6 +69,9 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.organisations.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.projects.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.keys.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.groups.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.service_accounts.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.roles.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.policy_sets.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.entities.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.storages.values().for_each(|x| add(x.id.to_string(), &x.name));
@@ -98,6 +101,7 @@ pub(super) fn readable(state: &State, text: &str) -> String {
         let index = w.task.map_or_else(String::new, |task| format!("[{}]", task.index));
         (w.id.to_string(), format!("{}{index}", w.spec.name))
     }));
+    pairs.extend(state.erasures.values().map(|x| (x.id.to_string(), "erasure".to_owned())));
     pairs.extend(state.prices.iter().map(|x| (x.id.to_string(), "prices".to_owned())));
     pairs
         .into_iter()

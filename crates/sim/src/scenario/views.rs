@@ -133,6 +133,11 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Organisation(_)
         | Event::Project(_)
         | Event::Key(_)
+        | Event::User(_)
+        | Event::Group(_)
+        | Event::ServiceAccount(_)
+        | Event::Role(_)
+        | Event::Binding(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)
@@ -144,7 +149,9 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Usage(_)
         | Event::Entity(_)
         | Event::Storage(_)
-        | Event::Evidence(_) => String::new(),
+        | Event::Evidence(_)
+        | Event::Erasure(_)
+        | Event::Transfer(_) => String::new(),
     };
     let line = format!("{} {}{detail}", entry.event.kind(), entry.event.subject());
     readable(state, &line)

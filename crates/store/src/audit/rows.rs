@@ -11,8 +11,9 @@ use kernel::{Entry, State};
 use ledger::{Checkpoint, SignedNote, TreeHead, Verifier, VerifierKey};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use units::Digest;
+use units::{Digest, UnixMicros};
 
+use super::witnessed::Witnessed;
 use super::{List, seq_of};
 use crate::log_store::StoreError;
 use crate::seal;
@@ -36,7 +37,8 @@ struct RawRow {
 
 type Chunk = Arc<Vec<RawRow>>;
 
-/// What the pass gives beside its findings.
+/// What a pass gives beside its findings.
+#[derive(Debug)]
 pub(super) struct Read {
     pub(super) head: TreeHead,
     pub(super) checkpoints: u64,
@@ -46,27 +48,69 @@ pub(super) struct Read {
     pub(super) effects: u64,
     pub(super) effects_before_decisions: u64,
     pub(super) lacking: Vec<String>,
+    pub(super) usage_entries: u64,
+    pub(super) invoice_lines: u64,
     pub(super) state_hash: Digest,
     pub(super) snapshots: u64,
     pub(super) state: State,
 }
 
 impl Read {
-    /// What the tree and its signatures give; the rest follows from the entries.
-    fn of(head: TreeHead, checkpoints: u64) -> Self {
-        Self {
-            head,
-            checkpoints,
+    /// What the verifier and the replay found; the rest is empty.
+    pub(super) fn of(
+        report: &ledger::verify::Report,
+        audit: Option<Audit>,
+        list: &mut List,
+    ) -> Self {
+        take_findings(report, list);
+        let mut read = Self {
+            head: report.head,
+            checkpoints: report.checkpoints_good,
             placements: 0,
             refusals: 0,
             decisions: 0,
             effects: 0,
             effects_before_decisions: 0,
             lacking: Vec::new(),
+            usage_entries: 0,
+            invoice_lines: 0,
             state_hash: Digest([0; 32]),
             snapshots: 0,
             state: State::default(),
+        };
+        match audit {
+            Some(audit) => read.take_audit(audit, list),
+            None => list.push(None, "the replay panicked: an entry cannot be folded"),
         }
+        read
+    }
+
+    fn take_audit(&mut self, audit: Audit, list: &mut List) {
+        self.placements = audit.placements;
+        self.refusals = audit.refusals;
+        self.decisions = audit.decisions;
+        self.effects = audit.effects;
+        self.effects_before_decisions = audit.effects_before_decisions;
+        self.lacking = audit.lacking.iter().map(ToString::to_string).collect();
+        self.usage_entries = audit.usage_entries;
+        self.invoice_lines = audit.invoice_lines;
+        self.state_hash = audit.state_hash;
+        for finding in audit.findings.into_iter().take(PER_SOURCE_MAX) {
+            list.push(Some(finding.seq), finding.message);
+        }
+    }
+}
+
+fn take_findings(report: &ledger::verify::Report, list: &mut List) {
+    let findings = report.findings.as_slice();
+    for finding in findings.iter().take(PER_SOURCE_MAX) {
+        list.push(seq_of(finding), finding.to_string());
+    }
+    let left = findings.len().saturating_sub(PER_SOURCE_MAX);
+    let left = u64::try_from(left).unwrap_or(u64::MAX).saturating_add(report.findings.dropped());
+    list.dropped = list.dropped.saturating_add(left);
+    if report.unsigned_entries() > 0 && report.findings.is_empty() {
+        list.push(Some(report.proven_size), "no checkpoint signs this entry and those after it");
     }
 }
 
@@ -74,6 +118,7 @@ pub(super) fn read(
     connection: &Connection,
     snapshots: BTreeMap<u64, Vec<u8>>,
     (key, origin): (&VerifierKey, &str),
+    witnessed: &mut Witnessed,
     list: &mut List,
 ) -> Read {
     let mut verifier = Verifier::new(key.clone(), origin);
@@ -88,28 +133,13 @@ pub(super) fn read(
             let _ = audit_in.send(Arc::clone(&chunk));
             let _ = columns_in.send(chunk);
         };
-        if let Err(error) = stream(connection, &mut verifier, list, hand_on) {
+        if let Err(error) = stream(connection, (&mut verifier, witnessed), list, hand_on) {
             list.push(None, format!("the database cannot be read to its end: {error}"));
         }
         drop((audit_in, columns_in));
         (auditor.join(), columns.join())
     });
-    let report = verifier.finish();
-    let findings = report.findings.as_slice();
-    for finding in findings.iter().take(PER_SOURCE_MAX) {
-        list.push(seq_of(finding), finding.to_string());
-    }
-    let left = findings.len().saturating_sub(PER_SOURCE_MAX);
-    let left = u64::try_from(left).unwrap_or(u64::MAX).saturating_add(report.findings.dropped());
-    list.dropped = list.dropped.saturating_add(left);
-    if report.unsigned_entries() > 0 && report.findings.is_empty() {
-        list.push(Some(report.proven_size), "no checkpoint signs this entry and those after it");
-    }
-    let mut read = Read::of(report.head, report.checkpoints_good);
-    match audit {
-        Ok(audit) => take_audit(audit, &mut read, list),
-        Err(_) => list.push(None, "the replay panicked: an entry cannot be folded"),
-    }
+    let mut read = Read::of(&verifier.finish(), audit.ok(), list);
     match columns {
         Ok(columns) => {
             list.join(columns.list);
@@ -122,19 +152,6 @@ pub(super) fn read(
         Err(_) => list.push(None, "the fold panicked: an entry cannot be folded"),
     }
     read
-}
-
-fn take_audit(audit: Audit, read: &mut Read, list: &mut List) {
-    read.placements = audit.placements;
-    read.refusals = audit.refusals;
-    read.decisions = audit.decisions;
-    read.effects = audit.effects;
-    read.effects_before_decisions = audit.effects_before_decisions;
-    read.lacking = audit.lacking.iter().map(ToString::to_string).collect();
-    read.state_hash = audit.state_hash;
-    for finding in audit.findings.into_iter().take(PER_SOURCE_MAX) {
-        list.push(Some(finding.seq), finding.message);
-    }
 }
 
 fn replay(rows: &Receiver<Chunk>) -> Audit {
@@ -150,7 +167,7 @@ fn replay(rows: &Receiver<Chunk>) -> Audit {
 /// Reads all rows in order, each checkpoint before the entry after it.
 fn stream(
     connection: &Connection,
-    verifier: &mut Verifier,
+    (verifier, witnessed): (&mut Verifier, &mut Witnessed),
     list: &mut List,
     mut hand_on: impl FnMut(Vec<RawRow>),
 ) -> rusqlite::Result<()> {
@@ -171,10 +188,17 @@ fn stream(
             leaf: bytes(row.get_ref(4)?),
         };
         while let Some((size, signed)) = next_checkpoint.take_if(|(size, _)| *size <= row.seq) {
+            give_kept(verifier, witnessed, size);
             give_checkpoint(verifier, list, size, &signed);
             next_checkpoint = next_signed(&mut checkpoints)?;
         }
+        give_kept(verifier, witnessed, row.seq);
         verifier.entry(row.seq, &row.leaf);
+        if witnessed.wants_time(row.seq)
+            && let Some(at) = row.at
+        {
+            witnessed.entry_time(row.seq, UnixMicros(at), list);
+        }
         chunk.push(row);
         if chunk.len() >= CHUNK_ROWS {
             hand_on(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK_ROWS)));
@@ -182,10 +206,19 @@ fn stream(
     }
     hand_on(chunk);
     while let Some((size, signed)) = next_checkpoint {
+        give_kept(verifier, witnessed, size);
         give_checkpoint(verifier, list, size, &signed);
         next_checkpoint = next_signed(&mut checkpoints)?;
     }
+    give_kept(verifier, witnessed, u64::MAX);
     Ok(())
+}
+
+/// Gives the verifier the checkpoints that were kept outside of the log, up to a size.
+fn give_kept(verifier: &mut Verifier, witnessed: &mut Witnessed, size: u64) {
+    while let Some(note) = witnessed.next_until(size) {
+        verifier.checkpoint(&note);
+    }
 }
 
 fn next_signed(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {
@@ -321,4 +354,22 @@ pub(super) fn fold(connection: &Connection) -> Result<State, StoreError> {
         action,
         reason: format!("entry {seq} is {reason}"),
     })
+}
+
+/// Shows every leaf in order; answers how many there are.
+pub(super) fn leaves(
+    connection: &Connection,
+    mut each: impl FnMut(&[u8]),
+) -> Result<u64, StoreError> {
+    let mut run = || -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare("SELECT leaf FROM log ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        let mut count = 0_u64;
+        while let Some(row) = rows.next()? {
+            each(&bytes(row.get_ref(0)?));
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    };
+    run().map_err(|error| failed("read the log", &error))
 }

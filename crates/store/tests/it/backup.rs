@@ -69,7 +69,7 @@ fn an_unsound_backup_is_never_called_done() {
     let BackupError::Unsound { first, .. } = &refused else { panic!("{refused}") };
     assert!(is_missing(first), "{first}");
     assert!(!to.join("format.json").exists(), "nothing takes it for a data folder");
-    let options = audit::Options { blobs: true, key: None };
+    let options = audit::Options { blobs: true, ..audit::Options::default() };
     let report = audit::verify(folder.path(), &options).unwrap();
     assert!(report.findings.iter().any(|finding| is_missing(&finding.message)));
 }

@@ -42,7 +42,7 @@ fn one_process_at_a_time() {
     let folder = DataFolder::open(scratch.path(), config()).unwrap();
     let message = refusal(scratch.path());
     let pid = std::process::id();
-    assert!(message.contains(&format!("another `cocarde up` (pid {pid}) uses")), "{message}");
+    assert!(message.contains(&format!("another `cocarde` (pid {pid}) uses")), "{message}");
     drop(folder);
     DataFolder::open(scratch.path(), config()).unwrap();
 }

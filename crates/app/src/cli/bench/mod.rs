@@ -6,6 +6,7 @@ mod anchor;
 mod carbon;
 mod jobs;
 mod kueue;
+mod log;
 mod markdown;
 mod muri;
 mod openb;
@@ -18,6 +19,7 @@ use super::{exit::Exit, failure::Failure, session::Session};
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   cocarde bench jobs --rate 2000 --duration 60s
+  cocarde bench log --witnesses 3 --seconds 30
   cocarde bench kueue
   cocarde bench openb --traces DIR default gpuspec33
   cocarde bench philly --traces DIR --orders 100 -o json
@@ -27,6 +29,8 @@ and where they are public. They print Markdown, or with `-o json` the same table
 pub(crate) enum Verb {
     /// Jobs a second through API, log and planner, on a fleet of simulated nodes
     Jobs(jobs::JobsArgs),
+    /// Entries a second into the log, and the time until witnesses have made them final
+    Log(log::LogArgs),
     /// Shares of GPUs packed by six published policies and ours (FGD, USENIX ATC 2023)
     Openb(openb::OpenbArgs),
     /// Deep-learning jobs under SRTF, SRSF, Tiresias and ours (Muri, SIGCOMM 2022)
@@ -45,6 +49,7 @@ pub(crate) enum Verb {
 pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
     match verb {
         Verb::Jobs(args) => jobs::run(&args, session),
+        Verb::Log(args) => log::run(&args, session),
         Verb::Openb(args) => openb::run(args, session),
         Verb::Muri(args) => muri::run(args, session),
         Verb::Philly(args) => philly::run(args, session),

@@ -10,7 +10,7 @@ use api::{
 };
 use units::Country;
 
-use super::{
+use crate::cli::{
     failure::Failure,
     session::{Guard, Session},
 };
@@ -52,7 +52,7 @@ const OPERATIONS: [(&str, DataOperation); 2] =
     [("store", DataOperation::Store), ("process", DataOperation::Process)];
 
 /// Reads a rule such as `customer:store=FR,DE`.
-pub(super) fn rule(text: &str) -> Result<ResidencyRule, String> {
+pub(in crate::cli) fn rule(text: &str) -> Result<ResidencyRule, String> {
     let wrong = || format!("`{text}` is no rule: write for example `customer:store=FR,DE`");
     let (what, countries) = text.split_once('=').ok_or_else(wrong)?;
     let (category, operation) = what.split_once(':').ok_or_else(wrong)?;

@@ -13,7 +13,7 @@ use api::{
 };
 use units::{Country, Id, Name, kinds};
 
-use super::{
+use crate::cli::{
     failure::Failure,
     session::{Guard, Once, Session, id_of},
 };

@@ -1,0 +1,159 @@
+//! How each endpoint is asked: the path, the query and the body that name what a tenant has.
+//!
+//! One place for the matrix of rights and for the test that tenants do not meet, so that a new
+//! endpoint is in both.
+
+use api::operation::Operation;
+use serde_json::{Value, json};
+
+use crate::world::{Tenant, in_hours, job};
+
+/// The path of an operation on what a tenant has.
+pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> String {
+    let noun = operation.path.split('/').nth(3).unwrap_or_default();
+    let id = match noun {
+        "organisations" => &tenant.organisation,
+        "projects" => &tenant.project,
+        "keys" => &tenant.spare_key,
+        "policies" => &tenant.policy,
+        "sites" => &world.site,
+        "entities" => &world.entity,
+        "storages" => &world.storage,
+        "nodes" => &world.node,
+        "users" => &tenant.user,
+        "groups" => &tenant.group,
+        "service-accounts" => &tenant.service_account,
+        "roles" => &tenant.role,
+        "bindings" => &tenant.binding,
+        "budgets" => &tenant.budget,
+        "quotas" => &tenant.quota,
+        "erasures" => &tenant.erasure,
+        "reservations" => &tenant.reservation,
+        "power-budgets" => &world.budget,
+        "power-figures" => &world.figures,
+        "datasets" => &tenant.dataset,
+        "models" => &tenant.model,
+        "endpoints" => &tenant.endpoint,
+        "blobs" => &tenant.blob,
+        "manifests" => &tenant.manifest,
+        _ => &tenant.workload,
+    };
+    // A key that was revoked a moment ago gets no new secret.
+    let id = if operation.id == "key_rotate" { &tenant.lasting_key } else { id };
+    let path = operation.path.replace("{id}", id).replace("{digest}", id);
+    let path = path.replace("{user}", &tenant.user);
+    let path = path.replace("{number}", "1").replace("{slug}", "not-found");
+    let path = path.replace("{measure}", "carbon");
+    let path = path.replace("{*path}", "0/000.p/1");
+    let path = path.replace("{index}", "0");
+    match operation.id {
+        "residency_get" => format!("{path}?scope={}", tenant.project),
+        "entry_list" => format!("{path}?project={}", tenant.project),
+        "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
+        _ => path,
+    }
+}
+
+/// Ids that belong to no tenant.
+pub(crate) struct Ids {
+    pub(crate) site: String,
+    pub(crate) entity: String,
+    pub(crate) storage: String,
+    pub(crate) node: String,
+    pub(crate) budget: String,
+    pub(crate) figures: String,
+}
+
+/// The body of an operation on what a tenant of this name has.
+pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    let project = &format!("{name}/lab");
+    match operation.id {
+        "organisation_create" => json!({ "name": "new" }),
+        "session_create" => json!({ "user": "nobody", "password": "wrong" }),
+        "project_create" => json!({ "organisation": name, "name": "new" }),
+        "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
+        "policy_set" => json!({ "scope": name, "name": "new", "text": "" }),
+        "site_create" => json!({
+            "name": "new", "country": "FR", "operator": "x", "operator_country": "FR",
+            "pue_milli": 1_000, "carbon_g_per_kwh": 1, "carbon_source": "x",
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
+        }),
+        "node_create" => json!({
+            "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
+        }),
+        "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
+        "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
+        "reservation_create" => json!({
+            "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
+            "from": in_hours(1_000),
+        }),
+        "power_budget_set" => json!({ "site": "paris", "rack": "r9", "allowed_w": 90_000 }),
+        "power_figures_set" => json!({
+            "class": "H200", "host_idle_w": 1, "host_busy_w": 2, "gpu_peak_w": 3,
+        }),
+        "energy_series_set" => json!({
+            "start": "2027-03-01T00:00:00Z", "step_s": 3_600, "values": [1, 2], "source": "x",
+        }),
+        "price_set" => json!({ "lines": [] }),
+        "manifest_create" => json!({ "files": [
+            { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
+        ] }),
+        "organisation_import" => Value::Null,
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
+        "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
+        "model_create" => json!({ "project": project, "name": "new" }),
+        "evaluation_create" => json!({
+            "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",
+        }),
+        "workload_create" | "workload_plan" => job(project),
+        "endpoint_create" => {
+            json!({ "project": project, "name": "new", "model": "lab/words@v1" })
+        }
+        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        _ => sovereign_body(operation, tenant, name),
+    }
+}
+
+fn sovereign_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
+        "entity_create" => json!({
+            "name": "new", "facts": { "legal_name": "New SA", "seat": "FR" },
+        }),
+        "entity_put" => json!({ "legal_name": "New SA", "seat": "FR" }),
+        "site_entities_set" => json!({
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
+        }),
+        "storage_create" => json!({ "name": "new", "purpose": "replica", "site": "paris" }),
+        "residency_set" => json!({ "scope": name, "rules": [
+            { "category": "customer", "operation": "store", "countries": ["FR"] }
+        ] }),
+        _ => identity_body(operation, tenant, name),
+    }
+}
+
+fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    let project = &format!("{name}/lab");
+    match operation.id {
+        "key_rotate" => json!({ "overlap_seconds": 60 }),
+        "user_create" => json!({ "organisation": name, "name": "Zoë", "email": "zoe@example.org" }),
+        "user_replace" => json!({ "name": "Ada B." }),
+        "group_create" => json!({ "organisation": name, "name": "new" }),
+        "group_member_add" => json!({ "user": tenant.user }),
+        "service_account_create" => json!({
+            "project": project, "name": "new", "owner": tenant.user, "expires_in_seconds": 3_600,
+        }),
+        "service_account_renew" => json!({ "expires_in_seconds": 7_200 }),
+        "service_account_assign" => json!({ "owner": tenant.user }),
+        "role_create" => {
+            json!({ "organisation": name, "name": "new", "permissions": ["workload_get"] })
+        }
+        "role_set" => json!({ "permissions": ["read"] }),
+        "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
+        "user_suspend" | "user_resume" => json!({}),
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        _ => Value::Null,
+    }
+}
