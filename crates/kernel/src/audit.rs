@@ -142,6 +142,7 @@ impl Auditor {
             | Event::Binding(_)
             | Event::Consent(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => {}
         }
     }

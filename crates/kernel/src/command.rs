@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    binding, budget, consent, dataset, endpoint, erasure, group, key, limits, model, node,
+    binding, budget, consent, course, dataset, endpoint, erasure, group, key, limits, model, node,
     organisation, policy_set, power, price, project, quota, reject::Reject, reservation, role,
     service_account, site, transfer, usage, user, workload,
 };
@@ -62,6 +62,8 @@ pub enum Command {
     Erasure(erasure::Command),
     /// About organisations that come from another installation.
     Transfer(transfer::Command),
+    /// About courses.
+    Course(course::Command),
 }
 
 /// A command with what the caller adds to it.

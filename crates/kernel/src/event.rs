@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, consent, dataset, endpoint, erasure, group, key, limits,
-    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    Actor, Subject, binding, budget, consent, course, dataset, endpoint, erasure, group, key,
+    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
     service_account, site, transfer, usage, user, workload,
 };
 
@@ -66,6 +66,8 @@ pub enum Event {
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
     Transfer(transfer::Event),
+    /// About courses.
+    Course(course::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -165,6 +167,7 @@ impl Event {
             Self::Consent(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
+            Self::Course(e) => e.kind(),
         }
     }
 
@@ -196,6 +199,7 @@ impl Event {
             Self::Consent(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
+            Self::Course(e) => e.subject(),
         }
     }
 }

@@ -47,5 +47,6 @@ subject!(
     Role,
     Binding,
     Consent,
-    Erasure
+    Erasure,
+    Course
 );

@@ -10,6 +10,8 @@
 
 mod arrays;
 mod capacity;
+mod consents;
+mod courses;
 mod fleet;
 mod identity;
 mod leaving;
@@ -24,6 +26,7 @@ mod preempting;
 mod rules;
 mod tenancy;
 mod terms;
+mod texts;
 
 use policy::residency_policy;
 use units::{

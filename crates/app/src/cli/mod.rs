@@ -12,6 +12,7 @@ mod capability;
 mod carbon;
 mod consent;
 mod cost;
+mod course;
 mod dataset;
 mod demo;
 mod doctor;
@@ -31,6 +32,7 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
+mod people;
 mod policy;
 mod power;
 mod price;
@@ -112,16 +114,8 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Key(key::Verb),
-    #[command(subcommand)]
-    Members(members::Verb),
-    #[command(subcommand)]
-    Group(group::Verb),
-    #[command(subcommand)]
-    Role(role::Verb),
-    #[command(subcommand)]
-    ServiceAccount(service_account::Verb),
-    #[command(subcommand)]
-    Consent(consent::Verb),
+    #[command(flatten)]
+    People(people::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -155,6 +149,8 @@ enum Command {
     Import(exit_data::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Course(course::Verb),
     #[command(subcommand)]
     Erase(erase::Verb),
     #[command(subcommand)]
@@ -215,8 +211,12 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
     failure.exit.into()
 }
 
+/// The end of a command that has nothing else to say.
+const fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Up(args) => up::run(*args),
         Command::Witness(args) => witness::run(args),
@@ -241,11 +241,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
-        Command::Consent(verb) => consent::run(verb, session).map(done),
-        Command::Members(verb) => members::run(verb, session).map(done),
-        Command::Group(verb) => group::run(verb, session).map(done),
-        Command::Role(verb) => role::run(verb, session).map(done),
-        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
+        Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
@@ -266,6 +262,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Course(verb) => course::run(verb, session).map(done),
         Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),

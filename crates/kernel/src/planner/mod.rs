@@ -227,6 +227,7 @@ impl Planner {
                 | Subject::Role(_)
                 | Subject::Binding(_)
                 | Subject::Consent(_)
+                | Subject::Course(_)
                 | Subject::Erasure(_) => {}
             }
         }

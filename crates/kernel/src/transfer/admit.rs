@@ -62,6 +62,7 @@ pub(super) fn admit(
         | Event::Role(_)
         | Event::Binding(_)
         | Event::Consent(_)
+        | Event::Course(_)
         | Event::Erasure(_)
         | Event::Transfer(_) => {
             let message = format!("`{}` does not come in from elsewhere", item.kind());

@@ -13,6 +13,7 @@ mod capabilities;
 mod conditions;
 pub(crate) mod consents;
 pub(crate) mod costs;
+mod courses;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
@@ -78,6 +79,10 @@ use api::{
         capability::{CapabilityCreate, CapabilityRootKeyGet},
         consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
+        course::{
+            CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
+            CourseReportGet,
+        },
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
@@ -219,6 +224,13 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<OrganisationTraining, _>(organisations::training)
         .mount_raw::<OrganisationExport, _>(exits::export)
         .mount::<OrganisationImport, _>(exits::import)
+        .mount::<CourseCreate, _>(courses::create)
+        .mount::<CourseList, _>(courses::list)
+        .mount::<CourseGet, _>(courses::get)
+        .mount::<CourseEnrol, _>(courses::enrol)
+        .mount::<CourseReportGet, _>(courses::report)
+        .mount_raw::<CourseExport, _>(courses::export)
+        .mount::<CourseClose, _>(courses::close)
         .mount::<ErasureCreate, _>(erasures::create)
         .mount::<ErasureList, _>(erasures::list)
         .mount::<ErasureGet, _>(erasures::get)

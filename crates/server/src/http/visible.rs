@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, dataset, endpoint, erasure, group, key, model, organisation, policy_set, project,
-    quota,
+    budget, course, dataset, endpoint, erasure, group, key, model, organisation, policy_set,
+    project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -89,6 +89,7 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Workload(_)
         | Happened::Endpoint(_)
         | Happened::Erasure(_)
+        | Happened::Course(_)
         | Happened::Transfer(_) => true,
         Happened::Organisation(_)
         | Happened::Project(_)
@@ -145,6 +146,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Usage(usage::Event::Egress(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+        Happened::Course(event) => viewer(course_scope(state, event)),
         Happened::Erasure(event) => erasure_place(state, event),
         Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
         Happened::Usage(usage::Event::Tokens(metered)) => {
@@ -164,6 +166,15 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
         Some(Holder::Maintenance) => (Some(Scope::Platform), Role::Operator),
         // One that was cancelled is gone from the state: only its earlier entries say whose it was.
         None => (None, Role::Operator),
+    }
+}
+
+fn course_scope(state: &State, event: &course::Event) -> Option<Scope> {
+    match event {
+        course::Event::Created { organisation, .. } => Some(Scope::Organisation(*organisation)),
+        course::Event::Enrolled { id, .. } | course::Event::Closed { id } => {
+            state.courses.get(id).map(|course| Scope::Organisation(course.organisation))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod assigned;
 mod bootstrap;
+pub mod courses;
 mod directory;
 pub mod drains;
 mod engine;

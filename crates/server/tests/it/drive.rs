@@ -27,6 +27,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
+        "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -131,8 +132,19 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
             "scope": project, "users": [tenant.support], "level": "read",
             "expires_in_seconds": 3_600,
         }),
+        _ => body_of_leaving(operation, tenant, name),
+    }
+}
+
+/// Courses, and what leaves or must go.
+fn body_of_leaving(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
         "organisation_training" => json!({ "allowed": true }),
         "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        "course_create" => {
+            json!({ "organisation": name, "name": "another", "ends_at": in_hours(2_000) })
+        }
+        "course_enrol" => json!({ "people": [{ "email": "new@example.org" }] }),
         _ => Value::Null,
     }
 }

@@ -17,6 +17,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/identities", "scenarios/15-identities.txt"),
     ("logs/consents", "scenarios/16-consents.txt"),
     ("logs/leaving", "scenarios/15-leaving.txt"),
+    ("logs/courses", "scenarios/16-course.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {
