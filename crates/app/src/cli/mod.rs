@@ -32,6 +32,7 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
+mod people;
 mod power;
 mod price;
 mod project;
@@ -113,16 +114,8 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Key(key::Verb),
-    #[command(subcommand)]
-    Members(members::Verb),
-    #[command(subcommand)]
-    Group(group::Verb),
-    #[command(subcommand)]
-    Role(role::Verb),
-    #[command(subcommand)]
-    ServiceAccount(service_account::Verb),
-    #[command(subcommand)]
-    Consent(consent::Verb),
+    #[command(flatten)]
+    People(people::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -248,11 +241,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
-        Command::Consent(verb) => consent::run(verb, session).map(done),
-        Command::Members(verb) => members::run(verb, session).map(done),
-        Command::Group(verb) => group::run(verb, session).map(done),
-        Command::Role(verb) => role::run(verb, session).map(done),
-        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
+        Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
