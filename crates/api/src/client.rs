@@ -160,6 +160,19 @@ impl Client {
         read_answer::<BlobPut>(self.send(request, file, None)?)
     }
 
+    /// Calls an endpoint that takes a file as it is, streamed, without a limit of time.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub fn send_file<E>(&self, path: &E::Path, file: File) -> Result<E::Response, ClientError>
+    where
+        E: Endpoint<Query = Nothing>,
+    {
+        let media = E::REQUEST.media_types().first().copied().unwrap_or("application/octet-stream");
+        let request = self.request::<E>(path, &Nothing {})?.header(header::CONTENT_TYPE, media);
+        read_answer::<E>(self.send(request, file, None)?)
+    }
+
     fn request<E: Endpoint>(
         &self,
         path: &E::Path,

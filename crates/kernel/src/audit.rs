@@ -140,7 +140,11 @@ impl Auditor {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
+            | Event::Consent(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => {}
         }
     }

@@ -46,5 +46,8 @@ subject!(
     ServiceAccount,
     Role,
     Binding,
-    Erasure
+    Erasure,
+    Course,
+    IdentityProvider,
+    Consent
 );

@@ -10,6 +10,7 @@
 
 mod arrays;
 mod capacity;
+mod courses;
 mod fleet;
 mod identity;
 mod leaving;
@@ -24,6 +25,7 @@ mod preempting;
 mod rules;
 mod tenancy;
 mod terms;
+mod texts;
 
 use policy::residency_policy;
 use units::{

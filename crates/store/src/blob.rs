@@ -195,6 +195,24 @@ impl Blobs {
         }
     }
 
+    /// Removes a blob for good; answers its bytes, or nothing if it is not stored. Whoever calls this
+    /// knows that nothing refers to it any more.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn remove(&self, digest: Digest) -> Result<Option<u64>, BlobError> {
+        let path = self.path(digest);
+        let size = match fs::metadata(&path) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &path)(source)),
+        };
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        let folder = path.parent().unwrap_or(&self.root);
+        crate::folder::sync_folder(folder).map_err(io_error("write", folder))?;
+        Ok(Some(size))
+    }
+
     /// Starts writing a blob of at most `max_bytes`.
     ///
     /// # Errors

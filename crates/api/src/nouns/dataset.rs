@@ -8,9 +8,22 @@ use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
     nouns::common::{IdPath, Page, PageQuery, ProjectNamedQuery},
     problem::Code,
-    reference::{ArtefactRef, ProjectRef},
+    reference::{ArtefactRef, InputRef, ProjectRef},
     text::{ClassText, DigestText, IdText, NameText, Timestamp},
 };
+
+/// How a dataset's data came to be.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DatasetOrigin {
+    /// Somebody put it there.
+    #[default]
+    Given,
+    /// What people asked models, and the answers: no training without their organisation's consent.
+    Captured,
+}
 
 /// A dataset with numbered versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +40,12 @@ pub struct Dataset {
     /// How sensitive it is.
     #[schemars(with = "ClassText")]
     pub class: DataClass,
+    /// How its data came to be.
+    #[serde(default)]
+    pub origin: DatasetOrigin,
+    /// Since when its content is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// How many versions it has; also the newest number.
     pub n_versions: u32,
     /// Grows with every change; the value for `If-Match`.
@@ -49,6 +68,9 @@ pub struct DatasetNew {
     /// How sensitive it is.
     #[schemars(with = "ClassText")]
     pub class: DataClass,
+    /// How its data came to be; `given` if absent.
+    #[serde(default)]
+    pub origin: DatasetOrigin,
 }
 
 /// One version of a dataset; it never changes.
@@ -69,6 +91,9 @@ pub struct DatasetVersion {
     /// Their sizes together.
     #[schemars(with = "u64")]
     pub size_bytes: Bytes,
+    /// What it was made from, as far as is known.
+    #[serde(default)]
+    pub parents: Vec<InputRef>,
     /// Log sequence number as of which this is true; after a change, that of its entry.
     pub seq: u64,
     /// When it was added.
@@ -82,6 +107,9 @@ pub struct DatasetVersionNew {
     /// A stored manifest.
     #[schemars(with = "DigestText")]
     pub manifest: Digest,
+    /// Versions of datasets or models that it was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<InputRef>,
 }
 
 /// `POST /api/v1/datasets`: create a dataset without versions.

@@ -33,6 +33,12 @@ pub struct Organisation {
     pub name: Name,
     /// The currency of its invoices.
     pub currency: Currency,
+    /// Whether what its people asked models, and data made from that, may be used for training.
+    #[serde(default)]
+    pub training_allowed: bool,
+    /// Since when it is closed for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
     /// Grows with every change; the value for `If-Match`.
     pub version: u64,
     /// Log sequence number as of which this is true; after a change, that of its entry.
@@ -101,5 +107,32 @@ impl Endpoint for OrganisationGet {
     type Path = IdPath<kinds::Organisation>;
     type Query = Nothing;
     type Body = Nothing;
+    type Response = Organisation;
+}
+
+/// Whether training on captured data is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingConsent {
+    /// True to allow, false to forbid, which also stops what trains now.
+    pub allowed: bool,
+}
+
+/// `POST /api/v1/organisations/{id}/training`: allow or forbid training on captured data.
+#[derive(Debug)]
+pub struct OrganisationTraining;
+
+impl Endpoint for OrganisationTraining {
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/organisations/{id}/training";
+    const ID: &'static str = "organisation_training";
+    const SUMMARY: &'static str =
+        "Allow or forbid training on what the organisation's people asked models";
+    const PERMISSION: Permission = Permission::Administrator;
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
+    const IF_MATCH: bool = true;
+    type Path = IdPath<kinds::Organisation>;
+    type Query = Nothing;
+    type Body = TrainingConsent;
     type Response = Organisation;
 }

@@ -15,7 +15,7 @@ use crate::{
 /// A workload that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueItem {
-    /// Its place in the line of the whole platform, from 1.
+    /// Its place in the line, from 1, counted among the workloads that the caller may see.
     pub position: u64,
     /// The workload.
     #[schemars(with = "IdText<kinds::Workload>")]

@@ -7,11 +7,11 @@ use api::{
     nouns::{
         common::{IdPath, PageQuery},
         dataset::{
-            Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetNew, DatasetVersionCreate,
-            DatasetVersionList, DatasetVersionNew,
+            Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetNew, DatasetOrigin,
+            DatasetVersionCreate, DatasetVersionList, DatasetVersionNew,
         },
     },
-    reference::Ref,
+    reference::{InputRef, Ref},
 };
 use units::{DataClass, Id, Name, kinds};
 
@@ -21,7 +21,7 @@ use super::{
     session::{Guard, Once, Session},
 };
 use crate::output::{
-    human::{age, now, size},
+    human::{age, now, size, word},
     table::{Table, left, right},
 };
 
@@ -52,6 +52,9 @@ pub(crate) enum Verb {
         /// How sensitive it is: public, internal, confidential or restricted
         #[arg(long, default_value = "internal")]
         class: DataClass,
+        /// It holds what people asked models: no training on it unless the organisation allows that
+        #[arg(long)]
+        captured: bool,
         #[command(flatten)]
         once: Once,
     },
@@ -61,6 +64,9 @@ pub(crate) enum Verb {
         dataset: Ref<kinds::Dataset>,
         /// The folder
         folder: PathBuf,
+        /// What it was made from, such as `dataset://nlp/numbers@v1`; repeat for more
+        #[arg(long, value_name = "INPUT")]
+        from: Vec<InputRef>,
         #[command(flatten)]
         once: Once,
     },
@@ -82,15 +88,17 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let path = IdPath { id: find(session, &dataset)? };
             show(session, &session.read::<DatasetGet>(&path)?)
         }
-        Verb::Create { name, class, once } => {
-            let body = DatasetNew { project: session.project_required()?, name, class };
+        Verb::Create { name, class, captured, once } => {
+            let origin = if captured { DatasetOrigin::Captured } else { DatasetOrigin::Given };
+            let project = session.project_required()?;
+            let body = DatasetNew { project, name, class, origin };
             let guard = Guard::once(once);
             show(session, &session.change::<DatasetCreate>(&Nothing {}, &body, &guard)?)
         }
-        Verb::AddVersion { dataset, folder, once } => {
+        Verb::AddVersion { dataset, folder, from, once } => {
             let path = IdPath { id: find(session, &dataset)? };
             let manifest = artefact::upload(&session.client()?, &folder)?.digest;
-            let body = DatasetVersionNew { manifest };
+            let body = DatasetVersionNew { manifest, parents: from };
             let guard = Guard::once(once);
             let version = session.change::<DatasetVersionCreate>(&path, &body, &guard)?;
             session.output.show(&version, || {
@@ -156,6 +164,7 @@ fn show(session: &Session, one: &Dataset) -> Result<(), Failure> {
             .field("name", &one.name)
             .field("project", one.project)
             .field("class", one.class)
+            .field("origin", word(&one.origin))
             .field("versions", one.n_versions)
             .field("version", one.version)
     })

@@ -10,18 +10,24 @@ mod bench;
 mod budget;
 mod capability;
 mod carbon;
+mod consent;
 mod cost;
+mod course;
 mod dataset;
 mod demo;
 mod doctor;
 mod endpoint;
+mod erase;
 mod events;
 pub(crate) mod exit;
+mod exit_data;
 pub(crate) mod failure;
+mod group;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 mod key;
 mod login;
+mod members;
 mod model;
 mod node;
 mod organisation;
@@ -33,7 +39,9 @@ mod project;
 mod queue;
 mod quota;
 mod reserve;
+mod role;
 mod run;
+mod service_account;
 pub(crate) mod session;
 mod sign_in;
 mod simulate;
@@ -106,6 +114,16 @@ enum Command {
     #[command(subcommand)]
     Key(key::Verb),
     #[command(subcommand)]
+    Members(members::Verb),
+    #[command(subcommand)]
+    Group(group::Verb),
+    #[command(subcommand)]
+    Role(role::Verb),
+    #[command(subcommand)]
+    ServiceAccount(service_account::Verb),
+    #[command(subcommand)]
+    Consent(consent::Verb),
+    #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
     Quota(quota::Verb),
@@ -134,8 +152,14 @@ enum Command {
     Price(price::Verb),
     #[command(subcommand)]
     Audit(audit::Verb),
+    Export(exit_data::ExportArgs),
+    Import(exit_data::ImportArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    #[command(subcommand)]
+    Course(course::Verb),
+    #[command(subcommand)]
+    Erase(erase::Verb),
     #[command(subcommand)]
     Vault(vault::Verb),
     #[command(subcommand)]
@@ -194,8 +218,12 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
     failure.exit.into()
 }
 
+/// The end of a command that has nothing else to say.
+const fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Up(args) => up::run(*args),
         Command::Witness(args) => witness::run(args),
@@ -220,6 +248,11 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Consent(verb) => consent::run(verb, session).map(done),
+        Command::Members(verb) => members::run(verb, session).map(done),
+        Command::Group(verb) => group::run(verb, session).map(done),
+        Command::Role(verb) => role::run(verb, session).map(done),
+        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
@@ -236,8 +269,12 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),
         Command::Audit(verb) => audit::run(verb, session).map(ExitCode::from),
+        Command::Export(args) => exit_data::export(&args, session).map(done),
+        Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Course(verb) => course::run(verb, session).map(done),
+        Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),
         Command::Bench(verb) => bench::run(verb, session).map(ExitCode::from),

@@ -6,7 +6,7 @@ use api::{
         common::{IdPath, NamedQuery},
         organisation::{
             Currency, Organisation, OrganisationCreate, OrganisationGet, OrganisationList,
-            OrganisationNew,
+            OrganisationNew, OrganisationTraining, TrainingConsent,
         },
     },
     reference::Ref,
@@ -46,6 +46,24 @@ pub(crate) enum Verb {
         #[command(flatten)]
         once: Once,
     },
+    /// Allow or forbid training on what the organisation's people asked models
+    #[command(after_help = "Examples:
+  cocarde org training bank --allow
+  cocarde org training bank --forbid     # also stops what trains on it now
+
+Forbidden at first. It holds for captured datasets and for all that was made from them.")]
+    Training {
+        /// Its name or id
+        organisation: Ref<kinds::Organisation>,
+        /// Allow it
+        #[arg(long, required_unless_present = "forbid", conflicts_with = "forbid")]
+        allow: bool,
+        /// Forbid it
+        #[arg(long)]
+        forbid: bool,
+        #[command(flatten)]
+        once: Once,
+    },
 }
 
 /// Runs the verb.
@@ -74,10 +92,16 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let guard = Guard::once(once);
             show(session, &session.change::<OrganisationCreate>(&Nothing {}, &body, &guard)?)
         }
+        Verb::Training { organisation, allow, forbid: _, once } => {
+            let path = IdPath { id: find(session, &organisation)? };
+            let body = TrainingConsent { allowed: allow };
+            let guard = Guard::once(once);
+            show(session, &session.change::<OrganisationTraining>(&path, &body, &guard)?)
+        }
     }
 }
 
-fn find(
+pub(super) fn find(
     session: &Session,
     organisation: &Ref<kinds::Organisation>,
 ) -> Result<Id<kinds::Organisation>, Failure> {
@@ -94,6 +118,10 @@ fn show(session: &Session, one: &Organisation) -> Result<(), Failure> {
             .field("id", one.id)
             .field("name", &one.name)
             .field("currency", word(&one.currency))
+            .field(
+                "training on captured data",
+                if one.training_allowed { "allowed" } else { "forbidden" },
+            )
             .field("created", one.created_at)
             .field("version", one.version)
     })

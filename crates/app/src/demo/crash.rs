@@ -15,7 +15,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
-        dataset::{DatasetCreate, DatasetGet, DatasetNew},
+        dataset::{DatasetCreate, DatasetGet, DatasetNew, DatasetOrigin},
         workload::WorkloadState,
     },
 };
@@ -113,6 +113,7 @@ fn submit_until(
             project: project().parse()?,
             name: format!("charge-{caller}-{number}").parse()?,
             class: DataClass::Public,
+            origin: DatasetOrigin::Given,
         };
         match client.call::<DatasetCreate>(&Nothing {}, &Nothing {}, &new, &Options::default()) {
             Ok(created) => acknowledged.push(created.id),

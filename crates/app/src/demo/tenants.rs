@@ -7,7 +7,9 @@ use api::{
     nouns::{
         budget::{BudgetCreate, BudgetNew},
         common::IdPath,
-        dataset::{DatasetCreate, DatasetNew, DatasetVersionCreate, DatasetVersionNew},
+        dataset::{
+            DatasetCreate, DatasetNew, DatasetOrigin, DatasetVersionCreate, DatasetVersionNew,
+        },
         node::{NodeList, NodeQuery},
         organisation::{OrganisationCreate, OrganisationNew},
         policy::{PolicyNew, PolicySet},
@@ -100,6 +102,7 @@ impl Stage {
             project: project().parse()?,
             name: "nombres".parse()?,
             class: DataClass::Restricted,
+            origin: DatasetOrigin::Given,
         };
         let options = Options::default();
         let dataset =
@@ -107,7 +110,7 @@ impl Stage {
         let version = self.client.call::<DatasetVersionCreate>(
             &IdPath { id: dataset.id },
             &Nothing {},
-            &DatasetVersionNew { manifest },
+            &DatasetVersionNew { manifest, parents: Vec::new() },
             &options,
         )?;
         self.voice.line(&format!(

@@ -16,7 +16,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
-        dataset::{DatasetCreate, DatasetGet, DatasetNew},
+        dataset::{DatasetCreate, DatasetGet, DatasetNew, DatasetOrigin},
         organisation::{OrganisationCreate, OrganisationNew},
         project::{ProjectCreate, ProjectNew},
     },
@@ -54,6 +54,7 @@ fn load(
             project: "bank/risk".parse().unwrap(),
             name: format!("d-{round}-{caller}-{number}").parse().unwrap(),
             class: DataClass::Public,
+            origin: DatasetOrigin::Given,
         };
         let options = Options {
             idempotency_key: Some(format!("{round}-{caller}-{number}")),

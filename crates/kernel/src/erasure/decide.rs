@@ -12,6 +12,7 @@ use crate::{
     access::Scope,
     dataset, key, limits,
     model::Artefact,
+    user,
     workload::{self, Workload},
 };
 
@@ -39,7 +40,7 @@ pub(crate) fn decide(
                     return Err(wrong(*id, "not begun", "complete it"));
                 }
             }
-            if users_of(state, erasure.target).next().is_some() {
+            if in_use(state, erasure.target) {
                 return Err(wrong(*id, "still in use by work that stops", "complete it"));
             }
             Event::Done { id: *id, destroyed: *destroyed, list: *list }
@@ -56,7 +57,9 @@ fn request(
 ) -> Result<Vec<crate::Event>, Reject> {
     Reject::limit("erasures", state.erasures.len(), limits::ERASURES_MAX)?;
     match target {
-        Target::User { home, .. } => {
+        Target::User { id, home } => {
+            let user = state.users.get(&id).filter(|user| user.home == home);
+            user.ok_or_else(|| Reject::not_found("user", id))?;
             home.map_or(Ok(()), |organisation| require_open(state, organisation))?;
         }
         Target::Dataset(id) => require_kept(dataset::get(state, id)?)?,
@@ -122,14 +125,30 @@ fn begin(state: &State, id: Id<kinds::Erasure>, ctx: &Ctx) -> Result<Vec<crate::
         users_of(state, erasure.target)
             .filter_map(|workload| workload::stop_one(state, workload.id, cause)),
     );
+    if let Target::User { id, .. } = erasure.target
+        && state.users.get(&id).is_some_and(|user| user.status == user::Status::Active)
+    {
+        // Nobody signs in whom nobody knows any more; sessions and keys end with it.
+        events.push(crate::Event::User(user::Event::Suspended { id }));
+    }
     if let Target::Organisation(organisation) = erasure.target {
         let own = state
             .keys
             .values()
             .filter(|key| key.revoked_at.is_none() && scope_is_of(state, key.scope, organisation));
+        let people = state.users.values().filter(|user| user.home == Some(organisation));
+        let active = people.filter(|user| user.status == user::Status::Active);
+        events
+            .extend(active.map(|user| crate::Event::User(user::Event::Suspended { id: user.id })));
         events.extend(own.map(|key| crate::Event::Key(key::Event::Revoked { id: key.id })));
     }
     Ok(events)
+}
+
+/// True while work that has not ended uses the content.
+#[must_use]
+pub fn in_use(state: &State, target: Target) -> bool {
+    users_of(state, target).next().is_some()
 }
 
 /// Work that has not ended and uses the content.

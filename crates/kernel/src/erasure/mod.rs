@@ -11,6 +11,7 @@ mod scope;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+pub use decide::in_use;
 pub use scope::{home, is_gone, project_is_closed};
 pub(crate) use scope::{require_kept, require_open};
 

@@ -226,6 +226,9 @@ impl Planner {
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
                 | Subject::Binding(_)
+                | Subject::Course(_)
+                | Subject::IdentityProvider(_)
+                | Subject::Consent(_)
                 | Subject::Erasure(_) => {}
             }
         }

@@ -7,6 +7,7 @@ use crate::{
     access::Scope,
     budget, dataset, model, organisation, policy_set, project,
     quota::{self, Owner},
+    user,
 };
 
 /// The item as an entry, or none if it is here already.
@@ -39,6 +40,7 @@ pub(super) fn admit(
         Event::Budget(budget::Event::Created { .. }) | Event::Quota(quota::Event::Set { .. }) => {
             of_terms(state, home, item, ctx)?
         }
+        Event::User(user::Event::Created { .. }) => of_user(state, home, item, ctx)?,
         Event::Dataset(event) => of_dataset(state, home, event, ctx)?,
         Event::Model(event) => of_model(state, home, event, ctx)?,
         Event::Organisation(_)
@@ -54,18 +56,41 @@ pub(super) fn admit(
         | Event::Endpoint(_)
         | Event::Usage(_)
         | Event::Power(_)
-        | Event::Erasure(_)
         | Event::User(_)
         | Event::Group(_)
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::Course(_)
+        | Event::Consent(_)
+        | Event::Erasure(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
         | Event::Transfer(_) => {
             let message = format!("`{}` does not come in from elsewhere", item.kind());
             return Err(Reject::invalid("item", message));
         }
     };
     Ok(if verdict.is_empty() { Vec::new() } else { vec![item.clone()] })
+}
+
+/// People of the organisation itself.
+fn of_user(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    item: &Event,
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    let Event::User(user::Event::Created { id, home: theirs, commitment }) = item else {
+        return Ok(Vec::new());
+    };
+    if *theirs != Some(home) {
+        return Err(Reject::invalid("item", format!("it is not of organisation `{home}`")));
+    }
+    let (id, home, commitment) = (*id, *theirs, *commitment);
+    let known = state.users.get(&id).map(|u| u.home == home);
+    let command = user::Command::Create { id, home, commitment };
+    new(known, "user", id, || user::decide(state, &command, ctx))
 }
 
 /// Budgets and quotas.

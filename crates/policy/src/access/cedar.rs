@@ -3,7 +3,7 @@
 //! Must never be asked on the path of a request; masks are made from its answers and compared with
 //! them. What cannot be asked is refused.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -99,10 +99,8 @@ fn ask(grant: &Grant, question: &Question, actions: &[&str]) -> Result<Vec<bool>
     let schema = &*ACCESS;
     let principal = uid("User", "somebody")?;
     let mut set = named(&grant.policy)?;
-    let values = HashMap::from([
-        (SlotId::principal(), principal.clone()),
-        (SlotId::resource(), place(grant.on)?),
-    ]);
+    let values = [(SlotId::principal(), principal.clone()), (SlotId::resource(), place(grant.on)?)];
+    let values = values.into_iter().collect();
     set.link(PolicyId::new(grant.template), PolicyId::new("grant"), values)?;
     let entities = entities(schema, &principal, question)?;
     let authorizer = Authorizer::new();
@@ -143,8 +141,8 @@ fn entities(
     question: &Question,
 ) -> Result<Entities, Failure> {
     let active = RestrictedExpression::new_bool(question.active);
-    let attributes = HashMap::from([("active".to_owned(), active)]);
-    let mut all = vec![Entity::new(principal.clone(), attributes, HashSet::new())?];
+    let attributes = [("active".to_owned(), active)];
+    let mut all = vec![Entity::new_with_tags(principal.clone(), attributes, [], [])?];
     let Where { organisation, project } = question.target;
     let mut above = Where::FLEET;
     for next in [
@@ -154,7 +152,7 @@ fn entities(
     .into_iter()
     .flatten()
     {
-        all.push(Entity::new_no_attrs(place(next)?, HashSet::from([place(above)?])));
+        all.push(Entity::new_no_attrs(place(next)?, std::iter::once(place(above)?).collect()));
         above = next;
     }
     Ok(Entities::from_entities(all, Some(schema))?)

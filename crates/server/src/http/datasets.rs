@@ -4,11 +4,11 @@ use api::{
     nouns::{
         common::Page,
         dataset::{
-            Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetVersion, DatasetVersionCreate,
-            DatasetVersionList,
+            Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetOrigin, DatasetVersion,
+            DatasetVersionCreate, DatasetVersionList,
         },
     },
-    reference::ArtefactRef,
+    reference::{ArtefactRef, InputRef},
     text::Timestamp,
 };
 use kernel::{
@@ -23,6 +23,7 @@ use super::{
     access, blobs,
     caller::Caller,
     fail::Fail,
+    lineage,
     mount::{Call, as_of},
     page,
     resolve::{self, Listing},
@@ -35,8 +36,11 @@ pub(crate) async fn create(call: Call<DatasetCreate>) -> Result<Dataset, Fail> {
     let project =
         call.read(|state| resolve::project(state, &call.caller, Role::Member, &new.project))?;
     let (name, class) = (new.name.clone(), new.class);
-    let command = Command::Dataset(dataset::Command::Create { project, name, class });
-    let accepted = call.submit(command).await?;
+    let command = match new.origin {
+        DatasetOrigin::Given => dataset::Command::Create { project, name, class },
+        DatasetOrigin::Captured => dataset::Command::CreateCaptured { project, name, class },
+    };
+    let accepted = call.submit(Command::Dataset(command)).await?;
     let Some(Subject::Dataset(id)) = accepted.subject else { return Err(unexpected()) };
     call.read(|s| s.datasets.get(&id).map(|d| dto(d, accepted.seq))).ok_or_else(unexpected)
 }
@@ -59,10 +63,25 @@ pub(crate) async fn get(call: Call<DatasetGet>) -> Result<Dataset, Fail> {
 /// `POST /api/v1/datasets/{id}/versions`
 pub(crate) async fn add_version(call: Call<DatasetVersionCreate>) -> Result<DatasetVersion, Fail> {
     let (id, manifest) = (call.path.id, call.body.manifest);
-    call.read(|state| find(state, &call.caller, Role::Member, id).map(|_| ()))?;
+    let _kept = call.platform().hold_content().await;
+    let mut parents = call.read(|state| {
+        let dataset = find(state, &call.caller, Role::Member, id)?;
+        let named = call.body.parents.iter();
+        let found =
+            named.map(|one| resolve::input(state, dataset.project, one).map(|i| i.artefact));
+        found.collect::<Result<Vec<Artefact>, Fail>>()
+    })?;
     let (files, size) = blobs::of_version(&call, manifest).await?;
+    parents.extend(lineage::captured_parents(&call.app, id, manifest).await?);
+    parents.sort_unstable();
+    parents.dedup();
     let source = format!("uploaded by {}", call.caller.actor()?);
-    let add = dataset::Command::AddVersion { id, manifest, files, size, source };
+    let add = if parents.is_empty() {
+        dataset::Command::AddVersion { id, manifest, files, size, source }
+    } else {
+        let version = dataset::NewVersion { id, manifest, files, size, source };
+        dataset::Command::AddDerived { version, parents }
+    };
     let accepted = call.submit(Command::Dataset(add)).await?;
     call.read(|state| {
         let dataset = state.datasets.get(&id)?;
@@ -105,11 +124,24 @@ fn dto(dataset: &dataset::Dataset, seq: u64) -> Dataset {
         project: dataset.project,
         name: dataset.name.clone(),
         class: dataset.class,
+        origin: match dataset.origin {
+            dataset::Origin::Given => DatasetOrigin::Given,
+            dataset::Origin::Captured => DatasetOrigin::Captured,
+        },
+        erased_at: dataset.erased_at.map(Timestamp),
         n_versions: dataset.versions.last().map_or(0, |version| version.number),
         version: dataset.meta.version,
         seq,
         created_at: Timestamp(dataset.meta.created_at),
     }
+}
+
+fn input_ref(state: &State, artefact: Artefact) -> Option<InputRef> {
+    let reference = resolve::artefact_ref(state, artefact)?;
+    Some(match artefact {
+        Artefact::Dataset { .. } => InputRef::Dataset(reference),
+        Artefact::Model { .. } => InputRef::Model(reference),
+    })
 }
 
 fn version_dto(
@@ -127,6 +159,7 @@ fn version_dto(
         manifest: version.manifest,
         n_files: u64::from(version.files),
         size_bytes: version.size,
+        parents: version.parents.iter().filter_map(|p| input_ref(state, *p)).collect(),
         seq,
         created_at: Timestamp(version.created_at),
     })

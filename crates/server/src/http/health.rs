@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Pieces of a backup that wait for a slow reader.
-const BACKUP_PIECES_MAX: usize = 16;
+pub(crate) const PIECES_MAX: usize = 16;
 /// The key of model signatures in the data folder, which the copy of the log does not hold.
 const SIGNING_KEY_FILE: &str = "model-signing.key";
 
@@ -85,9 +85,9 @@ pub(crate) async fn backup(call: Call<BackupGet>) -> Result<Response, Fail> {
         remove(&copy);
         return Err(fail);
     }
-    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(BACKUP_PIECES_MAX);
+    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES_MAX);
     tokio::task::spawn_blocking(move || {
-        let mut writer = ChannelWriter { pieces: pieces_in.clone() };
+        let mut writer = ChannelWriter::new(&pieces_in);
         if let Err(error) = archive(&from, &copy, &mut writer) {
             tracing::warn!(%error, "a backup was not sent to its end");
             // A reader that has gone does not want to know.
@@ -136,8 +136,14 @@ fn remove(copy: &Path) {
 }
 
 /// Hands bytes to a response, and waits while its reader is slow.
-struct ChannelWriter {
+pub(crate) struct ChannelWriter {
     pieces: mpsc::Sender<io::Result<Bytes>>,
+}
+
+impl ChannelWriter {
+    pub(crate) fn new(pieces: &mpsc::Sender<io::Result<Bytes>>) -> Self {
+        Self { pieces: pieces.clone() }
+    }
 }
 
 impl io::Write for ChannelWriter {

@@ -6,17 +6,21 @@
 
 pub(crate) mod access;
 mod bindings;
-mod blobs;
+pub(crate) mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
+pub(crate) mod consents;
 pub(crate) mod costs;
+mod courses;
 pub(crate) mod datasets;
 pub(crate) mod endpoints;
 mod energy_series;
 mod entries;
+mod erasures;
 pub(crate) mod events;
+mod exits;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod finality;
@@ -25,8 +29,10 @@ pub(crate) mod gpus;
 mod groups;
 mod health;
 pub(crate) mod identify;
+pub(crate) mod identity_providers;
 mod job;
 mod keys;
+mod lineage;
 mod log_files;
 pub(crate) mod logs;
 mod metrics;
@@ -36,6 +42,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+pub(crate) mod passwords;
 pub(crate) mod people;
 mod plan;
 mod policies;
@@ -54,12 +61,15 @@ mod roles;
 pub(crate) mod serve;
 mod service_accounts;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod sites;
 mod users;
 pub(crate) mod visible;
 mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
+
+pub(crate) use visible::is_of_organisation;
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -69,24 +79,38 @@ use api::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        capability::{CapabilityCreate, CapabilityRootKeyGet},
+        capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
+        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
+        course::{
+            CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
+            CourseReportGet,
+        },
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         entry::{EntryList, EntryProofGet, ReceiptGet},
+        erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
+        exit::{OrganisationExport, OrganisationImport},
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
+        identity_provider::{
+            IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
+            IdentityProviderList, IdentityProviderReplace,
+        },
         key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
         node::{NodeCreate, NodeGet, NodeList},
         node_action::{NodeCordon, NodeDrain, NodeSuspect, NodeUncordon},
-        organisation::{OrganisationCreate, OrganisationGet, OrganisationList},
+        organisation::{
+            OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
+        },
+        password::PasswordSet,
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -105,6 +129,7 @@ use api::{
             ServiceAccountList, ServiceAccountRenew,
         },
         session::{SessionCreate, SessionEnd, SessionList},
+        sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
         user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
@@ -121,7 +146,7 @@ use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform, tenants::Owners};
+use crate::{console, platform::Platform, scim, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -169,7 +194,7 @@ impl App {
 pub fn router(platform: Arc<Platform>) -> Router {
     let app = App::new(platform);
     let api = mount_all(Api::new(Arc::clone(&app)));
-    let routes = console::mount(api.router, &app);
+    let routes = scim::mount(console::mount(api.router, &app), &app);
     let (missing, wrong_method) = (Arc::clone(&app), app);
     routes
         .fallback(move |request: Request| ready(not_found(&missing, &request)))
@@ -205,6 +230,20 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<OrganisationTraining, _>(organisations::training)
+        .mount_raw::<OrganisationExport, _>(exits::export)
+        .mount::<OrganisationImport, _>(exits::import)
+        .mount::<CourseCreate, _>(courses::create)
+        .mount::<CourseList, _>(courses::list)
+        .mount::<CourseGet, _>(courses::get)
+        .mount::<CourseEnrol, _>(courses::enrol)
+        .mount::<CourseReportGet, _>(courses::report)
+        .mount_raw::<CourseExport, _>(courses::export)
+        .mount::<CourseClose, _>(courses::close)
+        .mount::<ErasureCreate, _>(erasures::create)
+        .mount::<ErasureList, _>(erasures::list)
+        .mount::<ErasureGet, _>(erasures::get)
+        .mount::<ErasureCancel, _>(erasures::cancel)
         .mount::<PriceSet, _>(prices::set)
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
@@ -215,7 +254,17 @@ fn mount_sign_in(api: Api) -> Api {
     api.mount::<SessionCreate, _>(sessions::create)
         .mount::<SessionList, _>(sessions::list)
         .mount::<SessionEnd, _>(sessions::end)
+        .mount::<SignInProviderList, _>(sign_in::providers)
+        .mount::<SignInDeviceCreate, _>(sign_in::begin_device)
+        .mount::<SignInDevicePoll, _>(sign_in::poll_device)
+        .mount::<IdentityProviderCreate, _>(identity_providers::create)
+        .mount::<IdentityProviderList, _>(identity_providers::list)
+        .mount::<IdentityProviderGet, _>(identity_providers::get)
+        .mount::<IdentityProviderReplace, _>(identity_providers::replace)
+        .mount::<IdentityProviderDelete, _>(identity_providers::delete)
+        .mount::<PasswordSet, _>(passwords::set)
         .mount::<CapabilityCreate, _>(capabilities::create)
+        .mount::<CapabilityRevoke, _>(capabilities::revoke)
         .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
 }
 
@@ -247,6 +296,10 @@ fn mount_identities(api: Api) -> Api {
         .mount::<BindingList, _>(bindings::list)
         .mount::<BindingGet, _>(bindings::get)
         .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<ConsentCreate, _>(consents::create)
+        .mount::<ConsentList, _>(consents::list)
+        .mount::<ConsentGet, _>(consents::get)
+        .mount::<ConsentRevoke, _>(consents::revoke)
         .mount::<KeyRotate, _>(keys::rotate)
 }
 

@@ -60,6 +60,7 @@ pub(crate) async fn get(call: Call<ModelGet>) -> Result<Model, Fail> {
 /// `POST /api/v1/models/{id}/versions`
 pub(crate) async fn add_version(call: Call<ModelVersionCreate>) -> Result<ModelVersion, Fail> {
     let (id, manifest) = (call.path.id, call.body.manifest);
+    let _kept = call.platform().hold_content().await;
     let lineage = call.read(|state| {
         let model = find(state, &call.caller, Role::Member, id)?;
         lineage_of(state, model.project, &call)

@@ -5,6 +5,7 @@ use api::{
         common::Page,
         organisation::{
             Currency, Organisation, OrganisationCreate, OrganisationGet, OrganisationList,
+            OrganisationTraining,
         },
     },
     text::Timestamp,
@@ -65,11 +66,27 @@ pub(crate) async fn get(call: Call<OrganisationGet>) -> Result<Organisation, Fai
     })
 }
 
+/// `POST /api/v1/organisations/{id}/training`
+pub(crate) async fn training(call: Call<OrganisationTraining>) -> Result<Organisation, Fail> {
+    let id = call.path.id;
+    call.read(|state| {
+        let found = state.organisations.get(&id).map(|o| (o, Scope::Organisation(id)));
+        let name = ("organisation", &id as &dyn std::fmt::Display);
+        access::find(state, &call.caller, Role::Administrator, found, name).map(|_| ())
+    })?;
+    let allowed = call.body.allowed;
+    let command = organisation::Command::AllowTraining { id, allowed };
+    let accepted = call.submit(Command::Organisation(command)).await?;
+    call.read(|s| s.organisations.get(&id).map(|o| dto(o, accepted.seq))).ok_or_else(unexpected)
+}
+
 fn dto(organisation: &organisation::Organisation, seq: u64) -> Organisation {
     Organisation {
         id: organisation.id,
         name: organisation.name.clone(),
         currency: Currency::Eur,
+        training_allowed: organisation.training_allowed,
+        closed_at: organisation.closed_at.map(Timestamp),
         version: organisation.meta.version,
         seq,
         created_at: Timestamp(organisation.meta.created_at),

@@ -46,12 +46,13 @@ impl Possession {
         let put = self.put.lock().unwrap_or_else(PoisonError::into_inner);
         let narrower = std::iter::once(mine)
             .chain(state.projects.keys().map(|id| Scope::Project(*id)))
-            .filter(|scope| kernel_access::covers(state, mine, *scope));
+            .filter(|scope| kernel_access::covers(state, mine, *scope))
+            .filter(|scope| !kernel_access::is_shut(state, mine, *scope));
         narrower.into_iter().any(|scope| put.contains(&(scope, digest)))
     }
 
     /// The files of a manifest, read once; nothing for one that is not stored.
-    fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
+    pub(crate) fn files_of(&self, store: &store::Blobs, manifest: Digest) -> Arc<BTreeSet<Digest>> {
         let known =
             self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&manifest).cloned();
         if let Some(files) = known {
@@ -70,7 +71,11 @@ impl Possession {
 
 /// Manifests and signatures of versions that the caller may see, the newest first.
 fn visible(state: &State, caller: &Caller) -> (Vec<Digest>, BTreeSet<Digest>) {
-    let sees = |id| access::allows(state, caller, Role::Viewer, Scope::Project(id));
+    // Who may only make things in a project builds on what is in it.
+    let sees = |id| {
+        let allows = |role| access::allows(state, caller, role, Scope::Project(id));
+        allows(Role::Viewer) || allows(Role::Member)
+    };
     let datasets = state.datasets.values().rev().filter(|dataset| sees(dataset.project));
     let models: Vec<_> = state.models.values().rev().filter(|model| sees(model.project)).collect();
     let signatures =
@@ -98,9 +103,6 @@ pub(crate) async fn withheld(
     wanted: BTreeSet<Digest>,
 ) -> Result<BTreeSet<Digest>, Fail> {
     let mine = caller_scopes(caller)?;
-    if mine.contains(&Scope::Platform) {
-        return Ok(BTreeSet::new());
-    }
     let (manifests, signatures, mut left) = app.platform.read(|state| {
         let (manifests, signatures) = visible(state, caller);
         let put = |digest: &Digest| {

@@ -33,7 +33,7 @@ pub(crate) async fn tile(call: Call<LogTileGet>) -> Result<Response, Fail> {
         // Entries are those of all tenants.
         call.read(|state| {
             let missing = || Fail::not_found("tile", &path);
-            access::require(state, &call.caller, Role::Viewer, Scope::Platform, missing)
+            access::require(state, &call.caller, Role::Auditor, Scope::Platform, missing)
         })?;
     }
     let log = call.platform().log().clone();

@@ -66,12 +66,13 @@ pub(crate) async fn list(call: Call<QueueList>) -> Result<Page<QueueItem>, Fail>
     call.read(|state| {
         let only = query.project.as_ref();
         let only = only.map(|p| resolve::project(state, caller, Role::Viewer, p)).transpose()?;
-        let line = (1_u64..).zip(kernel::queue(state, now));
-        let mine = line.filter(|(_, (workload, _))| {
-            let project = workload.project;
-            only.is_none_or(|id| id == project)
+        // Places are counted among what the caller may see: the others' are none of their business.
+        let seen = kernel::queue(state, now).into_iter().filter(|(workload, _)| {
+            access::allows(state, caller, Role::Viewer, Scope::Project(workload.project))
+        });
+        let mine = (1_u64..).zip(seen).filter(|(_, (workload, _))| {
+            only.is_none_or(|id| id == workload.project)
                 && wanted.after.is_none_or(|after| Place::of(workload) > after)
-                && access::allows(state, caller, Role::Viewer, Scope::Project(project))
         });
         let items = mine.map(|(position, (workload, reason))| {
             (Place::of(workload), item(state, position, (workload, &reason), now))

@@ -44,6 +44,7 @@ pub async fn run(platform: Arc<Platform>) {
         for workload in pending {
             let id = workload.id;
             let here = Arc::clone(&platform);
+            let _kept = platform.hold_content().await;
             let prepared = tokio::task::spawn_blocking(move || prepare(&here, &workload)).await;
             let command = match prepared {
                 Ok(Ok(command)) => command,

@@ -5,9 +5,11 @@
 
 mod assigned;
 mod bootstrap;
+pub mod courses;
 mod directory;
 pub mod drains;
 mod engine;
+pub mod erasures;
 pub mod importer;
 mod open;
 pub mod planner;
@@ -27,15 +29,19 @@ use api::engine::{AttemptReport, DesiredNode};
 use kernel::{Actor, Reject, State, Submission};
 use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, Vault};
 use tokio::sync::watch;
-use units::{Digest, Id, IdKind, UnixMicros, kinds};
+use units::{Country, Digest, DurationMicros, Id, IdKind, MicroEuro, PriceUnit, UnixMicros, kinds};
 
 pub use assigned::{Assigned, Assignments};
-pub use directory::{CallRefused, CallRoute, CallableModel};
+pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
 
-use crate::sign_in::SignIn;
+use crate::sign_in::{
+    SignIn,
+    capability::{self, CarriedCapability},
+    session::Principal,
+};
 
 /// Delivers what a gateway has counted and not yet handed over.
 type UsageFlush = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -52,6 +58,10 @@ pub struct Platform {
     final_size: watch::Receiver<u64>,
     blobs: Blobs,
     vault: Vault,
+    ahead: open::Ahead,
+    /// Held for reading while somebody registers content, for writing while content is destroyed: what
+    /// was found to be stored must still be so when it is referred to.
+    references: tokio::sync::RwLock<()>,
     data_dir: PathBuf,
     version: String,
     program: OnceLock<String>,
@@ -152,7 +162,14 @@ impl Platform {
     #[must_use]
     pub fn now(&self) -> UnixMicros {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        UnixMicros(now.saturating_add(self.ahead.micros()))
+    }
+
+    /// Sets this process's clock ahead, for drills and tests of what happens at a later date. The log
+    /// keeps the later times: never do this to a platform that is to go on.
+    pub fn set_clock_ahead(&self, by: DurationMicros) {
+        self.ahead.add(by);
     }
 
     /// A fresh id.
@@ -193,6 +210,11 @@ impl Platform {
     #[must_use]
     pub const fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// Keeps stored content from being destroyed until it is referred to.
+    pub(crate) async fn hold_content(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.references.read().await
     }
 
     /// The data folder.
@@ -262,23 +284,65 @@ impl Platform {
         self.read(|state| state.active_workloads().filter(|w| w.holds_nodes()).count())
     }
 
-    /// Who holds a secret, and the project of a project's key.
+    /// Who holds a secret, or whose rights a capability token carries.
     ///
     /// # Errors
-    /// [`CallRefused::InvalidKey`].
-    pub fn caller(
-        &self,
-        secret: &str,
-    ) -> Result<(Id<kinds::Key>, Option<Id<kinds::Project>>), CallRefused> {
+    /// [`CallRefused::InvalidKey`]; [`CallRefused::Forbidden`] for the token of a person, since calls are
+    /// metered by key.
+    pub fn caller(&self, secret: &str) -> Result<Calling, CallRefused> {
         let now = self.now();
+        let carried = match secret.starts_with(capability::PREFIX) {
+            true => Some(self.carried(secret)?),
+            false => None,
+        };
         self.read(|state| {
-            let key = directory::authenticate(state, secret, now)?;
+            let key = match &carried {
+                None => directory::authenticate(state, secret, now)?,
+                Some((id, _)) => {
+                    let principal = kernel::access::Principal::Key(*id);
+                    let key = state.keys.get(id);
+                    let active = kernel::access::is_active(state, principal, now);
+                    key.filter(|_| active).ok_or(CallRefused::InvalidKey)?
+                }
+            };
             let project = match key.scope {
                 kernel::access::Scope::Project(id) => Some(id),
                 kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
             };
-            Ok((key.id, project))
+            Ok(Calling { key: key.id, project, carried: carried.map(|(_, token)| token) })
         })
+    }
+
+    /// A capability token of a key, verified and not revoked.
+    fn carried(&self, secret: &str) -> Result<(Id<kinds::Key>, CarriedCapability), CallRefused> {
+        let token = self.sign_in.root.verify(secret).map_err(|_| CallRefused::InvalidKey)?;
+        if self.read(|state| token.is_revoked(state)) {
+            return Err(CallRefused::InvalidKey);
+        }
+        let holder = match token.holder {
+            Principal::Key(id) => id,
+            Principal::User(_) => return Err(CallRefused::Forbidden),
+        };
+        let token = CarriedCapability::new(token);
+        // A budget that cannot be counted would be none.
+        token.require_room(&self.sign_in.meter).map_err(|_| CallRefused::BudgetExhausted)?;
+        Ok((holder, token))
+    }
+
+    /// Adds what a call has cost, at the prices of now, to what a capability token has spent.
+    pub fn spend(&self, token: &CarriedCapability, prompt_tokens: u64, completion_tokens: u64) {
+        let used =
+            [(PriceUnit::MTokensIn, prompt_tokens), (PriceUnit::MTokensOut, completion_tokens)];
+        let cost = self.read(|state| {
+            let costs = used.iter().map(|(per, quantity)| {
+                units::rate(kernel::price::current(state, *per), *quantity)
+                    .map_or(0, |r| r.amount.0)
+            });
+            MicroEuro(costs.fold(0, i64::saturating_add))
+        });
+        if let Err(error) = token.spend(cost, &self.sign_in.meter) {
+            tracing::error!(%error, "what a capability token has spent was not written");
+        }
     }
 
     /// The models that a key may call.
@@ -292,9 +356,17 @@ impl Platform {
     ///
     /// # Errors
     /// [`CallRefused`].
-    pub fn call_route(&self, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
-        let now = self.now();
-        self.read(|state| directory::route(state, key, model, now))
+    pub fn call_route(
+        &self,
+        key: Id<kinds::Key>,
+        carried: Option<&CarriedCapability>,
+        model: &str,
+    ) -> Result<CallRoute, CallRefused> {
+        let (now, meter) = (self.now(), &self.sign_in.meter);
+        let allowed = |country: Country| {
+            carried.is_none_or(|token| token.allows(now, model, country, meter).is_ok())
+        };
+        self.read(|state| directory::route(state, key, model, now, allowed))
     }
 
     /// Sets how waiting usage is delivered; once, at start.

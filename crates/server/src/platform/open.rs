@@ -5,18 +5,21 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use ledger::Quorum;
 use sha2::{Digest as _, Sha256};
 use store::{
-    Config, DataFolder, Finality, FinalityError, Vault, VaultError,
+    Clock, Config, DataFolder, Finality, FinalityError, SystemClock, Vault, VaultError,
     finality::Pace,
     vault::{KEK_FILE, KeyEncryption, KeyError, file_key},
 };
 use tokio::sync::watch;
-use units::{Digest, UnixMicros};
+use units::{Digest, DurationMicros, UnixMicros};
 
 use super::{
     Platform,
@@ -36,6 +39,29 @@ pub struct PlatformConfig {
     pub version: String,
     /// Witnesses of the log and how many must agree; none if empty.
     pub quorum: Quorum,
+}
+
+/// The system's clock, and how far a drill has set it ahead.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ahead(Arc<AtomicI64>);
+
+impl Ahead {
+    /// Microseconds ahead; never less than before.
+    pub(super) fn micros(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, by: DurationMicros) {
+        let by = i64::try_from(by.0).unwrap_or(i64::MAX);
+        let sum = self.micros().saturating_add(by);
+        self.0.fetch_max(sum, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&mut self) -> UnixMicros {
+        UnixMicros(SystemClock.now().0.saturating_add(self.micros()))
+    }
 }
 
 /// Why a platform cannot open.
@@ -93,7 +119,9 @@ impl Platform {
         key: impl FnOnce(&Path) -> Result<Box<dyn KeyEncryption>, KeyError>,
     ) -> Result<Self, OpenError> {
         let PlatformConfig { data_dir, version, quorum } = config;
-        let folder = DataFolder::open(&data_dir, Config::default())?;
+        let ahead = Ahead::default();
+        let clock = Box::new(ahead.clone());
+        let folder = DataFolder::open(&data_dir, Config { clock, ..Config::default() })?;
         let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
@@ -123,6 +151,8 @@ impl Platform {
             final_size,
             blobs: folder.blobs().clone(),
             vault,
+            ahead,
+            references: tokio::sync::RwLock::new(()),
             folder: Mutex::new(Some(folder)),
             handle,
             data_dir,

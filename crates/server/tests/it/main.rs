@@ -2,19 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail as loudly as its body")]
 
+mod apart;
 mod assigned;
 mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod course;
 mod drive;
 mod entries;
+mod erasure;
 mod errors;
+mod exit;
+mod identities;
 mod life;
 mod matrix;
+mod oidc;
 mod pages;
 mod power;
+mod provider;
+mod scim;
 mod sign_in;
 mod streams;
+mod support;
 mod terms;
 mod world;

@@ -1,6 +1,6 @@
 //! A platform with two tenants, and how to call it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api::engine::NodeFacts;
 use axum::{Router, body::Body, response::Response};
@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) platform: Arc<Platform>,
     router: Router,
     pub(crate) operator: String,
+    /// Keys of tenants' own administrators, without whom a tenant is shut to the operator.
+    administrators: Mutex<Vec<String>>,
 }
 
 /// What a call answered.
@@ -67,7 +69,7 @@ impl World {
         let platform = Arc::new(Platform::open(config).unwrap());
         let operator = platform.ensure_operator().await.unwrap().unwrap();
         let router = server::router(Arc::clone(&platform));
-        Self { _dir: dir, platform, router, operator }
+        Self { _dir: dir, platform, router, operator, administrators: Mutex::default() }
     }
 
     /// A platform with prices, a site in France and one machine.
@@ -163,9 +165,15 @@ impl World {
         self.call(key, "GET", path, Value::Null).await
     }
 
-    /// Posts as the operator, who may everything, and expects success.
+    /// Posts as the operator, or as an administrator of the tenant where that is needed, and expects
+    /// success.
     pub(crate) async fn make(&self, path: &str, body: Value) -> Value {
-        let answer = self.call(&self.operator, "POST", path, body).await;
+        let mut answer = self.call(&self.operator, "POST", path, body.clone()).await;
+        for key in self.administrators.lock().unwrap().clone() {
+            if answer.status == 403 {
+                answer = self.call(&key, "POST", path, body.clone()).await;
+            }
+        }
         assert!((200..300).contains(&answer.status), "{path}: {}", answer.text());
         answer.json()
     }
@@ -177,7 +185,12 @@ impl World {
         if kind != "platform" {
             body[kind] = json!(name);
         }
-        self.make("/api/v1/keys", body).await["secret"].as_str().unwrap().to_owned()
+        let made = self.make("/api/v1/keys", body).await;
+        let secret = made["secret"].as_str().unwrap().to_owned();
+        if (role, kind) == ("administrator", "organisation") {
+            self.administrators.lock().unwrap().push(secret.clone());
+        }
+        secret
     }
 
     /// Stores a blob and a manifest of one file; answers the manifest's digest.
@@ -220,7 +233,7 @@ pub(crate) fn request(key: &str, method: &str, path: &str, body: Value) -> Reque
 }
 
 /// Ids of everything that a tenant can have.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Tenant {
     pub(crate) organisation: String,
     pub(crate) project: String,
@@ -235,12 +248,18 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
+    pub(crate) course: String,
     pub(crate) lasting_key: String,
     pub(crate) user: String,
     pub(crate) group: String,
     pub(crate) service_account: String,
     pub(crate) role: String,
     pub(crate) binding: String,
+    pub(crate) consent: String,
+    /// Somebody of the platform.
+    pub(crate) support: String,
+    pub(crate) erasure: String,
+    pub(crate) identity_provider: String,
 }
 
 fn id(value: &Value) -> String {
@@ -249,6 +268,11 @@ fn id(value: &Value) -> String {
 
 /// A tenant `name` with a project `name/lab` and one of everything.
 pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
+    tenant_with(world, name, b"content").await
+}
+
+/// The same with content of its own.
+pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Tenant {
     let project = format!("{name}/lab");
     let organisation = id(&world.make("/api/v1/organisations", json!({ "name": name })).await);
     let mut tenant = Tenant { organisation, ..Tenant::default() };
@@ -274,8 +298,8 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     let text = "@id(\"ok\") permit (principal, action, resource) when { context.class == Class::\"public\" };";
     let new = json!({ "scope": name, "name": "house", "text": text });
     tenant.policy = id(&world.make("/api/v1/policies", new).await);
-    tenant.blob = digest(b"content").to_string();
-    tenant.manifest = world.manifest("train.jsonl", b"content").await;
+    tenant.blob = digest(content).to_string();
+    tenant.manifest = world.manifest("train.jsonl", content).await;
     let new = json!({ "project": project, "name": "corpus", "class": "internal" });
     tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
     let version = json!({ "manifest": tenant.manifest });
@@ -294,9 +318,14 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Tenant {
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });
+    tenant.course = id(&world.make("/api/v1/courses", new).await);
     let new = json!({ "name": "lasting", "role": "viewer", "project": project });
     tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
     people(world, name, &mut tenant).await;
+    // In its notice, so it changes nothing yet.
+    let new = json!({ "target": { "organisation": tenant.organisation } });
+    tenant.erasure = id(&world.make("/api/v1/erasures", new).await);
     tenant
 }
 
@@ -315,6 +344,11 @@ async fn people(world: &World, name: &str, tenant: &mut Tenant) {
     tenant.role = id(&world.make("/api/v1/roles", new).await);
     let new = json!({ "role": "viewer", "user": tenant.user, "scope": project });
     tenant.binding = id(&world.make("/api/v1/bindings", new).await);
+    let config = json!({ "issuer": "https://sso.test", "client_id": "x" });
+    let new = json!({ "organisation": name, "name": "sso", "config": config });
+    tenant.identity_provider = id(&world.make("/api/v1/identity-providers", new).await);
+    tenant.support = id(&world.make("/api/v1/users", json!({ "name": "Sam" })).await);
+    tenant.consent = format!("cns_{}", "0".repeat(26));
 }
 
 /// A time so many hours from now, as the API writes it: reservations only take times to come.

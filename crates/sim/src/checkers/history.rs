@@ -61,6 +61,9 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
@@ -73,6 +76,7 @@ impl History {
             | Event::Model(_)
             | Event::Endpoint(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_)
             | Event::Usage(_) => Ok(()),
         }

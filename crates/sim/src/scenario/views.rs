@@ -129,6 +129,9 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
+        | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)
@@ -138,6 +141,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Model(_)
         | Event::Endpoint(_)
         | Event::Erasure(_)
+        | Event::Course(_)
         | Event::Transfer(_)
         | Event::Usage(_) => String::new(),
     };

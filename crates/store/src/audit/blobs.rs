@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kernel::State;
+use kernel::{
+    State,
+    erasure::{self, Phase, Target},
+    model::Artefact,
+};
 use units::Digest;
 
 use super::List;
@@ -13,13 +17,16 @@ use crate::blob::Blobs;
 pub(super) fn check(root: &Path, state: &State, list: &mut List) -> u64 {
     let blobs = Blobs::existing(root);
     let mut seen = BTreeSet::new();
-    for dataset in state.datasets.values() {
+    let kept = |artefact| !erasure::is_gone(state, artefact);
+    let datasets = state.datasets.values();
+    for dataset in datasets.filter(|d| kept(Artefact::Dataset { id: d.id, version: 1 })) {
         for version in &dataset.versions {
             let what = format!("dataset {} v{}", dataset.id, version.number);
             check_manifest(&blobs, version.manifest, &what, &mut seen, list);
         }
     }
-    for model in state.models.values() {
+    let models = state.models.values();
+    for model in models.filter(|m| kept(Artefact::Model { id: m.id, version: 1 })) {
         for version in &model.versions {
             let what = format!("model {} v{}", model.id, version.number);
             check_manifest(&blobs, version.manifest, &what, &mut seen, list);
@@ -28,7 +35,22 @@ pub(super) fn check(root: &Path, state: &State, list: &mut List) -> u64 {
             }
         }
     }
+    check_erased(&blobs, state, &seen, list);
     u64::try_from(seen.len()).unwrap_or(u64::MAX)
+}
+
+/// What is erased is gone, unless somebody else has the same.
+fn check_erased(blobs: &Blobs, state: &State, kept: &BTreeSet<Digest>, list: &mut List) {
+    let is_done = |id| {
+        let mut done = state.erasures.values().filter(|e| matches!(e.phase, Phase::Done { .. }));
+        done.any(|e| e.target == Target::Dataset(id))
+    };
+    for dataset in state.datasets.values().filter(|d| d.erased_at.is_some() && is_done(d.id)) {
+        let manifests = dataset.versions.iter().map(|version| version.manifest);
+        for manifest in manifests.filter(|m| !kept.contains(m) && blobs.exists(*m)) {
+            list.push(None, format!("dataset {} is erased, but `{manifest}` is there", dataset.id));
+        }
+    }
 }
 
 fn check_manifest(

@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod key;
+mod offline;
 mod seal;
 mod tables;
 
@@ -23,10 +24,10 @@ use zeroize::Zeroizing;
 pub use error::VaultError;
 pub use file::{KEK_FILE, file_key, text_key};
 pub use key::{KeyEncryption, KeyError, LocalKey, Secret, Wrapped};
+pub use offline::rotate_folder;
 pub use tables::{Summary, VAULT_FILE};
 
 use crate::clock;
-use crate::folder::{self, FolderError};
 use seal::{Place, TenantKeys};
 use tables::Record;
 
@@ -62,6 +63,9 @@ impl fmt::Display for Tenant {
         }
     }
 }
+
+/// A record's content with the (purpose, value) pairs by which it is found.
+pub type TakenOut = (Vec<u8>, Vec<(String, String)>);
 
 /// An open vault; cheap to clone, safe to share.
 #[derive(Debug, Clone)]
@@ -120,7 +124,7 @@ impl Vault {
         let mut random = Zeroizing::new([0_u8; seal::SALT_BYTES + seal::NONCE_BYTES]);
         fill(&mut *random)?;
         let place = Place { tenant, subject, version };
-        let (sealed, commitment) = seal::seal(&keys, &place, &random, plain)?;
+        let (sealed, commitment) = seal::seal(&keys, &place, &random, plain, lookups)?;
         let hashes: Vec<(&str, [u8; 32])> = lookups
             .iter()
             .map(|(purpose, value)| (*purpose, seal::lookup(&keys, purpose, value)))
@@ -135,6 +139,15 @@ impl Vault {
     /// [`VaultError::Key`] if the key is withheld, [`VaultError::Damaged`] if somebody changed it.
     pub fn get(&self, tenant: Tenant, subject: &str) -> Result<Option<Vec<u8>>, VaultError> {
         Ok(self.open_record(tenant, subject)?.map(|opened| opened.plain))
+    }
+
+    /// The record of a subject with the pairs by which it is found, as [`put`](Self::put) took them: for
+    /// taking it to another installation.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn take_out(&self, tenant: Tenant, subject: &str) -> Result<Option<TakenOut>, VaultError> {
+        Ok(self.open_record(tenant, subject)?.map(|opened| (opened.plain, opened.lookups)))
     }
 
     /// The commitment that the stored record of a subject has, to compare with the log's.
@@ -188,6 +201,14 @@ impl Vault {
         inner.purge_due |= found;
         inner.purge()?;
         Ok(found)
+    }
+
+    /// Whether there is a record of a subject; needs no key.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn holds(&self, tenant: Tenant, subject: &str) -> Result<bool, VaultError> {
+        Ok(tables::version(&self.lock().connection, tenant, subject)? > 0)
     }
 
     /// The subjects of a tenant after `after`, in order, at most `limit`.
@@ -343,24 +364,6 @@ impl Inner {
 pub(crate) fn reader(dir: &Path) -> Result<Option<Connection>, VaultError> {
     let file = dir.join(VAULT_FILE);
     if file.exists() { tables::open_reader(&file).map(Some) } else { Ok(None) }
-}
-
-/// Wraps every data key of a folder's vault anew, while no platform uses the folder.
-///
-/// # Errors
-/// As [`Vault::rotate`], and if the folder is in use or not ours.
-pub fn rotate_folder(
-    dir: &Path,
-    from: Box<dyn KeyEncryption>,
-    to: Box<dyn KeyEncryption>,
-) -> Result<u64, VaultError> {
-    let failed = |error: FolderError| VaultError::Database {
-        action: "take the data folder",
-        reason: error.to_string(),
-    };
-    folder::read_format(dir).map_err(failed)?;
-    let _lock = folder::lock(dir).map_err(failed)?;
-    Vault::open(dir, from)?.rotate(to)
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), VaultError> {

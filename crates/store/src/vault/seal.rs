@@ -56,22 +56,28 @@ impl Place<'_> {
 /// A record, opened.
 pub(super) struct Opened {
     pub(super) plain: Vec<u8>,
+    pub(super) lookups: Vec<(String, String)>,
     pub(super) commitment: Digest,
 }
 
-/// Seals salt and content; `random` is fresh: salt, then nonce.
+/// Seals salt, lookups and content; `random` is fresh: salt, then nonce.
 pub(super) fn seal(
     keys: &TenantKeys,
     place: &Place<'_>,
     random: &[u8; SALT_BYTES + NONCE_BYTES],
     plain: &[u8],
+    lookups: &[(&str, &str)],
 ) -> Result<(Vec<u8>, Digest), VaultError> {
     let (salt, nonce) = random.split_at(SALT_BYTES);
     let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| place.damaged())?;
     let mut message = Zeroizing::new(Vec::with_capacity(SALT_BYTES.saturating_add(plain.len())));
     message.extend_from_slice(salt);
+    let pairs = Zeroizing::new(serde_json::to_vec(lookups).unwrap_or_default());
+    let length = u32::try_from(pairs.len()).map_err(|_| place.damaged())?;
+    message.extend_from_slice(&length.to_be_bytes());
+    message.extend_from_slice(&pairs);
     message.extend_from_slice(plain);
-    let commitment = Digest(Sha256::digest(message.as_slice()).into());
+    let commitment = commitment(salt, plain);
     let payload = Payload { msg: &message, aad: &place.bytes() };
     let sealed = cipher(keys).encrypt(&XNonce::from(nonce), payload);
     let mut bytes = nonce.to_vec();
@@ -89,9 +95,23 @@ pub(super) fn open(
     let payload = Payload { msg: sealed, aad: &place.bytes() };
     let opened = cipher(keys).decrypt(&XNonce::from(*nonce), payload);
     let message = Zeroizing::new(opened.map_err(|_| place.damaged())?);
-    let commitment = Digest(Sha256::digest(message.as_slice()).into());
-    let plain = message.get(SALT_BYTES..).ok_or_else(|| place.damaged())?.to_vec();
-    Ok(Opened { plain, commitment })
+    let parts = || {
+        let (salt, rest) = message.split_at_checked(SALT_BYTES)?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (pairs, plain) = rest.split_at_checked(length)?;
+        Some((salt, serde_json::from_slice(pairs).ok()?, plain))
+    };
+    let (salt, lookups, plain) = parts().ok_or_else(|| place.damaged())?;
+    Ok(Opened { plain: plain.to_vec(), lookups, commitment: commitment(salt, plain) })
+}
+
+/// SHA-256(salt ‖ content).
+fn commitment(salt: &[u8], plain: &[u8]) -> Digest {
+    let mut hasher = Sha256::new();
+    hasher.update(salt);
+    hasher.update(plain);
+    Digest(hasher.finalize().into())
 }
 
 /// The blind index of a value: equal values of one tenant and purpose meet, and without the tenant's

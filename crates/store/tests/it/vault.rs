@@ -92,6 +92,8 @@ fn a_record_is_found_again_and_replaced() {
     let first = vault.put(tenant, "usr_1", PLAIN, &[("email", EMAIL)]).unwrap();
     assert_eq!(vault.get(tenant, "usr_1").unwrap().unwrap(), PLAIN);
     assert_eq!(vault.find(tenant, "email", EMAIL).unwrap().unwrap(), "usr_1");
+    let (plain, lookups) = vault.take_out(tenant, "usr_1").unwrap().unwrap();
+    assert_eq!((plain.as_slice(), lookups), (PLAIN, vec![("email".into(), EMAIL.into())]));
     assert_eq!(vault.find(tenant, "name", EMAIL).unwrap(), None, "a purpose is part of a lookup");
     assert_eq!(vault.find(organisation(2), "email", EMAIL).unwrap(), None);
     assert_eq!(vault.find(Tenant::Platform, "email", EMAIL).unwrap(), None);

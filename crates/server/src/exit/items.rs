@@ -1,0 +1,152 @@
+//! An organisation's configuration as the events that make it anew, in an order in which they can be
+//! made: what something refers to comes before it.
+
+use kernel::{
+    Event, State, budget, dataset, erasure,
+    model::{self, AddVersion, Artefact},
+    organisation, policy_set, project,
+    quota::{self, Owner},
+};
+use units::{Id, UnixMicros, kinds};
+
+use kernel::access::{Scope, covers};
+
+/// The items of an organisation.
+pub(super) fn items(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+    let mut items = terms(state, home);
+    items.extend(artefacts(state, home));
+    let mut versions = versions(state, home);
+    // By time: a version comes after those that it was made from.
+    versions.sort_by_key(|(at, _)| *at);
+    items.extend(versions.into_iter().map(|(_, event)| event));
+    items.extend(evaluations(state, home));
+    items
+}
+
+fn is_of(state: &State, home: Id<kinds::Organisation>, scope: Scope) -> bool {
+    covers(state, Scope::Organisation(home), scope)
+}
+
+/// Projects, consent, policies, quotas, budgets.
+fn terms(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+    let mut items = Vec::new();
+    let projects = state.projects.values().filter(|p| p.organisation == home);
+    items.extend(projects.map(|p| {
+        let (id, organisation, name) = (p.id, home, p.name.clone());
+        Event::Project(project::Event::Created { id, organisation, name })
+    }));
+    if state.organisations.get(&home).is_some_and(|o| o.training_allowed) {
+        let event = organisation::Event::TrainingAllowed { id: home, allowed: true };
+        items.push(Event::Organisation(event));
+    }
+    let policies = state.policy_sets.values().filter(|p| is_of(state, home, p.scope));
+    items.extend(policies.map(|p| {
+        let (id, scope, name, text) = (p.id, p.scope, p.name.clone(), p.text.clone());
+        Event::PolicySet(policy_set::Event::Set { id, scope, name, text })
+    }));
+    let of_owner = |owner: Owner| match owner {
+        Owner::Organisation(id) => Scope::Organisation(id),
+        Owner::Project(id) => Scope::Project(id),
+    };
+    let mut quotas: Vec<_> =
+        state.quotas.values().filter(|q| is_of(state, home, of_owner(q.owner))).collect();
+    // The organisation's own before those of its projects, which share it.
+    quotas.sort_by_key(|q| (matches!(q.owner, Owner::Project(_)), q.id));
+    items.extend(quotas.into_iter().map(|q| {
+        let (id, owner, class, terms) = (q.id, q.owner, q.class.clone(), q.terms);
+        Event::Quota(quota::Event::Set { id, owner, class, terms })
+    }));
+    let budgets = state.budgets.values().filter(|b| is_of(state, home, Scope::Project(b.project)));
+    items.extend(budgets.map(|b| {
+        let (id, project, name, limit) = (b.id, b.project, b.name.clone(), b.limit);
+        Event::Budget(budget::Event::Created { id, project, name, limit })
+    }));
+    items
+}
+
+/// Datasets and models that are kept, without their versions.
+fn artefacts(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+    let datasets = kept_datasets(state, home).map(|d| {
+        let (id, project, name, class) = (d.id, d.project, d.name.clone(), d.class);
+        Event::Dataset(match d.origin {
+            dataset::Origin::Given => dataset::Event::Created { id, project, name, class },
+            dataset::Origin::Captured => {
+                dataset::Event::CreatedCaptured { id, project, name, class }
+            }
+        })
+    });
+    let models = models(state, home).map(|m| {
+        let (id, project, name) = (m.id, m.project, m.name.clone());
+        Event::Model(model::Event::Created { id, project, name })
+    });
+    datasets.chain(models).collect()
+}
+
+pub(super) fn kept_datasets(
+    state: &State,
+    home: Id<kinds::Organisation>,
+) -> impl Iterator<Item = &dataset::Dataset> {
+    let own = state.datasets.values();
+    own.filter(move |d| d.erased_at.is_none() && is_of(state, home, Scope::Project(d.project)))
+}
+
+pub(super) fn models(
+    state: &State,
+    home: Id<kinds::Organisation>,
+) -> impl Iterator<Item = &model::Model> {
+    state.models.values().filter(move |m| is_of(state, home, Scope::Project(m.project)))
+}
+
+/// Versions with their times. What was made from erased data no longer names it.
+fn versions(state: &State, home: Id<kinds::Organisation>) -> Vec<(UnixMicros, Event)> {
+    let mut all = Vec::new();
+    let kept = |from: &[Artefact]| {
+        from.iter().copied().filter(|a| !erasure::is_gone(state, *a)).collect::<Vec<Artefact>>()
+    };
+    for dataset in kept_datasets(state, home) {
+        for v in &dataset.versions {
+            let (id, number, parents) = (dataset.id, v.number, kept(&v.parents));
+            let (manifest, files, size, source) = (v.manifest, v.files, v.size, v.source.clone());
+            let event = if parents.is_empty() {
+                dataset::Event::VersionAdded { id, number, manifest, files, size, source }
+            } else {
+                let version = dataset::NewVersion { id, manifest, files, size, source };
+                dataset::Event::VersionDerived { number, version, parents }
+            };
+            all.push((v.created_at, Event::Dataset(event)));
+        }
+    }
+    for model in models(state, home) {
+        for v in &model.versions {
+            let mut lineage = v.lineage.clone();
+            lineage.inputs = kept(&lineage.inputs);
+            let version = AddVersion {
+                id: model.id,
+                manifest: v.manifest,
+                files: v.files,
+                size: v.size,
+                class: v.class,
+                lineage,
+                signature: v.signature,
+            };
+            let added = model::Event::VersionAdded { number: v.number, version };
+            all.push((v.created_at, Event::Model(added)));
+        }
+    }
+    all
+}
+
+/// Results, when all that they are about is there; each keeps its own time.
+fn evaluations(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+    let mut all = Vec::new();
+    for model in models(state, home) {
+        for v in &model.versions {
+            all.extend(v.evaluations.iter().cloned().map(|mut evaluation| {
+                evaluation.dataset = evaluation.dataset.filter(|a| !erasure::is_gone(state, *a));
+                let (id, version) = (model.id, v.number);
+                Event::Model(model::Event::Evaluated { id, version, evaluation })
+            }));
+        }
+    }
+    all
+}
