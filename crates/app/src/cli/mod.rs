@@ -88,8 +88,8 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(Box<up::UpArgs>),
-    Witness(witness::WitnessArgs),
+    #[command(flatten)]
+    Serve(Serving),
     Demo(demo::DemoArgs),
     Login(login::LoginArgs),
     Logout(sign_in::LogoutArgs),
@@ -181,10 +181,26 @@ enum Command {
     },
 }
 
+/// What runs until it is stopped.
+#[derive(Debug, Subcommand)]
+enum Serving {
+    Up(Box<up::UpArgs>),
+    Witness(witness::WitnessArgs),
+}
+
+impl Serving {
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Up(args) => up::run(*args),
+            Self::Witness(args) => witness::run(args),
+        }
+    }
+}
+
 impl Cli {
     /// True for what runs until it is stopped, and so tells more about itself.
     pub(crate) const fn is_server(&self) -> bool {
-        matches!(self.command, Command::Up(_) | Command::Witness(_))
+        matches!(self.command, Command::Serve(_))
     }
 }
 
@@ -218,8 +234,7 @@ const fn done((): ()) -> ExitCode {
 
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
     match command {
-        Command::Up(args) => up::run(*args),
-        Command::Witness(args) => witness::run(args),
+        Command::Serve(serving) => serving.run(),
         Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::login(args, session).map(done),
         Command::Logout(args) => sign_in::logout(&args).map(done),

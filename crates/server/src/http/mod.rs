@@ -91,11 +91,9 @@ use api::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
-        entry::{EntryList, EntryProofGet, ReceiptGet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
-        finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
         group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
         identity_provider::{
@@ -120,7 +118,6 @@ use api::{
         },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
-        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
@@ -138,9 +135,8 @@ use api::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
         },
     },
-    problem::Code,
 };
-use axum::{Router, extract::Request, response::Response};
+use axum::{Router, extract::Request};
 use kernel::access::{Role, Scope};
 
 use self::{
@@ -198,16 +194,17 @@ pub fn router(platform: Arc<Platform>) -> Router {
     let routes = scim::mount(console::mount(api.router, &app), &app);
     let (missing, wrong_method) = (Arc::clone(&app), app);
     routes
-        .fallback(move |request: Request| ready(not_found(&missing, &request)))
+        .fallback(move |request: Request| ready(serve::not_found(&missing, &request)))
         .method_not_allowed_fallback(move |request: Request| {
-            ready(method_not_allowed(&wrong_method, &request))
+            ready(serve::method_not_allowed(&wrong_method, &request))
         })
 }
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
     let api = mount_sign_in(mount_identities(mount_tenancy(api)));
-    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
+    let api = mount_platform(mount_work(mount_artefacts(mount_fleet(api))));
+    sovereign::mount(proofs::mount(api))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -369,15 +366,6 @@ fn mount_work(api: Api) -> Api {
 
 fn mount_platform(api: Api) -> Api {
     api.mount_raw::<EventList, _>(events::list)
-        .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
-        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
-        .mount::<LogStatusGet, _>(finality::status)
-        .mount_raw::<LogKeyGet, _>(proofs::key)
-        .mount_raw::<LogTileGet, _>(proofs::tile)
-        .mount_raw::<EntryList, _>(entries::list)
-        .mount_raw::<EntryProofGet, _>(receipts::proof)
-        .mount_raw::<ReceiptGet, _>(receipts::receipt)
-        .mount::<AuditVerify, _>(proofs::verify)
         .mount::<Healthz, _>(health::healthz)
         .mount::<Readyz, _>(health::readyz)
         .mount_raw::<Metrics, _>(health::metrics)
@@ -397,20 +385,6 @@ fn require_operator<E: Endpoint>(call: &Call<E>) -> Result<(), Fail> {
 /// What was just written is not there: a fault of the platform.
 fn unexpected() -> Fail {
     Fail::internal("the answer could not be made", &"an accepted command left nothing to show")
-}
-
-fn not_found(app: &App, request: &Request) -> Response {
-    let path: String = request.uri().path().chars().take(200).collect();
-    let fail =
-        Fail::not_found("path", path).remedy("see `/api/v1/openapi.json` for what is offered");
-    serve::finish(Err(fail), &serve::request_id(app))
-}
-
-fn method_not_allowed(app: &App, request: &Request) -> Response {
-    let method = request.method().clone();
-    let path: String = request.uri().path().chars().take(200).collect();
-    let detail = format!("`{method}` is not offered at `{path}`");
-    serve::finish(Err(Fail::new(Code::MethodNotAllowed, detail)), &serve::request_id(app))
 }
 
 #[cfg(test)]

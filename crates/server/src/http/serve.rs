@@ -209,3 +209,19 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
+
+/// The answer to a path that nothing is at.
+pub(crate) fn not_found(app: &App, request: &Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let fail =
+        Fail::not_found("path", path).remedy("see `/api/v1/openapi.json` for what is offered");
+    finish(Err(fail), &request_id(app))
+}
+
+/// The answer to a method that a path does not have.
+pub(crate) fn method_not_allowed(app: &App, request: &Request) -> Response {
+    let method = request.method().clone();
+    let path: String = request.uri().path().chars().take(200).collect();
+    let detail = format!("`{method}` is not offered at `{path}`");
+    finish(Err(Fail::new(Code::MethodNotAllowed, detail)), &request_id(app))
+}

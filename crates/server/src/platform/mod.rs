@@ -11,6 +11,7 @@ pub mod drains;
 mod engine;
 pub mod erasures;
 pub mod importer;
+mod log;
 mod open;
 pub mod planner;
 pub(crate) mod signature;
@@ -147,18 +148,6 @@ impl Platform {
         }
     }
 
-    /// The size of the durable log, for whoever waits for changes.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.size.clone()
-    }
-
-    /// The size of the durable log now.
-    #[must_use]
-    pub fn read_size(&self) -> u64 {
-        self.handle.size()
-    }
-
     /// The wall clock; commands are stamped by the sequencer, this is for queries.
     #[must_use]
     pub fn now(&self) -> UnixMicros {
@@ -181,24 +170,6 @@ impl Platform {
         let mut random = [0_u8; 10];
         getrandom::fill(&mut random)?;
         Ok(Id::from_parts(self.now().millis(), random))
-    }
-
-    /// The log as auditors see it.
-    #[must_use]
-    pub const fn log(&self) -> &LogView {
-        &self.log
-    }
-
-    /// What witnesses say of the log.
-    #[must_use]
-    pub const fn finality(&self) -> &Finality {
-        &self.finality
-    }
-
-    /// The size of the last final checkpoint, for whoever waits for it.
-    #[must_use]
-    pub fn watch_final(&self) -> watch::Receiver<u64> {
-        self.final_size.clone()
     }
 
     /// The artefacts.
