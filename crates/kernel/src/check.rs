@@ -230,6 +230,7 @@ impl State {
             ("dependents", kept.dependents == fresh.dependents),
             ("arrays", kept.arrays == fresh.arrays),
             ("outputs_pending", kept.outputs_pending == fresh.outputs_pending),
+            ("assessments", kept.assessments == fresh.assessments),
         ];
         for (name, _) in same.iter().filter(|(_, same)| !same) {
             broken.push(format!("the index `{name}` differs from its rebuild"));

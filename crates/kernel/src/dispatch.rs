@@ -2,9 +2,9 @@
 
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
-    course, dataset, endpoint, erasure, group, identity_provider, key, model, node, organisation,
-    policy_set, power, price, project, quota, reservation, role, service_account, site, transfer,
-    usage, user, workload,
+    course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -37,6 +37,10 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
+        Command::Entity(c) => entity::decide(state, c, ctx),
+        Command::Storage(c) => storage::decide(state, c, ctx),
+        Command::Decision(c) => decision::decide(state, c),
+        Command::Evidence(c) => evidence::decide(state, c, ctx),
         Command::User(c) => user::decide(state, c, ctx),
         Command::Group(c) => group::decide(state, c, ctx),
         Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
@@ -49,6 +53,8 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Transfer(c) => transfer::decide(state, c, ctx),
         Command::Course(c) => course::decide(state, c, ctx),
     };
+    // Whoever changes what is allowed asks again for what runs.
+    let events = events.map(|events| decision::with_review(state, events, ctx));
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
 }
@@ -56,7 +62,12 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) => None,
+        Command::Entity(c) => entity::version(state, c),
+        Command::Storage(c) => storage::version(state, c),
+        Command::Evidence(c) => evidence::version(state, c),
+        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) | Command::Decision(_) => {
+            None
+        }
         Command::Organisation(c) => organisation::target(c)
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),
@@ -72,9 +83,7 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
         }
         Command::PolicySet(c) => policy_set::existing(state, c).map(|p| p.meta.version),
-        Command::Site(c) => {
-            site::target(c).and_then(|id| state.sites.get(&id)).map(|s| s.meta.version)
-        }
+        Command::Site(c) => site::version(state, c),
         Command::Node(c) => {
             node::target(c).and_then(|id| state.nodes.get(&id)).map(|n| n.meta.version)
         }
@@ -94,28 +103,16 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
         }
-        Command::User(c) => {
-            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Group(c) => {
-            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
-        }
-        Command::ServiceAccount(c) => service_account::target(c)
-            .and_then(|id| state.service_accounts.get(&id))
-            .map(|x| x.meta.version),
-        Command::Role(c) => {
-            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
-        }
+        Command::User(c) => user::version(state, c),
+        Command::Group(c) => group::version(state, c),
+        Command::ServiceAccount(c) => service_account::version(state, c),
+        Command::Role(c) => role::version(state, c),
+        Command::Consent(c) => consent::version(state, c),
+        Command::Binding(c) => binding::version(state, c),
         Command::Capability(_) => None,
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
-        Command::Consent(c) => {
-            consent::target(c).and_then(|id| state.consents.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Binding(c) => {
-            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
-        }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
@@ -141,6 +138,10 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
+        Event::Entity(e) => entity::apply(state, e, stamp),
+        Event::Storage(e) => storage::apply(state, e, stamp),
+        Event::Decision(e) => decision::apply(state, e, stamp),
+        Event::Evidence(e) => evidence::apply(state, e, stamp),
         Event::User(e) => user::apply(state, e, stamp),
         Event::Group(e) => group::apply(state, e, stamp),
         Event::ServiceAccount(e) => service_account::apply(state, e, stamp),

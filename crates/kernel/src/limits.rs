@@ -52,6 +52,18 @@ pub const KEY_LIMITS_MAX: usize = 64;
 pub const KEYS_MAX: usize = 200_000;
 /// Sites.
 pub const SITES_MAX: usize = 1_000;
+/// Legal entities; each change of one computes what follows for all.
+pub const ENTITIES_MAX: usize = 2_000;
+/// Holders of one legal entity.
+pub const HOLDERS_MAX: usize = 64;
+/// Places where data is kept.
+pub const STORAGES_MAX: usize = 10_000;
+/// Pieces of evidence.
+pub const EVIDENCE_MAX: usize = 10_000;
+/// Answers of policy that are remembered; an older one is asked for, and logged, again.
+pub const DECISIONS_KEPT: usize = 100_000;
+/// Decisions that one roll-up of usage names.
+pub const ROUTES_MAX: usize = 256;
 /// Nodes.
 pub const NODES_MAX: usize = 100_000;
 /// Longest grace of a drain: 30 days.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 79] = [
+pub const KINDS: [&str; 87] = [
     "binding.created",
     "binding.deleted",
     "budget.created",
@@ -27,12 +27,17 @@ pub const KINDS: [&str; 79] = [
     "dataset.created_captured",
     "dataset.version_added",
     "dataset.version_derived",
+    "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "entity.registered",
+    "entity.updated",
     "erasure.begun",
     "erasure.cancelled",
     "erasure.done",
     "erasure.requested",
+    "evidence.recorded",
+    "evidence.withdrawn",
     "group.created",
     "group.deleted",
     "group.member_added",
@@ -53,6 +58,7 @@ pub const KINDS: [&str; 79] = [
     "organisation.created",
     "organisation.training_allowed",
     "policy.refused",
+    "policy.residency_set",
     "policy.set",
     "power.budget_set",
     "power.figures_set",
@@ -74,6 +80,8 @@ pub const KINDS: [&str; 79] = [
     "service_account.renewed",
     "site.created",
     "site.updated",
+    "storage.registered",
+    "storage.retired",
     "transfer.begun",
     "transfer.finished",
     "usage.attempt",

@@ -32,7 +32,7 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
-mod policy;
+mod people;
 mod power;
 mod price;
 mod project;
@@ -46,6 +46,7 @@ pub(crate) mod session;
 mod sign_in;
 mod simulate;
 mod site;
+mod sovereign;
 mod submit;
 mod up;
 mod vault;
@@ -113,16 +114,8 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Key(key::Verb),
-    #[command(subcommand)]
-    Members(members::Verb),
-    #[command(subcommand)]
-    Group(group::Verb),
-    #[command(subcommand)]
-    Role(role::Verb),
-    #[command(subcommand)]
-    ServiceAccount(service_account::Verb),
-    #[command(subcommand)]
-    Consent(consent::Verb),
+    #[command(flatten)]
+    People(people::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -137,13 +130,13 @@ enum Command {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Site(site::Verb),
+    #[command(flatten)]
+    Sovereign(sovereign::Noun),
     #[command(subcommand)]
     Node(node::Verb),
     Cordon(node::CordonArgs),
     Uncordon(node::UncordonArgs),
     Drain(node::DrainArgs),
-    #[command(subcommand)]
-    Policy(policy::Verb),
     #[command(subcommand)]
     Power(power::Verb),
     #[command(subcommand)]
@@ -263,11 +256,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
-        Command::Consent(verb) => consent::run(verb, session).map(done),
-        Command::Members(verb) => members::run(verb, session).map(done),
-        Command::Group(verb) => group::run(verb, session).map(done),
-        Command::Role(verb) => role::run(verb, session).map(done),
-        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
+        Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
@@ -275,11 +264,11 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
+        Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
         Command::Cordon(args) => node::cordon(args, session).map(done),
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
-        Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Power(verb) => power::run(verb, session).map(done),
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),

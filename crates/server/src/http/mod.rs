@@ -63,6 +63,7 @@ mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sites;
+pub(crate) mod sovereign;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -202,7 +203,8 @@ pub fn router(platform: Arc<Platform>) -> Router {
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
     let api = mount_sign_in(mount_identities(mount_tenancy(api)));
-    proofs::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
+    let api = mount_platform(mount_work(mount_artefacts(mount_fleet(api))));
+    proofs::mount(sovereign::mount(api))
 }
 
 fn mount_tenancy(api: Api) -> Api {

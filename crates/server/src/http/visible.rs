@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, capability, course, dataset, endpoint, erasure, group, key, model, organisation,
-    policy_set, project, quota,
+    budget, capability, course, dataset, decision, endpoint, erasure, group, key, model,
+    organisation, policy_set, project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -78,6 +78,7 @@ pub(crate) fn is_of_organisation(
 const fn is_own(event: &Happened) -> bool {
     match event {
         Happened::PolicySet(_)
+        | Happened::Decision(_)
         | Happened::Key(_)
         | Happened::User(_)
         | Happened::Group(_)
@@ -92,10 +93,14 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Workload(_)
         | Happened::Endpoint(_)
         | Happened::Erasure(_)
+        | Happened::Course(_)
         | Happened::Transfer(_) => true,
         Happened::Organisation(_)
         | Happened::Project(_)
         | Happened::Consent(_)
+        | Happened::Entity(_)
+        | Happened::Storage(_)
+        | Happened::Evidence(_)
         | Happened::Site(_)
         | Happened::Node(_)
         | Happened::Price(_)
@@ -117,13 +122,20 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         ) => viewer(Some(Scope::Organisation(*id))),
         Happened::Project(project::Event::Created { id, .. }) => viewer(Some(Scope::Project(*id))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
-        Happened::PolicySet(policy_set::Event::Set { scope, .. }) => viewer(Some(*scope)),
+        Happened::PolicySet(
+            policy_set::Event::Set { scope, .. } | policy_set::Event::ResidencySet { scope, .. },
+        ) => viewer(Some(*scope)),
         Happened::PolicySet(policy_set::Event::Refused(refused)) => {
             viewer(Some(Scope::Project(refused.project)))
         }
-        Happened::Site(_) | Happened::Node(_) | Happened::Price(_) | Happened::Power(_) => {
-            (Some(Scope::Platform), Role::Operator)
-        }
+        Happened::Site(_)
+        | Happened::Node(_)
+        | Happened::Price(_)
+        | Happened::Power(_)
+        | Happened::Entity(_)
+        | Happened::Storage(_)
+        | Happened::Evidence(_) => (Some(Scope::Platform), Role::Operator),
+        Happened::Decision(decision::Event::Made(made)) => decision_place(made),
         Happened::Budget(event) => viewer(budget_scope(state, event)),
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
             viewer(Some(quotas::scope_of(*owner)))
@@ -158,6 +170,14 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Usage(usage::Event::Tokens(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+    }
+}
+
+/// A decision is the business of who asked; what the platform asks for itself is the operator's.
+fn decision_place(made: &decision::Made) -> (Option<Scope>, Role) {
+    match made.question.project.parse() {
+        Ok(project) => (Some(Scope::Project(project)), Role::Viewer),
+        Err(_) => (Some(Scope::Platform), Role::Operator),
     }
 }
 

@@ -15,6 +15,7 @@ mod log;
 mod open;
 pub mod planner;
 pub(crate) mod signature;
+mod sovereign;
 pub(crate) mod token;
 mod usage;
 

@@ -40,6 +40,8 @@ impl Apart {
         let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
         let ids = Ids {
             site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
+            entity: first(world.get(&world.operator, "/api/v1/entities").await.json()),
+            storage: first(world.get(&world.operator, "/api/v1/storages").await.json()),
             node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
             budget: "pow_00000000000000000000000000".to_owned(),
             figures: "pow_00000000000000000000000000".to_owned(),
@@ -86,6 +88,7 @@ impl Apart {
             &v.role,
             &v.binding,
             &v.consent,
+            &v.course,
         ];
         let other = |id: &String| {
             let (head, tail) = id.split_at(id.len() - 6);
@@ -162,8 +165,8 @@ async fn every_endpoint_answers_about_another_tenants_things_as_about_nothing() 
 }
 
 /// Queries that name things, with values of the victim; and those that name none.
-const NAMING: [&str; 7] =
-    ["project", "organisation", "user", "group", "service_account", "name", "email"];
+const NAMING: [&str; 8] =
+    ["project", "organisation", "user", "group", "service_account", "name", "email", "scope"];
 const HARMLESS: [&str; 19] = [
     "after",
     "array",
@@ -212,6 +215,7 @@ async fn every_filter_of_every_list_answers_as_for_nothing() {
             let values = match name {
                 "project" => vec!["acme/lab".to_owned(), v.project.clone()],
                 "organisation" => vec!["acme".to_owned(), v.organisation.clone()],
+                "scope" => vec!["acme".to_owned(), "acme/lab".to_owned(), v.project.clone()],
                 "user" => vec![v.user.clone()],
                 "group" => vec![v.group.clone()],
                 "service_account" => vec![v.service_account.clone()],
@@ -249,6 +253,8 @@ async fn a_body_that_names_another_tenants_things_is_answered_as_one_that_names_
         ("consent_create", "scope", json!(v.organisation)),
         ("policy_set", "scope", json!("acme/lab")),
         ("policy_set", "scope", json!(v.organisation)),
+        ("residency_set", "scope", json!("acme/lab")),
+        ("residency_set", "scope", json!(v.organisation)),
         ("quota_set", "project", json!(v.project)),
         (
             "manifest_create",

@@ -79,6 +79,8 @@ async fn column(caller: Column) -> Vec<(String, u16)> {
         budget: made(&budget),
         figures: made(&figures),
         site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
+        entity: first(world.get(&world.operator, "/api/v1/entities").await.json()),
+        storage: first(world.get(&world.operator, "/api/v1/storages").await.json()),
         node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
     };
     let mut statuses = Vec::new();

@@ -85,6 +85,8 @@ impl World {
             carbon_g_per_kwh: 20,
             carbon_source: "test figure".to_owned(),
             power_cap_w: None,
+            operator_entity: None,
+            owner_entity: None,
         };
         let site = world.platform.ensure_site("paris".parse().unwrap(), config).await.unwrap();
         let facts = NodeFacts {

@@ -56,7 +56,11 @@ impl Money {
                 self.prices.clone_from(lines);
                 Ok(())
             }
-            Event::Budget(_)
+            Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_)
+            | Event::Budget(_)
             | Event::Quota(_)
             | Event::Power(_)
             | Event::Reservation(_)

@@ -125,7 +125,11 @@ impl History {
             | Event::Usage(_)
             | Event::Quota(_)
             | Event::Power(_)
-            | Event::Reservation(_) => {}
+            | Event::Reservation(_)
+            | Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_) => {}
         }
         Ok(())
     }
