@@ -143,6 +143,7 @@ impl Auditor {
             | Event::IdentityProvider(_)
             | Event::Capability(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => {}
         }
     }

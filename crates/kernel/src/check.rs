@@ -86,6 +86,12 @@ impl State {
                 broken.push(format!("project {} has no organisation", project.id));
             }
         }
+        for course in self.courses.values() {
+            let missing = course.projects().any(|id| !self.projects.contains_key(&id));
+            if missing || !course.students.keys().all(|id| self.users.contains_key(id)) {
+                broken.push(format!("course {} names what does not exist", course.id));
+            }
+        }
         for workload in self.workloads.values() {
             if !self.projects.contains_key(&workload.project) {
                 broken.push(format!("workload {} has no project", workload.id));

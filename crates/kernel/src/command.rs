@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    binding, budget, capability, dataset, endpoint, erasure, group, identity_provider, key, limits,
-    model, node, organisation, policy_set, power, price, project, quota, reject::Reject,
+    binding, budget, capability, course, dataset, endpoint, erasure, group, identity_provider, key,
+    limits, model, node, organisation, policy_set, power, price, project, quota, reject::Reject,
     reservation, role, service_account, site, transfer, usage, user, workload,
 };
 
@@ -64,6 +64,8 @@ pub enum Command {
     Erasure(erasure::Command),
     /// About organisations that come from another installation.
     Transfer(transfer::Command),
+    /// About courses.
+    Course(course::Command),
 }
 
 /// A command with what the caller adds to it.

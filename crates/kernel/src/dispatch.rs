@@ -1,10 +1,10 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, dataset,
-    endpoint, erasure, group, identity_provider, key, model, node, organisation, policy_set, power,
-    price, project, quota, reservation, role, service_account, site, transfer, usage, user,
-    workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, course,
+    dataset, endpoint, erasure, group, identity_provider, key, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, role, service_account, site, transfer,
+    usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -46,6 +46,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Capability(c) => capability::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
+        Command::Course(c) => course::decide(state, c, ctx),
     };
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
@@ -59,6 +60,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Course(c) => {
+            course::target(c).and_then(|id| state.courses.get(&id)).map(|c| c.meta.version)
+        }
         Command::Erasure(c) => {
             erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
         }
@@ -89,29 +93,40 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
         }
-        Command::User(c) => {
-            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Group(c) => {
-            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
-        }
-        Command::ServiceAccount(c) => service_account::target(c)
-            .and_then(|id| state.service_accounts.get(&id))
-            .map(|x| x.meta.version),
-        Command::Role(c) => {
-            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Capability(_) => None,
-        Command::IdentityProvider(c) => identity_provider::target(c)
-            .and_then(|id| state.identity_providers.get(&id))
-            .map(|x| x.meta.version),
-        Command::Binding(c) => {
-            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
-        }
+        Command::User(_)
+        | Command::Group(_)
+        | Command::ServiceAccount(_)
+        | Command::Role(_)
+        | Command::Capability(_)
+        | Command::IdentityProvider(_)
+        | Command::Binding(_) => version_of_identity(state, command),
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
     }
+}
+
+/// The same of who is who, and of what they were given.
+fn version_of_identity(state: &State, command: &Command) -> Option<u64> {
+    if let Command::User(c) = command {
+        return user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version);
+    }
+    if let Command::Group(c) = command {
+        return group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version);
+    }
+    if let Command::ServiceAccount(c) = command {
+        let found = service_account::target(c).and_then(|id| state.service_accounts.get(&id));
+        return found.map(|x| x.meta.version);
+    }
+    if let Command::Role(c) = command {
+        return role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version);
+    }
+    if let Command::IdentityProvider(c) = command {
+        let found = identity_provider::target(c).and_then(|id| state.identity_providers.get(&id));
+        return found.map(|x| x.meta.version);
+    }
+    let Command::Binding(c) = command else { return None };
+    binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
 }
 
 /// Applies an event to its noun.
@@ -142,5 +157,6 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Capability(e) => capability::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
+        Event::Course(e) => course::apply(state, e, stamp),
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, capability, dataset, endpoint, erasure, group,
+    Actor, Subject, binding, budget, capability, course, dataset, endpoint, erasure, group,
     identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
     quota, reservation, role, service_account, site, transfer, usage, user, workload,
 };
@@ -68,6 +68,8 @@ pub enum Event {
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
     Transfer(transfer::Event),
+    /// About courses.
+    Course(course::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -168,6 +170,7 @@ impl Event {
             Self::Capability(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
+            Self::Course(e) => e.kind(),
         }
     }
 
@@ -200,6 +203,7 @@ impl Event {
             Self::Capability(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
+            Self::Course(e) => e.subject(),
         }
     }
 }

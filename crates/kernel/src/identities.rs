@@ -20,6 +20,23 @@ impl State {
         opens.then_some(key)
     }
 
+    /// The project of `organisation/project`.
+    #[must_use]
+    pub fn project_by_path(
+        &self,
+        organisation: &Name,
+        project: &Name,
+    ) -> Option<Id<kinds::Project>> {
+        let organisation = self.index.organisation_names.get(organisation)?;
+        self.index.project_names.get(&(*organisation, project.clone())).copied()
+    }
+
+    /// An organisation by its name.
+    #[must_use]
+    pub fn organisation_by_name(&self, name: &Name) -> Option<Id<kinds::Organisation>> {
+        self.index.organisation_names.get(name).copied()
+    }
+
     /// A group by its name.
     #[must_use]
     pub fn group_by_name(

@@ -22,6 +22,7 @@ pub mod capability;
 mod changes;
 mod check;
 mod command;
+pub mod course;
 mod ctx;
 pub mod dataset;
 mod desired;

@@ -89,6 +89,8 @@ pub const POWER_LIMITS_MAX: usize = 8;
 pub const SERIES_VALUES_MAX: usize = 4_096;
 /// Largest value of a series, and the least without its sign.
 pub const SERIES_VALUE_MAX: u32 = 9_999_999;
+/// Courses, closed ones included.
+pub const COURSES_MAX: usize = 10_000;
 /// Erasures, those that are over included.
 pub const ERASURES_MAX: usize = 1_000_000;
 /// Versions that one was made from.

@@ -12,8 +12,8 @@ use crate::{
     access::{self, Scope},
     binding, budget, capability,
     changes::Changes,
-    dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key, limits,
-    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    course, dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key,
+    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
     service_account, site, transfer, usage, user, workload,
 };
 
@@ -99,7 +99,7 @@ pub struct State {
     /// Quotas in force.
     #[serde(default)]
     pub quotas: BTreeMap<Id<kinds::Quota>, quota::Quota>,
-    /// Reservations; those that are over are forgotten when there are too many.
+    /// Reservations; the oldest that are over are forgotten.
     #[serde(default)]
     pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
     /// Budgets of power, what machines draw, and what energy costs by time.
@@ -118,6 +118,9 @@ pub struct State {
     /// Erasures, those that are over included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Courses, closed ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub courses: BTreeMap<Id<kinds::Course>, course::Course>,
     /// Organisations that came from another installation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
@@ -219,8 +222,7 @@ impl State {
         serde_json::to_vec(self)
     }
 
-    /// The same without its indices, of which nothing is written: for a snapshot that is made while
-    /// this state goes on. Shares its workloads, so that it is made in little time.
+    /// The same without its indices, for a snapshot made while this state goes on; in little time.
     #[must_use]
     pub fn frozen(&self) -> Self {
         Self {
@@ -251,6 +253,7 @@ impl State {
             endpoints: self.endpoints.clone(),
             erasures: self.erasures.clone(),
             transfers: self.transfers.clone(),
+            courses: self.courses.clone(),
             size: self.size,
             last_at: self.last_at,
         }
@@ -334,23 +337,6 @@ impl State {
         self.index = self.fresh_index();
         self.index.changes = Changes::from(self.size);
         policy_set::compile_all(self);
-    }
-
-    /// The project of `organisation/project`.
-    #[must_use]
-    pub fn project_by_path(
-        &self,
-        organisation: &Name,
-        project: &Name,
-    ) -> Option<Id<kinds::Project>> {
-        let organisation = self.index.organisation_names.get(organisation)?;
-        self.index.project_names.get(&(*organisation, project.clone())).copied()
-    }
-
-    /// An organisation by its name.
-    #[must_use]
-    pub fn organisation_by_name(&self, name: &Name) -> Option<Id<kinds::Organisation>> {
-        self.index.organisation_names.get(name).copied()
     }
 
     /// A dataset of a project by its name.

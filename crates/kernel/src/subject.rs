@@ -46,6 +46,7 @@ subject!(
     ServiceAccount,
     Role,
     Binding,
-    IdentityProvider,
-    Erasure
+    Erasure,
+    Course,
+    IdentityProvider
 );

@@ -10,6 +10,7 @@
 
 mod arrays;
 mod capacity;
+mod courses;
 mod fleet;
 mod identity;
 mod leaving;
@@ -22,6 +23,7 @@ mod parts;
 mod power;
 mod preempting;
 mod rules;
+mod sign_in;
 mod tenancy;
 mod terms;
 mod texts;

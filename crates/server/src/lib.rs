@@ -17,7 +17,7 @@ pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     Assigned, Assignments, CallRefused, CallRoute, CallableModel, Calling, MaterialiseError,
     ModelSigner, OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure,
-    TokenUsage, drains, erasures, importer, model_public_key, planner, verify_model,
+    TokenUsage, courses, drains, erasures, importer, model_public_key, planner, verify_model,
 };
 pub use sign_in::{
     SignInError,

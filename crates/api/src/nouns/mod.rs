@@ -9,6 +9,7 @@ pub mod budget;
 pub mod capability;
 pub mod common;
 pub mod cost;
+pub mod course;
 pub mod dataset;
 pub mod energy_series;
 pub mod entry;
@@ -78,6 +79,13 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<organisation::OrganisationTraining>(),
         Operation::of::<exit::OrganisationExport>(),
         Operation::of::<exit::OrganisationImport>(),
+        Operation::of::<course::CourseCreate>(),
+        Operation::of::<course::CourseList>(),
+        Operation::of::<course::CourseGet>(),
+        Operation::of::<course::CourseEnrol>(),
+        Operation::of::<course::CourseReportGet>(),
+        Operation::of::<course::CourseExport>(),
+        Operation::of::<course::CourseClose>(),
         Operation::of::<erasure::ErasureCreate>(),
         Operation::of::<erasure::ErasureList>(),
         Operation::of::<erasure::ErasureGet>(),

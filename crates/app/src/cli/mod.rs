@@ -11,6 +11,7 @@ mod budget;
 mod capability;
 mod carbon;
 mod cost;
+mod course;
 mod dataset;
 mod demo;
 mod doctor;
@@ -153,6 +154,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
+    Course(course::Verb),
+    #[command(subcommand)]
     Erase(erase::Verb),
     #[command(subcommand)]
     Vault(vault::Verb),
@@ -212,8 +215,12 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
     failure.exit.into()
 }
 
+/// The end of a command that has nothing else to say.
+const fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Up(args) => up::run(*args),
         Command::Witness(args) => witness::run(args),
@@ -262,6 +269,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Course(verb) => course::run(verb, session).map(done),
         Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),

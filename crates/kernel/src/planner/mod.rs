@@ -226,6 +226,7 @@ impl Planner {
                 | Subject::ServiceAccount(_)
                 | Subject::Role(_)
                 | Subject::Binding(_)
+                | Subject::Course(_)
                 | Subject::IdentityProvider(_)
                 | Subject::Erasure(_) => {}
             }

@@ -61,12 +61,12 @@ pub(super) fn admit(
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::Course(_)
         | Event::Erasure(_)
         | Event::IdentityProvider(_)
         | Event::Capability(_)
         | Event::Transfer(_) => {
-            let message = format!("`{}` does not come in from elsewhere", item.kind());
-            return Err(Reject::invalid("item", message));
+            return Err(foreign(item));
         }
     };
     Ok(if verdict.is_empty() { Vec::new() } else { vec![item.clone()] })
@@ -89,6 +89,11 @@ fn of_user(
     let known = state.users.get(&id).map(|u| u.home == home);
     let command = user::Command::Create { id, home, commitment };
     new(known, "user", id, || user::decide(state, &command, ctx))
+}
+
+/// What no tenant brings along.
+fn foreign(item: &Event) -> Reject {
+    Reject::invalid("item", format!("`{}` does not come in from elsewhere", item.kind()))
 }
 
 /// Budgets and quotas.

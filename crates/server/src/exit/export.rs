@@ -149,12 +149,12 @@ fn contents(
     all.into_iter().collect()
 }
 
-fn add(tar: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn add(tar: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
     append(tar, path, u64::try_from(bytes.len()).unwrap_or(u64::MAX), bytes)
 }
 
 /// A plain file without times or owners: the same content gives the same bytes.
-fn append(
+pub(super) fn append(
     tar: &mut tar::Builder<impl Write>,
     path: &str,
     size: u64,

@@ -1,12 +1,14 @@
 //! Taking an organisation out, and in: one tar file with everything that it has, in documented
 //! formats. Nothing of another tenant may get into it, and nothing in it may get into another tenant.
 
+mod course;
 mod export;
 mod history;
 mod import;
 mod items;
 mod own_log;
 
+pub(crate) use course::CourseWork;
 pub(crate) use export::{Egress, Export};
 pub(crate) use import::{Import, ImportError};
 

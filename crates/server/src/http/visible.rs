@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, capability, dataset, endpoint, erasure, group, key, model, organisation, policy_set,
-    project, quota,
+    budget, capability, course, dataset, endpoint, erasure, group, key, model, organisation,
+    policy_set, project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -112,6 +112,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Usage(usage::Event::Egress(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+        Happened::Course(event) => viewer(course_scope(state, event)),
         Happened::Erasure(event) => erasure_place(state, event),
         Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
         Happened::Usage(usage::Event::Tokens(metered)) => {
@@ -131,6 +132,15 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
         Some(Holder::Maintenance) => (Some(Scope::Platform), Role::Operator),
         // One that was cancelled is gone from the state: only its earlier entries say whose it was.
         None => (None, Role::Operator),
+    }
+}
+
+fn course_scope(state: &State, event: &course::Event) -> Option<Scope> {
+    match event {
+        course::Event::Created { organisation, .. } => Some(Scope::Organisation(*organisation)),
+        course::Event::Enrolled { id, .. } | course::Event::Closed { id } => {
+            state.courses.get(id).map(|course| Scope::Organisation(course.organisation))
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
+        "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -101,9 +102,6 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
         ] }),
-        "organisation_import" => Value::Null,
-        "organisation_training" => json!({ "allowed": true }),
-        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
         "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
         "model_create" => json!({ "project": project, "name": "new" }),
@@ -138,8 +136,19 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        _ => body_of_leaving(operation, tenant, name),
+    }
+}
+
+/// Courses, and what leaves or must go.
+fn body_of_leaving(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
         "organisation_training" => json!({ "allowed": true }),
         "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        "course_create" => {
+            json!({ "organisation": name, "name": "another", "ends_at": in_hours(2_000) })
+        }
+        "course_enrol" => json!({ "people": [{ "email": "new@example.org" }] }),
         _ => Value::Null,
     }
 }

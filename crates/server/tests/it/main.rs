@@ -8,6 +8,7 @@ mod attacks;
 mod bill;
 mod capacity;
 mod conditions;
+mod course;
 mod drive;
 mod entries;
 mod erasure;

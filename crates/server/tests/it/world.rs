@@ -235,6 +235,7 @@ pub(crate) struct Tenant {
     pub(crate) workload: String,
     pub(crate) endpoint: String,
     pub(crate) spare_key: String,
+    pub(crate) course: String,
     pub(crate) lasting_key: String,
     pub(crate) user: String,
     pub(crate) group: String,
@@ -301,6 +302,8 @@ pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Te
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
+    let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });
+    tenant.course = id(&world.make("/api/v1/courses", new).await);
     let new = json!({ "name": "lasting", "role": "viewer", "project": project });
     tenant.lasting_key = id(&world.make("/api/v1/keys", new).await["key"]);
     people(world, name, &mut tenant).await;

@@ -75,6 +75,7 @@ impl History {
             | Event::Model(_)
             | Event::Endpoint(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_)
             | Event::Usage(_) => Ok(()),
         }

@@ -78,6 +78,7 @@ impl Money {
             | Event::Workload(_)
             | Event::Endpoint(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => Ok(()),
         }
     }

@@ -140,6 +140,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Model(_)
         | Event::Endpoint(_)
         | Event::Erasure(_)
+        | Event::Course(_)
         | Event::Transfer(_)
         | Event::Usage(_) => String::new(),
     };

@@ -16,6 +16,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/power", "scenarios/14-power.txt"),
     ("logs/identities", "scenarios/15-identities.txt"),
     ("logs/leaving", "scenarios/15-leaving.txt"),
+    ("logs/courses", "scenarios/16-course.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

@@ -119,6 +119,7 @@ impl History {
             | Event::Endpoint(_)
             | Event::Organisation(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_)
             | Event::Usage(_)
             | Event::Quota(_)
