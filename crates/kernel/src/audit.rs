@@ -1,12 +1,16 @@
-//! Re-checking history: every placement against the policy in force at that moment, with code that
-//! knows nothing of the scheduler.
+//! Re-checking history: every decision asked again, every effect against the decisions that it names,
+//! with code that knows nothing of the scheduler.
 
 mod bill;
+mod decisions;
 
 use units::{Digest, Id, kinds};
 
+use self::decisions::Decisions;
 use crate::{
-    Entry, Event, State, lineage, policy_set,
+    Entry, Event, State, dataset, decision,
+    inventory::{self, Lacking},
+    lineage, model, policy_set, storage, usage,
     workload::{self, Event as WorkloadEvent},
 };
 
@@ -29,6 +33,7 @@ pub struct Auditor {
     findings: Vec<Finding>,
     placements: u64,
     refusals: u64,
+    decisions: Decisions,
     trainings: u64,
     bill: bill::Bill,
 }
@@ -77,6 +82,10 @@ impl Auditor {
             entries: self.state.size,
             placements: self.placements,
             refusals: self.refusals,
+            decisions: self.decisions.asked_again,
+            effects: self.decisions.effects,
+            effects_before_decisions: self.decisions.effects_before,
+            lacking: inventory::lacking(&self.state),
             trainings: self.trainings,
             state_hash: self.state.hash(),
             findings: self.findings,
@@ -90,37 +99,32 @@ impl Auditor {
     }
 
     fn check(&mut self, seq: u64, entry: &Entry) {
-        if let Some(spec) = lineage::training(&self.state, &entry.event) {
-            self.trainings = self.trainings.saturating_add(1);
-            if let Some(whose) = lineage::forbidden(&self.state, spec) {
-                let text =
-                    "it trains on what people of an organisation asked models, without consent";
-                self.find(seq, format!("{text}: {whose}"));
-            }
-        }
-        match &entry.event {
-            Event::Workload(WorkloadEvent::Placed { id, site, nodes, decision, seats, .. }) => {
-                self.placements = self.placements.saturating_add(1);
-                let problem = self.check_placement(*id, *site, (nodes, seats), decision);
-                if let Err(message) = problem {
-                    self.find(seq, message);
-                }
-            }
-            Event::Workload(WorkloadEvent::PlacedMany { id, site, nodes, decision, .. }) => {
-                self.placements = self.placements.saturating_add(1);
-                let read = nodes.verified(&self.state);
-                let read = read.ok_or_else(|| "its node positions do not give its digest".into());
-                let problem = read
-                    .and_then(|nodes| self.check_placement(*id, *site, (&nodes, &[]), decision));
-                if let Err(message) = problem {
-                    self.find(seq, message);
-                }
-            }
-            Event::PolicySet(policy_set::Event::Refused(_)) => {
+        self.check_training(seq, entry);
+        let problem = match &entry.event {
+            Event::Workload(event) => self.check_workload(event),
+            Event::PolicySet(policy_set::Event::Refused(refused)) => {
                 self.refusals = self.refusals.saturating_add(1);
+                self.decisions.refused(&self.state, refused)
             }
-            Event::Workload(_)
-            | Event::PolicySet(_)
+            Event::Decision(decision::Event::Made(made)) => {
+                self.decisions.made(&self.state, seq, made)
+            }
+            Event::Dataset(event) => self.check_dataset(event),
+            Event::Model(model::Event::VersionAdded { version, decided, .. }) => {
+                let model = self.state.models.get(&version.id);
+                let moved = model.map(|model| (model.project, version.class));
+                moved.map_or(Ok(()), |moved| self.decisions.artefact(&self.state, moved, decided))
+            }
+            Event::Storage(storage::Event::Registered { purpose, site, decided, .. }) => {
+                self.decisions.storage(&self.state, (*purpose, *site), decided)
+            }
+            Event::Usage(usage::Event::Tokens(metered)) if metered.requests > 0 => {
+                let endpoint = self.state.endpoints.get(&metered.endpoint);
+                endpoint.map_or(Ok(()), |endpoint| {
+                    self.decisions.inference(&self.state, endpoint, metered)
+                })
+            }
+            Event::PolicySet(_)
             | Event::Organisation(_)
             | Event::Project(_)
             | Event::Key(_)
@@ -131,7 +135,6 @@ impl Auditor {
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)
-            | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
             | Event::Usage(_)
@@ -142,32 +145,81 @@ impl Auditor {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::Erasure(_)
             | Event::Course(_)
-            | Event::Transfer(_) => {}
+            | Event::Transfer(_)
+            | Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Evidence(_) => Ok(()),
+        };
+        if let Err(message) = problem {
+            self.find(seq, message);
         }
     }
 
-    fn check_placement(
-        &self,
-        id: Id<kinds::Workload>,
-        site: Id<kinds::Site>,
-        (nodes, seats): (&[Id<kinds::Node>], &[workload::GpuSeat]),
+    fn check_training(&mut self, seq: u64, entry: &Entry) {
+        let Some(spec) = lineage::training(&self.state, &entry.event) else { return };
+        self.trainings = self.trainings.saturating_add(1);
+        if let Some(whose) = lineage::forbidden(&self.state, spec) {
+            let text = "it trains on what people of an organisation asked models, without consent";
+            self.find(seq, format!("{text}: {whose}"));
+        }
+    }
+
+    fn check_dataset(&mut self, event: &dataset::Event) -> Result<(), String> {
+        let (id, decided) = match event {
+            dataset::Event::VersionAdded { id, decided, .. } => (*id, decided),
+            dataset::Event::VersionDerived { version, decided, .. } => (version.id, decided),
+            dataset::Event::Created { .. } | dataset::Event::CreatedCaptured { .. } => {
+                return Ok(());
+            }
+        };
+        let moved = self.state.datasets.get(&id).map(|one| (one.project, one.class));
+        moved.map_or(Ok(()), |moved| self.decisions.artefact(&self.state, moved, decided))
+    }
+
+    fn check_workload(&mut self, event: &WorkloadEvent) -> Result<(), String> {
+        match event {
+            WorkloadEvent::Placed { id, site, nodes, decision, seats, decided, .. } => {
+                self.placements = self.placements.saturating_add(1);
+                self.check_decided((*id, *site), decision, decided)?;
+                self.check_placement(*id, *site, (nodes, seats))
+            }
+            WorkloadEvent::PlacedMany { id, site, nodes, decision, decided, .. } => {
+                self.placements = self.placements.saturating_add(1);
+                let nodes = nodes.verified(&self.state);
+                let nodes = nodes.ok_or("its node positions do not give its digest")?;
+                self.check_decided((*id, *site), decision, decided)?;
+                self.check_placement(*id, *site, (&nodes, &[]))
+            }
+            WorkloadEvent::Submitted { .. }
+            | WorkloadEvent::RankChanged { .. }
+            | WorkloadEvent::StopRequested { .. }
+            | WorkloadEvent::Requeued { .. }
+            | WorkloadEvent::Ended { .. }
+            | WorkloadEvent::OutputsFailed { .. }
+            | WorkloadEvent::PowerLimitSet { .. } => Ok(()),
+        }
+    }
+
+    /// The placement's own copy of the decision, and those that it names.
+    fn check_decided(
+        &mut self,
+        (id, site): (Id<kinds::Workload>, Id<kinds::Site>),
         recorded: &policy::Decision,
+        decided: &[u64],
     ) -> Result<(), String> {
         let state = &self.state;
         let workload = state.workloads.get(&id).ok_or("places a workload that does not exist")?;
         let place = state.sites.get(&site).ok_or("places into a site that does not exist")?;
-        let policies =
-            policy_set::in_force(state, workload.project).ok_or("no policy was in force")?;
-        let question = workload::question(
-            state,
-            workload.project,
-            &workload.spec,
-            workload.class,
-            place.facts(),
-        );
-        let decision = policies.decide(&question);
+        let mut asks = workload::asks(workload.project, &workload.spec, workload.class, site);
+        let ask = asks.next().ok_or("a placement that asks nothing")?;
+        let on_record = state.decisions.find(&ask).map(|(_, decision)| decision.clone());
+        // Older entries have no decisions of their own: there it is asked again.
+        let decision = on_record.filter(|_| !decided.is_empty());
+        let decision = decision.or_else(|| decision::ask_now(state, &ask).map(|(_, now)| now));
+        let decision = decision.ok_or("no policy was in force")?;
         if !decision.allowed {
             return Err(format!("policy did not allow {id} at site `{}`", place.name));
         }
@@ -176,6 +228,17 @@ impl Auditor {
                 "the recorded decision for {id} is not that of the policy in force"
             ));
         }
+        self.decisions.placement(state, workload, site, decided)
+    }
+
+    fn check_placement(
+        &self,
+        id: Id<kinds::Workload>,
+        site: Id<kinds::Site>,
+        (nodes, seats): (&[Id<kinds::Node>], &[workload::GpuSeat]),
+    ) -> Result<(), String> {
+        let state = &self.state;
+        let workload = state.workloads.get(&id).ok_or("places a workload that does not exist")?;
         // Work in older entries without seats has whole GPUs.
         let has_parts = !seats.is_empty();
         if has_parts {
@@ -212,6 +275,15 @@ pub struct Audit {
     pub placements: u64,
     /// Refusals on record.
     pub refusals: u64,
+    /// Decisions and refusals that were asked again from what they were made from.
+    pub decisions: u64,
+    /// Placements, movements of data and minutes of inference, each of which names decisions before it
+    /// that allow it.
+    pub effects: u64,
+    /// The same in entries of versions that kept no decisions.
+    pub effects_before_decisions: u64,
+    /// Objects at the end of the log without a country, operator, jurisdiction or owner.
+    pub lacking: Vec<Lacking>,
     /// Submissions and placements of training whose lineage was read.
     pub trainings: u64,
     /// Usage entries from which the bill was made again.

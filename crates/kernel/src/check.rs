@@ -213,6 +213,7 @@ impl State {
             ("role_names", kept.role_names == fresh.role_names),
             ("role_masks", kept.role_masks == fresh.role_masks),
             ("bindings", kept.bindings == fresh.bindings),
+            ("consents", kept.consents == fresh.consents),
             ("key_hashes", kept.key_hashes == fresh.key_hashes),
             ("dataset_names", kept.dataset_names == fresh.dataset_names),
             ("captured", kept.captured == fresh.captured),
@@ -229,6 +230,7 @@ impl State {
             ("dependents", kept.dependents == fresh.dependents),
             ("arrays", kept.arrays == fresh.arrays),
             ("outputs_pending", kept.outputs_pending == fresh.outputs_pending),
+            ("assessments", kept.assessments == fresh.assessments),
         ];
         for (name, _) in same.iter().filter(|(_, same)| !same) {
             broken.push(format!("the index `{name}` differs from its rebuild"));

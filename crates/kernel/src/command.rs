@@ -5,9 +5,10 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    binding, budget, capability, course, dataset, endpoint, erasure, group, identity_provider, key,
-    limits, model, node, organisation, policy_set, power, price, project, quota, reject::Reject,
-    reservation, role, service_account, site, transfer, usage, user, workload,
+    binding, budget, capability, consent, course, dataset, decision, endpoint, entity, erasure,
+    evidence, group, identity_provider, key, limits, model, node, organisation, policy_set, power,
+    price, project, quota, reject::Reject, reservation, role, service_account, site, storage,
+    transfer, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -46,6 +47,14 @@ pub enum Command {
     Endpoint(endpoint::Command),
     /// About metered use.
     Usage(usage::Command),
+    /// About legal entities.
+    Entity(entity::Command),
+    /// About places where data is kept.
+    Storage(storage::Command),
+    /// About decisions.
+    Decision(decision::Command),
+    /// About evidence.
+    Evidence(evidence::Command),
     /// About users.
     User(user::Command),
     /// About groups.
@@ -60,6 +69,8 @@ pub enum Command {
     IdentityProvider(identity_provider::Command),
     /// About capability tokens.
     Capability(capability::Command),
+    /// About consents.
+    Consent(consent::Command),
     /// About erasures.
     Erasure(erasure::Command),
     /// About organisations that come from another installation.

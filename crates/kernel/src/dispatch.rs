@@ -1,10 +1,10 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, course,
-    dataset, endpoint, erasure, group, identity_provider, key, model, node, organisation,
-    policy_set, power, price, project, quota, reservation, role, service_account, site, transfer,
-    usage, user, workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
+    course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -37,6 +37,10 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
+        Command::Entity(c) => entity::decide(state, c, ctx),
+        Command::Storage(c) => storage::decide(state, c, ctx),
+        Command::Decision(c) => decision::decide(state, c),
+        Command::Evidence(c) => evidence::decide(state, c, ctx),
         Command::User(c) => user::decide(state, c, ctx),
         Command::Group(c) => group::decide(state, c, ctx),
         Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
@@ -44,10 +48,13 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Binding(c) => binding::decide(state, c, ctx),
         Command::IdentityProvider(c) => identity_provider::decide(state, c, ctx),
         Command::Capability(c) => capability::decide(state, c, ctx),
+        Command::Consent(c) => consent::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
         Command::Course(c) => course::decide(state, c, ctx),
     };
+    // Whoever changes what is allowed asks again for what runs.
+    let events = events.map(|events| decision::with_review(state, events, ctx));
     // Whoever ends a workload ends what waits for it: not only commands about workloads do.
     events.map(|events| workload::with_consequences(state, events))
 }
@@ -55,7 +62,12 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
 /// The version of the resource that a command changes; `None` for commands that create.
 fn version_of(state: &State, command: &Command) -> Option<u64> {
     match command {
-        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) => None,
+        Command::Entity(c) => entity::version(state, c),
+        Command::Storage(c) => storage::version(state, c),
+        Command::Evidence(c) => evidence::version(state, c),
+        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) | Command::Decision(_) => {
+            None
+        }
         Command::Organisation(c) => organisation::target(c)
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),
@@ -71,9 +83,7 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             key::target(c).and_then(|id| state.keys.get(&id)).map(|k| k.meta.version)
         }
         Command::PolicySet(c) => policy_set::existing(state, c).map(|p| p.meta.version),
-        Command::Site(c) => {
-            site::target(c).and_then(|id| state.sites.get(&id)).map(|s| s.meta.version)
-        }
+        Command::Site(c) => site::version(state, c),
         Command::Node(c) => {
             node::target(c).and_then(|id| state.nodes.get(&id)).map(|n| n.meta.version)
         }
@@ -99,6 +109,7 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         | Command::Role(_)
         | Command::Capability(_)
         | Command::IdentityProvider(_)
+        | Command::Consent(_)
         | Command::Binding(_) => version_of_identity(state, command),
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
@@ -125,6 +136,9 @@ fn version_of_identity(state: &State, command: &Command) -> Option<u64> {
         let found = identity_provider::target(c).and_then(|id| state.identity_providers.get(&id));
         return found.map(|x| x.meta.version);
     }
+    if let Command::Consent(c) = command {
+        return consent::target(c).and_then(|id| state.consents.get(&id)).map(|x| x.meta.version);
+    }
     let Command::Binding(c) = command else { return None };
     binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
 }
@@ -148,6 +162,10 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Workload(e) => workload::apply(state, e, stamp),
         Event::Endpoint(e) => endpoint::apply(state, e, stamp),
         Event::Usage(e) => usage::apply(state, e, stamp),
+        Event::Entity(e) => entity::apply(state, e, stamp),
+        Event::Storage(e) => storage::apply(state, e, stamp),
+        Event::Decision(e) => decision::apply(state, e, stamp),
+        Event::Evidence(e) => evidence::apply(state, e, stamp),
         Event::User(e) => user::apply(state, e, stamp),
         Event::Group(e) => group::apply(state, e, stamp),
         Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
@@ -155,6 +173,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Binding(e) => binding::apply(state, e, stamp),
         Event::IdentityProvider(e) => identity_provider::apply(state, e, stamp),
         Event::Capability(e) => capability::apply(state, e, stamp),
+        Event::Consent(e) => consent::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
         Event::Course(e) => course::apply(state, e, stamp),

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, capability, course, dataset, endpoint, erasure, group,
-    identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
-    quota, reservation, role, service_account, site, transfer, usage, user, workload,
+    Actor, Subject, binding, budget, capability, consent, course, dataset, decision, endpoint,
+    entity, erasure, evidence, group, identity_provider, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, role, service_account, site, storage,
+    transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -50,6 +51,14 @@ pub enum Event {
     Usage(usage::Event),
     /// About power.
     Power(power::Event),
+    /// About legal entities.
+    Entity(entity::Event),
+    /// About places where data is kept.
+    Storage(storage::Event),
+    /// About decisions.
+    Decision(decision::Event),
+    /// About evidence.
+    Evidence(evidence::Event),
     /// About users.
     User(user::Event),
     /// About groups.
@@ -64,6 +73,8 @@ pub enum Event {
     IdentityProvider(identity_provider::Event),
     /// About capability tokens.
     Capability(capability::Event),
+    /// About consents.
+    Consent(consent::Event),
     /// About erasures.
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
@@ -161,6 +172,10 @@ impl Event {
             Self::Endpoint(e) => e.kind(),
             Self::Usage(e) => e.kind(),
             Self::Power(e) => e.kind(),
+            Self::Entity(e) => e.kind(),
+            Self::Storage(e) => e.kind(),
+            Self::Decision(e) => e.kind(),
+            Self::Evidence(e) => e.kind(),
             Self::User(e) => e.kind(),
             Self::Group(e) => e.kind(),
             Self::ServiceAccount(e) => e.kind(),
@@ -168,6 +183,7 @@ impl Event {
             Self::Binding(e) => e.kind(),
             Self::IdentityProvider(e) => e.kind(),
             Self::Capability(e) => e.kind(),
+            Self::Consent(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
             Self::Course(e) => e.kind(),
@@ -194,6 +210,10 @@ impl Event {
             Self::Endpoint(e) => e.subject(),
             Self::Usage(e) => e.subject(),
             Self::Power(e) => e.subject(),
+            Self::Entity(e) => e.subject(),
+            Self::Storage(e) => e.subject(),
+            Self::Decision(e) => e.subject(),
+            Self::Evidence(e) => e.subject(),
             Self::User(e) => e.subject(),
             Self::Group(e) => e.subject(),
             Self::ServiceAccount(e) => e.subject(),
@@ -201,6 +221,7 @@ impl Event {
             Self::Binding(e) => e.subject(),
             Self::IdentityProvider(e) => e.subject(),
             Self::Capability(e) => e.subject(),
+            Self::Consent(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
             Self::Course(e) => e.subject(),

@@ -38,6 +38,12 @@ pub const PERMISSIONS_MAX: usize = 256;
 pub const BINDINGS_MAX: usize = 2_000_000;
 /// Roles given to one user, group or service account: each is looked at for each request.
 pub const BINDINGS_PER_PRINCIPAL_MAX: usize = 64;
+/// Consents, in force or over, on one platform.
+pub const CONSENTS_MAX: usize = 1_000_000;
+/// People whom one consent names.
+pub const CONSENT_USERS_MAX: usize = 16;
+/// Longest consent: 7 days.
+pub const CONSENT_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Longest time for which the secret before a rotation still opens: 7 days.
 pub const KEY_OVERLAP_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Models, and countries, that one key is limited to.
@@ -46,6 +52,18 @@ pub const KEY_LIMITS_MAX: usize = 64;
 pub const KEYS_MAX: usize = 200_000;
 /// Sites.
 pub const SITES_MAX: usize = 1_000;
+/// Legal entities; each change of one computes what follows for all.
+pub const ENTITIES_MAX: usize = 2_000;
+/// Holders of one legal entity.
+pub const HOLDERS_MAX: usize = 64;
+/// Places where data is kept.
+pub const STORAGES_MAX: usize = 10_000;
+/// Pieces of evidence.
+pub const EVIDENCE_MAX: usize = 10_000;
+/// Answers of policy that are remembered; an older one is asked for, and logged, again.
+pub const DECISIONS_KEPT: usize = 100_000;
+/// Decisions that one roll-up of usage names.
+pub const ROUTES_MAX: usize = 256;
 /// Nodes.
 pub const NODES_MAX: usize = 100_000;
 /// Longest grace of a drain: 30 days.

@@ -1,6 +1,6 @@
 //! Why a command was refused: facts, no HTTP. The server maps each variant to a problem document.
 
-use policy::{Decision, Refusal};
+use policy::{Decision, Question, Refusal};
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
 
@@ -9,7 +9,7 @@ use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
 pub struct Refused {
     /// The project that asked.
     pub project: Id<kinds::Project>,
-    /// The workload's name as submitted, or the workload's id once it has one.
+    /// The workload's or artefact's name as given, or the workload's id once it has one.
     pub workload: String,
     /// The class of the data in question.
     pub class: DataClass,
@@ -17,6 +17,9 @@ pub struct Refused {
     pub decision: Decision,
     /// The reason and the remedy, for people.
     pub refusal: Refusal,
+    /// What was asked, so that it can be asked again; missing in older entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
 }
 
 /// Why a command was not accepted. Nothing has changed, except that a policy refusal is logged.

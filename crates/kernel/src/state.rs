@@ -1,8 +1,10 @@
 //! The whole state of the platform, and the fold that makes it.
 
+mod lookups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::Policies;
+use policy::{Policies, Table, ownership::Assessment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, Name, UnixMicros, kinds};
@@ -12,9 +14,9 @@ use crate::{
     access::{self, Scope},
     binding, budget, capability,
     changes::Changes,
-    course, dataset, dispatch, endpoint, erasure, group, idempotency, identity_provider, key,
-    limits, model, node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, transfer, usage, user, workload,
+    consent, course, dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency,
+    identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
+    quota, reservation, role, service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -86,6 +88,9 @@ pub struct State {
     /// Blocks of capability tokens that count no more, by the hash of their signature.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked_capabilities: BTreeMap<Digest, capability::Revoked>,
+    /// Consents of tenants, in force or over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<Id<kinds::Consent>, consent::Consent>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -105,6 +110,18 @@ pub struct State {
     /// Budgets of power, what machines draw, and what energy costs by time.
     #[serde(default, skip_serializing_if = "power::Power::is_empty")]
     pub power: power::Power,
+    /// Legal entities.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub entities: BTreeMap<Id<kinds::Entity>, entity::Entity>,
+    /// Places where data is kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub storages: BTreeMap<Id<kinds::Storage>, storage::Storage>,
+    /// Evidence for sovereignty criteria.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<Id<kinds::Evidence>, evidence::Evidence>,
+    /// Answers of policy on record that still hold.
+    #[serde(default, skip_serializing_if = "Table::is_empty")]
+    pub decisions: Table,
     /// Price books in order of their start; the last is in force.
     pub prices: Vec<price::Book>,
     /// Datasets.
@@ -147,6 +164,8 @@ pub(crate) struct Index {
     pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
     /// Roles given, by whom they were given to.
     pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
+    /// Consents by the people whom they name.
+    pub(crate) consents: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Consent>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -180,6 +199,8 @@ pub(crate) struct Index {
     pub(crate) captured: BTreeSet<(Digest, Id<kinds::Dataset>)>,
     /// Compiled policy layers, by the narrowest scope that has policies of its own.
     pub(crate) policies: BTreeMap<Scope, Policies>,
+    /// What follows from the register of entities.
+    pub(crate) assessments: BTreeMap<Id<kinds::Entity>, Assessment>,
 }
 
 impl State {
@@ -239,6 +260,7 @@ impl State {
             bindings: self.bindings.clone(),
             identity_providers: self.identity_providers.clone(),
             revoked_capabilities: self.revoked_capabilities.clone(),
+            consents: self.consents.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),
@@ -247,6 +269,10 @@ impl State {
             quotas: self.quotas.clone(),
             reservations: self.reservations.clone(),
             power: self.power.clone(),
+            entities: self.entities.clone(),
+            storages: self.storages.clone(),
+            evidence: self.evidence.clone(),
+            decisions: self.decisions.clone(),
             prices: self.prices.clone(),
             datasets: self.datasets.clone(),
             models: self.models.clone(),
@@ -329,6 +355,7 @@ impl State {
         for workload in self.workloads.values() {
             workload::index_into(&mut index, workload);
         }
+        index.assessments = entity::assessments(&self.entities);
         index
     }
 
@@ -337,56 +364,5 @@ impl State {
         self.index = self.fresh_index();
         self.index.changes = Changes::from(self.size);
         policy_set::compile_all(self);
-    }
-
-    /// A dataset of a project by its name.
-    #[must_use]
-    pub fn dataset_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Dataset>> {
-        self.index.dataset_names.get(&(project, name.clone())).copied()
-    }
-
-    /// A model of a project by its name.
-    #[must_use]
-    pub fn model_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Model>> {
-        self.index.model_names.get(&(project, name.clone())).copied()
-    }
-
-    /// An endpoint of a project by its public name.
-    #[must_use]
-    pub fn endpoint_by_name(
-        &self,
-        project: Id<kinds::Project>,
-        name: &Name,
-    ) -> Option<Id<kinds::Endpoint>> {
-        self.index.endpoint_names.get(&(project, name.clone())).copied()
-    }
-
-    /// What the entries from `seq` on were about, once for each entry; `None` if some of them are no
-    /// longer remembered, so that whoever follows must read everything anew.
-    pub fn changes_since(&self, seq: u64) -> Option<impl Iterator<Item = Subject> + '_> {
-        self.index.changes.since(seq)
-    }
-
-    /// Workloads that have not ended, by id.
-    pub fn active_workloads(&self) -> impl Iterator<Item = &workload::Workload> {
-        self.index.active.iter().filter_map(|id| self.workloads.get(id))
-    }
-
-    /// Succeeded workloads whose outputs are to be registered.
-    pub fn outputs_pending(&self) -> impl Iterator<Item = &workload::Workload> {
-        self.index.outputs_pending.iter().filter_map(|id| self.workloads.get(id))
-    }
-
-    /// Budgets of a project.
-    pub fn budgets_of(&self, project: Id<kinds::Project>) -> impl Iterator<Item = &budget::Budget> {
-        self.index.budgets.get(&project).into_iter().flatten().filter_map(|id| self.budgets.get(id))
     }
 }

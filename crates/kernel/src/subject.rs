@@ -41,6 +41,9 @@ subject!(
     Model,
     Endpoint,
     Gateway,
+    Entity,
+    Storage,
+    Evidence,
     User,
     Group,
     ServiceAccount,
@@ -48,5 +51,6 @@ subject!(
     Binding,
     Erasure,
     Course,
-    IdentityProvider
+    IdentityProvider,
+    Consent
 );

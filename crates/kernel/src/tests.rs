@@ -19,11 +19,13 @@ mod lineage;
 mod lookups;
 mod losing;
 mod nearness;
+mod no_fallback;
 mod parts;
 mod power;
 mod preempting;
 mod rules;
 mod sign_in;
+mod sovereignty;
 mod tenancy;
 mod terms;
 mod texts;
@@ -125,6 +127,8 @@ impl World {
             carbon_g_per_kwh: 20,
             carbon_source: "example 2025".to_owned(),
             power_cap_w: None,
+            operator_entity: None,
+            owner_entity: None,
         };
         let command = site::Command::Create { name: name.parse().unwrap(), config };
         match self.subject(Command::Site(command)) {

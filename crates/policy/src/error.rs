@@ -29,10 +29,12 @@ impl fmt::Display for Place {
 }
 
 /// Every name of the schema; a test compares it with the schema.
-const KNOWN: &str = "use the types `Organisation`, `Project`, `Site` and `Class`, the actions \
-                     `place`, `move` and `serve`, the site attributes `name`, `country`, \
-                     `operator`, `operator_country` and `certifications`, and the context \
-                     attributes `class` and `residency`";
+const KNOWN: &str = "use the types `Organisation`, `Project`, `Site`, `Class` and `Category`, the \
+                     actions `place`, `move` and `serve`, the site attributes `name`, `country`, \
+                     `operator`, `operator_country`, `certifications`, `operator_entity`, \
+                     `operator_jurisdiction`, `owner_entity`, `owner_jurisdiction` and \
+                     `ownership_met`, and the context attributes `class`, `category` and \
+                     `residency`";
 
 /// What is wrong with a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

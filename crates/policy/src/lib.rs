@@ -19,24 +19,30 @@
 )]
 
 pub mod access;
+mod ask;
+mod category;
 mod compile;
 mod decide;
 mod error;
 mod explain;
 pub mod ownership;
 mod question;
+mod residency;
 mod scan;
 mod stack;
 mod text;
 mod vocabulary;
 
+pub use ask::{Ask, PLATFORM, Recorded, Table};
+pub use category::{Category, Operation};
 pub use compile::{
     POLICIES_MAX, Policies, PolicySource, SOURCE_BYTES_MAX, SOURCE_ID_CHARS_MAX, SOURCES_MAX,
 };
 pub use decide::{Decision, allowed_sites};
 pub use error::{CompileError, Fault};
 pub use explain::{Refusal, explain};
-pub use question::{Action, Intent, Question, SiteFacts};
+pub use question::{Action, Intent, LegalFacts, Question, SiteFacts};
+pub use residency::{Loosened, Residency, Rule};
 pub use scan::{NESTING_MAX, OPERATORS_MAX};
 pub use text::{BASE_POLICY, BASE_SOURCE_ID, SCHEMA, base_source, residency_policy};
 

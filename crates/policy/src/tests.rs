@@ -3,10 +3,13 @@
 mod compiling;
 mod deciding;
 mod ownership;
+mod residency;
 
 use units::{Country, DataClass};
 
-use crate::{Action, CompileError, Policies, PolicySource, Question, SiteFacts};
+use crate::{
+    Action, Category, CompileError, LegalFacts, Policies, PolicySource, Question, SiteFacts,
+};
 
 fn country(code: &str) -> Country {
     code.parse().unwrap()
@@ -20,6 +23,7 @@ fn site(code: &str, operator_code: &str) -> SiteFacts {
         operator: "Exploitant SA".to_owned(),
         operator_country: country(operator_code),
         certifications: vec!["SecNumCloud".to_owned()],
+        legal: LegalFacts::default(),
     }
 }
 
@@ -29,6 +33,7 @@ fn question(class: DataClass, at: &str, residency: Option<&[&str]>) -> Question 
         organisation: "org_bank".to_owned(),
         project: "prj_risk".to_owned(),
         class,
+        category: Category::Customer,
         residency: residency.map(|list| list.iter().map(|code| country(code)).collect()),
         site: site(at, "FR"),
     }

@@ -28,6 +28,7 @@ pub(crate) struct Vocabulary {
     site: EntityTypeName,
     action: EntityTypeName,
     class: EntityTypeName,
+    category: EntityTypeName,
 }
 
 pub(crate) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary {
@@ -36,10 +37,11 @@ pub(crate) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary
     site: type_name("Site"),
     action: type_name("Action"),
     class: type_name("Class"),
+    category: type_name("Category"),
 });
 
 fn type_name(text: &str) -> EntityTypeName {
-    #[expect(clippy::expect_used, reason = "five constant identifiers, used in every test run")]
+    #[expect(clippy::expect_used, reason = "six constant identifiers, used in every test run")]
     text.parse().expect("a constant identifier is a type name")
 }
 
@@ -67,7 +69,11 @@ impl Vocabulary {
     ) -> Result<(Request, Entities), String> {
         let principal = Self::uid(&self.project, &question.project);
         let resource = Self::uid(&self.site, &question.site.id);
-        let mut pairs = vec![("class".to_owned(), self.class(question.class))];
+        let category = Self::uid(&self.category, question.category.as_str());
+        let mut pairs = vec![
+            ("class".to_owned(), self.class(question.class)),
+            ("category".to_owned(), RestrictedExpression::new_entity_uid(category)),
+        ];
         if let Some(countries) = &question.residency {
             let list = countries.iter().map(|c| text(c.as_str()));
             pairs.push(("residency".to_owned(), RestrictedExpression::new_set(list)));
@@ -98,6 +104,11 @@ impl Vocabulary {
             ("operator", text(&site.operator)),
             ("operator_country", text(site.operator_country.as_str())),
             ("certifications", RestrictedExpression::new_set(certifications)),
+            ("operator_entity", text(&site.legal.operator)),
+            ("operator_jurisdiction", text(&site.legal.operator_jurisdiction)),
+            ("owner_entity", text(&site.legal.owner)),
+            ("owner_jurisdiction", text(&site.legal.owner_jurisdiction)),
+            ("ownership_met", RestrictedExpression::new_bool(site.legal.ownership_met)),
         ];
         let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
         Entity::new_with_tags(uid, attributes, [], []).map_err(|e| e.to_string())

@@ -80,6 +80,14 @@ pub struct AuditReport {
     pub placements: u64,
     /// Refusals on record.
     pub refusals: u64,
+    /// Decisions and refusals asked again from what they were made from.
+    pub decisions: u64,
+    /// Placements, movements of data and minutes of inference that name decisions before them.
+    pub effects: u64,
+    /// The same in entries of versions that kept no decisions.
+    pub effects_before_decisions: u64,
+    /// Objects without a country, operating entity, controlling jurisdiction or owner.
+    pub lacking: Vec<String>,
     /// Usage entries from which the bill was made again.
     pub usage_entries: u64,
     /// Invoice lines that were recomputed from them.
@@ -122,6 +130,10 @@ impl AuditReport {
             checkpoints: read.checkpoints,
             placements: read.placements,
             refusals: read.refusals,
+            decisions: read.decisions,
+            effects: read.effects,
+            effects_before_decisions: read.effects_before_decisions,
+            lacking: read.lacking.clone(),
             usage_entries: read.usage_entries,
             invoice_lines: read.invoice_lines,
             final_size: None,

@@ -82,6 +82,8 @@ kinds! {
     Course = "crs";
     /// A legal entity that owns, runs or controls something.
     Entity = "ent";
+    /// A place where data is kept: artefacts, the log, a copy of it, a backup.
+    Storage = "sto";
     /// A piece of evidence for a sovereignty score.
     Evidence = "evd";
     /// A set of Cedar policies in force for a scope.

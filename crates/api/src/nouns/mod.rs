@@ -8,10 +8,12 @@ pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
+pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
 pub mod energy_series;
+pub mod entity;
 pub mod entry;
 pub mod erasure;
 pub mod event;
@@ -37,11 +39,13 @@ pub mod proof;
 pub mod queue;
 pub mod quota;
 pub mod reservation;
+pub mod residency;
 pub mod role;
 pub mod service_account;
 pub mod session;
 pub mod sign_in;
 pub mod site;
+pub mod storage;
 pub mod user;
 pub mod workload;
 pub mod workload_insight;
@@ -51,7 +55,8 @@ use crate::operation::Operation;
 /// Every endpoint, by noun; OpenAPI, router coverage and the authorisation matrix read this list.
 #[must_use]
 pub fn endpoints() -> Vec<Operation> {
-    [tenancy(), identities(), sign_in(), fleet(), artefacts(), work(), platform_itself()].concat()
+    let own = [tenancy(), identities(), sign_in(), fleet(), sovereignty()].concat();
+    [own, artefacts(), work(), platform_itself()].concat()
 }
 
 fn tenancy() -> Vec<Operation> {
@@ -146,6 +151,10 @@ fn identities() -> Vec<Operation> {
         Operation::of::<binding::BindingList>(),
         Operation::of::<binding::BindingGet>(),
         Operation::of::<binding::BindingDelete>(),
+        Operation::of::<consent::ConsentCreate>(),
+        Operation::of::<consent::ConsentList>(),
+        Operation::of::<consent::ConsentGet>(),
+        Operation::of::<consent::ConsentRevoke>(),
         Operation::of::<key::KeyRotate>(),
     ]
 }
@@ -176,6 +185,22 @@ fn fleet() -> Vec<Operation> {
         Operation::of::<energy_series::EnergySeriesSet>(),
         Operation::of::<energy_series::EnergySeriesGet>(),
         Operation::of::<energy_series::EnergySeriesDelete>(),
+    ]
+}
+
+fn sovereignty() -> Vec<Operation> {
+    vec![
+        Operation::of::<entity::EntityCreate>(),
+        Operation::of::<entity::EntityPut>(),
+        Operation::of::<entity::EntityList>(),
+        Operation::of::<entity::EntityGet>(),
+        Operation::of::<site::SiteEntitiesSet>(),
+        Operation::of::<storage::StorageCreate>(),
+        Operation::of::<storage::StorageList>(),
+        Operation::of::<storage::StorageGet>(),
+        Operation::of::<storage::StorageRetire>(),
+        Operation::of::<residency::ResidencySet>(),
+        Operation::of::<residency::ResidencyGet>(),
     ]
 }
 

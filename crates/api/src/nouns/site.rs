@@ -8,6 +8,7 @@ use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
     nouns::common::{IdPath, NamedQuery, Page},
     problem::Code,
+    reference::Ref,
     text::{CountryText, IdText, NameText, Timestamp},
 };
 
@@ -25,9 +26,21 @@ pub struct Site {
     pub country: Country,
     /// Who runs it.
     pub operator: String,
-    /// The jurisdiction of the operator's ultimate owner.
+    /// The jurisdiction of the operator's ultimate owner, as the operator declares it.
     #[schemars(with = "CountryText")]
     pub operator_country: Country,
+    /// The legal entity that runs it; absent for a site registered before entities were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Entity>>")]
+    pub operator_entity: Option<Id<kinds::Entity>>,
+    /// The jurisdiction that controls that entity, computed; absent where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<CountryText>")]
+    pub jurisdiction: Option<Country>,
+    /// The legal entity that owns it; absent for a site registered before entities were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<IdText<kinds::Entity>>")]
+    pub owner_entity: Option<Id<kinds::Entity>>,
     /// Certifications held, such as `SecNumCloud`.
     pub certifications: Vec<String>,
     /// Power usage effectiveness × 1,000; at least 1,000.
@@ -61,9 +74,13 @@ pub struct SiteNew {
     pub country: Country,
     /// Who runs it.
     pub operator: String,
-    /// The jurisdiction of the operator's ultimate owner.
+    /// The jurisdiction of the operator's ultimate owner, as the operator declares it.
     #[schemars(with = "CountryText")]
     pub operator_country: Country,
+    /// The legal entity that runs it.
+    pub operator_entity: Ref<kinds::Entity>,
+    /// The legal entity that owns it.
+    pub owner_entity: Ref<kinds::Entity>,
     /// Certifications held, such as `SecNumCloud`.
     #[serde(default)]
     pub certifications: Vec<String>,
@@ -88,11 +105,40 @@ impl Endpoint for SiteCreate {
     const ID: &'static str = "site_create";
     const SUMMARY: &'static str = "Create a site";
     const PERMISSION: Permission = Permission::Operator;
-    const ERRORS: &'static [Code] = &[Code::NameTaken];
+    const ERRORS: &'static [Code] = &[Code::NameTaken, Code::NotFound];
     const STATUS: u16 = 201;
     type Path = Nothing;
     type Query = Nothing;
     type Body = SiteNew;
+    type Response = Site;
+}
+
+/// Who runs and owns a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteEntities {
+    /// The legal entity that runs it.
+    pub operator_entity: Ref<kinds::Entity>,
+    /// The legal entity that owns it.
+    pub owner_entity: Ref<kinds::Entity>,
+}
+
+/// `PUT /api/v1/sites/{id}/entities`: say who runs and owns a site.
+#[derive(Debug)]
+pub struct SiteEntitiesSet;
+
+impl Endpoint for SiteEntitiesSet {
+    const METHOD: Method = Method::Put;
+    const PATH: &'static str = "/api/v1/sites/{id}/entities";
+    const ID: &'static str = "site_entities_set";
+    const SUMMARY: &'static str = "Say who runs and owns a site";
+    const DESCRIPTION: &'static str = "What runs there is asked for again in the same step; work that policy no longer allows there goes back to the queue.";
+    const PERMISSION: Permission = Permission::Operator;
+    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const IF_MATCH: bool = true;
+    type Path = IdPath<kinds::Site>;
+    type Query = Nothing;
+    type Body = SiteEntities;
     type Response = Site;
 }
 

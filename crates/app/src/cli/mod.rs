@@ -10,6 +10,7 @@ mod bench;
 mod budget;
 mod capability;
 mod carbon;
+mod consent;
 mod cost;
 mod course;
 mod dataset;
@@ -31,7 +32,6 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
-mod policy;
 mod power;
 mod price;
 mod project;
@@ -45,6 +45,7 @@ pub(crate) mod session;
 mod sign_in;
 mod simulate;
 mod site;
+mod sovereign;
 mod submit;
 mod up;
 mod vault;
@@ -121,6 +122,8 @@ enum Command {
     #[command(subcommand)]
     ServiceAccount(service_account::Verb),
     #[command(subcommand)]
+    Consent(consent::Verb),
+    #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
     Quota(quota::Verb),
@@ -134,13 +137,13 @@ enum Command {
     Endpoint(endpoint::Verb),
     #[command(subcommand)]
     Site(site::Verb),
+    #[command(flatten)]
+    Sovereign(sovereign::Noun),
     #[command(subcommand)]
     Node(node::Verb),
     Cordon(node::CordonArgs),
     Uncordon(node::UncordonArgs),
     Drain(node::DrainArgs),
-    #[command(subcommand)]
-    Policy(policy::Verb),
     #[command(subcommand)]
     Power(power::Verb),
     #[command(subcommand)]
@@ -245,6 +248,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
+        Command::Consent(verb) => consent::run(verb, session).map(done),
         Command::Members(verb) => members::run(verb, session).map(done),
         Command::Group(verb) => group::run(verb, session).map(done),
         Command::Role(verb) => role::run(verb, session).map(done),
@@ -256,11 +260,11 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
+        Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),
         Command::Cordon(args) => node::cordon(args, session).map(done),
         Command::Uncordon(args) => node::uncordon(&args, session).map(done),
         Command::Drain(args) => node::drain(args, session).map(done),
-        Command::Policy(verb) => policy::run(verb, session).map(done),
         Command::Power(verb) => power::run(verb, session).map(done),
         Command::Carbon(verb) => carbon::run(verb, session).map(done),
         Command::Price(verb) => price::run(verb, session).map(done),

@@ -4,7 +4,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::{IdPath, NamedQuery},
-        site::{Site, SiteCreate, SiteGet, SiteList, SiteNew},
+        site::{Site, SiteCreate, SiteEntities, SiteEntitiesSet, SiteGet, SiteList, SiteNew},
     },
     reference::Ref,
 };
@@ -23,7 +23,7 @@ use crate::output::{
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   cocarde site create lyon --country FR --operator 'Exemple SA' --carbon 22 \\
-      --carbon-source 'RTE eCO2mix, mean of 2024'
+      --carbon-source 'RTE eCO2mix, mean of 2024' --operator-entity exemple --owner-entity exemple
   cocarde site list")]
 pub(crate) enum Verb {
     /// List sites
@@ -39,6 +39,22 @@ pub(crate) enum Verb {
     },
     /// Create a site
     Create(CreateArgs),
+    /// Say who runs and owns a site
+    #[command(after_help = "Examples:
+  cocarde site entities lyon --operator exemple --owner exemple
+  cocarde site entities lyon --operator exploitant --owner ville-de-lyon")]
+    Entities {
+        /// The site's name or id
+        site: Ref<kinds::Site>,
+        /// The legal entity that runs it
+        #[arg(long, value_name = "ENTITY")]
+        operator: Ref<kinds::Entity>,
+        /// The legal entity that owns it
+        #[arg(long, value_name = "ENTITY")]
+        owner: Ref<kinds::Entity>,
+        #[command(flatten)]
+        guard: Guard,
+    },
 }
 
 /// What a site is made from.
@@ -55,6 +71,12 @@ pub(crate) struct CreateArgs {
     /// Jurisdiction of the operator's ultimate owner [default: the site's country]
     #[arg(long, value_name = "COUNTRY")]
     operator_country: Option<Country>,
+    /// The legal entity that runs it: `cocarde entity list`
+    #[arg(long, value_name = "ENTITY")]
+    operator_entity: Ref<kinds::Entity>,
+    /// The legal entity that owns it
+    #[arg(long, value_name = "ENTITY")]
+    owner_entity: Ref<kinds::Entity>,
     /// A certification that it holds; may be repeated
     #[arg(long = "certification", value_name = "NAME")]
     certifications: Vec<String>,
@@ -82,12 +104,19 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let path = IdPath { id: find(session, &site)? };
             show(session, &session.read::<SiteGet>(&path)?)
         }
+        Verb::Entities { site, operator, owner, guard } => {
+            let path = IdPath { id: find(session, &site)? };
+            let body = SiteEntities { operator_entity: operator, owner_entity: owner };
+            show(session, &session.change::<SiteEntitiesSet>(&path, &body, &guard)?)
+        }
         Verb::Create(args) => {
             let body = SiteNew {
                 name: args.name,
                 country: args.country,
                 operator: args.operator,
                 operator_country: args.operator_country.unwrap_or(args.country),
+                operator_entity: args.operator_entity,
+                owner_entity: args.owner_entity,
                 certifications: args.certifications,
                 pue_milli: args.pue_milli,
                 carbon_g_per_kwh: args.carbon,
@@ -107,7 +136,14 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
         page_token: token,
     })?;
     session.output.show(&page, || {
-        let columns = [left("ID"), left("NAME"), left("COUNTRY"), left("OPERATOR")];
+        let columns = [
+            left("ID"),
+            left("NAME"),
+            left("COUNTRY"),
+            left("OPERATOR"),
+            left("LAW"),
+            left("OWNER"),
+        ];
         let figures = [right("NODES"), right("PUE"), right("gCO2e/kWh"), right("CAP W")];
         let mut table = Table::new(&[&columns[..], &figures].concat());
         for one in &page.items {
@@ -115,7 +151,9 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
                 one.id.to_string(),
                 one.name.to_string(),
                 one.country.to_string(),
-                format!("{} ({})", one.operator, one.operator_country),
+                one.operator.clone(),
+                law(one),
+                or_dash(one.owner_entity),
                 one.n_nodes.to_string(),
                 pue(one.pue_milli),
                 one.carbon_g_per_kwh.to_string(),
@@ -124,6 +162,11 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
         }
         table
     })
+}
+
+/// The jurisdiction that controls the operator, as computed.
+fn law(one: &Site) -> String {
+    one.jurisdiction.map_or_else(|| "unknown".to_owned(), |country| country.to_string())
 }
 
 fn pue(milli: u32) -> String {
@@ -145,6 +188,9 @@ fn show(session: &Session, one: &Site) -> Result<(), Failure> {
             .field("name", &one.name)
             .field("country", one.country)
             .field("operator", format!("{} ({})", one.operator, one.operator_country))
+            .field("operating entity", or_dash(one.operator_entity))
+            .field("controlled by the law of", law(one))
+            .field("owner", or_dash(one.owner_entity))
             .field("certifications", one.certifications.join(", "))
             .field("pue", pue(one.pue_milli))
             .field("carbon", format!("{} gCO2e/kWh ({})", one.carbon_g_per_kwh, one.carbon_source))

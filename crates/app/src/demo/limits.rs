@@ -22,6 +22,8 @@ impl Stage {
             country: "DE".parse()?,
             operator: "Exemple GmbH".to_owned(),
             operator_country: "DE".parse()?,
+            operator_entity: "local-operator".parse()?,
+            owner_entity: "local-operator".parse()?,
             certifications: Vec::new(),
             pue_milli: 1_300,
             carbon_g_per_kwh: 381,

@@ -52,6 +52,8 @@ impl SiteArgs {
             carbon_g_per_kwh,
             carbon_source,
             power_cap_w: None,
+            operator_entity: None,
+            owner_entity: None,
         })
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             tokens_out: units::Tokens(1_234_567),
             estimated: false,
             charges: charges.clone(),
+            decided: Vec::new(),
         });
         let actor = crate::Actor::Gateway;
         let entry = Entry { at, actor, idempotency: None, event: Event::Usage(usage) };

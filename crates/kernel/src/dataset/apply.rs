@@ -13,7 +13,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::CreatedCaptured { id, project, name, class } => {
             create(state, *id, (*project, name, *class), Origin::Captured, stamp);
         }
-        Event::VersionAdded { id, number, manifest, files, size, source } => {
+        Event::VersionAdded { id, number, manifest, files, size, source, .. } => {
             let version = NewVersion {
                 id: *id,
                 manifest: *manifest,
@@ -23,7 +23,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             };
             add(state, *number, &version, &[], stamp);
         }
-        Event::VersionDerived { number, version, parents } => {
+        Event::VersionDerived { number, version, parents, .. } => {
             add(state, *number, version, parents, stamp);
         }
     }

@@ -6,7 +6,7 @@ use super::{Command, Event, NewVersion, get};
 use crate::{
     Ctx, Reject, State, erasure, limits, lineage,
     model::{self, Artefact},
-    project,
+    project, storage,
 };
 
 pub(crate) fn decide(
@@ -33,16 +33,36 @@ pub(crate) fn decide(
                 source: source.clone(),
             };
             let Some(number) = next_number(state, &version)? else { return Ok(Vec::new()) };
-            let NewVersion { id, manifest, files, size, source } = version;
-            Event::VersionAdded { id, number, manifest, files, size, source }
+            return with_decision(state, version.id, |decided| {
+                let NewVersion { id, manifest, files, size, source } = version;
+                Event::VersionAdded { id, number, manifest, files, size, source, decided }
+            });
         }
         Command::AddDerived { version, parents } => {
             let Some(number) = next_number(state, version)? else { return Ok(Vec::new()) };
             check_parents(state, version, parents)?;
-            Event::VersionDerived { number, version: version.clone(), parents: parents.clone() }
+            return with_decision(state, version.id, |decided| {
+                let (version, parents) = (version.clone(), parents.clone());
+                Event::VersionDerived { number, version, parents, decided }
+            });
         }
     };
     Ok(vec![crate::Event::Dataset(event)])
+}
+
+/// The event of a version after the decision that it may lie where artefacts are kept.
+fn with_decision(
+    state: &State,
+    id: Id<kinds::Dataset>,
+    event: impl FnOnce(Vec<u64>) -> Event,
+) -> Result<Vec<crate::Event>, Reject> {
+    let dataset = get(state, id)?;
+    let mut events = Vec::new();
+    let moved = (dataset.project, dataset.class);
+    let decided = storage::require_artefact(state, &mut events, moved, id.into())
+        .map_err(|no| no.refuse(dataset.name.to_string()))?;
+    events.push(crate::Event::Dataset(event(decided)));
+    Ok(events)
 }
 
 fn require_room(state: &State, project: Id<kinds::Project>, name: &Name) -> Result<(), Reject> {

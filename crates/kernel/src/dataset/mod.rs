@@ -179,6 +179,10 @@ pub enum Event {
         size: Bytes,
         /// Where the data comes from.
         source: String,
+        /// Positions of the decisions that allow it to lie where artefacts are kept; empty in older
+        /// entries and where no such place is registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// One was created for captured data.
     CreatedCaptured {
@@ -199,6 +203,10 @@ pub enum Event {
         version: NewVersion,
         /// What it was made from.
         parents: Vec<Artefact>,
+        /// Positions of the decisions that allow it to lie where artefacts are kept; empty in older
+        /// entries and where no such place is registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
 }
 

@@ -26,23 +26,20 @@ pub(crate) fn decide(
                 let message = "must be of type `service` with the model version as an input";
                 return Err(Reject::invalid("service", message));
             }
-            let mut workloads = Vec::new();
-            let mut submissions = Vec::new();
-            for number in 1..=*replicas {
-                let id = ctx.id(u16::try_from(number).unwrap_or(u16::MAX));
-                submissions.push(workload::submit(state, *project, service, id)?);
-                workloads.push(id);
-            }
+            let id_of = |number: u32| ctx.id(u16::try_from(number).unwrap_or(u16::MAX));
             let created = Event::Created {
                 id: ctx.id(0),
                 project: *project,
                 name: name.clone(),
                 model: *model,
                 model_version: *model_version,
-                workloads,
+                workloads: (1..=*replicas).map(id_of).collect(),
             };
-            let created = crate::Event::Endpoint(created);
-            Ok(std::iter::once(created).chain(submissions).collect())
+            let mut events = vec![crate::Event::Endpoint(created)];
+            for number in 1..=*replicas {
+                workload::submit(state, *project, service, id_of(number), &mut events)?;
+            }
+            Ok(events)
         }
         Command::Delete { id } => {
             let endpoint =

@@ -8,10 +8,16 @@ mod decide;
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
 
+use std::collections::BTreeSet;
+
+use policy::Ask;
 use serde::{Deserialize, Serialize};
 use units::{Country, Id, Name, UnixMicros, kinds};
 
-use crate::{Meta, State, Subject, workload};
+use crate::{
+    Meta, State, Subject, limits,
+    workload::{self, Attempt, Workload},
+};
 
 /// A public model name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +41,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Addresses that answer their health probe now.
+    /// Addresses that answer their health probe now and to which policy, on record, allows a route.
     #[must_use]
     pub fn ready_addresses(&self, state: &State) -> Vec<String> {
         let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
-        services.flat_map(workload::Workload::ready_addresses).collect()
+        let routed = services.filter(|service| is_routed(state, service));
+        routed.flat_map(workload::Workload::ready_addresses).collect()
     }
 
     /// The same of services that run in certain countries.
@@ -50,7 +57,7 @@ impl Endpoint {
         allowed: impl Fn(Country) -> bool,
     ) -> Vec<String> {
         let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
-        let here = services.filter(|service| {
+        let here = services.filter(|service| is_routed(state, service)).filter(|service| {
             let ranks = service.attempt().into_iter().flat_map(|attempt| &attempt.ranks);
             let mut sites = ranks
                 .map(|rank| state.nodes.get(&rank.node))
@@ -59,6 +66,34 @@ impl Endpoint {
         });
         here.flat_map(workload::Workload::ready_addresses).collect()
     }
+
+    /// Positions of the decisions for the routes that were open at any time since then.
+    #[must_use]
+    pub fn routes_since(&self, state: &State, since: UnixMicros) -> Vec<u64> {
+        let mut routes = BTreeSet::new();
+        for service in self.workloads.iter().filter_map(|id| state.workloads.get(id)) {
+            let open = |one: &&Attempt| one.ended_at.is_none_or(|ended| ended >= since);
+            for attempt in service.attempts.iter().filter(open) {
+                routes.extend(attempt.decided.iter().copied());
+                let asks = asks_of(service, attempt);
+                let found = asks.filter_map(|ask| {
+                    state.decisions.find(&ask).filter(|(_, decision)| decision.allowed)
+                });
+                routes.extend(found.map(|(seq, _)| seq));
+            }
+        }
+        routes.into_iter().take(limits::ROUTES_MAX).collect()
+    }
+}
+
+/// True if every answer that a route to this service needs is on record and is a yes.
+fn is_routed(state: &State, service: &Workload) -> bool {
+    let attempt = service.attempt();
+    attempt.is_some_and(|attempt| asks_of(service, attempt).all(|ask| state.decisions.allows(&ask)))
+}
+
+fn asks_of(service: &Workload, attempt: &Attempt) -> impl Iterator<Item = Ask> {
+    workload::asks(service.project, &service.spec, service.class, attempt.site)
 }
 
 /// What can be asked about endpoints.

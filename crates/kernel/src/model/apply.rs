@@ -16,7 +16,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             };
             state.models.insert(*id, model);
         }
-        Event::VersionAdded { number, version } => {
+        Event::VersionAdded { number, version, .. } => {
             if let Some(model) = state.models.get_mut(&version.id) {
                 model.versions.push(Version {
                     number: *number,

@@ -3,7 +3,7 @@
 use units::{Id, kinds};
 
 use super::{AddVersion, Command, Evaluation, Event, get, resolve};
-use crate::{Ctx, Reject, State, erasure, limits, project};
+use crate::{Ctx, Reject, State, erasure, limits, project, storage};
 
 pub(crate) fn decide(
     state: &State,
@@ -85,7 +85,12 @@ fn add_version(state: &State, add: &AddVersion) -> Result<Vec<crate::Event>, Rej
         version.class = version.class.max(source.class);
     }
     let number = model.versions.last().map_or(0, |v| v.number).saturating_add(1);
-    Ok(vec![crate::Event::Model(Event::VersionAdded { number, version })])
+    let mut events = Vec::new();
+    let moved = (model.project, version.class);
+    let decided = storage::require_artefact(state, &mut events, moved, add.id.into())
+        .map_err(|no| no.refuse(model.name.to_string()))?;
+    events.push(crate::Event::Model(Event::VersionAdded { number, version, decided }));
+    Ok(events)
 }
 
 /// What is said to have come from a workload must have come from one of the model's own project.

@@ -177,6 +177,10 @@ pub enum Event {
         number: u32,
         /// Everything else, with the class as decided.
         version: AddVersion,
+        /// Positions of the decisions that allow it to lie where artefacts are kept; empty in older
+        /// entries and where no such place is registered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// A result was recorded.
     Evaluated {

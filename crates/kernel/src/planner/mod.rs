@@ -194,42 +194,18 @@ impl Planner {
         let mut workloads = BTreeSet::new();
         let mut nodes = BTreeSet::new();
         for subject in changes {
-            match subject {
-                Subject::Workload(id) => {
-                    workloads.insert(id);
-                    // The entry of an array is also that of its tasks.
-                    let array = state.workloads.get(&id).and_then(|one| one.spec.terms.array);
-                    let tasks = array.iter().flat_map(|array| array.indices().map(move |i| (array, i)));
-                    workloads.extend(tasks.filter_map(|(array, index)| array.task(id, index)));
-                }
-                Subject::Node(id) => drop(nodes.insert(id)),
-                // Where data may go, and who is whose.
-                Subject::Site(_)
-                | Subject::Policy(_)
-                | Subject::Organisation(_)
-                | Subject::Project(_)
-                // Who is entitled to what, and which nodes are promised.
-                | Subject::Quota(_)
-                | Subject::Reservation(_)
-                // Budgets and figures; series are about their site.
-                | Subject::Power(_) => return false,
-                // Money is looked at each time; the rest is nothing to a scheduler.
-                Subject::Budget(_)
-                | Subject::Price(_)
-                | Subject::Key(_)
-                | Subject::Dataset(_)
-                | Subject::Model(_)
-                | Subject::Endpoint(_)
-                | Subject::Gateway(_)
-                | Subject::User(_)
-                | Subject::Group(_)
-                | Subject::ServiceAccount(_)
-                | Subject::Role(_)
-                | Subject::Binding(_)
-                | Subject::Course(_)
-                | Subject::IdentityProvider(_)
-                | Subject::Erasure(_) => {}
+            if concerns_everything(subject) {
+                return false;
             }
+            if let Subject::Node(id) = subject {
+                nodes.insert(id);
+            }
+            let Subject::Workload(id) = subject else { continue };
+            workloads.insert(id);
+            // The entry of an array is also that of its tasks.
+            let array = state.workloads.get(&id).and_then(|one| one.spec.terms.array);
+            let tasks = array.iter().flat_map(|array| array.indices().map(move |i| (array, i)));
+            workloads.extend(tasks.filter_map(|(array, index)| array.task(id, index)));
         }
         for id in nodes {
             let Some(node) = state.nodes.get(&id) else { return false };
@@ -378,4 +354,42 @@ pub fn explain(state: &State, id: Id<kinds::Workload>, now: UnixMicros) -> Optio
     let waiting = planner.waiting(&plan, id)?;
     let advice = planner.advise(&plan, id, now);
     Some(Waiting { advice, ..waiting })
+}
+
+/// True for what everything else depends on.
+const fn concerns_everything(subject: Subject) -> bool {
+    match subject {
+        // Where data may go, and who is whose.
+        Subject::Site(_)
+        | Subject::Policy(_)
+        | Subject::Organisation(_)
+        | Subject::Project(_)
+        | Subject::Entity(_)
+        // Who is entitled to what, and which nodes are promised.
+        | Subject::Quota(_)
+        | Subject::Reservation(_)
+        // Budgets and figures; series are about their site.
+        | Subject::Power(_) => true,
+        // Looked at by itself.
+        Subject::Workload(_) | Subject::Node(_) => false,
+        // Money is looked at each time; the rest is nothing to a scheduler.
+        Subject::Budget(_)
+        | Subject::Price(_)
+        | Subject::Key(_)
+        | Subject::Dataset(_)
+        | Subject::Model(_)
+        | Subject::Endpoint(_)
+        | Subject::Gateway(_)
+        | Subject::Storage(_)
+        | Subject::Evidence(_)
+        | Subject::User(_)
+        | Subject::Group(_)
+        | Subject::ServiceAccount(_)
+        | Subject::Role(_)
+        | Subject::Binding(_)
+        | Subject::Course(_)
+        | Subject::IdentityProvider(_)
+        | Subject::Consent(_)
+        | Subject::Erasure(_) => false,
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy::SiteFacts;
 use sched::{
     Amounts, ClassIdx, ClassSet, Node, NodeIdx, NodeState, Reservation, ReservationIdx, SiteIdx,
     SiteMask, mig::Geometry, share::QueueIdx,
@@ -12,19 +11,17 @@ use units::{Country, DataClass, Id, Name, kinds};
 use crate::{
     State,
     node::{self, Capacity, Status},
-    policy_set,
     reservation::{self, Holder},
     workload::{self, Kind, Workload},
 };
 
 /// A residency question without its site; equal keys get the same answer.
-type MaskKey = (Id<kinds::Project>, DataClass, Option<Vec<Country>>, bool);
+type MaskKey = (Id<kinds::Project>, DataClass, Option<Vec<Country>>, bool, bool);
 
 /// Numbers and names, as of one reading of the whole state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     sites: Vec<Id<kinds::Site>>,
-    facts: Vec<SiteFacts>,
     /// GPU models that nodes have, in order.
     models: Vec<String>,
     /// Those of them that can be cut into MIG instances.
@@ -48,7 +45,6 @@ impl Names {
         let nodes: Vec<Id<kinds::Node>> = state.nodes.keys().copied().collect();
         let mut names = Self {
             sites: state.sites.keys().copied().collect(),
-            facts: state.sites.values().map(crate::site::Site::facts).collect(),
             models: models.into_iter().map(str::to_owned).collect(),
             node_numbers: nodes.iter().copied().zip((0..=u32::MAX).map(NodeIdx)).collect(),
             nodes,
@@ -185,11 +181,14 @@ impl Names {
     pub(super) fn mask(&mut self, state: &State, workload: &Workload) -> SiteMask {
         let spec = &workload.spec;
         let service = spec.kind == Kind::Service;
-        let key = (workload.project, workload.class, spec.residency_countries.clone(), service);
+        // What reads or makes nothing asks only to run.
+        let n_asks = workload::asks(workload.project, spec, workload.class, no_site()).count();
+        let residency = spec.residency_countries.clone();
+        let key = (workload.project, workload.class, residency, service, n_asks > 1);
         if let Some(mask) = self.masks.get(&key) {
             return mask.clone();
         }
-        let mask = allowed_sites(state, workload, &self.facts);
+        let mask = allowed_sites(state, workload, &self.sites);
         self.masks.insert(key, mask.clone());
         mask
     }
@@ -209,20 +208,18 @@ pub(super) const fn amounts(capacity: Capacity) -> Amounts {
     Amounts { gpus: capacity.gpus.0, memory_bytes: capacity.memory.0, cpu_milli: capacity.cpu.0 }
 }
 
-fn allowed_sites(state: &State, workload: &Workload, sites: &[SiteFacts]) -> SiteMask {
-    let mut mask = SiteMask::none();
-    let Some(policies) = policy_set::in_force(state, workload.project) else { return mask };
-    for (number, site) in (0_u32..).zip(sites) {
-        let question = workload::question(
-            state,
-            workload.project,
-            &workload.spec,
-            workload.class,
-            site.clone(),
-        );
-        if policies.decide(&question).allowed {
-            mask.insert(SiteIdx(number));
-        }
-    }
-    mask
+fn allowed_sites(state: &State, workload: &Workload, sites: &[Id<kinds::Site>]) -> SiteMask {
+    let wish = (&workload.spec, workload.class);
+    let allowed =
+        |site: &Id<kinds::Site>| workload::is_allowed_at(state, workload.project, wish, *site);
+    let numbered = (0_u32..).zip(sites).filter(|(_, site)| allowed(site));
+    numbered.fold(SiteMask::none(), |mut mask, (number, _)| {
+        mask.insert(SiteIdx(number));
+        mask
+    })
+}
+
+/// Stands for any site where only the wish matters.
+fn no_site() -> Id<kinds::Site> {
+    Id::from_parts(0, [0; 10])
 }

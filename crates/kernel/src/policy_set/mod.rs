@@ -4,13 +4,15 @@
 
 mod apply;
 mod decide;
+mod residency;
 
 pub(crate) use apply::{apply, compile_all};
 pub(crate) use decide::{decide, existing};
+pub use residency::{RESIDENCY_NAME, effective, loosened, own as residency_of};
 
 use std::sync::LazyLock;
 
-use policy::{BASE_POLICY, Policies, PolicySource};
+use policy::{BASE_POLICY, Policies, PolicySource, Residency};
 use serde::{Deserialize, Serialize};
 use units::{Id, Name, kinds};
 
@@ -30,6 +32,9 @@ pub struct PolicySet {
     pub name: Name,
     /// Cedar policies.
     pub text: String,
+    /// The rules that the text was made from, if it is a typed residency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residency: Option<Residency>,
     /// Version and times.
     pub meta: Meta,
 }
@@ -46,6 +51,13 @@ pub enum Command {
         name: Name,
         /// Cedar policies.
         text: String,
+    },
+    /// Puts typed residency rules into force, in place of those of the same scope.
+    SetResidency {
+        /// Where they apply.
+        scope: Scope,
+        /// The rules.
+        residency: Residency,
     },
 }
 
@@ -66,6 +78,19 @@ pub enum Event {
     },
     /// A request was refused; nothing else happened.
     Refused(Refused),
+    /// Typed residency rules came into force.
+    ResidencySet {
+        /// Its id; that of the rules it replaces, if any.
+        id: Id<kinds::Policy>,
+        /// Where they apply.
+        scope: Scope,
+        /// The name that all such rules have.
+        name: Name,
+        /// The rules.
+        residency: Residency,
+        /// The Cedar policies that they mean.
+        text: String,
+    },
 }
 
 impl Event {
@@ -73,12 +98,13 @@ impl Event {
         match self {
             Self::Set { .. } => "policy.set",
             Self::Refused(_) => "policy.refused",
+            Self::ResidencySet { .. } => "policy.residency_set",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Set { id, .. } => (*id).into(),
+            Self::Set { id, .. } | Self::ResidencySet { id, .. } => (*id).into(),
             Self::Refused(refused) => refused.project.into(),
         }
     }
@@ -119,6 +145,15 @@ static BASE: LazyLock<Option<Policies>> = LazyLock::new(|| {
 /// The policies in force for a project, already compiled; `None` if there is no such project.
 #[must_use]
 pub fn in_force(state: &State, project: Id<kinds::Project>) -> Option<&Policies> {
+    in_force_for(state, Some(project))
+}
+
+/// The same, and those of the platform for what it does itself.
+#[must_use]
+pub fn in_force_for(state: &State, project: Option<Id<kinds::Project>>) -> Option<&Policies> {
+    let Some(project) = project else {
+        return state.index.policies.get(&Scope::Platform).or(BASE.as_ref());
+    };
     let organisation = state.projects.get(&project)?.organisation;
     let policies = &state.index.policies;
     policies

@@ -19,6 +19,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 site.config = config.clone();
                 site.meta.touch(stamp);
             }
+            state.decisions.forget(|ask| ask.site == *id);
         }
     }
 }

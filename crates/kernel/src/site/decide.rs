@@ -14,12 +14,12 @@ pub(crate) fn decide(
             if state.sites.values().any(|site| site.name == *name) {
                 return Err(Reject::NameTaken { kind: "site", name: name.to_string() });
             }
-            check(config)?;
+            check(state, config)?;
             Event::Created { id: ctx.id(0), name: name.clone(), config: config.clone() }
         }
         Command::Update { id, config } => {
             let site = state.sites.get(id).ok_or_else(|| Reject::not_found("site", id))?;
-            check(config)?;
+            check(state, config)?;
             if site.config == *config {
                 return Ok(Vec::new());
             }
@@ -29,10 +29,15 @@ pub(crate) fn decide(
     Ok(vec![crate::Event::Site(event)])
 }
 
-fn check(config: &Config) -> Result<(), Reject> {
+fn check(state: &State, config: &Config) -> Result<(), Reject> {
     if !(1_000..=5_000).contains(&config.pue_milli) {
         let message = format!("`{}` is out of range: 1000 (ideal) to 5000", config.pue_milli);
         return Err(Reject::invalid("pue_milli", message));
+    }
+    for id in [config.operator_entity, config.owner_entity].into_iter().flatten() {
+        if !state.entities.contains_key(&id) {
+            return Err(Reject::not_found("entity", id));
+        }
     }
     if config.carbon_g_per_kwh > 5_000 {
         let message = format!("`{}` is out of range: at most 5000", config.carbon_g_per_kwh);

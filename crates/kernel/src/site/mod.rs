@@ -6,11 +6,14 @@ mod decide;
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
 
-use policy::SiteFacts;
+use policy::{
+    LegalFacts, SiteFacts,
+    ownership::{Jurisdiction, UNKNOWN_COUNTRY, Verdict},
+};
 use serde::{Deserialize, Serialize};
 use units::{Country, Id, Name, kinds};
 
-use crate::{Meta, Subject};
+use crate::{Meta, State, Subject, entity};
 
 /// What the operator says of a site; audited by people, enforced by policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,12 @@ pub struct Config {
     pub carbon_source: String,
     /// Power cap in watts, if any.
     pub power_cap_w: Option<u64>,
+    /// The legal entity that runs it; missing in older entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_entity: Option<Id<kinds::Entity>>,
+    /// The legal entity that owns it; missing in older entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_entity: Option<Id<kinds::Entity>>,
 }
 
 /// A site.
@@ -49,14 +58,38 @@ pub struct Site {
 impl Site {
     /// What policies may know of it.
     #[must_use]
-    pub fn facts(&self) -> SiteFacts {
+    pub fn facts(&self, state: &State) -> SiteFacts {
+        let legal = self.legal(state);
+        let known = legal.operator_jurisdiction != UNKNOWN_COUNTRY;
         SiteFacts {
             id: self.id.to_string(),
             name: self.name.to_string(),
             country: self.config.country,
             operator: self.config.operator.clone(),
-            operator_country: self.config.operator_country,
+            // What the register says is true; what the operator declares stands until it says so.
+            operator_country: legal
+                .operator_jurisdiction
+                .parse()
+                .ok()
+                .filter(|_| known)
+                .unwrap_or(self.config.operator_country),
             certifications: self.config.certifications.clone(),
+            legal,
+        }
+    }
+
+    fn legal(&self, state: &State) -> LegalFacts {
+        let text = |id: Option<Id<kinds::Entity>>| id.map_or(String::new(), |id| id.to_string());
+        let of = |id: Option<Id<kinds::Entity>>| id.and_then(|id| entity::assessment(state, id));
+        let code = |id| of(id).map_or(Jurisdiction::Unknown, |one| one.jurisdiction).code();
+        let config = &self.config;
+        LegalFacts {
+            operator: text(config.operator_entity),
+            operator_jurisdiction: code(config.operator_entity),
+            owner: text(config.owner_entity),
+            owner_jurisdiction: code(config.owner_entity),
+            ownership_met: of(config.operator_entity)
+                .is_some_and(|one| one.verdict == Verdict::Met),
         }
     }
 }
@@ -118,9 +151,14 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Site>> {
+const fn target(command: &Command) -> Option<Id<kinds::Site>> {
     match command {
         Command::Create { .. } => None,
         Command::Update { id, .. } => Some(*id),
     }
+}
+
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.sites.get(&id)).map(|one| one.meta.version)
 }

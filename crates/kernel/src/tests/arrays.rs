@@ -28,7 +28,7 @@ fn one_entry_submits_all_tasks_and_no_more_run_than_may() {
     world.prices();
     let before = world.leaves.len();
     let id = world.submit_job(project, array(5, 8, Some(2))).unwrap();
-    assert_eq!(world.leaves.len(), before + 1);
+    assert_eq!(world.leaves.len(), before + 2, "the decision and the submission");
     assert_eq!(world.state.workloads.len(), 5);
     let node = *world.state.nodes.keys().next().unwrap();
     let place = |workload, generation| {

@@ -30,13 +30,7 @@ pub(super) fn admit(
             let command = organisation::Command::AllowTraining { id: *id, allowed: *allowed };
             organisation::decide(state, &command, ctx)?
         }
-        Event::PolicySet(policy_set::Event::Set { id, scope, name, text }) => {
-            require_own(state, home, *scope)?;
-            let (scope, name, text) = (*scope, name.clone(), text.clone());
-            let known = state.policy_sets.get(id).map(|p| p.name == name && p.text == text);
-            let command = policy_set::Command::Set { scope, name, text };
-            new(known, "policy", id, || policy_set::decide(state, &command, ctx))?
-        }
+        Event::PolicySet(event) => of_policy(state, home, event, ctx)?,
         Event::Budget(budget::Event::Created { .. }) | Event::Quota(quota::Event::Set { .. }) => {
             of_terms(state, home, item, ctx)?
         }
@@ -51,7 +45,6 @@ pub(super) fn admit(
         | Event::Quota(_)
         | Event::Reservation(_)
         | Event::Price(_)
-        | Event::PolicySet(_)
         | Event::Workload(_)
         | Event::Endpoint(_)
         | Event::Usage(_)
@@ -62,14 +55,73 @@ pub(super) fn admit(
         | Event::Role(_)
         | Event::Binding(_)
         | Event::Course(_)
+        | Event::Consent(_)
         | Event::Erasure(_)
         | Event::IdentityProvider(_)
         | Event::Capability(_)
-        | Event::Transfer(_) => {
+        | Event::Transfer(_)
+        | Event::Entity(_)
+        | Event::Storage(_)
+        | Event::Decision(_)
+        | Event::Evidence(_) => {
             return Err(foreign(item));
         }
     };
-    Ok(if verdict.is_empty() { Vec::new() } else { vec![item.clone()] })
+    Ok(admitted(item, verdict))
+}
+
+/// What comes in, after the decisions that allow it here: those of the platform it comes from say
+/// nothing here, and their positions are of another log.
+fn admitted(item: &Event, verdict: Vec<Event>) -> Vec<Event> {
+    let Some((last, before)) = verdict.split_last() else { return Vec::new() };
+    let mut item = item.clone();
+    match (&mut item, last) {
+        (
+            Event::Dataset(
+                dataset::Event::VersionAdded { decided, .. }
+                | dataset::Event::VersionDerived { decided, .. },
+            ),
+            Event::Dataset(
+                dataset::Event::VersionAdded { decided: here, .. }
+                | dataset::Event::VersionDerived { decided: here, .. },
+            ),
+        )
+        | (
+            Event::Model(model::Event::VersionAdded { decided, .. }),
+            Event::Model(model::Event::VersionAdded { decided: here, .. }),
+        ) => decided.clone_from(here),
+        (_, _) => {}
+    }
+    let made = before.iter().filter(|event| matches!(event, Event::Decision(_)));
+    made.cloned().chain([item]).collect()
+}
+
+/// Policies: texts and typed rules.
+fn of_policy(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    event: &policy_set::Event,
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    let (id, known, command) = match event {
+        policy_set::Event::Set { id, scope, name, text } => {
+            require_own(state, home, *scope)?;
+            let (scope, name, text) = (*scope, name.clone(), text.clone());
+            let known = state.policy_sets.get(id).map(|p| p.name == name && p.text == text);
+            (id, known, policy_set::Command::Set { scope, name, text })
+        }
+        policy_set::Event::ResidencySet { id, scope, residency, .. } => {
+            require_own(state, home, *scope)?;
+            let known = state.policy_sets.get(id).map(|p| p.residency.as_ref() == Some(residency));
+            let (scope, residency) = (*scope, residency.clone());
+            (id, known, policy_set::Command::SetResidency { scope, residency })
+        }
+        policy_set::Event::Refused(_) => {
+            let message = "a refusal does not come in from elsewhere";
+            return Err(Reject::invalid("item", message));
+        }
+    };
+    new(known, "policy", id, || policy_set::decide(state, &command, ctx))
 }
 
 /// People of the organisation itself.
@@ -145,7 +197,7 @@ fn of_dataset(
             let command = dataset::Command::CreateCaptured { project, name, class };
             new(known, "dataset", id, || dataset::decide(state, &command, ctx))
         }
-        dataset::Event::VersionAdded { id, number, manifest, files, size, source } => {
+        dataset::Event::VersionAdded { id, number, manifest, files, size, source, .. } => {
             let dataset = dataset::get(state, *id)?;
             require_own(state, home, Scope::Project(dataset.project))?;
             let known = dataset.version(*number).map(|v| v.manifest == *manifest);
@@ -156,7 +208,7 @@ fn of_dataset(
                 numbered(*number, dataset.versions.len(), dataset::decide(state, &command, ctx)?)
             })
         }
-        dataset::Event::VersionDerived { number, version, parents } => {
+        dataset::Event::VersionDerived { number, version, parents, .. } => {
             let dataset = dataset::get(state, version.id)?;
             require_own(state, home, Scope::Project(dataset.project))?;
             let known = dataset.version(*number).map(|v| v.manifest == version.manifest);
@@ -183,7 +235,7 @@ fn of_model(
             let command = model::Command::Create { project: *project, name: name.clone() };
             new(known, "model", id, || model::decide(state, &command, ctx))
         }
-        model::Event::VersionAdded { number, version } => {
+        model::Event::VersionAdded { number, version, .. } => {
             let model = model::get(state, version.id)?;
             require_own(state, home, Scope::Project(model.project))?;
             let known = model.version(*number).map(|v| v.manifest == version.manifest);

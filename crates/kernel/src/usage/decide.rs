@@ -63,6 +63,7 @@ pub(crate) fn decide(
         tokens_out: *tokens_out,
         estimated: *estimated,
         charges,
+        decided: found.routes_since(state, *minute),
     });
     Ok(metered(state, event, ctx))
 }

@@ -134,6 +134,9 @@ pub struct TokensMetered {
     pub estimated: bool,
     /// Tokens, priced.
     pub charges: Vec<Charge>,
+    /// Positions of the decisions that allowed the routes in use; empty in older entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<u64>,
 }
 
 /// Why data left in bulk; each is priced on its own (Regulation (EU) 2023/2854, Article 29).

@@ -78,14 +78,14 @@ fn change(state: &mut State, workload: &mut Workload, event: &Event, stamp: &Sta
     match event {
         // Handled by the caller: there is no workload yet, or no index to keep.
         Event::Submitted { .. } | Event::RankChanged { .. } => {}
-        Event::Placed { attempt, generation, site, nodes, decision, seats, .. } => {
+        Event::Placed { attempt, generation, site, nodes, decision, seats, decided, .. } => {
             let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
-            begin(state, workload, begun, (nodes, seats), decision, stamp);
+            begin(state, workload, begun, (nodes, seats), (decision, decided), stamp);
         }
-        Event::PlacedMany { attempt, generation, site, nodes, decision, .. } => {
+        Event::PlacedMany { attempt, generation, site, nodes, decision, decided, .. } => {
             let begun = Begun { attempt: *attempt, generation: *generation, site: *site };
             let nodes = nodes.resolve(state);
-            begin(state, workload, begun, (&nodes, &[]), decision, stamp);
+            begin(state, workload, begun, (&nodes, &[]), (decision, decided), stamp);
         }
         Event::StopRequested { generation, cause, preemption, .. } => {
             workload.generation = *generation;
@@ -158,7 +158,7 @@ fn begin(
     workload: &mut Workload,
     begun: Begun,
     (nodes, seats): (&[Id<kinds::Node>], &[GpuSeat]),
-    decision: &Decision,
+    (decision, decided): (&Decision, &[u64]),
     stamp: &Stamp,
 ) {
     let seats = seats.iter().copied().map(Some).chain(std::iter::repeat(None));
@@ -173,6 +173,7 @@ fn begin(
         number: begun.attempt,
         site: begun.site,
         decision: decision.clone(),
+        decided: decided.to_vec(),
         placed_at: stamp.at,
         ended_at: None,
         ranks,

@@ -24,6 +24,8 @@ pub enum StopCause {
     Preempted,
     /// What it waited for ended badly.
     DependencyFailed,
+    /// Policy no longer allows it where it is; it goes back to the queue.
+    PolicyChanged,
     /// Data that it reads is erased, or may no longer be used for training.
     DataWithdrawn,
     /// The course that it belongs to ended.
@@ -42,7 +44,11 @@ impl StopCause {
             | Self::DependencyFailed
             | Self::DataWithdrawn
             | Self::CourseClosed => true,
-            Self::NodeDrained | Self::NodeLost | Self::GangMemberFailed | Self::Preempted => false,
+            Self::NodeDrained
+            | Self::NodeLost
+            | Self::GangMemberFailed
+            | Self::Preempted
+            | Self::PolicyChanged => false,
         }
     }
 
@@ -59,6 +65,7 @@ impl StopCause {
             Self::GangMemberFailed => "another rank failed",
             Self::Preempted => "preempted",
             Self::DependencyFailed => "what it waited for did not succeed",
+            Self::PolicyChanged => "policy no longer allows it there",
             Self::DataWithdrawn => "its data was erased or withdrawn",
             Self::CourseClosed => "its course ended",
         }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use units::{Id, kinds};
 
 use super::{
-    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, cap,
-    depend, get, near::require_near, preempt, report, stop::stop_whole, submit,
+    Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, asks,
+    cap, depend, get, lawful::require_at, near::require_near, preempt, report, stop::stop_whole,
+    submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits, lineage,
     node::{Capacity, Node},
-    policy_set,
-    reject::Refused,
 };
 
 pub(crate) fn decide(
@@ -22,9 +21,10 @@ pub(crate) fn decide(
 ) -> Result<Vec<crate::Event>, Reject> {
     match command {
         Command::Submit { project, spec } => {
-            submit(state, *project, spec, ctx.id(0)).map(|event| vec![event])
+            let mut events = Vec::new();
+            submit(state, *project, spec, ctx.id(0), &mut events).map(|()| events)
         }
-        Command::Place(place) => place_gang(state, place).map(|e| vec![crate::Event::Workload(e)]),
+        Command::Place(place) => place_gang(state, place),
         Command::Report(given) => report::decide(state, given, ctx),
         Command::Preempt(given) => {
             preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
@@ -47,7 +47,7 @@ pub(crate) fn decide(
 }
 
 /// Checks a proposal as strictly as anyone's: the scheduler is not trusted.
-fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
+fn place_gang(state: &State, place: &Place) -> Result<Vec<crate::Event>, Reject> {
     let workload = get(state, place.workload)?;
     if workload.generation != place.generation {
         return Err(Reject::Stale {
@@ -70,31 +70,24 @@ fn place_gang(state: &State, place: &Place) -> Result<Event, Reject> {
     let site = require_room(state, spec, &place.nodes)?;
     super::check_seats(state, spec, &place.nodes, &place.seats)
         .map_err(|message| Reject::DoesNotFit { message })?;
-    let facts = state.sites.get(&site).ok_or_else(|| Reject::not_found("site", site))?.facts();
-    let policies = policy_set::in_force(state, workload.project)
-        .ok_or_else(|| Reject::not_found("policy", workload.project))?;
-    let question = super::question(state, workload.project, spec, workload.class, facts);
-    let decision = policies.decide(&question);
-    if !decision.allowed {
-        let refusal = policy::explain(&question, &decision);
-        return Err(Reject::ForbiddenByPolicy(Box::new(Refused {
-            project: workload.project,
-            workload: workload.id.to_string(),
-            class: workload.class,
-            decision,
-            refusal,
-        })));
-    }
+    let asks = asks(workload.project, spec, workload.class, site);
+    let mut events = Vec::new();
+    let (decided, decision) = require_at(state, &mut events, asks, workload.id.into())
+        .map_err(|no| no.refuse(workload.id.to_string()))?;
     let (id, attempt) = (workload.id, workload.n_attempts.saturating_add(1));
     let generation = workload.generation.saturating_add(1);
     let by_position = place.nodes.len() > limits::NODES_BY_ID_MAX;
-    match by_position.then(|| NodeRuns::new(state, &place.nodes)).flatten() {
-        Some(nodes) => Ok(Event::PlacedMany { id, attempt, generation, site, nodes, decision }),
+    let placed = match by_position.then(|| NodeRuns::new(state, &place.nodes)).flatten() {
+        Some(nodes) => {
+            Event::PlacedMany { id, attempt, generation, site, nodes, decision, decided }
+        }
         None => {
             let (nodes, seats) = (place.nodes.clone(), place.seats.clone());
-            Ok(Event::Placed { id, attempt, generation, site, nodes, decision, seats })
+            Event::Placed { id, attempt, generation, site, nodes, decision, seats, decided }
         }
-    }
+    };
+    events.push(crate::Event::Workload(placed));
+    Ok(events)
 }
 
 /// Refuses unless it waits, and for nothing but a place.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MilliWatt, UnixMicros, kinds};
 
 use super::{GpuSeat, NodeRuns, Outcome, Preempt, Preemption, RankStatus, SetCap, Spec, StopCause};
-use crate::{Subject, usage::Counters};
+use crate::{Reject, State, Subject, usage::Counters};
 
 /// A proposed placement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,9 @@ pub enum Event {
         /// entries older than this field has a whole GPU.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         seats: Vec<GpuSeat>,
+        /// Positions in the log of the decisions that allow it; empty in older entries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// A rank changed.
     RankChanged {
@@ -171,6 +174,9 @@ pub enum Event {
         nodes: NodeRuns,
         /// Why the policy allowed it.
         decision: Decision,
+        /// Positions in the log of the decisions that allow it; empty in older entries.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        decided: Vec<u64>,
     },
     /// The power limit of its GPUs was recorded or lifted. An engine that cannot limit its GPUs goes
     /// on as before.
@@ -218,4 +224,21 @@ impl Event {
     pub(crate) fn subject(&self) -> Subject {
         self.id().into()
     }
+}
+
+/// The workload whose version a command changes.
+pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
+    match command {
+        Command::Submit { .. } => None,
+        Command::Place(place) => Some(place.workload),
+        Command::Report(report) => Some(report.workload),
+        Command::Preempt(preempt) => Some(preempt.workload),
+        Command::SetCap(cap) => Some(cap.workload),
+        Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
+    }
+}
+
+/// The workload, or a refusal.
+pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&super::Workload, Reject> {
+    state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
 }

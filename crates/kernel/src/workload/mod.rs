@@ -17,6 +17,7 @@ mod depend;
 mod event;
 mod honoured;
 mod index;
+mod lawful;
 mod line;
 mod lose;
 mod near;
@@ -39,8 +40,10 @@ pub(crate) use decide::decide;
 pub use depend::{is_due, unmet};
 pub(crate) use depend::{n_unmet, with_consequences};
 pub use event::{Command, Event, Place, Report};
+pub(crate) use event::{get, target};
 pub use honoured::{HONOURED, Honoured, Unhonoured, unhonoured};
 pub(crate) use index::index_into;
+pub use lawful::{allowed_at, asks, is_allowed_at};
 pub(crate) use line::Line;
 pub use line::queue_position;
 pub(crate) use lose::lose_all_on;
@@ -51,7 +54,6 @@ pub(crate) use part::{Book, check_seats};
 pub use preempt::{Preempt, Preemption};
 pub use spec::{Input, Kind, Outputs, RetryOn, Spec};
 pub(crate) use stop::{stop_all_of, stop_all_on, stop_one};
-pub use submit::question;
 pub(crate) use submit::submit;
 pub use table::Workloads;
 pub use terms::{Condition, Deferrable, Dependency, GpuChoice, Level, PowerClass, Terms, Topology};
@@ -60,7 +62,7 @@ use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
-use crate::{Meta, Reject, State, node::Capacity, usage::Counters};
+use crate::{Meta, node::Capacity, usage::Counters};
 
 /// Where a workload stands. Every state says since when and, where there is one, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +187,9 @@ pub struct Attempt {
     pub site: Id<kinds::Site>,
     /// The policy decision that allowed it.
     pub decision: Decision,
+    /// Positions in the log of all decisions that allowed it; empty in older entries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<u64>,
     /// When it was placed.
     pub placed_at: UnixMicros,
     /// When it was over.
@@ -323,21 +328,5 @@ impl Workload {
             | RankStatus::Unready
             | RankStatus::Exited { .. } => None,
         })
-    }
-}
-
-/// The workload, or a refusal.
-pub(crate) fn get(state: &State, id: Id<kinds::Workload>) -> Result<&Workload, Reject> {
-    state.workloads.get(&id).ok_or_else(|| Reject::not_found("workload", id))
-}
-
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Workload>> {
-    match command {
-        Command::Submit { .. } => None,
-        Command::Place(place) => Some(place.workload),
-        Command::Report(report) => Some(report.workload),
-        Command::Preempt(preempt) => Some(preempt.workload),
-        Command::SetCap(cap) => Some(cap.workload),
-        Command::Stop { id, .. } | Command::FailOutputs { id, .. } => Some(*id),
     }
 }

@@ -194,7 +194,13 @@ pub(super) fn conclude(
             return Event::Ended { id, outcome: Outcome::Failed { message } };
         }
         // A checkpoint and exit code 0 on the stop signal is good manners, not the end of the work.
-        if matches!(cause, StopCause::NodeDrained | StopCause::NodeLost | StopCause::Preempted) {
+        if matches!(
+            cause,
+            StopCause::NodeDrained
+                | StopCause::NodeLost
+                | StopCause::Preempted
+                | StopCause::PolicyChanged
+        ) {
             let reason = cause.as_str().to_owned();
             return Event::Requeued { id, reason, failure: false, not_before: None };
         }

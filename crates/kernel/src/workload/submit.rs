@@ -1,23 +1,22 @@
 //! Accepting a workload: its inputs, its class, the policy, the budgets.
 
-use policy::{Action, Question, SiteFacts};
 use units::{DataClass, Id, kinds};
 
-use super::{Event, Kind, Spec, array, depend};
+use super::{Event, Kind, Spec, array, asks, depend, lawful::require_at};
 use crate::{
     Reject, State, budget, erasure, limits, lineage,
     model::{self, Artefact},
-    policy_set, project,
-    reject::Refused,
+    project,
 };
 
-/// Decides a submission under a given id.
+/// Decides a submission under a given id; its events join those of the command so far.
 pub(crate) fn submit(
     state: &State,
     project: Id<kinds::Project>,
     spec: &Spec,
     id: Id<kinds::Workload>,
-) -> Result<crate::Event, Reject> {
+    events: &mut Vec<crate::Event>,
+) -> Result<(), Reject> {
     erasure::require_open(state, project::get(state, project)?.organisation)?;
     Reject::limit("active workloads", state.index.active.len(), limits::ACTIVE_WORKLOADS_MAX)?;
     spec.check()?;
@@ -27,14 +26,11 @@ pub(crate) fn submit(
     let class = class_of(state, project, spec)?;
     lineage::require_consent(state, spec)?;
     budget::require_open(state, project)?;
-    require_some_site(state, project, spec, class)?;
     let id = if spec.terms.array.is_some() { array::array_id(id) } else { id };
-    Ok(crate::Event::Workload(Event::Submitted {
-        id,
-        project,
-        spec: Box::new(spec.clone()),
-        class,
-    }))
+    require_some_site(state, (project, id), (spec, class), events)?;
+    let spec = Box::new(spec.clone());
+    events.push(crate::Event::Workload(Event::Submitted { id, project, spec, class }));
+    Ok(())
 }
 
 /// The class of a workload: the highest of what it asks and of its inputs.
@@ -90,56 +86,25 @@ fn check_outputs(state: &State, project: Id<kinds::Project>, spec: &Spec) -> Res
     Ok(())
 }
 
-/// The question to ask the policy about one site.
-#[must_use]
-pub fn question(
-    state: &State,
-    project: Id<kinds::Project>,
-    spec: &Spec,
-    class: DataClass,
-    site: SiteFacts,
-) -> Question {
-    let action = match spec.kind {
-        Kind::Service => Action::Serve,
-        Kind::Train | Kind::Batch | Kind::Eval | Kind::Finetune | Kind::Dev => Action::Place,
-    };
-    let organisation = state.projects.get(&project).map(|p| p.organisation.to_string());
-    Question {
-        action,
-        organisation: organisation.unwrap_or_default(),
-        project: project.to_string(),
-        class,
-        residency: spec.residency_countries.clone(),
-        site,
-    }
-}
-
-/// Refuses unless some site is allowed; with no site registered at all, waiting is fine.
+/// Refuses unless some site is allowed; with no site registered at all, waiting is fine. The decision
+/// for the first site that is joins the events, unless one is on record.
 fn require_some_site(
     state: &State,
-    project: Id<kinds::Project>,
-    spec: &Spec,
-    class: DataClass,
+    (project, id): (Id<kinds::Project>, Id<kinds::Workload>),
+    (spec, class): (&Spec, DataClass),
+    events: &mut Vec<crate::Event>,
 ) -> Result<(), Reject> {
-    let policies = policy_set::in_force(state, project)
-        .ok_or_else(|| Reject::not_found("project", project))?;
+    // A site that is known to be allowed is looked at first: then nothing is asked at all.
+    let any = Id::from_parts(0, [0; 10]);
+    let known = asks(project, spec, class, any).next();
+    let known = known.and_then(|ask| state.decisions.allowed_sites(&ask).next());
     let mut last = None;
-    for site in state.sites.values() {
-        let question = question(state, project, spec, class, site.facts());
-        let decision = policies.decide(&question);
-        if decision.allowed {
-            return Ok(());
+    for site in known.iter().chain(state.sites.keys()) {
+        let asks = asks(project, spec, class, *site);
+        match require_at(state, events, asks, id.into()) {
+            Ok(_) => return Ok(()),
+            Err(no) => last = Some(no),
         }
-        last = Some((question, decision));
     }
-    let Some((question, decision)) = last else { return Ok(()) };
-    let refusal = policy::explain(&question, &decision);
-    let workload = spec.name.to_string();
-    Err(Reject::ForbiddenByPolicy(Box::new(Refused {
-        project,
-        workload,
-        class,
-        decision,
-        refusal,
-    })))
+    last.map_or(Ok(()), |no| Err(no.refuse(spec.name.to_string())))
 }

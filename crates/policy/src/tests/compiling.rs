@@ -42,9 +42,9 @@ fn faults_name_place_and_remedy() {
         policy source `pol_1`, line 2: unexpected token `}`; compare it with the Cedar policy grammar
         policy source `pol_1`, line 2: a string is not closed; add the missing `"`
         policy source `pol_1`, line 2: for policy `pol_1/policy0`: entity `Class::"secret"` is of an enumerated entity type, but `"secret"` is not declared as a valid eid; valid entity eids: "public", "internal", "confidential", "restricted"
-        policy source `pol_1`, line 3: for policy `pol_1/policy0`, attribute `contry` on entity type `Site` not found; use the types `Organisation`, `Project`, `Site` and `Class`, the actions `place`, `move` and `serve`, the site attributes `name`, `country`, `operator`, `operator_country` and `certifications`, and the context attributes `class` and `residency`
+        policy source `pol_1`, line 3: for policy `pol_1/policy0`, attribute `contry` on entity type `Site` not found; use the types `Organisation`, `Project`, `Site`, `Class` and `Category`, the actions `place`, `move` and `serve`, the site attributes `name`, `country`, `operator`, `operator_country`, `certifications`, `operator_entity`, `operator_jurisdiction`, `owner_entity`, `owner_jurisdiction` and `ownership_met`, and the context attributes `class`, `category` and `residency`
         policy source `pol_1`, line 2: for policy `pol_1/policy0`, unable to guarantee safety of access to optional attribute `residency` in context for Action::"move"; try testing for the attribute's presence with `context has residency && ..`
-        policy source `pol_1`, line 1: for policy `pol_1/policy0`, unrecognized action `Action::"delete"`; use the types `Organisation`, `Project`, `Site` and `Class`, the actions `place`, `move` and `serve`, the site attributes `name`, `country`, `operator`, `operator_country` and `certifications`, and the context attributes `class` and `residency`
+        policy source `pol_1`, line 1: for policy `pol_1/policy0`, unrecognized action `Action::"delete"`; use the types `Organisation`, `Project`, `Site`, `Class` and `Category`, the actions `place`, `move` and `serve`, the site attributes `name`, `country`, `operator`, `operator_country`, `certifications`, `operator_entity`, `operator_jurisdiction`, `owner_entity`, `owner_jurisdiction` and `ownership_met`, and the context attributes `class`, `category` and `residency`
         policy source `pol_1`, line 2: for policy `pol_1/policy0`, policy is impossible: the policy expression evaluates to false for all valid requests; rewrite or remove it: a rule that only looks like one is not taken into force
         policy source `pol_1`: it has a policy template (`?principal` or `?resource`); name the project, organisation or site instead of a slot
         policy source `pol_1`, line 1: `a b` is not usable as a policy id; write `@id("…")` with 1 to 64 letters, digits, `.`, `_` or `-`
@@ -76,6 +76,11 @@ const SCHEMA_SYNTAX: &[&str] = &[
     "enum",
     "String",
     "Set",
+    "Bool",
+    "customer",
+    "derived",
+    "account",
+    "provider",
     "action",
     "appliesTo",
     "principal",

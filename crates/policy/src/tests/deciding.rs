@@ -239,6 +239,7 @@ fn allowed_sites_keep_their_positions() {
         organisation: "org_bank".to_owned(),
         project: "prj_risk".to_owned(),
         class: DataClass::Restricted,
+        category: crate::Category::Customer,
         residency: None,
     };
     let sites = [site("US", "US"), site("FR", "FR"), site("IT", "IT"), site("DE", "DE")];

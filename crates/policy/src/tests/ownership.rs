@@ -1,5 +1,7 @@
 //! The 24 % / 39 % rule at its borders, through chains and circles, and what is not declared.
 
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

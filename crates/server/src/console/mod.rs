@@ -33,6 +33,7 @@ use crate::{
     http::{
         App, access,
         caller::Caller,
+        consents,
         fail::Fail,
         identify::{self, Identified},
         serve,
@@ -134,7 +135,11 @@ async fn serve_page(
     };
     let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
-        Ok(()) => handler(Visit { app, caller: caller.clone(), session, parts }).await,
+        Ok(()) => {
+            let (asked, told) = (consents::asked(&parts), Arc::clone(&app));
+            let page = handler(Visit { app, caller: caller.clone(), session, parts }).await;
+            consents::record(&told, &caller, "console", &asked).await.and(page)
+        }
         Err(fail) => Err(fail),
     };
     let page = answer.unwrap_or_else(|fail| chrome::problem(&fail, Some(&caller), &id));

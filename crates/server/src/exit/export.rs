@@ -11,7 +11,7 @@ use store::{blob::BlobError, vault::Tenant};
 use units::{Bytes, Digest, Id, kinds};
 
 use super::{
-    BLOBS, FORMAT, HEAD, Head, ITEMS, PEOPLE, Person, README, history, items, lines, own_log,
+    BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person, README, history, items, lines, own_log,
 };
 use crate::platform::Platform;
 
@@ -78,7 +78,7 @@ impl Export {
         drop(buffered);
         let size = file.stream_position()?;
         file.rewind()?;
-        append(&mut tar, "log/entries.jsonl", size, file)?;
+        append(&mut tar, LAST, size, file)?;
         tar.finish()?;
         Ok(egress)
     }

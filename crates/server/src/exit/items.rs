@@ -39,10 +39,17 @@ fn terms(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
         let event = organisation::Event::TrainingAllowed { id: home, allowed: true };
         items.push(Event::Organisation(event));
     }
-    let policies = state.policy_sets.values().filter(|p| is_of(state, home, p.scope));
-    items.extend(policies.map(|p| {
+    let mut policies: Vec<_> =
+        state.policy_sets.values().filter(|p| is_of(state, home, p.scope)).collect();
+    // Projects' own before those of the organisation: rules that were tightened above later would
+    // refuse them.
+    policies.sort_by_key(|p| (matches!(p.scope, Scope::Organisation(_)), p.id));
+    items.extend(policies.into_iter().map(|p| {
         let (id, scope, name, text) = (p.id, p.scope, p.name.clone(), p.text.clone());
-        Event::PolicySet(policy_set::Event::Set { id, scope, name, text })
+        Event::PolicySet(match p.residency.clone() {
+            Some(residency) => policy_set::Event::ResidencySet { id, scope, name, residency, text },
+            None => policy_set::Event::Set { id, scope, name, text },
+        })
     }));
     let of_owner = |owner: Owner| match owner {
         Owner::Organisation(id) => Scope::Organisation(id),
@@ -107,11 +114,13 @@ fn versions(state: &State, home: Id<kinds::Organisation>) -> Vec<(UnixMicros, Ev
         for v in &dataset.versions {
             let (id, number, parents) = (dataset.id, v.number, kept(&v.parents));
             let (manifest, files, size, source) = (v.manifest, v.files, v.size, v.source.clone());
+            // What allowed it here allows nothing elsewhere.
+            let decided = Vec::new();
             let event = if parents.is_empty() {
-                dataset::Event::VersionAdded { id, number, manifest, files, size, source }
+                dataset::Event::VersionAdded { id, number, manifest, files, size, source, decided }
             } else {
                 let version = dataset::NewVersion { id, manifest, files, size, source };
-                dataset::Event::VersionDerived { number, version, parents }
+                dataset::Event::VersionDerived { number, version, parents, decided }
             };
             all.push((v.created_at, Event::Dataset(event)));
         }
@@ -129,7 +138,8 @@ fn versions(state: &State, home: Id<kinds::Organisation>) -> Vec<(UnixMicros, Ev
                 lineage,
                 signature: v.signature,
             };
-            let added = model::Event::VersionAdded { number: v.number, version };
+            let (number, decided) = (v.number, Vec::new());
+            let added = model::Event::VersionAdded { number, version, decided };
             all.push((v.created_at, Event::Model(added)));
         }
     }

@@ -22,6 +22,8 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const HEAD: &str = "export.json";
 pub(crate) const ITEMS: &str = "configuration/items.jsonl";
 pub(crate) const PEOPLE: &str = "people/people.jsonl";
+/// The last part of every export: a file without it broke off.
+pub(crate) const LAST: &str = "log/entries.jsonl";
 pub(crate) const BLOBS: &str = "blobs/";
 
 /// The register of formats.

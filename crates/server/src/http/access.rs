@@ -24,9 +24,15 @@ pub(crate) fn require(
     hidden: impl FnOnce() -> Fail,
 ) -> Result<(), Fail> {
     caller.principal()?;
-    match access::authorize(state, caller.grants(), caller.wish(role), scope) {
-        Ok(()) => Ok(()),
+    match access::basis(state, caller.grants(), caller.wish(role), scope) {
+        Ok(None) => Ok(()),
+        // It is recorded before anything is answered.
+        Ok(Some(consent)) => {
+            caller.note_consent(consent);
+            Ok(())
+        }
         Err(Denied::NeedsRole(role)) => Err(needs(role)),
+        Err(Denied::NeedsConsent) => Err(needs_consent()),
         // That there is a platform is no secret.
         Err(Denied::Hidden) if scope == Scope::Platform => Err(needs(Role::Operator)),
         Err(Denied::Hidden) => Err(hidden()),
@@ -106,10 +112,29 @@ pub(crate) fn find_hidden<'a, T>(
     let (thing, scope) = found.ok_or_else(missing)?;
     match access::authorize(state, caller.grants(), caller.wish(role), scope) {
         Err(Denied::Hidden) => Err(missing()),
-        Ok(()) | Err(Denied::NeedsRole(_)) => {
+        Ok(()) | Err(Denied::NeedsRole(_) | Denied::NeedsConsent) => {
             require(state, caller, role, scope, missing).map(|()| thing)
         }
     }
+}
+
+/// True if the caller may see what is a tenant's own on this scope in this role.
+pub(crate) fn allows_own(state: &State, caller: &Caller, role: Role, scope: Scope) -> bool {
+    let mut wish = caller.wish(role);
+    wish.content = true;
+    match access::basis(state, caller.grants(), wish, scope) {
+        Ok(consent) => {
+            consent.into_iter().for_each(|consent| caller.note_consent(consent));
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+fn needs_consent() -> Fail {
+    let detail = "this is the tenant's own: the platform's people need the tenant's consent";
+    Fail::new(Code::Forbidden, detail)
+        .remedy("ask an administrator of the tenant for one: `cocarde consent grant`")
 }
 
 /// The refusal of a caller who lacks a role.

@@ -257,6 +257,9 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         | StopCause::NodeDrained
         | StopCause::NodeLost
         | StopCause::GangMemberFailed => None,
+        StopCause::PolicyChanged => {
+            Some("`cocarde policy explain` says which policies decide and what would change it")
+        }
         StopCause::Preempted => {
             Some("let it be tried again: write `preempted` into `retry.on`, and a checkpoint")
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use api::problem::Code;
 use kernel::{
-    Command, Ctx, Entry, Event, State, Submission, node, policy_set,
+    Command, Ctx, Entry, Event, State, Submission, node,
     workload::{self, Spec},
 };
 use units::{DataClass, Id, UnixMicros, kinds};
@@ -20,12 +20,10 @@ use crate::platform::Platform;
 /// 507 with what the largest node has.
 pub(crate) fn require_possible(state: &State, prepared: &Prepared) -> Result<(), Fail> {
     let (spec, class) = (&prepared.spec, class_of(state, &prepared.spec));
-    let Some(policies) = policy_set::in_force(state, prepared.project) else { return Ok(()) };
     let mut fitting: BTreeMap<Id<kinds::Site>, u32> = BTreeMap::new();
     let mut any_node = false;
     for site in state.sites.values() {
-        let question = workload::question(state, prepared.project, spec, class, site.facts());
-        if !policies.decide(&question).allowed {
+        if !workload::is_allowed_at(state, prepared.project, (spec, class), site.id) {
             continue;
         }
         for (kind, n_nodes) in state.hardware().filter(|(kind, _)| kind.site == site.id) {

@@ -11,6 +11,7 @@ pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
+pub(crate) mod consents;
 pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
@@ -63,6 +64,7 @@ mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sites;
+pub(crate) mod sovereign;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -79,6 +81,7 @@ use api::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
+        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -197,7 +200,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
     let api = doors::mount(mount_identities(mount_tenancy(api)));
-    mount_platform(mount_work(mount_artefacts(mount_fleet(api))))
+    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -269,6 +272,10 @@ fn mount_identities(api: Api) -> Api {
         .mount::<BindingList, _>(bindings::list)
         .mount::<BindingGet, _>(bindings::get)
         .mount::<BindingDelete, _>(bindings::delete)
+        .mount::<ConsentCreate, _>(consents::create)
+        .mount::<ConsentList, _>(consents::list)
+        .mount::<ConsentGet, _>(consents::get)
+        .mount::<ConsentRevoke, _>(consents::revoke)
         .mount::<KeyRotate, _>(keys::rotate)
 }
 

@@ -8,7 +8,7 @@ use kernel::{
     State,
     access::Role,
     node::Node,
-    policy_set, price, site,
+    price, site,
     workload::{self, Spec},
 };
 use units::{Id, MicroEuro, MilliGram, MilliJoule, MilliWatt, PriceUnit, UnixMicros, kinds, rate};
@@ -99,24 +99,26 @@ pub(crate) fn verdicts(
     project: Id<kinds::Project>,
     spec: &Spec,
 ) -> Vec<SiteVerdict> {
-    let Some(policies) = policy_set::in_force(state, project) else { return Vec::new() };
     let class = forecast::class_of(state, spec);
     let verdict = |site: &site::Site| {
-        let question = workload::question(state, project, spec, class, site.facts());
-        let decision = policies.decide(&question);
+        let found = workload::allowed_at(state, project, (spec, class), site.id);
+        let (question, decision) = match found {
+            Ok(yes) => yes,
+            Err(no) => no.map(|no| (no.question, no.decision))?,
+        };
         let why = policy::explain(&question, &decision);
         let reason =
             if decision.allowed { why.reason } else { format!("{}; {}", why.reason, why.remedy) };
-        SiteVerdict {
+        Some(SiteVerdict {
             site: site.id,
             name: site.name.clone(),
             country: site.config.country,
             allowed: decision.allowed,
             reason,
             policies: decision.determining,
-        }
+        })
     };
-    state.sites.values().map(verdict).collect()
+    state.sites.values().filter_map(verdict).collect()
 }
 
 /// An hour of a job at full use of what it asks for, on its fewest nodes.

@@ -82,6 +82,22 @@ fn dto(report: &audit::AuditReport) -> AuditReport {
                 report.placements,
                 format!("refusals on record: {}", report.refusals),
             ),
+            check(
+                "decisions",
+                report.decisions,
+                format!(
+                    "{} effects name decisions before them, {} are older than decisions",
+                    report.effects, report.effects_before_decisions
+                ),
+            ),
+            check(
+                "attributes",
+                u64::try_from(report.lacking.len()).unwrap_or(u64::MAX),
+                report.lacking.first().map_or_else(
+                    || "no object lacks country, operator, jurisdiction or owner".to_owned(),
+                    |first| format!("objects that lack something; the first: {first}"),
+                ),
+            ),
             check("findings", n_findings, first),
         ],
         root,

@@ -28,6 +28,7 @@ use units::{Id, kinds};
 use super::{
     App, access,
     caller::Caller,
+    consents,
     fail::Fail,
     identify::{self, Identified},
 };
@@ -130,7 +131,12 @@ async fn answer(
         Some(Content::Json) => (json_body(&app, shape, &parts.headers, body).await?, Body::empty()),
         Some(_) => (Bytes::new(), body),
     };
-    inner(Admitted { app, caller, session, parts, bytes, stream }).await
+    let (told, asked) = (caller.clone(), consents::asked(&parts));
+    let admitted = Admitted { app: Arc::clone(&app), caller, session, parts, bytes, stream };
+    let answer = inner(admitted).await;
+    // What a tenant's consent made possible is on record before it is told.
+    consents::record(&app, &told, shape.id, &asked).await?;
+    answer
 }
 
 /// Reads a JSON body within its limits of size and time.

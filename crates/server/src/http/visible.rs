@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, capability, course, dataset, endpoint, erasure, group, key, model, organisation,
-    policy_set, project, quota,
+    budget, capability, course, dataset, decision, endpoint, erasure, group, key, model,
+    organisation, policy_set, project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -28,7 +28,12 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         (None, Role::Operator) => Scope::Platform,
         (None, _) => return Ok(None),
     };
-    if !access::allows(state, caller, role, scope) {
+    let allowed = if is_own(&entry.event) {
+        access::allows_own(state, caller, role, scope)
+    } else {
+        access::allows(state, caller, role, scope)
+    };
+    if !allowed {
         return Ok(None);
     }
     let data = serde_json::to_value(&entry.event)
@@ -68,6 +73,44 @@ pub(crate) fn is_of_organisation(
     scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
 }
 
+/// True if an event tells what is a tenant's own, and not only that the tenant is there and uses the
+/// platform.
+const fn is_own(event: &Happened) -> bool {
+    match event {
+        Happened::PolicySet(_)
+        | Happened::Decision(_)
+        | Happened::Key(_)
+        | Happened::User(_)
+        | Happened::Group(_)
+        | Happened::ServiceAccount(_)
+        | Happened::Role(_)
+        | Happened::Binding(_)
+        | Happened::IdentityProvider(_)
+        | Happened::Capability(_)
+        | Happened::Course(_)
+        | Happened::Dataset(_)
+        | Happened::Model(_)
+        | Happened::Workload(_)
+        | Happened::Endpoint(_)
+        | Happened::Erasure(_)
+        | Happened::Transfer(_) => true,
+        Happened::Organisation(_)
+        | Happened::Project(_)
+        | Happened::Consent(_)
+        | Happened::Entity(_)
+        | Happened::Storage(_)
+        | Happened::Evidence(_)
+        | Happened::Site(_)
+        | Happened::Node(_)
+        | Happened::Price(_)
+        | Happened::Power(_)
+        | Happened::Budget(_)
+        | Happened::Quota(_)
+        | Happened::Reservation(_)
+        | Happened::Usage(_) => false,
+    }
+}
+
 /// Whose business an event is, and from which role on. Platform events are the operator's.
 pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
@@ -78,13 +121,20 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         ) => viewer(Some(Scope::Organisation(*id))),
         Happened::Project(project::Event::Created { id, .. }) => viewer(Some(Scope::Project(*id))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
-        Happened::PolicySet(policy_set::Event::Set { scope, .. }) => viewer(Some(*scope)),
+        Happened::PolicySet(
+            policy_set::Event::Set { scope, .. } | policy_set::Event::ResidencySet { scope, .. },
+        ) => viewer(Some(*scope)),
         Happened::PolicySet(policy_set::Event::Refused(refused)) => {
             viewer(Some(Scope::Project(refused.project)))
         }
-        Happened::Site(_) | Happened::Node(_) | Happened::Price(_) | Happened::Power(_) => {
-            (Some(Scope::Platform), Role::Operator)
-        }
+        Happened::Site(_)
+        | Happened::Node(_)
+        | Happened::Price(_)
+        | Happened::Power(_)
+        | Happened::Entity(_)
+        | Happened::Storage(_)
+        | Happened::Evidence(_) => (Some(Scope::Platform), Role::Operator),
+        Happened::Decision(decision::Event::Made(made)) => decision_place(made),
         Happened::Budget(event) => viewer(budget_scope(state, event)),
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
             viewer(Some(quotas::scope_of(*owner)))
@@ -102,6 +152,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
             (Some(scope_of_home(event.home())), Role::Administrator)
         }
         Happened::Capability(event) => (holder_scope(state, event.holder()), Role::Administrator),
+        Happened::Consent(event) => (Some(event.scope()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -118,6 +169,14 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Usage(usage::Event::Tokens(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+    }
+}
+
+/// A decision is the business of who asked; what the platform asks for itself is the operator's.
+fn decision_place(made: &decision::Made) -> (Option<Scope>, Role) {
+    match made.question.project.parse() {
+        Ok(project) => (Some(Scope::Project(project)), Role::Viewer),
+        Err(_) => (Some(Scope::Platform), Role::Operator),
     }
 }
 

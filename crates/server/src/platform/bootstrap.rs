@@ -55,13 +55,25 @@ impl Platform {
         site_name: Name,
         config: site::Config,
     ) -> Result<Id<kinds::Site>, SubmitFailure> {
-        if let Some(id) = self.read(|state| {
+        let known = self.read(|state| {
             let named = state.sites.values().find(|site| site.name == site_name);
             named.map(|site| site.id)
-        }) {
-            return Ok(id);
-        }
-        let command = site::Command::Create { name: site_name, config };
+        });
+        let id = match known {
+            Some(id) => id,
+            None => self.register_site(site_name, config).await?,
+        };
+        self.ensure_sovereignty(id).await?;
+        Ok(id)
+    }
+
+    async fn register_site(
+        &self,
+        name: Name,
+        config: site::Config,
+    ) -> Result<Id<kinds::Site>, SubmitFailure> {
+        let config = self.with_entities(config).await?;
+        let command = site::Command::Create { name, config };
         let outcome = self.submit(Actor::System, Submission::new(Command::Site(command))).await?;
         match outcome.subject {
             Some(Subject::Site(id)) => Ok(id),

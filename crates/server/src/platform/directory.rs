@@ -104,7 +104,7 @@ pub(crate) fn route(
     for endpoint in state.endpoints.values().filter(|e| e.name.as_str() == model) {
         match may_call(state, (key, &grants), endpoint) {
             Ok(()) => {}
-            Err(Denied::NeedsRole(_)) => {
+            Err(Denied::NeedsRole(_) | Denied::NeedsConsent) => {
                 refused = CallRefused::Forbidden;
                 continue;
             }
@@ -135,7 +135,12 @@ fn may_call(
     if endpoint.deleted_at.is_some() || !key.limits.allow_model(&endpoint.name) {
         return Err(Denied::Hidden);
     }
-    access::authorize(state, grants, Role::Inference, Scope::Project(endpoint.project))
+    // What is asked of a model is not written down, so no consent lets anybody ask.
+    let scope = Scope::Project(endpoint.project);
+    match access::basis(state, grants, Role::Inference.into(), scope)? {
+        None => Ok(()),
+        Some(_) => Err(Denied::NeedsConsent),
+    }
 }
 
 fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {

@@ -15,6 +15,7 @@ pub mod importer;
 mod open;
 pub mod planner;
 pub(crate) mod signature;
+mod sovereign;
 pub(crate) mod token;
 mod usage;
 

@@ -28,12 +28,20 @@ struct Apart {
 impl Apart {
     async fn new() -> Self {
         let world = World::with_machine().await;
-        let victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let mut victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let chief = world.key("administrator", ("organisation", "acme")).await;
+        let consent = json!({
+            "scope": "acme", "users": [victim.support], "level": "read", "expires_in_seconds": 60,
+        });
+        let consent = world.call(&chief, "POST", "/api/v1/consents", consent).await.expect(201);
+        victim.consent = consent["id"].as_str().unwrap().to_owned();
         let own = tenant(&world, "rival").await;
         let key = world.key("administrator", ("organisation", "rival")).await;
         let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
         let ids = Ids {
             site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
+            entity: first(world.get(&world.operator, "/api/v1/entities").await.json()),
+            storage: first(world.get(&world.operator, "/api/v1/storages").await.json()),
             node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
             budget: "pow_00000000000000000000000000".to_owned(),
             figures: "pow_00000000000000000000000000".to_owned(),
@@ -79,6 +87,7 @@ impl Apart {
             &v.service_account,
             &v.role,
             &v.binding,
+            &v.consent,
         ];
         let other = |id: &String| {
             let (head, tail) = id.split_at(id.len() - 6);
@@ -155,8 +164,8 @@ async fn every_endpoint_answers_about_another_tenants_things_as_about_nothing() 
 }
 
 /// Queries that name things, with values of the victim; and those that name none.
-const NAMING: [&str; 7] =
-    ["project", "organisation", "user", "group", "service_account", "name", "email"];
+const NAMING: [&str; 8] =
+    ["project", "organisation", "user", "group", "service_account", "name", "email", "scope"];
 const HARMLESS: [&str; 19] = [
     "after",
     "array",
@@ -205,6 +214,7 @@ async fn every_filter_of_every_list_answers_as_for_nothing() {
             let values = match name {
                 "project" => vec!["acme/lab".to_owned(), v.project.clone()],
                 "organisation" => vec!["acme".to_owned(), v.organisation.clone()],
+                "scope" => vec!["acme".to_owned(), "acme/lab".to_owned(), v.project.clone()],
                 "user" => vec![v.user.clone()],
                 "group" => vec![v.group.clone()],
                 "service_account" => vec![v.service_account.clone()],
@@ -238,8 +248,12 @@ async fn a_body_that_names_another_tenants_things_is_answered_as_one_that_names_
         ("binding_create", "role", json!(v.role)),
         ("binding_create", "scope", json!(v.project)),
         ("binding_create", "scope", json!(v.organisation)),
+        ("consent_create", "users", json!([v.user])),
+        ("consent_create", "scope", json!(v.organisation)),
         ("policy_set", "scope", json!("acme/lab")),
         ("policy_set", "scope", json!(v.organisation)),
+        ("residency_set", "scope", json!("acme/lab")),
+        ("residency_set", "scope", json!(v.organisation)),
         ("quota_set", "project", json!(v.project)),
         (
             "manifest_create",

@@ -17,6 +17,8 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "keys" => &tenant.spare_key,
         "policies" => &tenant.policy,
         "sites" => &world.site,
+        "entities" => &world.entity,
+        "storages" => &world.storage,
         "nodes" => &world.node,
         "users" => &tenant.user,
         "groups" => &tenant.group,
@@ -24,6 +26,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
         "identity-providers" => &tenant.identity_provider,
+        "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
@@ -47,6 +50,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
     let path = path.replace("{*path}", "0/000.p/1");
     let path = path.replace("{index}", "0");
     match operation.id {
+        "residency_get" => format!("{path}?scope={}", tenant.project),
         "entry_list" => format!("{path}?project={}", tenant.project),
         "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
         _ => path,
@@ -56,6 +60,8 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
 /// Ids that belong to no tenant.
 pub(crate) struct Ids {
     pub(crate) site: String,
+    pub(crate) entity: String,
+    pub(crate) storage: String,
     pub(crate) node: String,
     pub(crate) budget: String,
     pub(crate) figures: String,
@@ -81,6 +87,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "site_create" => json!({
             "name": "new", "country": "FR", "operator": "x", "operator_country": "FR",
             "pue_milli": 1_000, "carbon_g_per_kwh": 1, "carbon_source": "x",
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
         }),
         "node_create" => json!({
             "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
@@ -102,6 +109,9 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "manifest_create" => json!({ "files": [
             { "path": "a", "digest": tenant.blob, "size_bytes": 7 }
         ] }),
+        "organisation_import" => Value::Null,
+        "organisation_training" => json!({ "allowed": true }),
+        "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
         "dataset_create" => json!({ "project": project, "name": "new", "class": "public" }),
         "dataset_version_create" | "model_version_create" => json!({ "manifest": tenant.manifest }),
         "model_create" => json!({ "project": project, "name": "new" }),
@@ -113,6 +123,23 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
         "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        _ => sovereign_body(operation, tenant, name),
+    }
+}
+
+fn sovereign_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
+        "entity_create" => json!({
+            "name": "new", "facts": { "legal_name": "New SA", "seat": "FR" },
+        }),
+        "entity_put" => json!({ "legal_name": "New SA", "seat": "FR" }),
+        "site_entities_set" => json!({
+            "operator_entity": "local-operator", "owner_entity": "local-operator",
+        }),
+        "storage_create" => json!({ "name": "new", "purpose": "replica", "site": "paris" }),
+        "residency_set" => json!({ "scope": name, "rules": [
+            { "category": "customer", "operation": "store", "countries": ["FR"] }
+        ] }),
         _ => identity_body(operation, tenant, name),
     }
 }
@@ -136,6 +163,10 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "consent_create" => json!({
+            "scope": project, "users": [tenant.support], "level": "read",
+            "expires_in_seconds": 3_600,
+        }),
         _ => body_of_leaving(operation, tenant, name),
     }
 }

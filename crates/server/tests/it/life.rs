@@ -121,7 +121,14 @@ async fn a_policy_refuses_and_says_why() {
     let dataset = world.make("/api/v1/datasets", secret).await;
     let manifest = world.manifest("a", b"content").await;
     let path = format!("/api/v1/datasets/{}/versions", dataset["id"].as_str().unwrap());
-    world.make(&path, json!({ "manifest": manifest })).await;
+    let version = json!({ "manifest": manifest });
+    let refused = world.call(&world.operator, "POST", &path, version.clone()).await.expect(403);
+    assert_eq!(refused["code"], "forbidden-by-policy", "restricted data may lie nowhere");
+    let text = "permit (principal, action == Action::\"move\", resource) \
+                when { context.class == Class::\"restricted\" };";
+    let policy = json!({ "scope": "acme", "name": "kept-here", "text": text });
+    world.make("/api/v1/policies", policy).await;
+    world.make(&path, version).await;
     let mut job = job("acme/lab");
     job["data"] = json!({ "/data": "dataset://lab/secret" });
     job["outputs"] = json!({ "model": "registry://lab/never" });

@@ -24,5 +24,6 @@ mod provider;
 mod scim;
 mod sign_in;
 mod streams;
+mod support;
 mod terms;
 mod world;

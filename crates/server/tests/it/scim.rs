@@ -122,8 +122,7 @@ async fn a_version_is_read_changed_and_gone() {
     assert_eq!(list["totalResults"], 0);
     // The name is free again, and nothing of it is in the log.
     directory.ada().await;
-    let log =
-        directory.world.get(&directory.world.operator, "/api/v1/events?limit=1000").await.text();
+    let log = directory.world.get(&directory.key, "/api/v1/events?limit=1000").await.text();
     for text in ["Lovelace", "ada@acme", "00u1", "Ada King"] {
         assert!(!log.contains(text), "{text} is in the log");
     }

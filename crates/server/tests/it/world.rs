@@ -1,6 +1,6 @@
 //! A platform with two tenants, and how to call it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api::engine::NodeFacts;
 use axum::{Router, body::Body, response::Response};
@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) platform: Arc<Platform>,
     router: Router,
     pub(crate) operator: String,
+    /// Keys of tenants' own administrators, without whom a tenant is shut to the operator.
+    administrators: Mutex<Vec<String>>,
 }
 
 /// What a call answered.
@@ -67,7 +69,7 @@ impl World {
         let platform = Arc::new(Platform::open(config).unwrap());
         let operator = platform.ensure_operator().await.unwrap().unwrap();
         let router = server::router(Arc::clone(&platform));
-        Self { _dir: dir, platform, router, operator }
+        Self { _dir: dir, platform, router, operator, administrators: Mutex::default() }
     }
 
     /// A platform with prices, a site in France and one machine.
@@ -83,6 +85,8 @@ impl World {
             carbon_g_per_kwh: 20,
             carbon_source: "test figure".to_owned(),
             power_cap_w: None,
+            operator_entity: None,
+            owner_entity: None,
         };
         let site = world.platform.ensure_site("paris".parse().unwrap(), config).await.unwrap();
         let facts = NodeFacts {
@@ -163,9 +167,15 @@ impl World {
         self.call(key, "GET", path, Value::Null).await
     }
 
-    /// Posts as the operator, who may everything, and expects success.
+    /// Posts as the operator, or as an administrator of the tenant where that is needed, and expects
+    /// success.
     pub(crate) async fn make(&self, path: &str, body: Value) -> Value {
-        let answer = self.call(&self.operator, "POST", path, body).await;
+        let mut answer = self.call(&self.operator, "POST", path, body.clone()).await;
+        for key in self.administrators.lock().unwrap().clone() {
+            if answer.status == 403 {
+                answer = self.call(&key, "POST", path, body.clone()).await;
+            }
+        }
         assert!((200..300).contains(&answer.status), "{path}: {}", answer.text());
         answer.json()
     }
@@ -177,7 +187,12 @@ impl World {
         if kind != "platform" {
             body[kind] = json!(name);
         }
-        self.make("/api/v1/keys", body).await["secret"].as_str().unwrap().to_owned()
+        let made = self.make("/api/v1/keys", body).await;
+        let secret = made["secret"].as_str().unwrap().to_owned();
+        if (role, kind) == ("administrator", "organisation") {
+            self.administrators.lock().unwrap().push(secret.clone());
+        }
+        secret
     }
 
     /// Stores a blob and a manifest of one file; answers the manifest's digest.
@@ -242,6 +257,9 @@ pub(crate) struct Tenant {
     pub(crate) service_account: String,
     pub(crate) role: String,
     pub(crate) binding: String,
+    pub(crate) consent: String,
+    /// Somebody of the platform.
+    pub(crate) support: String,
     pub(crate) erasure: String,
     pub(crate) identity_provider: String,
 }
@@ -331,6 +349,8 @@ async fn people(world: &World, name: &str, tenant: &mut Tenant) {
     let config = json!({ "issuer": "https://sso.test", "client_id": "x" });
     let new = json!({ "organisation": name, "name": "sso", "config": config });
     tenant.identity_provider = id(&world.make("/api/v1/identity-providers", new).await);
+    tenant.support = id(&world.make("/api/v1/users", json!({ "name": "Sam" })).await);
+    tenant.consent = format!("cns_{}", "0".repeat(26));
 }
 
 /// A time so many hours from now, as the API writes it: reservations only take times to come.

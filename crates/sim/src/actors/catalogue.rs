@@ -82,6 +82,8 @@ pub(crate) fn site_config(rng: &mut Rng) -> Result<site::Config, String> {
         carbon_g_per_kwh: rng.between_u32(10, 400),
         carbon_source: "simulated".to_owned(),
         power_cap_w: None,
+        operator_entity: None,
+        owner_entity: None,
     })
 }
 

@@ -67,13 +67,19 @@ impl Gateway {
 
     fn roll_up(&mut self, state: &State, now: UnixMicros) -> Option<Request> {
         let key = any(&mut self.rng, &state.keys)?;
+        let minute = UnixMicros(now.0.div_euclid(60_000_000).saturating_mul(60_000_000));
+        // A gateway counts what it routed, and it has no route but to placed services.
         let endpoint = any(&mut self.rng, &state.endpoints)?;
+        let found = state.endpoints.get(&endpoint)?;
+        if found.routes_since(state, minute).is_empty() {
+            return None;
+        }
         let record = usage::Command::RecordTokens {
             gateway: self.id,
             sequence: self.sequence.saturating_add(1),
             key,
             endpoint,
-            minute: UnixMicros(now.0.div_euclid(60_000_000).saturating_mul(60_000_000)),
+            minute,
             requests: self.rng.between(1, 100),
             errors: self.rng.below(3),
             tokens_in: Tokens(self.rng.below(300_000)),

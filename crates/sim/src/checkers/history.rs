@@ -63,6 +63,7 @@ impl History {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
@@ -74,10 +75,14 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
+            | Event::Usage(_)
+            | Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_)
             | Event::Erasure(_)
             | Event::Course(_)
-            | Event::Transfer(_)
-            | Event::Usage(_) => Ok(()),
+            | Event::Transfer(_) => Ok(()),
         }
     }
 

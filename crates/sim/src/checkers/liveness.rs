@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use kernel::{
     State, budget,
+    decision::ask_now,
     node::{Node, Status},
-    policy_set,
-    workload::{Workload, question, unmet},
+    workload::{Workload, asks, unmet},
 };
 
 /// True if some site is allowed and has enough ready nodes that are large enough when empty.
@@ -20,7 +20,6 @@ pub fn feasible(state: &State, workload: &Workload) -> bool {
     if workload.is_array() || unmet(state, workload).is_some() {
         return false;
     }
-    let Some(policies) = policy_set::in_force(state, workload.project) else { return false };
     let spec = &workload.spec;
     let suits = |node: &&Node| {
         let has_model = |model: &String| node.facts.gpus.iter().all(|g| g.model.contains(model));
@@ -42,8 +41,9 @@ pub fn feasible(state: &State, workload: &Workload) -> bool {
             let count = of_model.entry(model).or_default();
             *count = count.saturating_add(1);
         }
-        let question = question(state, workload.project, spec, workload.class, site.facts());
+        let wish = |site| asks(workload.project, spec, workload.class, site);
+        let allowed = |ask| ask_now(state, &ask).is_some_and(|(_, decision)| decision.allowed);
         of_model.into_values().any(|n_nodes| n_nodes >= spec.nodes_min)
-            && policies.decide(&question).allowed
+            && wish(site.id).all(allowed)
     })
 }

@@ -56,7 +56,11 @@ impl Money {
                 self.prices.clone_from(lines);
                 Ok(())
             }
-            Event::Budget(_)
+            Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_)
+            | Event::Budget(_)
             | Event::Quota(_)
             | Event::Power(_)
             | Event::Reservation(_)
@@ -70,6 +74,7 @@ impl Money {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)

@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, identity, leaving, names, power, work};
+use super::{args::Args, capacity, identity, leaving, names, power, sovereign, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -23,7 +23,7 @@ pub(super) fn command(
             Command::Organisation(create)
         }
         "project" => new_project(state, args)?,
-        "site" => new_site(args)?,
+        "site" => new_site(state, args)?,
         "node" => new_node(state, args)?,
         "node-status" | "node-drain" | "node-grace-over" => node_status(state, verb, args)?,
         "price" => new_prices(args)?,
@@ -52,6 +52,8 @@ pub(super) fn command(
             Command::Key(key::Command::Revoke { id })
         }
         "site-carbon" => site_carbon(state, args)?,
+        "entity" | "entity-update" | "storage" | "storage-retire" | "residency" | "evidence"
+        | "evidence-withdraw" | "review" => sovereign::command(state, verb, args)?,
         _ => return work::command(state, verb, args),
     }))
 }
@@ -70,7 +72,7 @@ fn new_project(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     Ok(Command::Project(project::Command::Create { organisation, name }))
 }
 
-fn new_site(args: &mut Args<'_>) -> Result<Command, String> {
+fn new_site(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     let name = args.word("a name")?;
     let country: Country = args.word("a country")?;
     let config = site::Config {
@@ -82,6 +84,8 @@ fn new_site(args: &mut Args<'_>) -> Result<Command, String> {
         carbon_g_per_kwh: args.option("carbon", 20)?,
         carbon_source: "scenario".to_owned(),
         power_cap_w: None,
+        operator_entity: sovereign::maybe_entity(state, args, "run-by")?,
+        owner_entity: sovereign::maybe_entity(state, args, "owned-by")?,
     };
     Ok(Command::Site(site::Command::Create { name, config }))
 }
@@ -154,14 +158,18 @@ fn new_prices(args: &mut Args<'_>) -> Result<Command, String> {
     Ok(Command::Price(price::Command::Set { lines }))
 }
 
-fn new_policy(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
-    let scope: String = args.word("a scope")?;
-    let scope = match scope.split_once(':') {
+/// A scope such as `platform`, `org:bank` or `project:bank/risk`.
+pub(super) fn scope(state: &State, scope: &str) -> Result<Scope, String> {
+    Ok(match scope.split_once(':') {
         None if scope == "platform" => Scope::Platform,
         Some(("org", name)) => Scope::Organisation(names::organisation(state, name)?),
         Some(("project", path)) => Scope::Project(names::project(state, path)?),
         _ => return Err(format!("`{scope}` is not platform, org:NAME or project:ORG/NAME")),
-    };
+    })
+}
+
+fn new_policy(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let scope = scope(state, &args.word::<String>("a scope")?)?;
     let class: DataClass = args.word("a data class")?;
     let mut countries = Vec::new();
     while let Some(word) = args.optional_word() {

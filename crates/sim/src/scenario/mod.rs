@@ -16,6 +16,7 @@ mod identity;
 mod leaving;
 mod names;
 mod power;
+mod sovereign;
 mod views;
 mod work;
 mod world;

@@ -73,6 +73,8 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.service_accounts.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.roles.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.policy_sets.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.entities.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.storages.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.sites.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.nodes.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.reservations.values().for_each(|x| add(x.id.to_string(), &x.name));

@@ -114,6 +114,15 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         Event::PolicySet(kernel::policy_set::Event::Refused(refused)) => {
             format!(" {}: {}", refused.workload, refused.refusal.reason)
         }
+        Event::Decision(kernel::decision::Event::Made(made)) => {
+            let (question, answer) = (&made.question, made.decision.allowed);
+            let answer = if answer { "yes" } else { "no" };
+            let (action, category) = (question.action, question.category);
+            format!(
+                ": {answer} to {action} {} {category} data at {}",
+                question.class, question.site.name
+            )
+        }
         Event::Budget(kernel::budget::Event::Exhausted { spent, .. }) => format!(" at {spent}"),
         Event::Node(kernel::node::Event::StatusChanged { status, .. }) => {
             format!(" {}", format!("{status:?}").to_lowercase())
@@ -131,6 +140,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Binding(_)
         | Event::IdentityProvider(_)
         | Event::Capability(_)
+        | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)
@@ -139,10 +149,13 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Dataset(_)
         | Event::Model(_)
         | Event::Endpoint(_)
+        | Event::Usage(_)
+        | Event::Entity(_)
+        | Event::Storage(_)
+        | Event::Evidence(_)
         | Event::Erasure(_)
         | Event::Course(_)
-        | Event::Transfer(_)
-        | Event::Usage(_) => String::new(),
+        | Event::Transfer(_) => String::new(),
     };
     let line = format!("{} {}{detail}", entry.event.kind(), entry.event.subject());
     readable(state, &line)

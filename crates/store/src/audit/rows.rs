@@ -44,6 +44,10 @@ pub(super) struct Read {
     pub(super) checkpoints: u64,
     pub(super) placements: u64,
     pub(super) refusals: u64,
+    pub(super) decisions: u64,
+    pub(super) effects: u64,
+    pub(super) effects_before_decisions: u64,
+    pub(super) lacking: Vec<String>,
     pub(super) usage_entries: u64,
     pub(super) invoice_lines: u64,
     pub(super) state_hash: Digest,
@@ -64,6 +68,10 @@ impl Read {
             checkpoints: report.checkpoints_good,
             placements: 0,
             refusals: 0,
+            decisions: 0,
+            effects: 0,
+            effects_before_decisions: 0,
+            lacking: Vec::new(),
             usage_entries: 0,
             invoice_lines: 0,
             state_hash: Digest([0; 32]),
@@ -80,6 +88,10 @@ impl Read {
     fn take_audit(&mut self, audit: Audit, list: &mut List) {
         self.placements = audit.placements;
         self.refusals = audit.refusals;
+        self.decisions = audit.decisions;
+        self.effects = audit.effects;
+        self.effects_before_decisions = audit.effects_before_decisions;
+        self.lacking = audit.lacking.iter().map(ToString::to_string).collect();
         self.usage_entries = audit.usage_entries;
         self.invoice_lines = audit.invoice_lines;
         self.state_hash = audit.state_hash;

@@ -1,6 +1,8 @@
 //! Receipts: which entries concern something, and their proofs. They must not leave out an entry of a
 //! workload, nor show one of another tenant's.
 
+use std::collections::BTreeSet;
+
 use kernel::workload::OutputStatus;
 use kernel::{Entry, Event, Subject, model, policy_set};
 use ledger::receipt::TlogProof;
@@ -49,7 +51,32 @@ impl LogView {
                 entries.push((row.seq, row.leaf.clone()));
             }
         })?;
+        self.add_decisions(workload, &mut entries)?;
         Ok(entries)
+    }
+
+    /// The decisions that allowed its placements: of its own project, made for it or for other work
+    /// before it.
+    fn add_decisions(
+        &self,
+        workload: Id<kinds::Workload>,
+        entries: &mut Entries,
+    ) -> Result<(), ViewError> {
+        let mut decided: BTreeSet<u64> = self.shared.read(|committed| {
+            let attempts = committed.state.workloads.get(&workload).map(|w| w.attempts.as_slice());
+            let attempts = attempts.unwrap_or_default().iter();
+            attempts.flat_map(|attempt| attempt.decided.iter().copied()).collect()
+        });
+        for (seq, _) in entries.iter() {
+            decided.remove(seq);
+        }
+        for seq in decided {
+            self.scan(seq, seq.saturating_add(1), |row| {
+                entries.push((row.seq, row.leaf.clone()));
+            })?;
+        }
+        entries.sort_by_key(|(seq, _)| *seq);
+        Ok(())
     }
 
     /// Shows the durable rows from `start` up to `end`, in order. O(`end` - `start`).

@@ -62,6 +62,8 @@ fn campus() -> site::Config {
         carbon_g_per_kwh: 40,
         carbon_source: "a test".to_owned(),
         power_cap_w: None,
+        operator_entity: None,
+        owner_entity: None,
     }
 }
 
@@ -116,6 +118,10 @@ pub(crate) fn build(handle: &Handle) -> Lab {
         service: Box::new(service),
     };
     let endpoint = made!(handle, Endpoint, Command::Endpoint(command));
+    let service = handle.read(|state| state.endpoints[&endpoint].workloads[0]);
+    let place =
+        workload::Place { workload: service, generation: 1, nodes: vec![node], seats: Vec::new() };
+    run(handle, Command::Workload(workload::Command::Place(place)));
     Lab { project, node, model, key, endpoint }
 }
 

@@ -272,5 +272,5 @@ fn a_workload_lives_through_a_whole_life() {
     folder.close().unwrap();
     let report = audit::verify(scratch.path(), &audit::Options::default()).unwrap();
     assert!(report.is_sound(), "{:?}", report.findings);
-    assert_eq!(report.placements, 1);
+    assert_eq!(report.placements, 2, "the service and the training");
 }

@@ -89,6 +89,9 @@ fn a_receipt_proves_a_whole_workload_offline() {
     assert_eq!(
         kinds,
         [
+            // The decisions that allow it: made before for other work of the project, and for itself.
+            "decision.made",
+            "decision.made",
             "workload.submitted",
             "workload.placed",
             "usage.attempt",

@@ -127,6 +127,14 @@ fn show(session: &Session, report: &AuditReport) -> Result<Exit, Failure> {
                 format!("{} entries dated before witnesses saw them", report.clock_checks),
             )
             .field("placements", format!("{} against the policy then in force", report.placements))
+            .field("decisions", format!("{} asked again", report.decisions))
+            .field(
+                "effects",
+                format!(
+                    "{} with decisions before them, {} older than decisions",
+                    report.effects, report.effects_before_decisions
+                ),
+            )
             .field("refusals", format!("{} on record", report.refusals))
             .field(
                 "bill",

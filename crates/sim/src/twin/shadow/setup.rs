@@ -36,6 +36,8 @@ impl Shadow<'_> {
                 carbon_g_per_kwh: 0,
                 carbon_source: "simulated".to_owned(),
                 power_cap_w: None,
+                operator_entity: None,
+                owner_entity: None,
             };
             let create = site::Command::Create { name: parse(&format!("s{at}"))?, config };
             let Subject::Site(id) = self.made(Command::Site(create))? else {

@@ -110,6 +110,7 @@ impl History {
             | Event::Binding(_)
             | Event::IdentityProvider(_)
             | Event::Capability(_)
+            | Event::Consent(_)
             | Event::Site(_)
             | Event::Node(_)
             | Event::Budget(_)
@@ -124,7 +125,11 @@ impl History {
             | Event::Usage(_)
             | Event::Quota(_)
             | Event::Power(_)
-            | Event::Reservation(_) => {}
+            | Event::Reservation(_)
+            | Event::Entity(_)
+            | Event::Storage(_)
+            | Event::Decision(_)
+            | Event::Evidence(_) => {}
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use api::{
 };
 use units::{Id, Name, kinds};
 
-use super::{
+use crate::cli::{
     failure::Failure,
     input,
     session::{Guard, Session, id_of},

@@ -1,0 +1,29 @@
+//! Who owns what, where data is kept, and where it may be.
+
+pub(crate) mod entities;
+mod residency;
+mod storages;
+
+use api::nouns::{
+    entity::{EntityCreate, EntityGet, EntityList, EntityPut},
+    residency::{ResidencyGet, ResidencySet},
+    site::SiteEntitiesSet,
+    storage::{StorageCreate, StorageGet, StorageList, StorageRetire},
+};
+
+use super::{mount::Api, sites};
+
+/// Mounts everything of this folder, and what sites say of their entities.
+pub(super) fn mount(api: Api) -> Api {
+    api.mount::<EntityCreate, _>(entities::create)
+        .mount::<EntityPut, _>(entities::put)
+        .mount::<EntityList, _>(entities::list)
+        .mount::<EntityGet, _>(entities::get)
+        .mount::<SiteEntitiesSet, _>(sites::set_entities)
+        .mount::<StorageCreate, _>(storages::create)
+        .mount::<StorageList, _>(storages::list)
+        .mount::<StorageGet, _>(storages::get)
+        .mount::<StorageRetire, _>(storages::retire)
+        .mount::<ResidencySet, _>(residency::set)
+        .mount::<ResidencyGet, _>(residency::get)
+}
