@@ -103,28 +103,16 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
         }
-        Command::User(c) => {
-            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Group(c) => {
-            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
-        }
-        Command::ServiceAccount(c) => service_account::target(c)
-            .and_then(|id| state.service_accounts.get(&id))
-            .map(|x| x.meta.version),
-        Command::Role(c) => {
-            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
-        }
+        Command::User(c) => user::version(state, c),
+        Command::Group(c) => group::version(state, c),
+        Command::ServiceAccount(c) => service_account::version(state, c),
+        Command::Role(c) => role::version(state, c),
         Command::Capability(_) => None,
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
-        Command::Consent(c) => {
-            consent::target(c).and_then(|id| state.consents.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Binding(c) => {
-            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
-        }
+        Command::Consent(c) => consent::version(state, c),
+        Command::Binding(c) => binding::version(state, c),
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }

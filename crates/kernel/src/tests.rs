@@ -10,6 +10,7 @@
 
 mod arrays;
 mod capacity;
+mod consents;
 mod courses;
 mod fleet;
 mod identity;

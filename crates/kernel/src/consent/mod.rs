@@ -178,7 +178,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Consent>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.consents.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Consent>> {
     match command {
         Command::Grant { .. } => None,
         Command::Revoke { id } | Command::Use { id, .. } => Some(*id),

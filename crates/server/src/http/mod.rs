@@ -29,6 +29,7 @@ pub(crate) mod gpus;
 mod groups;
 mod health;
 pub(crate) mod identify;
+mod identities;
 pub(crate) mod identity_providers;
 mod job;
 mod keys;
@@ -78,10 +79,8 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
-        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
         capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
-        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -97,12 +96,11 @@ use api::{
         exit::{OrganisationExport, OrganisationImport},
         finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
-        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
         identity_provider::{
             IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
             IdentityProviderList, IdentityProviderReplace,
         },
-        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
+        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
@@ -124,15 +122,9 @@ use api::{
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
-        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
-        service_account::{
-            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
-            ServiceAccountList, ServiceAccountRenew,
-        },
         session::{SessionCreate, SessionEnd, SessionList},
         sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
-        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -206,7 +198,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
+    let api = mount_sign_in(identities::mount(mount_tenancy(api)));
     sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
 }
 
@@ -267,41 +259,6 @@ fn mount_sign_in(api: Api) -> Api {
         .mount::<CapabilityCreate, _>(capabilities::create)
         .mount::<CapabilityRevoke, _>(capabilities::revoke)
         .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
-}
-
-fn mount_identities(api: Api) -> Api {
-    api.mount::<UserCreate, _>(users::create)
-        .mount::<UserList, _>(users::list)
-        .mount::<UserGet, _>(users::get)
-        .mount::<UserReplace, _>(users::replace)
-        .mount::<UserSuspend, _>(users::suspend)
-        .mount::<UserResume, _>(users::resume)
-        .mount::<GroupCreate, _>(groups::create)
-        .mount::<GroupList, _>(groups::list)
-        .mount::<GroupGet, _>(groups::get)
-        .mount::<GroupDelete, _>(groups::delete)
-        .mount::<GroupMemberAdd, _>(groups::add)
-        .mount::<GroupMemberRemove, _>(groups::remove)
-        .mount::<ServiceAccountCreate, _>(service_accounts::create)
-        .mount::<ServiceAccountList, _>(service_accounts::list)
-        .mount::<ServiceAccountGet, _>(service_accounts::get)
-        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
-        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
-        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
-        .mount::<RoleCreate, _>(roles::create)
-        .mount::<RoleList, _>(roles::list)
-        .mount::<RoleGet, _>(roles::get)
-        .mount::<RoleSet, _>(roles::set)
-        .mount::<RoleDelete, _>(roles::delete)
-        .mount::<BindingCreate, _>(bindings::create)
-        .mount::<BindingList, _>(bindings::list)
-        .mount::<BindingGet, _>(bindings::get)
-        .mount::<BindingDelete, _>(bindings::delete)
-        .mount::<ConsentCreate, _>(consents::create)
-        .mount::<ConsentList, _>(consents::list)
-        .mount::<ConsentGet, _>(consents::get)
-        .mount::<ConsentRevoke, _>(consents::revoke)
-        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {

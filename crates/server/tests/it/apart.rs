@@ -88,6 +88,7 @@ impl Apart {
             &v.role,
             &v.binding,
             &v.consent,
+            &v.course,
         ];
         let other = |id: &String| {
             let (head, tail) = id.split_at(id.len() - 6);
