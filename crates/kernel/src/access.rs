@@ -45,14 +45,14 @@ impl From<Role> for Wish {
     }
 }
 
-/// Work, calls of models and courses are always about a tenant's own data.
+/// Work, calls of models, courses and people are a tenant's own, where no operation says otherwise.
 #[must_use]
 pub const fn is_of_content(role: Role) -> bool {
     match role {
-        Role::Inference | Role::Member | Role::Teacher | Role::Student => true,
-        Role::Viewer | Role::Administrator | Role::Operator | Role::Auditor | Role::Billing => {
-            false
+        Role::Inference | Role::Member | Role::Administrator | Role::Teacher | Role::Student => {
+            true
         }
+        Role::Viewer | Role::Operator | Role::Auditor | Role::Billing => false,
     }
 }
 

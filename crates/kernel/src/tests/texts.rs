@@ -8,6 +8,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 const TEXTS: &[(&str, &str)] = &[
     ("audit.rs message", "a finding, never logged"),
     ("command.rs idempotency_key", "the caller's random key"),
+    ("consent/mod.rs operation", "an operation of the API"),
+    ("consent/mod.rs request", "method, path and query of a request, without addresses"),
     ("dataset/mod.rs source", "a generator, an address, or the id of a key"),
     ("event.rs key", "the caller's random key"),
     ("idempotency.rs by_key", "the caller's random key"),

@@ -71,7 +71,10 @@ pub(crate) fn require_permission(caller: &Caller, permission: Permission) -> Res
 
 /// The scopes in which the caller may act in this role, as they were given.
 pub(crate) fn scopes(caller: &Caller, role: Role) -> Vec<Scope> {
-    caller.grants().scopes(caller.wish(role)).collect()
+    let wish = caller.wish(role);
+    // What only a consent gives is asked for one by one, and so recorded.
+    let own = caller.grants().iter().filter(|grant| grant.consent.is_none());
+    own.filter(|grant| wish.is_in(&grant.mask)).map(|grant| grant.scope).collect()
 }
 
 /// True if the caller may act in this role on this scope: the filter of lists.

@@ -157,7 +157,12 @@ impl Caller {
         Wish {
             role,
             operation: same.map(|(operation, _)| operation),
-            content: is_of_content(role) || self.operation.is_some_and(of_own),
+            // The vocabulary says of an operation whether it is about what is a tenant's own. Whatever
+            // a handler needs beside what its description asks for is taken to be.
+            content: match same {
+                Some(operation) => of_own(operation),
+                None => is_of_content(role) || self.operation.is_some_and(of_own),
+            },
         }
     }
 

@@ -30,6 +30,7 @@ pub(crate) mod gpus;
 mod groups;
 mod health;
 pub(crate) mod identify;
+mod identities;
 pub(crate) mod identity_providers;
 mod job;
 mod keys;
@@ -79,9 +80,7 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
-        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -95,8 +94,7 @@ use api::{
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
         gpu::GpuList,
-        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
-        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
+        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
@@ -116,13 +114,7 @@ use api::{
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
-        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
-        service_account::{
-            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
-            ServiceAccountList, ServiceAccountRenew,
-        },
         site::{SiteCreate, SiteGet, SiteList},
-        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -195,7 +187,7 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    let api = doors::mount(mount_identities(mount_tenancy(api)));
+    let api = doors::mount(identities::mount(mount_tenancy(api)));
     let api = mount_platform(mount_work(mount_artefacts(mount_fleet(api))));
     sovereign::mount(proofs::mount(api))
 }
@@ -239,41 +231,6 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
-}
-
-fn mount_identities(api: Api) -> Api {
-    api.mount::<UserCreate, _>(users::create)
-        .mount::<UserList, _>(users::list)
-        .mount::<UserGet, _>(users::get)
-        .mount::<UserReplace, _>(users::replace)
-        .mount::<UserSuspend, _>(users::suspend)
-        .mount::<UserResume, _>(users::resume)
-        .mount::<GroupCreate, _>(groups::create)
-        .mount::<GroupList, _>(groups::list)
-        .mount::<GroupGet, _>(groups::get)
-        .mount::<GroupDelete, _>(groups::delete)
-        .mount::<GroupMemberAdd, _>(groups::add)
-        .mount::<GroupMemberRemove, _>(groups::remove)
-        .mount::<ServiceAccountCreate, _>(service_accounts::create)
-        .mount::<ServiceAccountList, _>(service_accounts::list)
-        .mount::<ServiceAccountGet, _>(service_accounts::get)
-        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
-        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
-        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
-        .mount::<RoleCreate, _>(roles::create)
-        .mount::<RoleList, _>(roles::list)
-        .mount::<RoleGet, _>(roles::get)
-        .mount::<RoleSet, _>(roles::set)
-        .mount::<RoleDelete, _>(roles::delete)
-        .mount::<BindingCreate, _>(bindings::create)
-        .mount::<BindingList, _>(bindings::list)
-        .mount::<BindingGet, _>(bindings::get)
-        .mount::<BindingDelete, _>(bindings::delete)
-        .mount::<ConsentCreate, _>(consents::create)
-        .mount::<ConsentList, _>(consents::list)
-        .mount::<ConsentGet, _>(consents::get)
-        .mount::<ConsentRevoke, _>(consents::revoke)
-        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {

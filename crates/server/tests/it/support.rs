@@ -132,6 +132,11 @@ async fn without_a_consent_the_operator_sees_the_fleet_and_bills_and_nothing_of_
         let answer = visit.world.call(&visit.key, "POST", path, body).await;
         assert_eq!(answer.status, 403, "{path}: {}", answer.text());
     }
+    // Nor by a password of somebody who is in.
+    let path = format!("/api/v1/users/{}/password", t.user);
+    let body = json!({ "user_name": "ada", "password": "a long and good password" });
+    let answer = visit.world.call(&visit.key, "PUT", &path, body).await;
+    assert_eq!(answer.status, 403, "{}", answer.text());
     assert_eq!(visit.visits().await, Vec::<String>::new());
 }
 
