@@ -93,7 +93,6 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Workload(_)
         | Happened::Endpoint(_)
         | Happened::Erasure(_)
-        | Happened::Course(_)
         | Happened::Transfer(_) => true,
         Happened::Organisation(_)
         | Happened::Project(_)
