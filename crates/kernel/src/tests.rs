@@ -25,6 +25,7 @@ mod parts;
 mod power;
 mod preempting;
 mod rules;
+mod sign_in;
 mod sovereignty;
 mod tenancy;
 mod terms;

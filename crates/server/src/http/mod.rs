@@ -15,6 +15,7 @@ pub(crate) mod consents;
 pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
+mod doors;
 pub(crate) mod endpoints;
 mod energy_series;
 mod entries;
@@ -80,7 +81,6 @@ use api::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        capability::{CapabilityCreate, CapabilityRevoke, CapabilityRootKeyGet},
         consent::{ConsentCreate, ConsentGet, ConsentList, ConsentRevoke},
         cost::{CostGet, InvoiceDraftGet},
         course::{
@@ -96,10 +96,6 @@ use api::{
         exit::{OrganisationExport, OrganisationImport},
         gpu::GpuList,
         group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
-        identity_provider::{
-            IdentityProviderCreate, IdentityProviderDelete, IdentityProviderGet,
-            IdentityProviderList, IdentityProviderReplace,
-        },
         key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
@@ -109,7 +105,6 @@ use api::{
         organisation::{
             OrganisationCreate, OrganisationGet, OrganisationList, OrganisationTraining,
         },
-        password::PasswordSet,
         platform::{BackupGet, Healthz, Metrics, OpenapiGet, ProblemGet, Readyz},
         policy::{PolicyGet, PolicyList, PolicySet},
         power::{
@@ -126,8 +121,6 @@ use api::{
             ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
             ServiceAccountList, ServiceAccountRenew,
         },
-        session::{SessionCreate, SessionEnd, SessionList},
-        sign_in::{SignInDeviceCreate, SignInDevicePoll, SignInProviderList},
         site::{SiteCreate, SiteGet, SiteList},
         user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
@@ -202,9 +195,9 @@ pub fn router(platform: Arc<Platform>) -> Router {
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
+    let api = doors::mount(mount_identities(mount_tenancy(api)));
     let api = mount_platform(mount_work(mount_artefacts(mount_fleet(api))));
-    proofs::mount(sovereign::mount(api))
+    sovereign::mount(proofs::mount(api))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -246,24 +239,6 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
-}
-
-fn mount_sign_in(api: Api) -> Api {
-    api.mount::<SessionCreate, _>(sessions::create)
-        .mount::<SessionList, _>(sessions::list)
-        .mount::<SessionEnd, _>(sessions::end)
-        .mount::<SignInProviderList, _>(sign_in::providers)
-        .mount::<SignInDeviceCreate, _>(sign_in::begin_device)
-        .mount::<SignInDevicePoll, _>(sign_in::poll_device)
-        .mount::<IdentityProviderCreate, _>(identity_providers::create)
-        .mount::<IdentityProviderList, _>(identity_providers::list)
-        .mount::<IdentityProviderGet, _>(identity_providers::get)
-        .mount::<IdentityProviderReplace, _>(identity_providers::replace)
-        .mount::<IdentityProviderDelete, _>(identity_providers::delete)
-        .mount::<PasswordSet, _>(passwords::set)
-        .mount::<CapabilityCreate, _>(capabilities::create)
-        .mount::<CapabilityRevoke, _>(capabilities::revoke)
-        .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
 }
 
 fn mount_identities(api: Api) -> Api {

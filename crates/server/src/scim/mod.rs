@@ -12,7 +12,7 @@ mod patch;
 mod schemas;
 mod users;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use axum::{
     Router,
@@ -76,11 +76,11 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
         .route("/scim/v2/Users/{id}", at(|visit| Box::pin(users::serve(visit))))
         .route("/scim/v2/Groups", at(|visit| Box::pin(groups::serve(visit))))
         .route("/scim/v2/Groups/{id}", at(|visit| Box::pin(groups::serve(visit))))
-        .route("/scim/v2/ServiceProviderConfig", at(|v| Box::pin(schemas::config(v))))
-        .route("/scim/v2/ResourceTypes", at(|v| Box::pin(schemas::types(v))))
-        .route("/scim/v2/ResourceTypes/{id}", at(|v| Box::pin(schemas::types(v))))
-        .route("/scim/v2/Schemas", at(|v| Box::pin(schemas::schemas(v))))
-        .route("/scim/v2/Schemas/{id}", at(|v| Box::pin(schemas::schemas(v))))
+        .route("/scim/v2/ServiceProviderConfig", at(|v| Box::pin(ready(schemas::config(&v)))))
+        .route("/scim/v2/ResourceTypes", at(|v| Box::pin(ready(schemas::types(&v)))))
+        .route("/scim/v2/ResourceTypes/{id}", at(|v| Box::pin(ready(schemas::types(&v)))))
+        .route("/scim/v2/Schemas", at(|v| Box::pin(ready(schemas::schemas(&v)))))
+        .route("/scim/v2/Schemas/{id}", at(|v| Box::pin(ready(schemas::schemas(&v)))))
 }
 
 fn route(app: &Arc<App>, handler: Handler) -> MethodRouter {
@@ -120,7 +120,7 @@ async fn visit(app: &Arc<App>, request: Request) -> Result<Visit, ScimError> {
     let (parts, body) = request.into_parts();
     let now = app.platform.now();
     let who = identify::identify(app, now, &parts.method, &parts.headers, "scim")?;
-    let home = home_of(app, &who.caller)?;
+    let home = home_of(&who.caller)?;
     let body = read(app, body).await?;
     let id = parts.uri.path().split('/').nth(4).unwrap_or_default();
     Ok(Visit {
@@ -137,7 +137,7 @@ async fn visit(app: &Arc<App>, request: Request) -> Result<Visit, ScimError> {
 
 /// The one organisation that the caller administers. Somebody who administers several, or only a project,
 /// is no directory.
-fn home_of(app: &App, caller: &Caller) -> Result<Option<Id<kinds::Organisation>>, ScimError> {
+fn home_of(caller: &Caller) -> Result<Option<Id<kinds::Organisation>>, ScimError> {
     caller.principal()?;
     let homes: Vec<Option<Id<kinds::Organisation>>> = access::scopes(caller, Role::Administrator)
         .into_iter()
@@ -147,7 +147,6 @@ fn home_of(app: &App, caller: &Caller) -> Result<Option<Id<kinds::Organisation>>
             Scope::Project(_) => None,
         })
         .collect();
-    let _ = app;
     match homes.as_slice() {
         [home] => Ok(*home),
         _ => Err(ScimError::new(

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{Answer, COUNT_MAX, Outcome, Visit, error::ScimError, groups, not_offered, users};
 
 /// `GET /ServiceProviderConfig`
-pub(super) async fn config(visit: Visit) -> Outcome {
-    only_get(&visit)?;
+pub(super) fn config(visit: &Visit) -> Outcome {
+    only_get(visit)?;
     Ok(Answer::ok(json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
@@ -24,8 +24,8 @@ pub(super) async fn config(visit: Visit) -> Outcome {
 }
 
 /// `GET /ResourceTypes` and `GET /ResourceTypes/{id}`
-pub(super) async fn types(visit: Visit) -> Outcome {
-    only_get(&visit)?;
+pub(super) fn types(visit: &Visit) -> Outcome {
+    only_get(visit)?;
     let one = |name: &str, endpoint: &str, schema: &str| {
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
@@ -34,12 +34,12 @@ pub(super) async fn types(visit: Visit) -> Outcome {
         })
     };
     let all = vec![one("User", "/Users", users::SCHEMA), one("Group", "/Groups", groups::SCHEMA)];
-    chosen(&visit, all)
+    chosen(visit, all)
 }
 
 /// `GET /Schemas` and `GET /Schemas/{id}`
-pub(super) async fn schemas(visit: Visit) -> Outcome {
-    only_get(&visit)?;
+pub(super) fn schemas(visit: &Visit) -> Outcome {
+    only_get(visit)?;
     let text = |name: &str, required: bool, unique: &str| {
         json!({
             "name": name, "type": "string", "multiValued": false, "required": required,
@@ -73,7 +73,7 @@ pub(super) async fn schemas(visit: Visit) -> Outcome {
         list("groups", "readOnly"),
     ];
     let group = vec![text("displayName", true, "server"), list("members", "readWrite")];
-    chosen(&visit, vec![of(users::SCHEMA, "User", person), of(groups::SCHEMA, "Group", group)])
+    chosen(visit, vec![of(users::SCHEMA, "User", person), of(groups::SCHEMA, "Group", group)])
 }
 
 fn chosen(visit: &Visit, all: Vec<Value>) -> Outcome {

@@ -89,7 +89,13 @@ async fn people_come_change_and_go() {
     assert_eq!(none.expect(200)["totalResults"], 0);
     let wrong = directory.ask("GET", "/Users?filter=userName%20sw%20%22a%22", Value::Null).await;
     assert_eq!(wrong.expect(400)["scimType"], "invalidFilter");
+}
 
+#[tokio::test]
+async fn a_version_is_read_changed_and_gone() {
+    let directory = Directory::open().await;
+    let ada = directory.ada().await;
+    let path = format!("/Users/{}", id(&ada));
     let version = ada["meta"]["version"].as_str().unwrap();
     let unchanged = [("if-none-match", version)];
     let key = &directory.key;

@@ -1,5 +1,5 @@
 //! Capability tokens: what a key or a person may do, in a token that its holder can narrow without
-//! asking anybody (Biscuit, ADR 14).
+//! asking anybody (Biscuit, ADR 22).
 //!
 //! The platform's root key signs the first block, which names the holder and nothing else. Every block
 //! after that only takes away. A token is never more than its holder: the holder's key or account is
