@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 87] = [
+pub const KINDS: [&str; 91] = [
     "binding.created",
     "binding.deleted",
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
+    "capability.revoked",
     "consent.granted",
     "consent.revoked",
     "consent.used",
@@ -42,6 +43,9 @@ pub const KINDS: [&str; 87] = [
     "group.deleted",
     "group.member_added",
     "group.member_removed",
+    "identity_provider.created",
+    "identity_provider.deleted",
+    "identity_provider.replaced",
     "key.created",
     "key.issued",
     "key.revoked",

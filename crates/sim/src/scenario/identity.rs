@@ -6,14 +6,18 @@ use kernel::{
     Actor, Command, State,
     access::{Role, Scope},
     binding::{self, Principal},
-    consent, group, key, role, service_account, user,
+    capability, consent, group, identity_provider, key, role, service_account, user,
 };
 use units::{DurationMicros, Id, Name, UnixMicros, kinds};
 
 use super::{args::Args, build::digest_of, names};
 
 /// The verbs of this file.
-pub(super) const VERBS: [&str; 20] = [
+pub(super) const VERBS: [&str; 24] = [
+    "provider",
+    "provider-replace",
+    "provider-delete",
+    "capability-revoke",
     "consent",
     "consent-revoke",
     "consent-use",
@@ -45,6 +49,12 @@ pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<
         "account" => Command::ServiceAccount(of_account(state, verb, args)?),
         "role" => Command::Role(of_role(state, verb, args)?),
         "consent" => Command::Consent(of_consent(state, verb, args)?),
+        "provider" => Command::IdentityProvider(of_provider(state, verb, args)?),
+        "capability" => {
+            let holder = capability::Holder::User(a_user(args)?);
+            let block = digest_of(&args.word::<String>("a block")?);
+            Command::Capability(capability::Command::Revoke { holder, block })
+        }
         _ => Command::Binding(of_binding(state, verb, args)?),
     })
 }
@@ -103,6 +113,36 @@ fn of_group(state: &State, verb: &str, args: &mut Args<'_>) -> Result<group::Com
         "group-add" => group::Command::AddMember { id, user: a_user(args)? },
         "group-remove" => group::Command::RemoveMember { id, user: a_user(args)? },
         _ => group::Command::Delete { id },
+    })
+}
+
+/// A provider whose one group of the claim `staff` is a group here.
+fn of_provider(
+    state: &State,
+    verb: &str,
+    args: &mut Args<'_>,
+) -> Result<identity_provider::Command, String> {
+    let name: Name = args.word("a name")?;
+    let [a, b, c, d, e, f, g, h, i, j, ..] = digest_of(name.as_str()).0;
+    let id = Id::from_parts(1_764_000_000_000, [a, b, c, d, e, f, g, h, i, j]);
+    if verb == "provider-delete" {
+        return Ok(identity_provider::Command::Delete { id });
+    }
+    let home = home(state, &args.word::<String>("an organisation or `platform`")?)?;
+    let rule = |group| identity_provider::GroupRule { claim: "staff".to_owned(), group };
+    let config = identity_provider::Config {
+        issuer: format!("https://{name}.test"),
+        client_id: "cocarde".to_owned(),
+        scopes: vec!["email".to_owned()],
+        group_claim: "groups".to_owned(),
+        creates_users: true,
+        is_listed: verb == "provider",
+        groups: vec![rule(a_group(state, args)?)],
+    };
+    let secret = Some(digest_of(name.as_str()));
+    Ok(match verb {
+        "provider" => identity_provider::Command::Create { id, home, name, config, secret },
+        _ => identity_provider::Command::Replace { id, config, secret },
     })
 }
 

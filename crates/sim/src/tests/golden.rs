@@ -18,6 +18,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/consents", "scenarios/16-consents.txt"),
     ("logs/leaving", "scenarios/15-leaving.txt"),
     ("logs/courses", "scenarios/16-course.txt"),
+    ("logs/sign-in", "scenarios/17-sign-in.txt"),
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
 ];
 
