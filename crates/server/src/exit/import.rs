@@ -20,12 +20,15 @@ const TEXT_BYTES_MAX: u64 = 256 << 20;
 /// Most bytes of one content.
 const BLOB_BYTES_MAX: u64 = 64 << 30;
 
+/// A person's data in clear, and the lookups (purpose, value) by which the person is found.
+pub(crate) type Arrival = (Id<kinds::User>, Vec<u8>, Vec<(String, String)>);
+
 /// A file that was read.
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) head: Head,
     pub(crate) items: Vec<Event>,
-    pub(crate) people: Vec<(Id<kinds::User>, Vec<u8>, Vec<(String, String)>)>,
+    pub(crate) people: Vec<Arrival>,
     pub(crate) n_blobs: u64,
     /// SHA-256 of head, items and people: the same file gives the same.
     pub(crate) digest: Digest,

@@ -69,7 +69,7 @@ async fn end_work(world: &World) {
     }
 }
 
-async fn organisation_of(made: &Made) -> Tenant {
+fn organisation_of(made: &Made) -> Tenant {
     Tenant::Organisation(made.organisation.parse::<Id<kinds::Organisation>>().unwrap())
 }
 
@@ -117,7 +117,7 @@ async fn an_erased_dataset_is_gone_and_what_others_have_stays() {
 async fn erased_personal_data_is_gone_and_the_log_still_verifies() {
     let world = World::with_machine().await;
     let acme = tenant(&world, "acme").await;
-    let home = organisation_of(&acme).await;
+    let home = organisation_of(&acme);
     let user: Id<kinds::User> = world.platform.fresh_id().unwrap();
     let plain = format!("{{\"name\":\"{NAME}\",\"email\":\"{EMAIL}\"}}");
     let vault = world.platform.vault();
@@ -159,7 +159,7 @@ async fn an_organisation_ends_after_its_notice_with_everything_it_had() {
     let acme = tenant(&world, "acme").await;
     let rival = tenant(&world, "rival").await;
     end_work(&world).await;
-    let home = organisation_of(&acme).await;
+    let home = organisation_of(&acme);
     let vault = world.platform.vault();
     vault.put(home, "usr_1", NAME.as_bytes(), &[]).unwrap();
     let own = b"what only acme knows";

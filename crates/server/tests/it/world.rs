@@ -171,7 +171,8 @@ impl World {
     /// success.
     pub(crate) async fn make(&self, path: &str, body: Value) -> Value {
         let mut answer = self.call(&self.operator, "POST", path, body.clone()).await;
-        for key in self.administrators.lock().unwrap().clone() {
+        let administrators = self.administrators.lock().unwrap().clone();
+        for key in administrators {
             if answer.status == 403 {
                 answer = self.call(&key, "POST", path, body.clone()).await;
             }

@@ -122,7 +122,9 @@ fn id_of(session: &Session, subject: String) -> Result<String, Failure> {
     if is_id {
         return Ok(subject);
     }
-    let reference: WorkRef = subject.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    let reference: WorkRef = subject
+        .parse()
+        .map_err(|error: <WorkRef as std::str::FromStr>::Err| Failure::usage(error.to_string()))?;
     Ok(outcome::find(session, &reference)?.to_string())
 }
 
