@@ -10,7 +10,7 @@ mod url;
 use std::{fs::File, io::Read, time::Duration};
 
 use http::{Request, Response, header};
-use ureq::{Agent, AsSendBody, Body};
+use ureq::{Agent, AsSendBody, Body, config::ConfigBuilder, typestate::AgentScope};
 
 use crate::{
     endpoint::{self, Endpoint, Nothing},
@@ -23,6 +23,7 @@ use crate::{
 
 pub use error::ClientError;
 pub use sse::EventStream;
+pub use url::is_loopback_number;
 
 /// Largest answer that is held in memory; larger ones are streamed.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
@@ -32,6 +33,17 @@ const PROBLEM_BYTES_MAX: u64 = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest call, unless [`Options::timeout`] says otherwise.
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How every connection behaves that this project begins: what is sent goes only where somebody said,
+/// so no redirect is followed; every status is an answer; and we say who we are. Timeouts are the
+/// caller's.
+pub fn outgoing() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("cocarde/", env!("CARGO_PKG_VERSION")))
+}
 
 /// What a call may carry besides its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,12 +71,7 @@ impl Client {
     /// `BaseUrl` if that is not an `http` or `https` address.
     pub fn new(base_url: &str, token: Option<&str>) -> Result<Self, ClientError> {
         let base = url::base(base_url)?;
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .user_agent(concat!("cocarde/", env!("CARGO_PKG_VERSION")));
+        let mut config = outgoing().timeout_connect(Some(CONNECT_TIMEOUT));
         if url::is_loopback(&base) {
             // A proxy of the environment cannot reach this machine's own loopback.
             config = config.proxy(None);

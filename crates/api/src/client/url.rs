@@ -19,11 +19,21 @@ pub(super) fn base(text: &str) -> Result<String, ClientError> {
     Ok(text.trim().trim_end_matches('/').to_owned())
 }
 
-/// True if the address is this machine's own.
+/// True if the address is this machine's own, by number or as `localhost`.
 pub(super) fn is_loopback(base: &str) -> bool {
+    host(base) == "localhost" || is_loopback_number(base)
+}
+
+/// True if the address is this machine's own by number, which no name service can lead elsewhere.
+#[must_use]
+pub fn is_loopback_number(base: &str) -> bool {
+    host(base).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The host alone: what stands before an `@` is a user, and no part of it.
+fn host(base: &str) -> String {
     let uri: Uri = base.parse().unwrap_or_default();
-    let host = uri.host().unwrap_or("").trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    uri.host().unwrap_or("").trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 /// The address of an endpoint with its path and query parameters.

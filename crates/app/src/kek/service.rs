@@ -3,6 +3,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
+use api::client::{is_loopback_number, outgoing};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use store::vault::{KeyEncryption, KeyError, Secret, Wrapped};
@@ -78,12 +79,7 @@ impl Service {
             place: format!("key service `{base}`"),
             reason: reason.to_owned(),
         };
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("cocarde/", env!("CARGO_PKG_VERSION")));
+        let mut config = outgoing().timeout_global(Some(TIMEOUT));
         if base.starts_with("https://") {
             let ca = ca.ok_or_else(|| {
                 unusable(
@@ -92,7 +88,7 @@ impl Service {
             })?;
             let tls = TlsConfig::builder().root_certs(authorities(ca)?).build();
             config = config.tls_config(tls).https_only(true);
-        } else if is_loopback(&base) {
+        } else if base.starts_with("http://") && is_loopback_number(&base) {
             config = config.proxy(None);
         } else {
             return Err(unusable("would get keys in clear: use `https://`"));
@@ -185,14 +181,4 @@ fn authorities(file: &Path) -> Result<RootCerts, KeyError> {
         return Err(unusable("holds no certificate: give the authority's in PEM".to_owned()));
     }
     Ok(RootCerts::new_with_certs(&roots))
-}
-
-fn is_loopback(base: &str) -> bool {
-    let Some(rest) = base.strip_prefix("http://") else { return false };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

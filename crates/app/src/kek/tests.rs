@@ -98,6 +98,9 @@ fn keys_never_cross_a_network_in_clear_or_to_unnamed_authorities() {
         ("http://kms.example.fr/keys", "in clear"),
         ("http://127.0.0.1.example.fr/keys", "in clear"),
         ("http://localhost@example.fr/keys", "in clear"),
+        ("http://127.0.0.1@example.fr/keys", "in clear"),
+        ("http://127.0.0.1:80@example.fr/keys", "in clear"),
+        ("http://[::1]@example.fr/keys", "in clear"),
         ("https://kms.example.fr/keys", "--kek-ca"),
     ] {
         let args = KekArgs { kek: Some(address.parse().unwrap()), kek_ca: None };

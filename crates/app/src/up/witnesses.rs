@@ -45,12 +45,7 @@ pub(crate) fn start(platform: &Platform, policy: &TrustPolicy) -> anyhow::Result
 }
 
 fn agent(url: &str) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_global(Some(TIMEOUT))
-        .user_agent(concat!("cocarde/", env!("CARGO_PKG_VERSION")));
+    let mut config = api::client::outgoing().timeout_global(Some(TIMEOUT));
     if url.starts_with("http://127.") || url.starts_with("http://localhost") {
         // A proxy of the environment cannot reach this machine's own loopback.
         config = config.proxy(None);

@@ -49,13 +49,9 @@ impl fmt::Debug for Http {
 impl Default for Http {
     fn default() -> Self {
         let config = || {
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
+            api::client::outgoing()
                 .timeout_connect(Some(CONNECT_TIMEOUT))
                 .timeout_global(Some(CALL_TIMEOUT))
-                .user_agent(concat!("cocarde/", env!("CARGO_PKG_VERSION")))
         };
         Self { agent: config().build().into(), loopback: config().proxy(None).build().into() }
     }
