@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use kernel::{Entry, Event, State, Subject, access::Scope};
+use kernel::{
+    Entry, Event, State, Subject,
+    access::{Scope, covers},
+};
 use store::{LogView, Row, ViewError};
 use units::{Id, kinds};
 
@@ -69,20 +72,6 @@ impl Owners {
     }
 }
 
-/// True if an entry of `scope` belongs to whoever owns `owner`.
-pub(crate) fn is_within(state: &State, scope: Scope, owner: Scope) -> bool {
-    match (scope, owner) {
-        (_, Scope::Platform) => true,
-        (Scope::Platform, _) => false,
-        (Scope::Organisation(inner), Scope::Organisation(outer)) => inner == outer,
-        (Scope::Organisation(_), Scope::Project(_)) => false,
-        (Scope::Project(inner), Scope::Project(outer)) => inner == outer,
-        (Scope::Project(inner), Scope::Organisation(outer)) => {
-            state.projects.get(&inner).is_some_and(|project| project.organisation == outer)
-        }
-    }
-}
-
 /// Counts a tenant's entries over a whole log, as an auditor does who has all of it.
 #[derive(Debug)]
 pub struct Census {
@@ -121,7 +110,7 @@ impl Census {
         let before = place_of(&self.state, &entry.event).0;
         self.state.apply(&entry);
         let scope = before.or_else(|| place_of(&self.state, &entry.event).0);
-        if scope.is_some_and(|scope| is_within(&self.state, scope, self.owner)) {
+        if scope.is_some_and(|scope| covers(&self.state, self.owner, scope)) {
             self.indices.push(index);
         }
     }

@@ -1,42 +1,36 @@
 //! A tenant's own entries with their proofs: in pages at one checkpoint, or followed as a stream. It must
 //! never show a byte of somebody else's, nor leave one of the tenant's out.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use api::{
     nouns::entry::{EntryList, EntryPage, EntryQuery, ProvenEntry, StreamedEntry},
     problem::Code,
 };
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use kernel::{
     State,
-    access::{Role, Scope},
+    access::{Role, Scope, covers},
 };
-use tokio::sync::watch;
 
 use super::{
     App,
     blobs::blocking_fail,
-    caller::{Caller, unauthenticated},
-    events::wants_stream,
+    caller::Caller,
     fail::Fail,
+    follow::{self, Seen, wants_stream},
     mount::{self, Call},
     resolve,
     visible::place_of,
 };
-use crate::{sign_in::session::Session, tenants::is_within};
 
 /// Entries of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
 const LIMIT_MAX: u32 = 500;
 /// Most rows looked at for one page: a tenant with little is told how far it got.
 const ROWS_SCANNED_MAX: u64 = 65_536;
-/// A comment that keeps the connection open while nothing happens.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// `GET /api/v1/entries`
 pub(crate) async fn list(call: Call<EntryList>) -> Result<Response, Fail> {
@@ -123,7 +117,7 @@ async fn page(app: &Arc<App>, wish: Wish) -> Result<(Vec<ProvenEntry>, u64), Fai
             let own = app.platform.read(|state| {
                 let is_own = |row: &&store::Row| {
                     let scope = owners.scope_of(state, row);
-                    scope.is_some_and(|scope| is_within(state, scope, wish.owner))
+                    scope.is_some_and(|scope| covers(state, wish.owner, scope))
                 };
                 rows.iter().filter(is_own).cloned().collect::<Vec<_>>()
             });
@@ -148,13 +142,9 @@ async fn page(app: &Arc<App>, wish: Wish) -> Result<(Vec<ProvenEntry>, u64), Fai
 }
 
 /// A reader of the stream.
-struct Follower {
-    app: Arc<App>,
-    caller: Caller,
+struct Reader {
     query: EntryQuery,
-    session: Option<Session>,
     wish: Wish,
-    changes: watch::Receiver<u64>,
 }
 
 fn follow(call: Call<EntryList>, owner: Scope) -> Result<Response, Fail> {
@@ -163,24 +153,8 @@ fn follow(call: Call<EntryList>, owner: Scope) -> Result<Response, Fail> {
     let after = resumed.map(|seen| seen.saturating_add(1)).or(call.query.after).unwrap_or(0);
     let limit = usize::try_from(LIMIT_DEFAULT).unwrap_or(usize::MAX);
     let wish = Wish { owner, after, size: 0, limit };
-    let changes = call.platform().watch();
-    let (app, caller, query, session) = (call.app, call.caller, call.query, call.session);
-    let follower = Follower { app, caller, query, session, wish, changes };
-    let pieces = stream::unfold(Some(follower), |state| async move {
-        let mut follower = state?;
-        match follower.next().await {
-            Ok(Some(piece)) => Some((Ok(piece), Some(follower))),
-            Ok(None) => None,
-            // The connection ends; the client resumes with Last-Event-ID and is told why then.
-            Err(fail) => Some((Err(std::io::Error::other(fail.0.detail.clone())), None)),
-        }
-    });
-    let mut response = Response::new(Body::from_stream(pieces));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    let reader = Reader { query: call.query, wish };
+    Ok(follow::respond(call.app, call.caller, call.session, reader))
 }
 
 fn resumed(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
@@ -190,44 +164,20 @@ fn resumed(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
     seen.map(Some).ok_or_else(wrong)
 }
 
-impl Follower {
-    /// The next piece of the stream; `None` at its end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Fail> {
-        loop {
-            // Marked before reading: what comes while reading wakes the wait below.
-            self.changes.borrow_and_update();
-            self.require_right()?;
-            let (size, checkpoint) = newest(&self.app, self.wish.after);
-            self.wish.size = size;
-            let before = self.wish.after;
-            let (items, next) = page(&self.app, self.wish).await?;
-            self.wish.after = next;
-            if !items.is_empty() {
-                let text =
-                    |entry| message(&StreamedEntry { entry, checkpoint: checkpoint.clone() });
-                return Ok(Some(Bytes::from(items.into_iter().map(text).collect::<String>())));
-            }
-            if next > before {
-                continue;
-            }
-            match tokio::time::timeout(HEARTBEAT, self.changes.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_closed)) => return Ok(None),
-                Err(_elapsed) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
-            }
+impl follow::Reader for Reader {
+    async fn look(&mut self, app: &Arc<App>, caller: &Caller) -> Result<Seen, Fail> {
+        // A right that was lost meanwhile ends the stream.
+        app.platform.read(|state| owner(state, caller, &self.query))?;
+        let (size, checkpoint) = newest(app, self.wish.after);
+        self.wish.size = size;
+        let before = self.wish.after;
+        let (items, next) = page(app, self.wish).await?;
+        self.wish.after = next;
+        if !items.is_empty() {
+            let text = |entry| message(&StreamedEntry { entry, checkpoint: checkpoint.clone() });
+            return Ok(Seen::Messages(items.into_iter().map(text).collect()));
         }
-    }
-
-    /// A key that was revoked or lost its right meanwhile, or a session that is over, ends the stream.
-    fn require_right(&mut self) -> Result<(), Fail> {
-        let (platform, now) = (&self.app.platform, self.app.platform.now());
-        if let Some(session) = &self.session
-            && !platform.sign_in().sessions.is_open(now, session)
-        {
-            return Err(unauthenticated("the session is over"));
-        }
-        self.caller = platform.read(|state| self.caller.renewed(state, now))?;
-        platform.read(|state| owner(state, &self.caller, &self.query)).map(|_| ())
+        Ok(if next > before { Seen::Nothing } else { Seen::End })
     }
 }
 

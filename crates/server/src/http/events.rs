@@ -1,6 +1,6 @@
 //! The log as events: in pages, or followed as a stream (SSE, HTML Living Standard §9.2).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use api::{
     nouns::{
@@ -9,21 +9,17 @@ use api::{
     },
     problem::Code,
 };
-use axum::{body::Body, response::Response};
-use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use kernel::access::Role;
-use tokio::sync::watch;
 
 use super::{
     App,
     caller::Caller,
     fail::Fail,
+    follow::{self, Seen, wants_stream},
     mount::{self, Call, as_of},
     visible, workloads,
 };
-use crate::sign_in::session::Session;
 
 /// Events of a page if the caller does not say, and at most.
 const LIMIT_DEFAULT: u32 = 100;
@@ -32,8 +28,6 @@ const LIMIT_MAX: u32 = 1_000;
 const ROWS: usize = 512;
 /// Most rows looked at for one page: a caller who may see little is told how far it got.
 const ROWS_SCANNED_MAX: usize = 65_536;
-/// A comment that keeps the connection open while nothing happens.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// `GET /api/v1/events`
 pub(crate) async fn list(call: Call<EventList>) -> Result<Response, Fail> {
@@ -50,7 +44,7 @@ pub(crate) async fn list(call: Call<EventList>) -> Result<Response, Fail> {
             }
             None => query.after,
         };
-        return follow(call, after.unwrap_or(0), query.follow.unwrap_or(true));
+        return Ok(follow(call, after.unwrap_or(0), query.follow.unwrap_or(true)));
     }
     if query.follow == Some(true) {
         return Err(Fail::new(Code::InvalidQuery, "`follow` needs `Accept: text/event-stream`"));
@@ -67,13 +61,6 @@ fn limit_of(limit: Option<u32>) -> Result<usize, Fail> {
         return Err(Fail::new(Code::InvalidQuery, detail));
     }
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
-pub(crate) fn wants_stream(headers: &HeaderMap) -> bool {
-    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accept.flat_map(|line| line.split(',')).any(|media| {
-        media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
 }
 
 /// `GET /api/v1/workloads/{id}/events`
@@ -157,77 +144,33 @@ async fn batch(app: &Arc<App>, caller: &Caller, wish: &Wish) -> Result<Batch, Fa
 }
 
 /// A reader of the stream.
-struct Follower {
-    app: Arc<App>,
-    caller: Caller,
-    session: Option<Session>,
+struct Reader {
     wish: Wish,
-    changes: watch::Receiver<u64>,
     keep_on: bool,
 }
 
-fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Result<Response, Fail> {
+fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Response {
     // What comes later is told under the consents of now.
     call.caller.note_consents();
-    let changes = call.platform().watch();
     let wish = Wish { after, limit: ROWS, subject: None };
-    let (app, caller, session) = (call.app, call.caller, call.session);
-    let follower = Follower { app, caller, session, wish, changes, keep_on };
-    let pieces = stream::unfold(Some(follower), |state| async move {
-        let mut follower = state?;
-        match follower.next().await {
-            Ok(Some(piece)) => Some((Ok(piece), Some(follower))),
-            Ok(None) => None,
-            // The connection ends; the client resumes with Last-Event-ID and is told why then.
-            Err(fail) => Some((Err(std::io::Error::other(fail.0.detail.clone())), None)),
-        }
-    });
-    let mut response = Response::new(Body::from_stream(pieces));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    follow::respond(call.app, call.caller, call.session, Reader { wish, keep_on })
 }
 
-impl Follower {
-    /// The next piece of the stream; `None` at its end.
-    async fn next(&mut self) -> Result<Option<Bytes>, Fail> {
-        loop {
-            // Marked before reading: what comes while reading wakes the wait below.
-            self.changes.borrow_and_update();
-            self.require_session()?;
-            let now = self.app.platform.now();
-            // Who was stopped meanwhile is sent nothing more, and who lost a right no more of that.
-            self.caller = self.app.platform.read(|state| self.caller.renewed(state, now))?;
-            let batch = batch(&self.app, &self.caller, &self.wish).await?;
-            self.wish.after = batch.next_after;
-            if !batch.events.is_empty() {
-                return Ok(Some(Bytes::from(batch.events.iter().map(message).collect::<String>())));
-            }
-            if batch.n_rows > 0 {
-                continue;
-            }
-            if !self.keep_on {
-                return Ok(None);
-            }
-            match tokio::time::timeout(HEARTBEAT, self.changes.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_closed)) => return Ok(None),
-                Err(_elapsed) => return Ok(Some(Bytes::from_static(b": still here\n\n"))),
-            }
-        }
+impl follow::Reader for Reader {
+    fn keeps_on(&self) -> bool {
+        self.keep_on
     }
 
-    /// A key that was revoked meanwhile, or a session that is over, ends the stream.
-    fn require_session(&self) -> Result<(), Fail> {
-        let now = self.app.platform.now();
-        match &self.session {
-            Some(session) if !self.app.platform.sign_in().sessions.is_open(now, session) => {
-                Err(super::caller::unauthenticated("the session is over"))
+    async fn look(&mut self, app: &Arc<App>, caller: &Caller) -> Result<Seen, Fail> {
+        let batch = batch(app, caller, &self.wish).await?;
+        self.wish.after = batch.next_after;
+        Ok(match batch.n_rows {
+            _ if !batch.events.is_empty() => {
+                Seen::Messages(batch.events.iter().map(message).collect())
             }
-            Some(_) | None => Ok(()),
-        }
+            0 => Seen::End,
+            _ => Seen::Nothing,
+        })
     }
 }
 

@@ -25,6 +25,7 @@ mod exits;
 pub(crate) mod explain;
 pub(crate) mod fail;
 mod finality;
+mod follow;
 mod forecast;
 pub(crate) mod gpus;
 mod groups;
@@ -71,8 +72,6 @@ pub(crate) mod visible;
 mod wait;
 pub(crate) mod workloads;
 pub(crate) mod workloads_dto;
-
-pub(crate) use visible::is_of_organisation;
 
 use std::{future::ready, sync::Arc, time::Duration};
 
