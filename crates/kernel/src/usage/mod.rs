@@ -233,7 +233,9 @@ impl Event {
         }
     }
 
-    pub(crate) const fn project(&self) -> Id<kinds::Project> {
+    /// Who pays.
+    #[must_use]
+    pub const fn project(&self) -> Id<kinds::Project> {
         match self {
             Self::Attempt(m) => m.project,
             Self::Tokens(m) => m.project,

@@ -136,9 +136,9 @@ async fn serve_page(
     let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
         Ok(()) => {
-            let (asked, told) = (consents::asked(&parts), Arc::clone(&app));
+            let (told, method, uri) = (Arc::clone(&app), parts.method.clone(), parts.uri.clone());
             let page = handler(Visit { app, caller: caller.clone(), session, parts }).await;
-            consents::record(&told, &caller, "console", &asked).await.and(page)
+            consents::record(&told, &caller, "console", (&method, &uri)).await.and(page)
         }
         Err(fail) => Err(fail),
     };

@@ -13,7 +13,7 @@ use units::{Bytes, Digest, Id, kinds};
 use super::{
     BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person, README, history, items, lines, own_log,
 };
-use crate::platform::Platform;
+use crate::{platform::Platform, tenants::Owners};
 
 /// What is to be written, gathered at one moment.
 pub(crate) struct Export {
@@ -56,7 +56,12 @@ impl Export {
     }
 
     /// Writes the tar file; answers what left, by project.
-    pub(crate) fn write(&self, platform: &Platform, out: impl Write) -> io::Result<Egress> {
+    pub(crate) fn write(
+        &self,
+        platform: &Platform,
+        owners: &Owners,
+        out: impl Write,
+    ) -> io::Result<Egress> {
         let mut tar = tar::Builder::new(out);
         add(&mut tar, "README.md", README.as_bytes())?;
         add(&mut tar, HEAD, &serde_json::to_vec(&self.head)?)?;
@@ -73,7 +78,7 @@ impl Export {
         // Its length must stand before it, so it is written aside first.
         let mut file = tempfile::tempfile_in(platform.data_dir())?;
         let mut buffered = io::BufWriter::new(&mut file);
-        own_log::write(platform, self.home, self.head.seq, &mut buffered)?;
+        own_log::write((platform, owners), self.home, self.head.seq, &mut buffered)?;
         buffered.flush()?;
         drop(buffered);
         let size = file.stream_position()?;

@@ -4,36 +4,44 @@
 use std::io::{self, Write};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use kernel::Entry;
+use kernel::access::{Scope, covers};
 use serde_json::json;
 use store::LogView;
 use units::{Id, kinds};
 
-use crate::{http, platform::Platform};
+use crate::{http::visible::place_of, platform::Platform, tenants::Owners};
 
 /// Rows read at a time.
 const ROWS: usize = 1_024;
 
 /// Writes `log/entries.jsonl` for the first `size` entries.
 pub(super) fn write(
-    platform: &Platform,
+    (platform, owners): (&Platform, &Owners),
     home: Id<kinds::Organisation>,
     size: u64,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let log: &LogView = platform.log();
+    // What is gone from the state is still its owner's, here as in the list of entries.
+    owners
+        .read_up_to(log, size, |event| platform.read(|state| place_of(state, event).0))
+        .map_err(io::Error::other)?;
     let mut next = 0_u64;
     while next < size {
         let rows = log.rows(next, ROWS).map_err(io::Error::other)?;
         let Some(last) = rows.last().map(|row| row.seq) else { break };
         next = last.saturating_add(1);
-        for row in rows.iter().filter(|row| row.seq < size) {
-            let entry = Entry::from_leaf(&row.leaf).map_err(io::Error::other)?;
-            if !platform.read(|state| http::is_of_organisation(state, &entry.event, home)) {
-                continue;
-            }
+        let own = platform.read(|state| {
+            let is_own = |row: &&store::Row| {
+                let scope = owners.scope_of(state, row);
+                scope.is_some_and(|scope| covers(state, Scope::Organisation(home), scope))
+            };
+            let rows = rows.iter().filter(|row| row.seq < size);
+            rows.filter(is_own).cloned().collect::<Vec<_>>()
+        });
+        for row in own {
             let proof = log.inclusion(row.seq, size).map_err(io::Error::other)?;
-            let proof: Vec<String> = proof.iter().map(|hash| STANDARD.encode(hash.0)).collect();
+            let proof: Vec<String> = proof.iter().map(ToString::to_string).collect();
             let line = json!({
                 "index": row.seq, "leaf": STANDARD.encode(&row.leaf), "proof": proof,
             });

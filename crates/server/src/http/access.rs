@@ -15,7 +15,7 @@ use super::{caller::Caller, fail::Fail};
 /// May the caller act in this role on this scope?
 ///
 /// # Errors
-/// 401 without a key, 403 without the role; `None` inside `Ok` never occurs.
+/// 401 without a key, 403 without the role; what is hidden is refused as `hidden` says.
 pub(crate) fn require(
     state: &State,
     caller: &Caller,

@@ -93,7 +93,10 @@ impl Caller {
     ///
     /// # Errors
     /// 401 if it may not act now.
-    #[expect(dead_code, reason = "tokens of accounts come with sign-in")]
+    #[expect(
+        dead_code,
+        reason = "accounts act by their keys so far: a credential of their own would begin here"
+    )]
     pub(crate) fn service_account(
         state: &State,
         id: Id<kinds::ServiceAccount>,

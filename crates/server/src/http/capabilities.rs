@@ -6,14 +6,9 @@ use api::{
         Capability, CapabilityCreate, CapabilityRevoke, CapabilityRootKey, CapabilityRootKeyGet,
     },
 };
-use kernel::{
-    Command,
-    access::Role,
-    capability::{self, Holder},
-};
+use kernel::{Command, access::Role, capability};
 
 use super::{access, fail::Fail, mount::Call, sessions, visible::holder_scope};
-use crate::sign_in::session::Principal;
 
 /// `POST /api/v1/capabilities`
 pub(crate) async fn create(call: Call<CapabilityCreate>) -> Result<Capability, Fail> {
@@ -28,10 +23,7 @@ pub(crate) async fn create(call: Call<CapabilityCreate>) -> Result<Capability, F
 pub(crate) async fn revoke(call: Call<CapabilityRevoke>) -> Result<Nothing, Fail> {
     let token = call.platform().sign_in().root.verify(call.body.token.trim());
     let token = token.map_err(|refused| Fail::field("/token", refused.to_string()))?;
-    let holder = match token.holder {
-        Principal::Key(id) => Holder::Key(id),
-        Principal::User(id) => Holder::User(id),
-    };
+    let holder = token.holder;
     let own = sessions::principal_of(&call.caller).is_ok_and(|me| me == token.holder);
     if !own {
         let missing = || Fail::not_found("capability token", "of this holder");

@@ -7,7 +7,7 @@ use api::{
     },
     text::Timestamp,
 };
-use http::request::Parts;
+use http::{Method, Uri};
 use kernel::{Command, State, Subject, Submission, access::Role, consent};
 use units::{DurationMicros, Id, kinds};
 
@@ -100,19 +100,19 @@ fn dto(one: &consent::Consent, seq: u64) -> Consent {
 
 /// What a request asked, as the record of a visit has it: enough to ask it again, and of a query no more
 /// than the log may hold. An address that somebody was looked for by is personal data.
-pub(crate) fn asked(parts: &Parts) -> String {
+fn asked(method: &Method, uri: &Uri) -> String {
     let kept = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
         // A name that is written in another way than ours hides something.
         name != "email" && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
-    let pairs: Vec<&str> = parts.uri.query().unwrap_or_default().split('&').collect();
+    let pairs: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
     let known: Vec<&str> = pairs.iter().copied().filter(kept).collect();
     let left_out = if known.len() < pairs.len() { "&…" } else { "" };
-    let path = parts.uri.path();
+    let path = uri.path();
     match known.join("&") {
-        query if query.is_empty() && left_out.is_empty() => format!("{} {path}", parts.method),
-        query => format!("{} {path}?{query}{left_out}", parts.method),
+        query if query.is_empty() && left_out.is_empty() => format!("{method} {path}"),
+        query => format!("{method} {path}?{query}{left_out}"),
     }
 }
 
@@ -125,10 +125,10 @@ pub(crate) async fn record(
     app: &App,
     caller: &Caller,
     operation: &str,
-    request: &str,
+    (method, uri): (&Method, &Uri),
 ) -> Result<(), Fail> {
     for id in caller.consents_used() {
-        let (operation, request) = (operation.to_owned(), request.to_owned());
+        let (operation, request) = (operation.to_owned(), asked(method, uri));
         let command = consent::Command::Use { id, operation, request };
         let submission = Submission::new(Command::Consent(command));
         app.platform.submit(caller.actor()?, submission).await.map_err(Fail::from)?;
@@ -144,7 +144,7 @@ mod tests {
     fn a_record_of_a_visit_has_no_address_in_it() {
         let check = |uri: &str, expected: &str| {
             let (parts, ()) = http::Request::get(uri).body(()).unwrap().into_parts();
-            assert_eq!(asked(&parts), format!("GET {expected}"), "{uri}");
+            assert_eq!(asked(&parts.method, &parts.uri), format!("GET {expected}"), "{uri}");
         };
         check("/a/b", "/a/b");
         check("/a?limit=5&project=x/y", "/a?limit=5&project=x/y");

@@ -12,7 +12,7 @@ use kernel::{
     State,
     access::Role,
     price,
-    usage::{Event as Use, LineKey, Totals},
+    usage::{LineKey, Totals},
     workload::Workload,
 };
 use units::{Id, MicroEuro, Price, PriceUnit, kinds, rate};
@@ -244,12 +244,8 @@ pub(crate) const fn unit_of(per: PriceUnit) -> &'static str {
 /// True if a row is use of this project in this month, which its invoice is made of.
 pub(crate) fn is_billed(row: &store::Row, project: Id<kinds::Project>, month: i32) -> bool {
     let Ok(entry) = kernel::Entry::from_leaf(&row.leaf) else { return false };
-    let payer = match &entry.event {
-        kernel::Event::Usage(Use::Attempt(metered)) => metered.project,
-        kernel::Event::Usage(Use::Tokens(metered)) => metered.project,
-        _ => return false,
-    };
-    payer == project && this_month(entry.at) == month
+    let kernel::Event::Usage(metered) = &entry.event else { return false };
+    metered.project() == project && this_month(entry.at) == month
 }
 
 /// Months since January 1970 of `2026-03`.

@@ -56,7 +56,7 @@ pub(crate) async fn export(call: Call<OrganisationExport>) -> Result<Response, F
         // Nothing of it is destroyed while it is on its way.
         let _kept = runtime.block_on(app.platform.hold_content());
         let writer = ChannelWriter::new(&pieces_in);
-        match export.write(&app.platform, writer) {
+        match export.write(&app.platform, &app.owners, writer) {
             Ok(egress) => runtime.block_on(meter(&app.platform, id, egress)),
             Err(error) => {
                 tracing::warn!(%error, organisation.id = %id, "an export was not sent to its end");
@@ -179,13 +179,16 @@ async fn admit_people(
         if call.read(|state| state.users.contains_key(id)) {
             continue;
         }
-        let pairs: Vec<(&str, &str)> =
-            lookups.iter().map(|(purpose, value)| (purpose.as_str(), value.as_str())).collect();
-        let vault = call.platform().vault();
-        let sealed = vault.put(Tenant::Organisation(home), &id.to_string(), data, &pairs);
-        let commitment =
-            sealed.map_err(|error| Fail::internal("personal data cannot be sealed", &error))?;
-        let created = user::Event::Created { id: *id, home: Some(home), commitment };
+        let (app, id, data, lookups) = (Arc::clone(&call.app), *id, data.clone(), lookups.clone());
+        let sealed = blocking_fail(move || {
+            let pairs: Vec<(&str, &str)> =
+                lookups.iter().map(|(purpose, value)| (purpose.as_str(), value.as_str())).collect();
+            let vault = app.platform.vault();
+            let sealed = vault.put(Tenant::Organisation(home), &id.to_string(), &data, &pairs);
+            sealed.map_err(|error| Fail::internal("personal data cannot be sealed", &error))
+        });
+        let commitment = sealed.await?;
+        let created = user::Event::Created { id, home: Some(home), commitment };
         admit(call, home, Event::User(created)).await?;
     }
     Ok(n_people)

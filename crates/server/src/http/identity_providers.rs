@@ -29,12 +29,13 @@ use super::{
     caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
-    page, resolve, unexpected,
+    page,
+    people::{self, Home},
+    resolve, unexpected,
     visible::scope_of_home,
 };
 use crate::sign_in::oidc::{self, Provider};
 
-type Home = Option<Id<kinds::Organisation>>;
 type ProviderId = Id<kinds::IdentityProvider>;
 
 /// `POST /api/v1/identity-providers`
@@ -168,9 +169,9 @@ async fn seal(
     }
     let app = Arc::clone(app);
     blocking_fail(move || {
-        let tenant = super::people::tenant(home);
+        let tenant = people::tenant(home);
         let sealed = app.platform.vault().put(tenant, &id.to_string(), secret.as_bytes(), &[]);
-        sealed.map(Some).map_err(|error| super::people::vault_fail(&error))
+        sealed.map(Some).map_err(|error| people::vault_fail(&error))
     })
     .await
 }
@@ -178,8 +179,8 @@ async fn seal(
 async fn forget(app: &Arc<App>, home: Home, id: ProviderId) {
     let app = Arc::clone(app);
     let erased = blocking_fail(move || {
-        let erased = app.platform.vault().erase(super::people::tenant(home), &id.to_string());
-        erased.map_err(|error| super::people::vault_fail(&error))
+        let erased = app.platform.vault().erase(people::tenant(home), &id.to_string());
+        erased.map_err(|error| people::vault_fail(&error))
     });
     if let Err(error) = erased.await {
         tracing::warn!(provider.id = %id, code = ?error.code(), "the secret of {id} is left over");
@@ -199,9 +200,9 @@ pub(crate) fn to_ask(
     let client_secret = match found.secret {
         None => None,
         Some(_) => {
-            let tenant = super::people::tenant(found.home);
+            let tenant = people::tenant(found.home);
             let opened = app.platform.vault().get(tenant, &id.to_string());
-            let opened = opened.map_err(|error| super::people::vault_fail(&error))?;
+            let opened = opened.map_err(|error| people::vault_fail(&error))?;
             let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
             Some(text.ok_or_else(|| {
                 Fail::new(Code::Unavailable, "the client secret of this provider is gone")

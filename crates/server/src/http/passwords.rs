@@ -37,7 +37,7 @@ pub(crate) async fn set(call: Call<PasswordSet>) -> Result<Nothing, Fail> {
         };
         found.map(|user| user.home)
     })?;
-    let person = people::open(&call.app, vec![(home, id)]).await?.pop().flatten();
+    let person = people::open_one(&call.app, home, id).await?;
     let mut person = person.ok_or_else(|| Fail::not_found("user", id))?;
     let passwords = &call.platform().sign_in().passwords;
     if own {

@@ -50,7 +50,8 @@ pub(crate) struct Person {
     pub(crate) identities: Vec<(String, String)>,
 }
 
-type Home = Option<Id<kinds::Organisation>>;
+/// Whose people: an organisation's, or the platform's own.
+pub(crate) type Home = Option<Id<kinds::Organisation>>;
 
 pub(crate) const fn tenant(home: Home) -> Tenant {
     match home {
@@ -138,6 +139,18 @@ pub(crate) async fn open(
         users.into_iter().map(one).collect()
     })
     .await
+}
+
+/// The same of one user.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_one(
+    app: &Arc<App>,
+    home: Home,
+    id: Id<kinds::User>,
+) -> Result<Option<Person>, Fail> {
+    Ok(open(app, vec![(home, id)]).await?.pop().flatten())
 }
 
 /// The user of a home who is found by this value, if the log knows them.

@@ -5,7 +5,6 @@ use api::{
         common::Page,
         policy::{Policy, PolicyGet, PolicyList, PolicySet},
     },
-    reference::{PolicyScope, ProjectRef, Ref},
     text::Timestamp,
 };
 use kernel::{
@@ -17,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, kinds};
 
 use super::{
+    bindings::scope_dto,
     caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
@@ -71,11 +71,7 @@ fn binds(state: &State, caller: &Caller, scope: Scope) -> bool {
 fn dto(policy: &policy_set::PolicySet, seq: u64) -> Policy {
     Policy {
         id: policy.id,
-        scope: match policy.scope {
-            Scope::Platform => PolicyScope::Platform,
-            Scope::Organisation(id) => PolicyScope::Organisation(Ref::Id(id)),
-            Scope::Project(id) => PolicyScope::Project(ProjectRef::Id(id)),
-        },
+        scope: scope_dto(policy.scope),
         name: policy.name.clone(),
         text: policy.text.clone(),
         digest: Digest(Sha256::digest(policy.text.as_bytes()).into()),

@@ -131,11 +131,11 @@ async fn answer(
         Some(Content::Json) => (json_body(&app, shape, &parts.headers, body).await?, Body::empty()),
         Some(_) => (Bytes::new(), body),
     };
-    let (told, asked) = (caller.clone(), consents::asked(&parts));
+    let (told, method, uri) = (caller.clone(), parts.method.clone(), parts.uri.clone());
     let admitted = Admitted { app: Arc::clone(&app), caller, session, parts, bytes, stream };
     let answer = inner(admitted).await;
     // What a tenant's consent made possible is on record before it is told.
-    consents::record(&app, &told, shape.id, &asked).await?;
+    consents::record(&app, &told, shape.id, (&method, &uri)).await?;
     answer
 }
 

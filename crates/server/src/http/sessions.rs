@@ -119,7 +119,7 @@ async fn stored(app: &Arc<App>, account: &Account) -> Result<Option<(Principal, 
         })
     };
     let Some(id) = id.filter(active) else { return Ok(None) };
-    let person = people::open(app, vec![(home, id)]).await?.pop().flatten();
+    let person = people::open_one(app, home, id).await?;
     Ok(person.and_then(|person| person.password).map(|hash| (Principal::User(id), hash)))
 }
 

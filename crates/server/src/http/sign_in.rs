@@ -174,7 +174,7 @@ async fn make(
     if let Some(email) = &identity.email {
         let email = email.trim().to_lowercase();
         if let Some(id) = people::find(app, home, people::purpose::EMAIL, email).await? {
-            let person = people::open(app, vec![(home, id)]).await?.pop().flatten();
+            let person = people::open_one(app, home, id).await?;
             let person = person.filter(|person| person.identities.is_empty());
             let mut person = person.ok_or_else(|| {
                 Fail::new(Code::Forbidden, "somebody else here has this address")

@@ -24,11 +24,9 @@ use super::{
     fail::Fail,
     mount::{Call, as_of},
     page,
-    people::{self, Person},
+    people::{self, Home, Person},
     resolve, unexpected, visible,
 };
-
-type Home = Option<Id<kinds::Organisation>>;
 
 /// Where people or groups belong, if the caller administers that.
 pub(crate) fn home_of(
@@ -117,7 +115,7 @@ pub(crate) async fn replace(call: Call<UserReplace>) -> Result<User, Fail> {
     let home = call.read(|state| find(state, &call.caller, id).map(|user| user.home))?;
     let UserData { name, email } = &call.body;
     let new = Person::new(name, email.as_deref())?;
-    let known = people::open(&call.app, vec![(home, id)]).await?.pop().flatten();
+    let known = people::open_one(&call.app, home, id).await?;
     // How they sign in stays.
     let person = Person { name: new.name, email: new.email, ..known.unwrap_or_default() };
     let commitment = people::seal(&call.app, home, id, person.clone()).await?;
@@ -155,7 +153,7 @@ async fn shown<E: api::endpoint::Endpoint>(
     user: &user::User,
     seq: u64,
 ) -> Result<User, Fail> {
-    let person = people::open(&call.app, vec![(user.home, user.id)]).await?.pop().flatten();
+    let person = people::open_one(&call.app, user.home, user.id).await?;
     Ok(dto(user, person, seq))
 }
 

@@ -7,7 +7,7 @@ use kernel::{
     budget, capability, course, dataset, decision, endpoint, erasure, group, key, model,
     organisation, policy_set, project, quota,
     reservation::{self, Holder},
-    role, service_account, usage, workload,
+    role, service_account, workload,
 };
 use serde_json::Value;
 use store::Row;
@@ -61,16 +61,6 @@ fn without_hash(mut data: Value) -> Value {
         }
     }
     data
-}
-
-/// True if an event is the business of this organisation.
-pub(crate) fn is_of_organisation(
-    state: &State,
-    event: &Happened,
-    home: units::Id<units::kinds::Organisation>,
-) -> bool {
-    let (scope, _) = place_of(state, event);
-    scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
 }
 
 /// True if an event tells what is a tenant's own, and not only that the tenant is there and uses the
@@ -157,18 +147,10 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
         Happened::Endpoint(event) => viewer(endpoint_scope(state, event)),
-        Happened::Usage(usage::Event::Attempt(metered)) => {
-            viewer(Some(Scope::Project(metered.project)))
-        }
-        Happened::Usage(usage::Event::Egress(metered)) => {
-            viewer(Some(Scope::Project(metered.project)))
-        }
+        Happened::Usage(event) => viewer(Some(Scope::Project(event.project()))),
         Happened::Course(event) => viewer(course_scope(state, event)),
         Happened::Erasure(event) => erasure_place(state, event),
         Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
-        Happened::Usage(usage::Event::Tokens(metered)) => {
-            viewer(Some(Scope::Project(metered.project)))
-        }
     }
 }
 

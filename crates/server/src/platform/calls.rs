@@ -1,5 +1,7 @@
 //! Calls of models: who makes them, where they go, and what they add to what a capability token has spent.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
 use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, directory};
@@ -88,8 +90,13 @@ impl Platform {
         model: &str,
     ) -> Result<CallRoute, CallRefused> {
         let (now, meter) = (self.now(), &self.sign_in.meter);
+        // A token is evaluated once for a country, however many replicas there are: the state waits.
+        let known = RefCell::new(BTreeMap::<Country, bool>::new());
         let allowed = |country: Country| {
-            carried.is_none_or(|token| token.allows(now, model, country, meter).is_ok())
+            let ask = |token: &CarriedCapability| token.allows(now, model, country, meter).is_ok();
+            carried.is_none_or(|token| {
+                *known.borrow_mut().entry(country).or_insert_with(|| ask(token))
+            })
         };
         self.read(|state| directory::route(state, key, model, now, allowed))
     }

@@ -64,7 +64,7 @@ async fn found(visit: &Visit) -> Result<(user::User, Person), ScimError> {
         user.filter(|_| !removed(state).contains(&id)).cloned()
     });
     let user = user.ok_or_else(missing)?;
-    let person = people::open(&visit.app, vec![(visit.home, id)]).await?.pop().flatten();
+    let person = people::open_one(&visit.app, visit.home, id).await?;
     Ok((user, person.unwrap_or_default()))
 }
 
@@ -104,7 +104,7 @@ fn document(visit: &Visit, user: &user::User, person: &Person) -> Value {
 async fn answer(visit: &Visit, id: UserId, status: u16) -> Outcome {
     let user = visit.app.platform.read(|state| state.users.get(&id).cloned());
     let user = user.ok_or_else(|| ScimError::not_found("user", &id.to_string()))?;
-    let person = people::open(&visit.app, vec![(visit.home, id)]).await?.pop().flatten();
+    let person = people::open_one(&visit.app, visit.home, id).await?;
     let body = document(visit, &user, &person.unwrap_or_default());
     Ok(Answer { status, version: Some(user.meta.version), body })
 }
@@ -240,7 +240,7 @@ async fn change(visit: &Visit) -> Outcome {
 /// Seals what is new, and lets somebody act or not.
 async fn keep(visit: &Visit, user: &user::User, person: Person, active: bool) -> Outcome {
     let id = user.id;
-    let known = people::open(&visit.app, vec![(visit.home, id)]).await?.pop().flatten();
+    let known = people::open_one(&visit.app, visit.home, id).await?;
     if known.as_ref() != Some(&person) {
         let commitment = people::seal(&visit.app, visit.home, id, person).await?;
         submit(visit, Command::User(user::Command::ReplaceData { id, commitment })).await?;

@@ -4,7 +4,7 @@ use api::{
     nouns::residency::{
         DataCategory, DataOperation, Residency, ResidencyGet, ResidencyRule, ResidencySet,
     },
-    reference::{PolicyScope, ProjectRef, Ref},
+    reference::PolicyScope,
 };
 use kernel::{
     Command, State,
@@ -14,6 +14,7 @@ use kernel::{
 use policy::{Category, Operation, Rule};
 
 use crate::http::{
+    bindings::scope_dto,
     fail::Fail,
     mount::{Call, as_of},
     resolve,
@@ -86,11 +87,7 @@ fn dto(state: &State, scope: Scope, seq: u64) -> Residency {
     let own = policy_set::residency_of(state, scope);
     let rules = own.and_then(|set| set.residency.as_ref());
     Residency {
-        scope: match scope {
-            Scope::Platform => PolicyScope::Platform,
-            Scope::Organisation(id) => PolicyScope::Organisation(Ref::Id(id)),
-            Scope::Project(id) => PolicyScope::Project(ProjectRef::Id(id)),
-        },
+        scope: scope_dto(scope),
         policy: own.map(|set| set.id),
         rules: rules.map(|rules| rules.rules.iter().map(shown).collect()).unwrap_or_default(),
         effective: policy_set::effective(state, scope).rules.iter().map(shown).collect(),

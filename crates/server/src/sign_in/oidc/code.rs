@@ -14,10 +14,10 @@ use openidconnect::{
     PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, TokenResponse as _,
     core::CoreAuthenticationFlow,
 };
-use sha2::{Digest as _, Sha256};
 use units::{Digest, DurationMicros, Id, UnixMicros, kinds};
 
 use super::{Identity, Oidc, OidcError, Provider, chain, client};
+use crate::platform::token::hash;
 
 /// How long a person may take at the provider.
 pub(crate) const ATTEMPT_LIFETIME: DurationMicros = DurationMicros::from_secs(600);
@@ -244,8 +244,4 @@ pub(crate) fn safe_path(text: &str) -> &str {
     // A browser reads `\` as `/` and drops tabs and line breaks.
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if own && plain && text.len() <= PATH_BYTES_MAX { text } else { "/" }
-}
-
-fn hash(text: &str) -> Digest {
-    Digest(Sha256::digest(text.as_bytes()).into())
 }

@@ -20,10 +20,10 @@ use openidconnect::{
     url::form_urlencoded,
 };
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use units::{Digest, DurationMicros, Id, UnixMicros, kinds};
 
 use super::{Identity, Metadata, Oidc, OidcError, Provider, chain, client};
+use crate::platform::token::hash;
 
 /// Attempts that are under way.
 const ATTEMPTS_MAX: usize = 4_096;
@@ -281,8 +281,4 @@ impl Attempts {
 /// What a terminal may be shown of another's text.
 fn printable(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(512).collect()
-}
-
-fn hash(text: &str) -> Digest {
-    Digest(Sha256::digest(text.as_bytes()).into())
 }

@@ -16,8 +16,9 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use units::{Digest, DurationMicros, Id, UnixMicros, kinds};
+
+use crate::platform::token::hash;
 
 use file::{Line, SessionFile};
 
@@ -30,15 +31,8 @@ const PER_PRINCIPAL_MAX: usize = 32;
 /// How exact the time of last use is kept: an hour's idle time needs no better.
 const SEEN_STEP: DurationMicros = DurationMicros(60 * 1_000_000);
 
-/// Who signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Principal {
-    /// Somebody with this key.
-    Key(Id<kinds::Key>),
-    /// This person.
-    User(Id<kinds::User>),
-}
+/// Who signed in: a session is held by whom a capability token can be made for.
+pub(crate) use kernel::capability::Holder as Principal;
 
 /// How they showed who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -306,10 +300,6 @@ impl Inner {
         }
         if self.by_hash.len() >= SESSIONS_MAX { Err(SessionError::Full) } else { Ok(()) }
     }
-}
-
-fn hash(secret: &str) -> Digest {
-    Digest(Sha256::digest(secret.as_bytes()).into())
 }
 
 #[cfg(test)]
