@@ -18,9 +18,26 @@ use crate::sign_in::{
     session::{self, Principal, Session},
 };
 
-/// Operations that make credentials, or say what others may do.
-const MAKES_CREDENTIALS: [&str; 4] =
-    ["capability_create", "key_create", "key_rotate", "password_set"];
+/// Operations that make credentials, or say what others may do: what they make outlasts every condition
+/// of the token that asked for it. A test holds the names to the API's.
+const MAKES_CREDENTIALS: [&str; 16] = [
+    "binding_create",
+    "capability_create",
+    "consent_create",
+    "course_enrol",
+    "group_member_add",
+    "identity_provider_create",
+    "identity_provider_replace",
+    "key_create",
+    "key_rotate",
+    "password_set",
+    "role_create",
+    "role_set",
+    "scim",
+    "service_account_assign",
+    "service_account_create",
+    "service_account_renew",
+];
 
 /// A caller, and the session that they used.
 #[derive(Debug, Clone)]
@@ -100,8 +117,11 @@ fn of_capability(
     let sign_in = app.platform.sign_in();
     let capability = sign_in.root.verify(token).map_err(|refused| refuse(&refused))?;
     if MAKES_CREDENTIALS.contains(&operation) {
-        return Err(Fail::new(Code::Forbidden, "a capability token makes no credentials")
-            .remedy("use the key or the account that it was made from"));
+        return Err(Fail::new(
+            Code::Forbidden,
+            "a capability token makes no credentials and gives no rights",
+        )
+        .remedy("use the key or the account that it was made from"));
     }
     let revoked = app.platform.read(|state| capability.is_revoked(state));
     if revoked {
@@ -122,5 +142,20 @@ fn refuse(refused: &Refused) -> Fail {
         }
         Refused::Narrowed(_) => Fail::new(Code::Forbidden, refused.to_string())
             .remedy("use a token that is narrowed less; `cocarde key show` prints its conditions"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_makes_credentials_is_named_as_the_api_names_it() {
+        let known: BTreeSet<&str> = api::nouns::endpoints().iter().map(|o| o.id).collect();
+        for name in MAKES_CREDENTIALS.iter().filter(|name| **name != "scim") {
+            assert!(known.contains(name), "`{name}` is no operation");
+        }
     }
 }

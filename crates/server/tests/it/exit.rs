@@ -111,6 +111,22 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
         };
         assert!(!files.iter().any(leaks), "{id} is rival's");
     }
+    // Its own entries, as the list of entries has them, also of what is gone from the state.
+    let path = format!("/api/v1/reservations/{}/cancel", acme.reservation);
+    here.call(&here.operator, "POST", &path, Value::Null).await.expect(200);
+    let later = export(&here, &key, &acme.organisation).await.bytes;
+    let later = unpack(&later);
+    let exported: Vec<Value> = later["log/entries.jsonl"]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice::<Value>(line).unwrap()["index"].clone())
+        .collect();
+    let size = serde_json::from_slice::<Value>(&later["export.json"]).unwrap()["seq"].clone();
+    let path = format!("/api/v1/entries?organisation=acme&limit=500&size={size}");
+    let listed = here.get(&key, &path).await.expect(200);
+    let listed: Vec<Value> =
+        listed["items"].as_array().unwrap().iter().map(|one| one["index"].clone()).collect();
+    assert_eq!(exported, listed);
     let there = World::with_machine().await;
     let taken = import(&there, &there.operator, first.bytes.clone()).await.expect(201);
     assert_eq!((&taken["name"], &taken["n_people"]), (&json!("acme"), &json!(2)));

@@ -193,6 +193,12 @@ async fn a_capability_token_is_what_its_key_may_and_less() {
         let body = if path.ends_with("keys") { body } else { Value::Null };
         assert_eq!(world.call(token, "POST", path, body).await.status, 403, "{path}");
     }
+    // Nor what would outlast it.
+    for path in ["bindings", "roles", "consents", "service-accounts", "identity-providers"] {
+        let refused = world.call(token, "POST", &format!("/api/v1/{path}"), json!({})).await;
+        let refused = refused.expect(403);
+        assert!(refused["detail"].as_str().unwrap().contains("credentials"), "{path}: {refused}");
+    }
     let forged = format!("{}A", &token[..token.len() - 1]);
     assert_eq!(world.get(&forged, "/api/v1/whoami").await.status, 401);
     // In a cookie it is nothing.
