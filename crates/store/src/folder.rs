@@ -169,23 +169,30 @@ pub(crate) fn read_verifier(path: &Path, format: &Format) -> Result<VerifierKey,
     Ok(key)
 }
 
-/// Writes a file whole or not at all, and durably.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FolderError> {
+/// Puts a file in the place of another, whole or not at all, and durably: its name is on disk too when
+/// this returns. Gives the file, open at its end.
+///
+/// # Errors
+/// If it cannot be written; what was there before still is.
+pub fn replace_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let new = path.with_added_extension("new");
-    let write = || -> io::Result<()> {
-        // What a start that was cut short has left is of no use to anybody.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))
-    };
-    write().map_err(io_error("write", path))
+    // What a start that was cut short has left is of no use to anybody.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
+/// The same for a file of a folder of ours.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FolderError> {
+    replace_file(path, bytes, mode).map(drop).map_err(io_error("write", path))
 }
 
 /// Makes the names in a folder durable.

@@ -32,7 +32,7 @@ pub use boot::{BootError, BootReport};
 pub use clock::{Clock, Entropy, EntropyError, SystemClock, SystemEntropy};
 pub use data::{DataFolder, OpenError};
 pub use finality::{Finality, FinalityError};
-pub use folder::{FORMAT_VERSION, FolderError, Format};
+pub use folder::{FORMAT_VERSION, FolderError, Format, replace_file};
 pub use leaves::Leaves;
 pub use log_store::{
     AppendError, Batch, Head, Lease, LogStore, READ_BYTES_MAX, Row, SNAPSHOTS_KEPT, SaveSnapshot,

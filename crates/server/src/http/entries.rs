@@ -22,7 +22,7 @@ use super::{
     fail::Fail,
     follow::{self, Seen, wants_stream},
     mount::{self, Call},
-    resolve,
+    page as pages, resolve,
     visible::place_of,
 };
 
@@ -38,11 +38,7 @@ pub(crate) async fn list(call: Call<EntryList>) -> Result<Response, Fail> {
     if wants_stream(&call.headers) {
         return follow(call, owner);
     }
-    let limit = call.query.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("`limit` is {limit}: use 1 to {LIMIT_MAX}");
-        return Err(Fail::new(Code::InvalidQuery, detail));
-    }
+    let limit = pages::limit_of(call.query.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = call.query.after.unwrap_or(0);
     let (size, checkpoint) = match call.query.size {
         Some(size) if size <= call.platform().read_size() => (size, None),
@@ -55,7 +51,6 @@ pub(crate) async fn list(call: Call<EntryList>) -> Result<Response, Fail> {
             (size, Some(note))
         }
     };
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let wish = Wish { owner, after, size, limit };
     let (items, next_after) = page(&call.app, wish).await?;
     let owner = match owner {

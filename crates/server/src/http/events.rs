@@ -18,7 +18,7 @@ use super::{
     fail::Fail,
     follow::{self, Seen, wants_stream},
     mount::{self, Call, as_of},
-    visible, workloads,
+    page as pages, visible, workloads,
 };
 
 /// Events of a page if the caller does not say, and at most.
@@ -32,7 +32,7 @@ const ROWS_SCANNED_MAX: usize = 65_536;
 /// `GET /api/v1/events`
 pub(crate) async fn list(call: Call<EventList>) -> Result<Response, Fail> {
     let query = call.query.clone();
-    let limit = limit_of(query.limit)?;
+    let limit = pages::limit_of(query.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     if wants_stream(&call.headers) {
         let resumed = call.headers.get("last-event-id");
         let resumed = resumed.map(|id| id.to_str().ok().and_then(|id| id.parse().ok()));
@@ -54,15 +54,6 @@ pub(crate) async fn list(call: Call<EventList>) -> Result<Response, Fail> {
     mount::json(200, &page)
 }
 
-fn limit_of(limit: Option<u32>) -> Result<usize, Fail> {
-    let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("`limit` is {limit}: use 1 to {LIMIT_MAX}");
-        return Err(Fail::new(Code::InvalidQuery, detail));
-    }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
-}
-
 /// `GET /api/v1/workloads/{id}/events`
 pub(crate) async fn of_workload(call: Call<WorkloadEvents>) -> Result<EventPage, Fail> {
     let id = call.path.id;
@@ -73,7 +64,7 @@ pub(crate) async fn of_workload(call: Call<WorkloadEvents>) -> Result<EventPage,
     let after = token.map(|text| text.parse::<u64>()).transpose().map_err(|_| {
         Fail::new(Code::InvalidQuery, "`page_token` needs the `next_after` of the page before")
     })?;
-    let limit = limit_of(call.query.limit)?;
+    let limit = pages::limit_of(call.query.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let wish = Wish { after: after.unwrap_or(from), limit, subject: Some(id.to_string()) };
     page(&call.app, &call.caller, wish).await
 }

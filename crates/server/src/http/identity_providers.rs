@@ -21,6 +21,7 @@ use kernel::{
     access::{Role, Scope},
     identity_provider::{self as noun, Config},
 };
+use store::vault::Tenant;
 use units::{Digest, Id, kinds};
 
 use super::{
@@ -169,7 +170,7 @@ async fn seal(
     }
     let app = Arc::clone(app);
     blocking_fail(move || {
-        let tenant = people::tenant(home);
+        let tenant = Tenant::from(home);
         let sealed = app.platform.vault().put(tenant, &id.to_string(), secret.as_bytes(), &[]);
         sealed.map(Some).map_err(|error| people::vault_fail(&error))
     })
@@ -179,7 +180,7 @@ async fn seal(
 async fn forget(app: &Arc<App>, home: Home, id: ProviderId) {
     let app = Arc::clone(app);
     let erased = blocking_fail(move || {
-        let erased = app.platform.vault().erase(people::tenant(home), &id.to_string());
+        let erased = app.platform.vault().erase(Tenant::from(home), &id.to_string());
         erased.map_err(|error| people::vault_fail(&error))
     });
     if let Err(error) = erased.await {
@@ -200,7 +201,7 @@ pub(crate) fn to_ask(
     let client_secret = match found.secret {
         None => None,
         Some(_) => {
-            let tenant = people::tenant(found.home);
+            let tenant = Tenant::from(found.home);
             let opened = app.platform.vault().get(tenant, &id.to_string());
             let opened = opened.map_err(|error| people::vault_fail(&error))?;
             let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());

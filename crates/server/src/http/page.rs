@@ -26,11 +26,7 @@ impl<K: FromStr> Wanted<K> {
     /// # Errors
     /// 400 for a limit out of range or a token that no page had.
     pub(crate) fn of(limit: Option<u32>, token: Option<&str>) -> Result<Self, Fail> {
-        let limit = limit.unwrap_or(LIMIT_DEFAULT);
-        if !(1..=LIMIT_MAX).contains(&limit) {
-            let detail = format!("`limit` is {limit}: use 1 to {LIMIT_MAX}");
-            return Err(Fail::new(Code::InvalidQuery, detail));
-        }
+        let limit = limit_of(limit, LIMIT_DEFAULT, LIMIT_MAX)?;
         let after = token.map(|text| {
             text.parse().map_err(|_| {
                 let detail =
@@ -38,8 +34,21 @@ impl<K: FromStr> Wanted<K> {
                 Fail::new(Code::InvalidQuery, detail)
             })
         });
-        Ok(Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), after: after.transpose()? })
+        Ok(Self { limit, after: after.transpose()? })
     }
+}
+
+/// How many items a page has: what the caller says, or what is usual.
+///
+/// # Errors
+/// 400 for a limit out of range.
+pub(crate) fn limit_of(limit: Option<u32>, usual: u32, most: u32) -> Result<usize, Fail> {
+    let limit = limit.unwrap_or(usual);
+    if !(1..=most).contains(&limit) {
+        let detail = format!("`limit` is {limit}: use 1 to {most}");
+        return Err(Fail::new(Code::InvalidQuery, detail));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Cuts a page from items that begin after the token.

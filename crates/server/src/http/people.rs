@@ -53,13 +53,6 @@ pub(crate) struct Person {
 /// Whose people: an organisation's, or the platform's own.
 pub(crate) type Home = Option<Id<kinds::Organisation>>;
 
-pub(crate) const fn tenant(home: Home) -> Tenant {
-    match home {
-        Some(id) => Tenant::Organisation(id),
-        None => Tenant::Platform,
-    }
-}
-
 impl Person {
     /// Somebody with a name and perhaps an address.
     ///
@@ -113,7 +106,8 @@ pub(crate) async fn seal(
             .map_err(|error| Fail::internal("personal data could not be written", &error))?;
         let lookups = person.lookups();
         let lookups: Vec<(&str, &str)> = lookups.iter().map(|(p, v)| (*p, v.as_str())).collect();
-        let sealed = app.platform.vault().put(tenant(home), &id.to_string(), &plain, &lookups);
+        let sealed =
+            app.platform.vault().put(Tenant::from(home), &id.to_string(), &plain, &lookups);
         sealed.map_err(|error| vault_fail(&error))
     })
     .await
@@ -130,7 +124,7 @@ pub(crate) async fn open(
     let app = Arc::clone(app);
     blocking_fail(move || {
         let one = |(home, id): (Home, Id<kinds::User>)| {
-            let plain = app.platform.vault().get(tenant(home), &id.to_string());
+            let plain = app.platform.vault().get(Tenant::from(home), &id.to_string());
             let plain = plain.map_err(|error| vault_fail(&error))?;
             let read = |plain: Vec<u8>| serde_json::from_slice(&plain);
             let person = plain.map(read).transpose();
@@ -165,7 +159,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Id<kinds::User>>, Fail> {
     let app = Arc::clone(app);
     blocking_fail(move || {
-        let found = app.platform.vault().find(tenant(home), purpose, &value);
+        let found = app.platform.vault().find(Tenant::from(home), purpose, &value);
         let found = found.map_err(|error| vault_fail(&error))?;
         let id: Option<Id<kinds::User>> = found.and_then(|subject| subject.parse().ok());
         Ok(id.filter(|id| app.platform.read(|state| state.users.contains_key(id))))
@@ -177,7 +171,7 @@ pub(crate) async fn find(
 pub(crate) async fn forget(app: &Arc<App>, home: Home, id: Id<kinds::User>) {
     let app = Arc::clone(app);
     let erased = blocking_fail(move || {
-        let erased = app.platform.vault().erase(tenant(home), &id.to_string());
+        let erased = app.platform.vault().erase(Tenant::from(home), &id.to_string());
         erased.map_err(|error| vault_fail(&error))
     });
     if let Err(error) = erased.await {

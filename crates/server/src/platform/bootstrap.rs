@@ -150,7 +150,7 @@ impl Platform {
     }
 }
 
-fn name(text: &str) -> Result<Name, SubmitFailure> {
+pub(super) fn name(text: &str) -> Result<Name, SubmitFailure> {
     text.parse()
         .map_err(|error: units::ParseNameError| SubmitFailure::Unavailable(error.to_string()))
 }

@@ -122,7 +122,9 @@ fn destroy(platform: &Platform, erasure: &Erasure) -> Result<(Destroyed, Digest)
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = list(platform, erasure)?;
-            write_durably(&file, &text)
+            let folder = file.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder)
+                .and_then(|()| store::replace_file(&file, text.as_bytes(), 0o600))
                 .map_err(|error| format!("`{}`: {error}", file.display()))?;
             text
         }
@@ -146,18 +148,14 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
     lines.extend(reach.folders.iter().map(|folder| format!("folder {folder}")));
     match erasure.target {
         Target::User { id, home } => {
-            lines.insert(format!("record {} {id}", tenant(home)));
+            lines.insert(format!("record {} {id}", Tenant::from(home)));
         }
         Target::Organisation(id) => {
-            lines.insert(format!("key {}", tenant(Some(id))));
+            lines.insert(format!("key {}", Tenant::Organisation(id)));
         }
         Target::Dataset(_) => {}
     }
     Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
-}
-
-fn tenant(home: Option<Id<kinds::Organisation>>) -> Tenant {
-    home.map_or(Tenant::Platform, Tenant::Organisation)
 }
 
 fn one(platform: &Platform, line: &str, destroyed: &mut Destroyed) -> Result<(), String> {
@@ -176,25 +174,18 @@ fn one(platform: &Platform, line: &str, destroyed: &mut Destroyed) -> Result<(),
             destroyed.folders = destroyed.folders.saturating_add(1);
         }
         ["record", tenant, subject] => {
-            let tenant = parse_tenant(tenant).ok_or_else(damaged)?;
+            let tenant: Tenant = tenant.parse().map_err(|_| damaged())?;
             platform.vault().erase(tenant, subject).map_err(|error| error.to_string())?;
             destroyed.records = destroyed.records.saturating_add(1);
         }
         ["key", tenant] => {
-            let tenant = parse_tenant(tenant).ok_or_else(damaged)?;
+            let tenant: Tenant = tenant.parse().map_err(|_| damaged())?;
             platform.vault().destroy_tenant(tenant).map_err(|error| error.to_string())?;
             destroyed.keys = destroyed.keys.saturating_add(1);
         }
         _ => return Err(damaged()),
     }
     Ok(())
-}
-
-fn parse_tenant(text: &str) -> Option<Tenant> {
-    if text == Tenant::Platform.to_string() {
-        return Some(Tenant::Platform);
-    }
-    text.parse().ok().map(Tenant::Organisation)
 }
 
 /// A name of two parts at most, each an id or a word of ours: nothing leads out of the folder.
@@ -207,16 +198,4 @@ fn remove_folder(root: &Path, name: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-fn write_durably(file: &Path, text: &str) -> io::Result<()> {
-    use io::Write as _;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let part = file.with_extension("part");
-    let mut written = fs::File::create(&part)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&part, file)?;
-    fs::File::open(folder)?.sync_all()
 }

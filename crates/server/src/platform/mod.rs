@@ -1,7 +1,8 @@
 //! The platform: the log with its sequencer, the blobs, the keys, and what runs around them.
 //!
-//! It holds no state of its own beside the state machine's: everything it answers is a query, and
-//! everything it changes is a command.
+//! What the platform decides is in the state machine: everything it answers is a query there, and
+//! everything it changes a command. Beside it are only what must be able to disappear (the vault), who
+//! is signed in, and what capability tokens have spent.
 
 mod assigned;
 mod bootstrap;

@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::Read as _,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock,
@@ -125,7 +124,7 @@ impl Platform {
         let vault = Vault::open(&data_dir, key(&data_dir)?)?;
         let handle = folder.handle().clone();
         let signer = signer(&data_dir)?;
-        let sign_in = SignIn::open(&data_dir, now())?;
+        let sign_in = SignIn::open(&data_dir, SystemClock.now())?;
         let (tell, size) = watch::channel(handle.size());
         handle.on_commit(Box::new(move |size| {
             // Without listeners there is nobody to tell.
@@ -166,11 +165,6 @@ impl Platform {
             public_url: OnceLock::new(),
         })
     }
-}
-
-fn now() -> UnixMicros {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// SHA-256 of the running program's own file.
@@ -216,17 +210,8 @@ fn make_signer(path: &Path) -> Result<ModelSigner, OpenError> {
             break signer;
         }
     };
-    let part = path.with_extension("part");
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)
-        .map_err(io_error("write", &part))?;
-    file.write_all(signer.to_pem()?.as_bytes()).map_err(io_error("write", &part))?;
-    file.sync_all().map_err(io_error("write", &part))?;
-    fs::rename(&part, path).map_err(io_error("rename", path))?;
+    store::replace_file(path, signer.to_pem()?.as_bytes(), 0o600)
+        .map_err(io_error("write", path))?;
     Ok(signer)
 }
 

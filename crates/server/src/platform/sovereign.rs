@@ -14,9 +14,9 @@ use policy::{
     Residency,
     ownership::{Facts, Form, is_in_eu},
 };
-use units::{Id, Name, kinds};
+use units::{Id, kinds};
 
-use super::{Platform, SubmitFailure};
+use super::{Platform, SubmitFailure, bootstrap::name};
 
 /// Name of the entity that a first start registers.
 const OPERATOR: &str = "local-operator";
@@ -29,7 +29,7 @@ const PLACES: [(&str, Purpose); 4] = [
 ];
 
 impl Platform {
-    /// The declaration with an operator and owner: those it names, else the first entity of the
+    /// The declaration with an operator and owner: those it names, else `local-operator` of the
     /// register, else a new one that its operator is asked to fill in.
     pub(super) async fn with_entities(
         &self,
@@ -128,9 +128,4 @@ impl Platform {
         let set = Submission::new(Command::PolicySet(set));
         self.submit(Actor::System, set).await.map(|_| ())
     }
-}
-
-fn name(text: &str) -> Result<Name, SubmitFailure> {
-    text.parse()
-        .map_err(|error: units::ParseNameError| SubmitFailure::Unavailable(error.to_string()))
 }

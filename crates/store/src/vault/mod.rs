@@ -14,11 +14,12 @@ mod tables;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rusqlite::Connection;
-use units::{Digest, Id, kinds};
+use units::{Digest, Id, ParseIdError, kinds};
 use zeroize::Zeroizing;
 
 pub use error::VaultError;
@@ -61,6 +62,21 @@ impl fmt::Display for Tenant {
             Self::Platform => f.write_str("platform"),
             Self::Organisation(id) => fmt::Display::fmt(id, f),
         }
+    }
+}
+
+impl FromStr for Tenant {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        if text == "platform" { Ok(Self::Platform) } else { text.parse().map(Self::Organisation) }
+    }
+}
+
+impl From<Option<Id<kinds::Organisation>>> for Tenant {
+    /// Whose data that of somebody of this home is.
+    fn from(home: Option<Id<kinds::Organisation>>) -> Self {
+        home.map_or(Self::Platform, Self::Organisation)
     }
 }
 
@@ -203,14 +219,6 @@ impl Vault {
         Ok(found)
     }
 
-    /// Whether there is a record of a subject; needs no key.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn holds(&self, tenant: Tenant, subject: &str) -> Result<bool, VaultError> {
-        Ok(tables::version(&self.lock().connection, tenant, subject)? > 0)
-    }
-
     /// The subjects of a tenant after `after`, in order, at most `limit`.
     ///
     /// # Errors
@@ -260,12 +268,6 @@ impl Vault {
             inner.kek.unwrap(&seal::key_context(*tenant), wrapped).map_err(failed)?;
         }
         Ok(u64::try_from(held.len()).unwrap_or(u64::MAX))
-    }
-
-    /// What kind of key-encryption key it has and where, for people.
-    #[must_use]
-    pub fn key_description(&self) -> String {
-        self.lock().kek.describe()
     }
 
     /// How much it holds; needs no key.

@@ -306,10 +306,7 @@ fn count_of(connection: &Connection, tenant: &str) -> Result<u64, VaultError> {
 }
 
 fn tenant_of(text: &str) -> Result<Tenant, VaultError> {
-    if text == "platform" {
-        return Ok(Tenant::Platform);
-    }
-    text.parse().map(Tenant::Organisation).map_err(|_| VaultError::Database {
+    text.parse().map_err(|_| VaultError::Database {
         action: "read the tenants' keys",
         reason: format!("`{text}` is no tenant"),
     })

@@ -8,7 +8,6 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -114,15 +113,9 @@ fn line(id: &Digest, sum: MicroEuro) -> io::Result<Vec<u8>> {
 }
 
 fn write_whole(path: &Path, spent: &BTreeMap<Digest, MicroEuro>) -> io::Result<(fs::File, usize)> {
-    let part = path.with_extension("part");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let mut bytes = Vec::new();
     for (id, sum) in spent {
         bytes.extend(line(id, *sum)?);
     }
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    Ok((file, spent.len()))
+    Ok((store::replace_file(path, &bytes, 0o600)?, spent.len()))
 }

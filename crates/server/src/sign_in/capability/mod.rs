@@ -9,13 +9,7 @@ mod carried;
 mod meter;
 mod narrow;
 
-use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    time::Duration,
-};
+use std::{fmt, fs, io, path::Path, time::Duration};
 
 use biscuit_auth::{
     Algorithm, AuthorizerBuilder, AuthorizerLimits, Biscuit, BiscuitBuilder, KeyPair, PrivateKey,
@@ -271,16 +265,11 @@ fn holder_of(fact: &Fact) -> Option<Principal> {
     key.or_else(|| text.parse::<Id<kinds::User>>().map(Principal::User).ok())
 }
 
-/// Makes a key; the file appears whole or not at all.
+/// Makes a key; the file appears whole or not at all, and durably: losing it ends all tokens.
 fn make_key(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0_u8; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let part = path.with_extension("part");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
+    store::replace_file(path, &bytes, 0o600)?;
     Ok(bytes)
 }
 

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, BufRead as _, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -131,19 +131,10 @@ fn write_whole<'a>(
     path: &Path,
     sessions: impl Iterator<Item = &'a Session>,
 ) -> io::Result<(fs::File, usize)> {
-    let part = path.with_extension("part");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     let (mut bytes, mut lines) = (Vec::new(), 0_usize);
     for session in sessions {
         bytes.extend(to_bytes(&Line::Begun(session.clone()))?);
         lines = lines.saturating_add(1);
     }
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)?;
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok((file, lines))
+    Ok((store::replace_file(path, &bytes, 0o600)?, lines))
 }
