@@ -66,7 +66,7 @@ def witness(cocarde, data, log, number, vkey):
     return process, url, (folder / "witness.vkey").read_text().strip()
 
 
-def serve(cocarde, data, log, witnesses):
+def serve(cocarde, data, log, witnesses=()):
     """Starts the platform; the process and its URL, once the demo's endpoint answers."""
     ready = data / "interop-ready"
     ready.unlink(missing_ok=True)
