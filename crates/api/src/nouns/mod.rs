@@ -28,6 +28,7 @@ pub mod node_action;
 pub mod organisation;
 pub mod platform;
 pub mod policy;
+pub mod policy_tools;
 pub mod power;
 pub mod price;
 pub mod project;
@@ -176,6 +177,10 @@ fn sovereignty() -> Vec<Operation> {
         Operation::of::<storage::StorageRetire>(),
         Operation::of::<residency::ResidencySet>(),
         Operation::of::<residency::ResidencyGet>(),
+        Operation::of::<policy_tools::PolicyCheck>(),
+        Operation::of::<policy_tools::PolicyTest>(),
+        Operation::of::<policy_tools::PolicyExplain>(),
+        Operation::of::<policy_tools::PolicyDiff>(),
     ]
 }
 

@@ -19,6 +19,7 @@ mod matrix;
 mod pages;
 mod power;
 mod sign_in;
+mod sovereign;
 mod streams;
 mod terms;
 mod world;
