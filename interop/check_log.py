@@ -146,7 +146,7 @@ def check_growth(checks, tree, size, root):
     held = refused = 0
     sizes = sorted({1, 2, size // 3, size // 2, size - 1} - {0})
     for old in sizes:
-        prior = tree.get_state(old)
+        prior = tree.get_root(old)
         proof = tree.prove_consistency(old, size)
         try:
             verify_consistency(prior, root, proof)

@@ -126,6 +126,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
         ("check_proof.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
         ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
         ("check_schemathesis.py", cocarde, openapi),
+        ("check_oidc.py", cocarde),
         ("check_transformers.py", facts["model_dir"], str(logits)),
     ]
     failed = []

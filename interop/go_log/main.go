@@ -30,7 +30,7 @@ func that(holds bool, what string, detail ...any) {
 	} else {
 		failed, mark = failed+1, "FAIL"
 	}
-	fmt.Printf("%s go: %s %s\n", mark, what, fmt.Sprint(detail...))
+	fmt.Printf("%s go: %s %s\n", mark, what, strings.TrimSpace(fmt.Sprintln(detail...)))
 }
 
 func must[T any](value T, err error) T {
@@ -131,7 +131,7 @@ func (s *server) entries(size int64) (entries [][]byte) {
 			length := int(binary.BigEndian.Uint16(bundle))
 			entries, bundle = append(entries, bundle[2:2+length]), bundle[2+length:]
 		}
-		that(len(bundle) == 0, "bundle", n, "ends with its last entry")
+		that(len(bundle) == 0, "a bundle ends with its last entry:", n)
 	}
 	return entries
 }

@@ -164,11 +164,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub fn send_file<E: Endpoint>(
-        &self,
-        path: &E::Path,
-        file: File,
-    ) -> Result<E::Response, ClientError>
+    pub fn send_file<E>(&self, path: &E::Path, file: File) -> Result<E::Response, ClientError>
     where
         E: Endpoint<Query = Nothing>,
     {

@@ -2,6 +2,8 @@
 //!
 //! Answers must come from memory: the methods are called on the request path and must not block.
 
+use std::{any::Any, fmt, sync::Arc};
+
 use units::{Id, kinds};
 
 /// The application's view of keys, models and replicas.
@@ -27,13 +29,21 @@ pub trait Directory: Send + Sync + 'static {
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64;
 }
 
+/// What a caller's credential wants to know of each finished request: a token with a budget of its own.
+pub trait Charge: Any + fmt::Debug + Send + Sync {
+    /// A request has ended with so many tokens; called once for each that was sent on.
+    fn finished(&self, prompt_tokens: u64, completion_tokens: u64);
+}
+
 /// The holder of an accepted key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The key.
     pub key: Id<kinds::Key>,
     /// The project that pays.
     pub project: Id<kinds::Project>,
+    /// What else the credential says; the directory's own, `None` for a plain key.
+    pub charge: Option<Arc<dyn Charge>>,
 }
 
 /// One public model, as listed.

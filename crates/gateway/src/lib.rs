@@ -39,7 +39,7 @@ use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
-pub use crate::directory::{Caller, Directory, ModelCard, Refusal, Route};
+pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
 pub use crate::meter::{Meter, MeterError};
 pub use crate::metrics::Metrics;
 pub use crate::usage::{Rollup, SinkError, UsageSink};

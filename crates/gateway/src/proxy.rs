@@ -172,7 +172,8 @@ impl Gateway {
             .route(&arrived.caller, &asked.model)
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let estimate = asked.prompt_tokens_estimate;
-        let mut tally = Tally::new(self.meter.clone(), arrived.caller, route.endpoint, estimate);
+        let mut tally =
+            Tally::new(self.meter.clone(), arrived.caller.clone(), route.endpoint, estimate);
         let known = Asked {
             model_json: quote(&asked.model),
             stream: asked.stream,

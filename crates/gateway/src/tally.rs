@@ -97,6 +97,9 @@ impl Tally {
                 (Usage { prompt_tokens, completion_tokens: self.deltas }, true)
             }
         };
+        if let Some(charge) = &self.caller.charge {
+            charge.finished(usage.prompt_tokens, usage.completion_tokens);
+        }
         let metrics = self.meter.metrics();
         metrics.prompt_tokens.add(usage.prompt_tokens);
         metrics.completion_tokens.add(usage.completion_tokens);

@@ -35,11 +35,24 @@ pub struct Wish {
     /// The operation that is under way, if its description asks for the same role: who was given
     /// that operation alone may do it.
     pub operation: Option<Operation>,
+    /// True if it shows, uses or changes what is a tenant's own, or who may.
+    pub content: bool,
 }
 
 impl From<Role> for Wish {
     fn from(role: Role) -> Self {
-        Self { role, operation: None }
+        Self { role, operation: None, content: is_of_content(role) }
+    }
+}
+
+/// Work, calls of models, courses and people are a tenant's own, where no operation says otherwise.
+#[must_use]
+pub const fn is_of_content(role: Role) -> bool {
+    match role {
+        Role::Inference | Role::Member | Role::Administrator | Role::Teacher | Role::Student => {
+            true
+        }
+        Role::Viewer | Role::Operator | Role::Auditor | Role::Billing => false,
     }
 }
 
@@ -60,6 +73,8 @@ pub enum Denied {
     Hidden,
     /// The caller may see it but lacks what this role has.
     NeedsRole(Role),
+    /// It is the tenant's own: the platform needs the tenant's consent.
+    NeedsConsent,
 }
 
 /// The one authorising function: do these grants allow this on `target`?
@@ -72,15 +87,41 @@ pub fn authorize(
     wish: impl Into<Wish>,
     target: Scope,
 ) -> Result<(), Denied> {
-    let wish = wish.into();
-    let mut denied = Denied::Hidden;
+    basis(state, grants, wish.into(), target).map(|_| ())
+}
+
+/// The same, and by which consent if by nothing else: that must be recorded before the answer.
+///
+/// # Errors
+/// As [`authorize`].
+pub fn basis(
+    state: &State,
+    grants: &Grants,
+    wish: Wish,
+    target: Scope,
+) -> Result<Option<Id<kinds::Consent>>, Denied> {
+    let mut found = Err(Denied::Hidden);
     for grant in grants.iter().filter(|grant| covers(state, grant.scope, target)) {
-        if wish.is_in(&grant.mask) {
-            return Ok(());
+        let allowed = wish.is_in(&grant.mask);
+        if allowed && wish.content && is_shut(state, grant.scope, target) {
+            found = found.or(Err(Denied::NeedsConsent));
+        } else if allowed && grant.consent.is_none() {
+            return Ok(None);
+        } else if allowed {
+            found = found.or(Ok(grant.consent));
+        } else if found == Err(Denied::Hidden) {
+            found = Err(Denied::NeedsRole(wish.role));
         }
-        denied = Denied::NeedsRole(wish.role);
     }
-    Err(denied)
+    found
+}
+
+/// True if what is a tenant's own in `target` is shut to what is held on `scope`: the platform's
+/// people have no right to it once the tenant has an administrator of its own.
+#[must_use]
+pub fn is_shut(state: &State, scope: Scope, target: Scope) -> bool {
+    let organisation = organisation_of(state, target).and_then(|id| state.organisations.get(&id));
+    scope == Scope::Platform && organisation.is_some_and(|o| o.sealed_at.is_some())
 }
 
 /// True if everything in `target` lies in `scope`.

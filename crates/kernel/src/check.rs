@@ -86,6 +86,12 @@ impl State {
                 broken.push(format!("project {} has no organisation", project.id));
             }
         }
+        for course in self.courses.values() {
+            let missing = course.projects().any(|id| !self.projects.contains_key(&id));
+            if missing || !course.students.keys().all(|id| self.users.contains_key(id)) {
+                broken.push(format!("course {} names what does not exist", course.id));
+            }
+        }
         for workload in self.workloads.values() {
             if !self.projects.contains_key(&workload.project) {
                 broken.push(format!("workload {} has no project", workload.id));
@@ -207,6 +213,7 @@ impl State {
             ("role_names", kept.role_names == fresh.role_names),
             ("role_masks", kept.role_masks == fresh.role_masks),
             ("bindings", kept.bindings == fresh.bindings),
+            ("consents", kept.consents == fresh.consents),
             ("key_hashes", kept.key_hashes == fresh.key_hashes),
             ("dataset_names", kept.dataset_names == fresh.dataset_names),
             ("captured", kept.captured == fresh.captured),

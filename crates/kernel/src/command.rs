@@ -5,9 +5,10 @@ use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::{
-    binding, budget, dataset, decision, endpoint, entity, erasure, evidence, group, key, limits,
-    model, node, organisation, policy_set, power, price, project, quota, reject::Reject,
-    reservation, role, service_account, site, storage, transfer, usage, user, workload,
+    binding, budget, capability, consent, course, dataset, decision, endpoint, entity, erasure,
+    evidence, group, identity_provider, key, limits, model, node, organisation, policy_set, power,
+    price, project, quota, reject::Reject, reservation, role, service_account, site, storage,
+    transfer, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -64,10 +65,18 @@ pub enum Command {
     Role(role::Command),
     /// About roles given to somebody.
     Binding(binding::Command),
+    /// About identity providers.
+    IdentityProvider(identity_provider::Command),
+    /// About capability tokens.
+    Capability(capability::Command),
+    /// About consents.
+    Consent(consent::Command),
     /// About erasures.
     Erasure(erasure::Command),
     /// About organisations that come from another installation.
     Transfer(transfer::Command),
+    /// About courses.
+    Course(course::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -1,10 +1,10 @@
 //! The one place where commands and events find their noun: two exhaustive matches without `_`.
 
 use crate::{
-    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, dataset, decision,
-    endpoint, entity, erasure, evidence, group, key, model, node, organisation, policy_set, power,
-    price, project, quota, reservation, role, service_account, site, storage, transfer, usage,
-    user, workload,
+    Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
+    course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
+    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
+    service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -46,8 +46,12 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::ServiceAccount(c) => service_account::decide(state, c, ctx),
         Command::Role(c) => role::decide(state, c, ctx),
         Command::Binding(c) => binding::decide(state, c, ctx),
+        Command::IdentityProvider(c) => identity_provider::decide(state, c, ctx),
+        Command::Capability(c) => capability::decide(state, c, ctx),
+        Command::Consent(c) => consent::decide(state, c, ctx),
         Command::Erasure(c) => erasure::decide(state, c, ctx),
         Command::Transfer(c) => transfer::decide(state, c, ctx),
+        Command::Course(c) => course::decide(state, c, ctx),
     };
     // Whoever changes what is allowed asks again for what runs.
     let events = events.map(|events| decision::with_review(state, events, ctx));
@@ -68,6 +72,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),
         Command::Power(c) => power::existing(state, c).map(|meta| meta.version),
+        Command::Course(c) => {
+            course::target(c).and_then(|id| state.courses.get(&id)).map(|c| c.meta.version)
+        }
         Command::Erasure(c) => {
             erasure::target(c).and_then(|id| state.erasures.get(&id)).map(|e| e.meta.version)
         }
@@ -96,21 +103,16 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Workload(c) => {
             workload::target(c).and_then(|id| state.workloads.get(&id)).map(|w| w.meta.version)
         }
-        Command::User(c) => {
-            user::target(c).and_then(|id| state.users.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Group(c) => {
-            group::target(c).and_then(|id| state.groups.get(&id)).map(|x| x.meta.version)
-        }
-        Command::ServiceAccount(c) => service_account::target(c)
-            .and_then(|id| state.service_accounts.get(&id))
+        Command::User(c) => user::version(state, c),
+        Command::Group(c) => group::version(state, c),
+        Command::ServiceAccount(c) => service_account::version(state, c),
+        Command::Role(c) => role::version(state, c),
+        Command::Consent(c) => consent::version(state, c),
+        Command::Binding(c) => binding::version(state, c),
+        Command::Capability(_) => None,
+        Command::IdentityProvider(c) => identity_provider::target(c)
+            .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
-        Command::Role(c) => {
-            role::target(c).and_then(|id| state.roles.get(&id)).map(|x| x.meta.version)
-        }
-        Command::Binding(c) => {
-            binding::target(c).and_then(|id| state.bindings.get(&id)).map(|x| x.meta.version)
-        }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
@@ -145,7 +147,11 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::ServiceAccount(e) => service_account::apply(state, e, stamp),
         Event::Role(e) => role::apply(state, e, stamp),
         Event::Binding(e) => binding::apply(state, e, stamp),
+        Event::IdentityProvider(e) => identity_provider::apply(state, e, stamp),
+        Event::Capability(e) => capability::apply(state, e, stamp),
+        Event::Consent(e) => consent::apply(state, e, stamp),
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
+        Event::Course(e) => course::apply(state, e, stamp),
     }
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, UnixMicros};
 
 use crate::{
-    Actor, Subject, binding, budget, dataset, decision, endpoint, entity, erasure, evidence, group,
-    key, limits, model, node, organisation, policy_set, power, price, project, quota, reservation,
-    role, service_account, site, storage, transfer, usage, user, workload,
+    Actor, Subject, binding, budget, capability, consent, course, dataset, decision, endpoint,
+    entity, erasure, evidence, group, identity_provider, key, limits, model, node, organisation,
+    policy_set, power, price, project, quota, reservation, role, service_account, site, storage,
+    transfer, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -68,10 +69,18 @@ pub enum Event {
     Role(role::Event),
     /// About roles given to somebody.
     Binding(binding::Event),
+    /// About identity providers.
+    IdentityProvider(identity_provider::Event),
+    /// About capability tokens.
+    Capability(capability::Event),
+    /// About consents.
+    Consent(consent::Event),
     /// About erasures.
     Erasure(erasure::Event),
     /// About organisations that come from another installation.
     Transfer(transfer::Event),
+    /// About courses.
+    Course(course::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -172,8 +181,12 @@ impl Event {
             Self::ServiceAccount(e) => e.kind(),
             Self::Role(e) => e.kind(),
             Self::Binding(e) => e.kind(),
+            Self::IdentityProvider(e) => e.kind(),
+            Self::Capability(e) => e.kind(),
+            Self::Consent(e) => e.kind(),
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
+            Self::Course(e) => e.kind(),
         }
     }
 
@@ -206,8 +219,12 @@ impl Event {
             Self::ServiceAccount(e) => e.subject(),
             Self::Role(e) => e.subject(),
             Self::Binding(e) => e.subject(),
+            Self::IdentityProvider(e) => e.subject(),
+            Self::Capability(e) => e.subject(),
+            Self::Consent(e) => e.subject(),
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
+            Self::Course(e) => e.subject(),
         }
     }
 }

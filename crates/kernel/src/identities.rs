@@ -6,6 +6,7 @@ use crate::{
     State,
     access::{Principal, Scope, is_active},
     binding::{self, Binding},
+    consent::{self, Consent},
     group::Group,
     key,
     state::Index,
@@ -62,6 +63,12 @@ impl State {
         ids.filter_map(|id| self.bindings.get(id))
     }
 
+    /// The consents that name a user, in force or over.
+    pub fn consents_for(&self, user: Id<kinds::User>) -> impl Iterator<Item = &Consent> {
+        let ids = self.index.consents.get(&user).into_iter().flatten();
+        ids.filter_map(|id| self.consents.get(id))
+    }
+
     /// The indices over identities, as the rest of the state gives them.
     pub(crate) fn index_identities(&self, index: &mut Index) {
         for key in self.keys.values() {
@@ -79,6 +86,9 @@ impl State {
         for (id, role) in &self.roles {
             index.role_names.insert((role.organisation, role.name.clone()), *id);
             index.role_masks.insert(*id, role.mask());
+        }
+        for one in self.consents.values() {
+            consent::index_into(index, one);
         }
         for binding in self.bindings.values() {
             binding::index_into(index, binding);

@@ -6,6 +6,18 @@ use units::DurationMicros;
 pub const ORGANISATIONS_MAX: usize = 10_000;
 /// Projects on one platform.
 pub const PROJECTS_MAX: usize = 100_000;
+/// Identity providers on one platform.
+pub const PROVIDERS_MAX: usize = 10_000;
+/// Identity providers of one organisation, or of the platform.
+pub const PROVIDERS_PER_HOME_MAX: usize = 16;
+/// Scopes that a provider is asked for.
+pub const PROVIDER_SCOPES_MAX: usize = 16;
+/// Groups of a provider that mean something here.
+pub const PROVIDER_GROUPS_MAX: usize = 64;
+/// Bytes of one text of a provider.
+pub const PROVIDER_TEXT_BYTES_MAX: usize = 512;
+/// Blocks of capability tokens that are revoked while their holders are not.
+pub const REVOKED_CAPABILITIES_MAX: usize = 100_000;
 /// Users on one platform.
 pub const USERS_MAX: usize = 1_000_000;
 /// Groups on one platform.
@@ -26,6 +38,12 @@ pub const PERMISSIONS_MAX: usize = 256;
 pub const BINDINGS_MAX: usize = 2_000_000;
 /// Roles given to one user, group or service account: each is looked at for each request.
 pub const BINDINGS_PER_PRINCIPAL_MAX: usize = 64;
+/// Consents, in force or over, on one platform.
+pub const CONSENTS_MAX: usize = 1_000_000;
+/// People whom one consent names.
+pub const CONSENT_USERS_MAX: usize = 16;
+/// Longest consent: 7 days.
+pub const CONSENT_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Longest time for which the secret before a rotation still opens: 7 days.
 pub const KEY_OVERLAP_MAX: DurationMicros = DurationMicros(7 * 86_400 * 1_000_000);
 /// Models, and countries, that one key is limited to.
@@ -89,6 +107,8 @@ pub const POWER_LIMITS_MAX: usize = 8;
 pub const SERIES_VALUES_MAX: usize = 4_096;
 /// Largest value of a series, and the least without its sign.
 pub const SERIES_VALUE_MAX: u32 = 9_999_999;
+/// Courses, closed ones included.
+pub const COURSES_MAX: usize = 10_000;
 /// Erasures, those that are over included.
 pub const ERASURES_MAX: usize = 1_000_000;
 /// Versions that one was made from.

@@ -12,11 +12,11 @@ use units::{Digest, Id, Name, UnixMicros, kinds};
 use crate::{
     Actor, Entry, Reject, Remembered, Subject, Submission,
     access::{self, Scope},
-    binding, budget,
+    binding, budget, capability,
     changes::Changes,
-    dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency, key, limits, model,
-    node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, storage, transfer, usage, user, workload,
+    consent, course, dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency,
+    identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
+    quota, reservation, role, service_account, site, storage, transfer, usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -81,6 +81,16 @@ pub struct State {
     /// Roles given to somebody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bindings: BTreeMap<Id<kinds::Binding>, binding::Binding>,
+    /// Identity providers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub identity_providers:
+        BTreeMap<Id<kinds::IdentityProvider>, identity_provider::IdentityProvider>,
+    /// Blocks of capability tokens that count no more, by the hash of their signature.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked_capabilities: BTreeMap<Digest, capability::Revoked>,
+    /// Consents of tenants, in force or over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<Id<kinds::Consent>, consent::Consent>,
     /// API keys.
     pub keys: BTreeMap<Id<kinds::Key>, key::Key>,
     /// Cedar policy sources.
@@ -94,7 +104,7 @@ pub struct State {
     /// Quotas in force.
     #[serde(default)]
     pub quotas: BTreeMap<Id<kinds::Quota>, quota::Quota>,
-    /// Reservations; those that are over are forgotten when there are too many.
+    /// Reservations; the oldest that are over are forgotten.
     #[serde(default)]
     pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
     /// Budgets of power, what machines draw, and what energy costs by time.
@@ -125,6 +135,9 @@ pub struct State {
     /// Erasures, those that are over included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
+    /// Courses, closed ones included.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub courses: BTreeMap<Id<kinds::Course>, course::Course>,
     /// Organisations that came from another installation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transfers: BTreeMap<Id<kinds::Organisation>, transfer::Transfer>,
@@ -151,6 +164,8 @@ pub(crate) struct Index {
     pub(crate) role_masks: BTreeMap<Id<kinds::Role>, access::Mask>,
     /// Roles given, by whom they were given to.
     pub(crate) bindings: BTreeMap<binding::Principal, BTreeSet<Id<kinds::Binding>>>,
+    /// Consents by the people whom they name.
+    pub(crate) consents: BTreeMap<Id<kinds::User>, BTreeSet<Id<kinds::Consent>>>,
     pub(crate) key_hashes: BTreeMap<Digest, Id<kinds::Key>>,
     pub(crate) dataset_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Dataset>>,
     pub(crate) model_names: BTreeMap<(Id<kinds::Project>, Name), Id<kinds::Model>>,
@@ -228,8 +243,7 @@ impl State {
         serde_json::to_vec(self)
     }
 
-    /// The same without its indices, of which nothing is written: for a snapshot that is made while
-    /// this state goes on. Shares its workloads, so that it is made in little time.
+    /// The same without its indices, for a snapshot made while this state goes on; in little time.
     #[must_use]
     pub fn frozen(&self) -> Self {
         Self {
@@ -244,6 +258,9 @@ impl State {
             service_accounts: self.service_accounts.clone(),
             roles: self.roles.clone(),
             bindings: self.bindings.clone(),
+            identity_providers: self.identity_providers.clone(),
+            revoked_capabilities: self.revoked_capabilities.clone(),
+            consents: self.consents.clone(),
             keys: self.keys.clone(),
             policy_sets: self.policy_sets.clone(),
             sites: self.sites.clone(),
@@ -262,6 +279,7 @@ impl State {
             endpoints: self.endpoints.clone(),
             erasures: self.erasures.clone(),
             transfers: self.transfers.clone(),
+            courses: self.courses.clone(),
             size: self.size,
             last_at: self.last_at,
         }

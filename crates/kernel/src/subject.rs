@@ -49,5 +49,8 @@ subject!(
     ServiceAccount,
     Role,
     Binding,
-    Erasure
+    Erasure,
+    Course,
+    IdentityProvider,
+    Consent
 );

@@ -10,6 +10,8 @@
 
 mod arrays;
 mod capacity;
+mod consents;
+mod courses;
 mod fleet;
 mod identity;
 mod leaving;
@@ -23,9 +25,11 @@ mod parts;
 mod power;
 mod preempting;
 mod rules;
+mod sign_in;
 mod sovereignty;
 mod tenancy;
 mod terms;
+mod texts;
 
 use policy::residency_policy;
 use units::{

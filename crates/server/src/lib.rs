@@ -7,9 +7,7 @@ mod console;
 mod exit;
 mod http;
 mod platform;
-#[expect(dead_code, reason = "its routes are mounted next")]
 mod scim;
-#[expect(dead_code, unused_imports, reason = "providers and spending are joined next")]
 mod sign_in;
 pub mod tenants;
 pub mod witness;
@@ -17,11 +15,11 @@ pub mod witness;
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
-    Assigned, Assignments, CallRefused, CallRoute, CallableModel, MaterialiseError, ModelSigner,
-    OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
-    drains, erasures, importer, model_public_key, planner, verify_model,
+    Assigned, Assignments, CallRefused, CallRoute, CallableModel, Calling, MaterialiseError,
+    ModelSigner, OpenError, Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure,
+    TokenUsage, courses, drains, erasures, importer, model_public_key, planner, verify_model,
 };
 pub use sign_in::{
     SignInError,
-    capability::{Attenuation, CapabilityError, Described, attenuate, describe},
+    capability::{Attenuation, CapabilityError, CarriedCapability, Described, attenuate, describe},
 };

@@ -11,12 +11,18 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 81] = [
+pub const KINDS: [&str; 87] = [
     "binding.created",
     "binding.deleted",
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
+    "consent.granted",
+    "consent.revoked",
+    "consent.used",
+    "course.closed",
+    "course.created",
+    "course.enrolled",
     "dataset.created",
     "dataset.created_captured",
     "dataset.version_added",

@@ -250,7 +250,7 @@ impl Inner {
     /// Stores and shows a checkpoint that has its quorum; answers its size, or nothing if it could not be
     /// stored: then it is not final.
     fn complete(&self, state: &mut State, note: &SignedNote, head: TreeHead) -> Option<u64> {
-        let Some(complete) = final_of(&self.quorum, note, head) else { return None };
+        let complete = final_of(&self.quorum, note, head)?;
         if state.last.as_ref().is_some_and(|last| last.head.size > head.size) {
             return None;
         }

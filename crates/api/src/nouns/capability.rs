@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{Endpoint, Method, Nothing, Permission};
+use crate::{
+    endpoint::{Endpoint, Method, Nothing, Permission},
+    problem::Code,
+};
 
 /// A fresh capability token with all rights of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +42,41 @@ impl Endpoint for CapabilityCreate {
     type Query = Nothing;
     type Body = Nothing;
     type Response = Capability;
+}
+
+/// A token that counts no more.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CapabilityRevocation {
+    /// The token: it and all that were made from it count no more; those it was made from still do.
+    #[schemars(length(max = 8_196))]
+    pub token: String,
+}
+
+impl std::fmt::Debug for CapabilityRevocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never with the token, which may still open something.
+        f.debug_struct("CapabilityRevocation").finish_non_exhaustive()
+    }
+}
+
+/// `POST /api/v1/capabilities/revocations`: revoke a token.
+#[derive(Debug)]
+pub struct CapabilityRevoke;
+
+impl Endpoint for CapabilityRevoke {
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/api/v1/capabilities/revocations";
+    const ID: &'static str = "capability_revoke";
+    const SUMMARY: &'static str = "Revoke a capability token and all that were made from it";
+    const DESCRIPTION: &'static str =
+        "By its holder, or by an administrator of where the holder belongs.";
+    const PERMISSION: Permission = Permission::Inference;
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::InvalidField];
+    type Path = Nothing;
+    type Query = Nothing;
+    type Body = CapabilityRevocation;
+    type Response = Nothing;
 }
 
 /// `GET /api/v1/capabilities/root-key`: the public key.

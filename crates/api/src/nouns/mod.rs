@@ -8,7 +8,9 @@ pub mod binding;
 pub mod budget;
 pub mod capability;
 pub mod common;
+pub mod consent;
 pub mod cost;
+pub mod course;
 pub mod dataset;
 pub mod energy_series;
 pub mod entity;
@@ -19,6 +21,7 @@ pub mod exit;
 pub mod finality;
 pub mod gpu;
 pub mod group;
+pub mod identity_provider;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -26,6 +29,7 @@ pub mod model_version;
 pub mod node;
 pub mod node_action;
 pub mod organisation;
+pub mod password;
 pub mod platform;
 pub mod policy;
 pub mod policy_tools;
@@ -81,6 +85,13 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<organisation::OrganisationTraining>(),
         Operation::of::<exit::OrganisationExport>(),
         Operation::of::<exit::OrganisationImport>(),
+        Operation::of::<course::CourseCreate>(),
+        Operation::of::<course::CourseList>(),
+        Operation::of::<course::CourseGet>(),
+        Operation::of::<course::CourseEnrol>(),
+        Operation::of::<course::CourseReportGet>(),
+        Operation::of::<course::CourseExport>(),
+        Operation::of::<course::CourseClose>(),
         Operation::of::<erasure::ErasureCreate>(),
         Operation::of::<erasure::ErasureList>(),
         Operation::of::<erasure::ErasureGet>(),
@@ -97,7 +108,17 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<session::SessionCreate>(),
         Operation::of::<session::SessionList>(),
         Operation::of::<session::SessionEnd>(),
+        Operation::of::<sign_in::SignInProviderList>(),
+        Operation::of::<sign_in::SignInDeviceCreate>(),
+        Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<identity_provider::IdentityProviderCreate>(),
+        Operation::of::<identity_provider::IdentityProviderList>(),
+        Operation::of::<identity_provider::IdentityProviderGet>(),
+        Operation::of::<identity_provider::IdentityProviderReplace>(),
+        Operation::of::<identity_provider::IdentityProviderDelete>(),
+        Operation::of::<password::PasswordSet>(),
         Operation::of::<capability::CapabilityCreate>(),
+        Operation::of::<capability::CapabilityRevoke>(),
         Operation::of::<capability::CapabilityRootKeyGet>(),
     ]
 }
@@ -131,6 +152,10 @@ fn identities() -> Vec<Operation> {
         Operation::of::<binding::BindingList>(),
         Operation::of::<binding::BindingGet>(),
         Operation::of::<binding::BindingDelete>(),
+        Operation::of::<consent::ConsentCreate>(),
+        Operation::of::<consent::ConsentList>(),
+        Operation::of::<consent::ConsentGet>(),
+        Operation::of::<consent::ConsentRevoke>(),
         Operation::of::<key::KeyRotate>(),
     ]
 }

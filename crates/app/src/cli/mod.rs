@@ -10,7 +10,9 @@ mod bench;
 mod budget;
 mod capability;
 mod carbon;
+mod consent;
 mod cost;
+mod course;
 mod dataset;
 mod demo;
 mod doctor;
@@ -30,6 +32,7 @@ mod model;
 mod node;
 mod organisation;
 mod outcome;
+mod people;
 mod power;
 mod price;
 mod project;
@@ -85,8 +88,8 @@ fn after_help() -> String {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(Box<up::UpArgs>),
-    Witness(witness::WitnessArgs),
+    #[command(flatten)]
+    Serve(Serving),
     Demo(demo::DemoArgs),
     Login(login::LoginArgs),
     Logout(sign_in::LogoutArgs),
@@ -111,14 +114,8 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Key(key::Verb),
-    #[command(subcommand)]
-    Members(members::Verb),
-    #[command(subcommand)]
-    Group(group::Verb),
-    #[command(subcommand)]
-    Role(role::Verb),
-    #[command(subcommand)]
-    ServiceAccount(service_account::Verb),
+    #[command(flatten)]
+    People(people::Verb),
     #[command(subcommand)]
     Budget(budget::Verb),
     #[command(subcommand)]
@@ -153,6 +150,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     #[command(subcommand)]
+    Course(course::Verb),
+    #[command(subcommand)]
     Erase(erase::Verb),
     #[command(subcommand)]
     Vault(vault::Verb),
@@ -182,10 +181,26 @@ enum Command {
     },
 }
 
+/// What runs until it is stopped.
+#[derive(Debug, Subcommand)]
+enum Serving {
+    Up(Box<up::UpArgs>),
+    Witness(witness::WitnessArgs),
+}
+
+impl Serving {
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Up(args) => up::run(*args),
+            Self::Witness(args) => witness::run(args),
+        }
+    }
+}
+
 impl Cli {
     /// True for what runs until it is stopped, and so tells more about itself.
     pub(crate) const fn is_server(&self) -> bool {
-        matches!(self.command, Command::Up(_) | Command::Witness(_))
+        matches!(self.command, Command::Serve(_))
     }
 }
 
@@ -212,11 +227,14 @@ fn end(failure: &Failure, output: Output) -> ExitCode {
     failure.exit.into()
 }
 
+/// The end of a command that has nothing else to say.
+const fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
 fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Up(args) => up::run(*args),
-        Command::Witness(args) => witness::run(args),
+        Command::Serve(serving) => serving.run(),
         Command::Demo(args) => demo::run(args),
         Command::Login(args) => login::login(args, session).map(done),
         Command::Logout(args) => sign_in::logout(&args).map(done),
@@ -238,10 +256,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
-        Command::Members(verb) => members::run(verb, session).map(done),
-        Command::Group(verb) => group::run(verb, session).map(done),
-        Command::Role(verb) => role::run(verb, session).map(done),
-        Command::ServiceAccount(verb) => service_account::run(verb, session).map(done),
+        Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
@@ -262,6 +277,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Import(args) => exit_data::import(&args, session).map(done),
         Command::Backup(args) => backup::backup(&args, session).map(done),
         Command::Restore(args) => backup::restore(&args).map(done),
+        Command::Course(verb) => course::run(verb, session).map(done),
         Command::Erase(verb) => erase::run(verb, session).map(done),
         Command::Vault(verb) => vault::run(verb, session).map(done),
         Command::Simulate(verb) => simulate::run(verb, session).map(ExitCode::from),

@@ -201,7 +201,7 @@ fn show(session: &Session, one: &Reservation) -> Result<(), Failure> {
     })
 }
 
-fn moment(text: &str) -> Result<UnixMicros, String> {
+pub(super) fn moment(text: &str) -> Result<UnixMicros, String> {
     let at: Result<jiff::Timestamp, _> = text.parse();
     at.map(|at| UnixMicros(at.as_microsecond())).map_err(|_| {
         format!("`{text}` is not a time: write RFC 3339, such as `2027-03-01T08:00:00Z`")

@@ -68,6 +68,10 @@ pub(crate) struct UpArgs {
     virtual_gpu_model: String,
     #[command(flatten)]
     kek: KekArgs,
+    /// Address under which people reach the console, such as `https://compute.example.fr`: identity providers
+    /// send them back to it
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -76,6 +80,18 @@ pub(crate) struct UpArgs {
     token_file: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
+}
+
+/// An origin: scheme, host and port, and nothing else.
+fn public_url(text: String) -> Result<String, Failure> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.trim_end_matches('/'));
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(plain) => Ok(text),
+        Some(_) | None => Err(Failure::usage(format!("`{text}` is not the address of a console"))
+            .remedy("write scheme and host, such as `--public-url https://compute.example.fr`")),
+    }
 }
 
 /// Runs the platform until it is asked to stop.
@@ -99,6 +115,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         }),
         topology: Topology { group: args.group, rack: args.rack },
         kek: args.kek,
+        public_url: args.public_url.map(public_url).transpose()?,
         ready_file: args.ready_file,
         token_file: args.token_file,
         witnesses: args.trust.policy()?,

@@ -1,13 +1,13 @@
 //! The gateway's view of the platform: keys, models, replicas, and where usage goes.
 
-use std::{path::Path, sync::Arc};
+use std::{any::Any, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use gateway::{
-    BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Rollup, Route, SinkError, UsageSink,
+    BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
+    Refusal, Rollup, Route, SinkError, UsageSink,
 };
-use server::{CallRefused, Platform};
+use server::{CallRefused, Calling, CarriedCapability, Platform};
 use units::{Id, kinds};
 
 /// What is told of the context when the model does not say.
@@ -16,6 +16,19 @@ const CONTEXT_TOKENS_MAX: u64 = 4_096;
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
 struct Wire(Arc<Platform>);
+
+/// A capability token that is charged for what is called with it.
+#[derive(Debug)]
+struct Carried {
+    platform: Arc<Platform>,
+    token: CarriedCapability,
+}
+
+impl Charge for Carried {
+    fn finished(&self, prompt_tokens: u64, completion_tokens: u64) {
+        self.platform.spend(&self.token, prompt_tokens, completion_tokens);
+    }
+}
 
 /// Opens the spool and prepares what the log misses of it.
 pub(super) async fn open(platform: &Arc<Platform>, data: &Path) -> anyhow::Result<Meter> {
@@ -59,9 +72,14 @@ const fn to_refusal(refused: CallRefused) -> Refusal {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let (key, project) = self.0.caller(bearer).map_err(to_refusal)?;
+        let Calling { key, project, carried } = self.0.caller(bearer).map_err(to_refusal)?;
         // The endpoint's project pays; a key of wider scope belongs to no project of its own.
-        Ok(Caller { key, project: project.unwrap_or(Id::from_bytes([0; 16])) })
+        let project = project.unwrap_or(Id::from_bytes([0; 16]));
+        let charge = carried.map(|token| {
+            let platform = Arc::clone(&self.0);
+            Arc::new(Carried { platform, token }) as Arc<dyn Charge>
+        });
+        Ok(Caller { key, project, charge })
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
@@ -78,7 +96,10 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let route = self.0.call_route(caller.key, model).map_err(to_refusal)?;
+        let charge: Option<&dyn Any> = caller.charge.as_deref().map(|charge| charge as &dyn Any);
+        let carried = charge.and_then(|charge| charge.downcast_ref::<Carried>());
+        let token = carried.map(|carried| &carried.token);
+        let route = self.0.call_route(caller.key, token, model).map_err(to_refusal)?;
         Ok(Route {
             endpoint: route.endpoint,
             upstream_model: model.to_owned(),

@@ -55,6 +55,8 @@ pub(crate) struct UpConfig {
     pub(crate) virtual_nodes: Option<VirtualNodes>,
     /// The key that seals personal data and secrets.
     pub(crate) kek: KekArgs,
+    /// The address under which people reach the console.
+    pub(crate) public_url: Option<String>,
     /// A file that receives the base URL once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
     /// A file that receives the first operator's token instead of standard output; mode 0600.
@@ -123,6 +125,9 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let declaration = config.site.declaration()?;
     let platform = open_with(&config.data, config.kek.clone(), &config.witnesses).await?;
+    if let Some(url) = &config.public_url {
+        platform.set_public_url(url);
+    }
     let engine = Arc::new(engine(&config.data, &platform)?);
     let facts = engine.facts().await;
     let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
@@ -267,6 +272,7 @@ fn spawn_loops(
     tasks.spawn(server::importer::run(Arc::clone(platform)));
     tasks.spawn(server::drains::run(Arc::clone(platform)));
     tasks.spawn(server::erasures::run(Arc::clone(platform)));
+    tasks.spawn(server::courses::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

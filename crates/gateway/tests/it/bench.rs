@@ -31,7 +31,8 @@ impl Directory for World {
             "key-2" => 2,
             _ => return Err(Refusal::InvalidKey),
         };
-        Ok(Caller { key: Id::from_bytes([number; 16]), project: Id::from_bytes([9; 16]) })
+        let (key, project) = (Id::from_bytes([number; 16]), Id::from_bytes([9; 16]));
+        Ok(Caller { key, project, charge: None })
     }
 
     fn models(&self, _: &Caller) -> Vec<ModelCard> {

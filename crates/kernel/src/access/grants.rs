@@ -5,7 +5,7 @@
 
 use units::{Id, UnixMicros, kinds};
 
-use super::{Mask, Scope, Wish, covers};
+use super::{Mask, Scope, Wish, covers, is_shut};
 use crate::{
     State, binding,
     key::{Key, Owner},
@@ -30,6 +30,8 @@ pub struct Grant {
     pub scope: Scope,
     /// What is permitted.
     pub mask: Mask,
+    /// The consent that it comes from, if it comes from one.
+    pub consent: Option<Id<kinds::Consent>>,
 }
 
 /// Everything that a principal holds at a moment.
@@ -71,7 +73,7 @@ impl Grants {
         }
         match principal {
             Principal::Key(id) => state.keys.get(&id).map_or_else(Self::default, |key| {
-                let own = Grant { scope: key.scope, mask: key.role.mask() };
+                let own = Grant { scope: key.scope, mask: key.role.mask(), consent: None };
                 key.owner.map_or_else(
                     || Self(vec![own]),
                     |owner| Self::of(state, owner.into(), at).narrowed(state, own),
@@ -80,6 +82,12 @@ impl Grants {
             Principal::User(id) => {
                 let mut grants = Self::default();
                 grants.add(state, binding::Principal::User(id), at);
+                let consents = state.consents_for(id).filter(|consent| consent.is_in_force(at));
+                grants.0.extend(consents.map(|consent| Grant {
+                    scope: consent.scope,
+                    mask: consent.level.mask(),
+                    consent: Some(consent.id),
+                }));
                 for group in state.groups_of(id) {
                     grants.add(state, binding::Principal::Group(group.id), at);
                 }
@@ -96,7 +104,7 @@ impl Grants {
     /// What a key alone says, whoever owns it: for what is shown of it.
     #[must_use]
     pub fn of_role(key: &Key) -> Self {
-        Self(vec![Grant { scope: key.scope, mask: key.role.mask() }])
+        Self(vec![Grant { scope: key.scope, mask: key.role.mask(), consent: None }])
     }
 
     /// The grants one by one.
@@ -108,7 +116,11 @@ impl Grants {
     #[must_use]
     pub fn on(&self, state: &State, target: Scope) -> Mask {
         let here = self.0.iter().filter(|grant| covers(state, grant.scope, target));
-        here.fold(Mask::NOTHING, |mask, grant| mask.or(grant.mask))
+        let own = policy::access::own();
+        here.fold(Mask::NOTHING, |mask, grant| {
+            let shut = is_shut(state, grant.scope, target);
+            mask.or(if shut { grant.mask.without(own) } else { grant.mask })
+        })
     }
 
     /// The scopes in which a wish is granted, as they were given.
@@ -120,9 +132,9 @@ impl Grants {
     fn add(&mut self, state: &State, holder: binding::Principal, at: UnixMicros) {
         for binding in state.bindings_of(holder).filter(|binding| binding.is_in_force(at)) {
             let (scope, mask) = (binding.scope, binding::mask_of(state, binding.role));
-            match self.0.iter_mut().find(|grant| grant.scope == scope) {
+            match self.0.iter_mut().find(|grant| grant.scope == scope && grant.consent.is_none()) {
                 Some(grant) => grant.mask = grant.mask.or(mask),
-                None => self.0.push(Grant { scope, mask }),
+                None => self.0.push(Grant { scope, mask, consent: None }),
             }
         }
     }
@@ -137,7 +149,7 @@ impl Grants {
             } else {
                 return None;
             };
-            Some(Grant { scope, mask: grant.mask.and(to.mask) })
+            Some(Grant { scope, mask: grant.mask.and(to.mask), consent: grant.consent })
         };
         Self(self.0.into_iter().filter_map(narrow).collect())
     }

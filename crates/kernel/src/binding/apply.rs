@@ -1,7 +1,7 @@
 //! Folds events about bindings.
 
 use super::{Binding, Event};
-use crate::{Meta, Stamp, State, state::Index};
+use crate::{Meta, Stamp, State, organisation, state::Index};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     match event {
@@ -15,6 +15,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 meta: Meta::new(stamp),
             };
             index_into(&mut state.index, &binding);
+            if let super::Role::BuiltIn(role) = binding.role {
+                organisation::seal(state, (role, binding.scope), stamp);
+            }
             state.bindings.insert(*id, binding);
         }
         Event::Deleted { id, .. } => {

@@ -137,7 +137,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Binding>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.bindings.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Binding>> {
     match command {
         Command::Create { .. } => None,
         Command::Delete { id } => Some(*id),

@@ -69,6 +69,10 @@ const fn touches_answers(event: &Event) -> bool {
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
+        | Event::Consent(_)
+        | Event::Course(_)
         | Event::Erasure(_)
         | Event::Transfer(_) => false,
     }

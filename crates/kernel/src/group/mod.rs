@@ -116,7 +116,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Group>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.groups.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Group>> {
     match command {
         Command::Create { .. } => None,
         Command::AddMember { id, .. }

@@ -1,7 +1,7 @@
 //! Folds key events.
 
 use super::{Event, Key, Limits};
-use crate::{Meta, Stamp, State, state::Index};
+use crate::{Meta, Stamp, State, organisation, state::Index};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     match event {
@@ -19,7 +19,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 earlier: None,
                 meta: Meta::new(stamp),
             };
-            insert(state, key);
+            insert(state, key, stamp);
         }
         Event::Issued { id, name, scope, role, secret_hash, expires_at, owner, limits } => {
             let key = Key {
@@ -35,7 +35,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 earlier: None,
                 meta: Meta::new(stamp),
             };
-            insert(state, key);
+            insert(state, key, stamp);
         }
         Event::Revoked { id } => {
             if let Some(key) = state.keys.get_mut(id) {
@@ -56,8 +56,9 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     }
 }
 
-fn insert(state: &mut State, key: Key) {
+fn insert(state: &mut State, key: Key, stamp: &Stamp) {
     index_into(&mut state.index, &key);
+    organisation::seal(state, (key.role, key.scope), stamp);
     state.keys.insert(key.id, key);
 }
 

@@ -63,6 +63,9 @@ fn issued(state: &State, issue: &Issue, ctx: &Ctx) -> Result<Event, Reject> {
     Reject::limit("keys", state.keys.len(), limits::KEYS_MAX)?;
     access::scope_exists(state, issue.scope)?;
     access::check_role(issue.role, issue.scope)?;
+    if let Some(organisation) = access::organisation_of(state, issue.scope) {
+        erasure::require_open(state, organisation)?;
+    }
     check_new(state, (issue.secret_hash, issue.expires_at), ctx)?;
     check_limits(&issue.limits)?;
     match issue.owner {

@@ -12,6 +12,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 name: name.clone(),
                 training_allowed: false,
                 closed_at: None,
+                sealed_at: None,
                 meta: Meta::new(stamp),
             };
             state.organisations.insert(*id, organisation);

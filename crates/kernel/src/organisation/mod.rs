@@ -10,7 +10,7 @@ pub(crate) use decide::decide;
 use serde::{Deserialize, Serialize};
 use units::{Id, Name, UnixMicros, kinds};
 
-use crate::{Meta, Subject};
+use crate::{Meta, State, Subject};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub struct Organisation {
     /// Since when it is closed for good: its erasure has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<UnixMicros>,
+    /// Since when it is its own: from the first administrator of its own on, the platform has no right
+    /// to what is the tenant's without a consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<UnixMicros>,
     /// Version and times.
     pub meta: Meta,
 }
@@ -99,5 +103,20 @@ pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Organisation>>
     match command {
         Command::Create { .. } => None,
         Command::AllowTraining { id, .. } => Some(*id),
+    }
+}
+
+/// An administrator of the organisation itself appeared: from the first one on it is its own.
+pub(crate) fn seal(
+    state: &mut State,
+    (role, scope): (crate::access::Role, crate::access::Scope),
+    stamp: &crate::Stamp,
+) {
+    let crate::access::Scope::Organisation(id) = scope else { return };
+    if role != crate::access::Role::Administrator {
+        return;
+    }
+    if let Some(organisation) = state.organisations.get_mut(&id) {
+        organisation.sealed_at.get_or_insert(stamp.at);
     }
 }

@@ -387,6 +387,9 @@ const fn concerns_everything(subject: Subject) -> bool {
         | Subject::ServiceAccount(_)
         | Subject::Role(_)
         | Subject::Binding(_)
+        | Subject::Course(_)
+        | Subject::IdentityProvider(_)
+        | Subject::Consent(_)
         | Subject::Erasure(_) => false,
     }
 }

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use units::{Id, kinds};
 
-use crate::{Meta, State, Subject};
+use crate::{Meta, Reject, State, Subject};
 
 /// Whose quota it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -199,6 +199,27 @@ impl State {
         }
         all
     }
+}
+
+/// Refuses if the organisation cannot promise a new project this much.
+pub(crate) fn require_room(
+    state: &State,
+    organisation: Id<kinds::Organisation>,
+    class: &Class,
+    nominal: Milli,
+) -> Result<(), Reject> {
+    let Some(whole) = state.quota(Owner::Organisation(organisation), class) else { return Ok(()) };
+    let promised = promised(state, organisation, class, None).0.saturating_add(nominal.0);
+    if promised <= whole.terms.nominal.0 {
+        return Ok(());
+    }
+    let name = state.organisations.get(&organisation).map(|o| o.name.to_string());
+    Err(Reject::QuotaExceeded {
+        organisation: name.unwrap_or_default(),
+        class: class.to_string(),
+        promised_milli: promised,
+        given_milli: whole.terms.nominal.0,
+    })
 }
 
 /// What the projects of an organisation are promised of a class together, without one of them.

@@ -120,7 +120,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Role>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.roles.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Role>> {
     match command {
         Command::Create { .. } => None,
         Command::Set { id, .. } | Command::Delete { id } => Some(*id),

@@ -135,7 +135,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::ServiceAccount>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.service_accounts.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::ServiceAccount>> {
     match command {
         Command::Create { .. } => None,
         Command::Renew { id, .. } | Command::Assign { id, .. } | Command::Delete { id } => {

@@ -10,17 +10,17 @@ use crate::{
 };
 
 /// A tenant with a project, and another.
-struct Tenants {
-    world: World,
-    bank: Id<kinds::Organisation>,
-    risk: Id<kinds::Project>,
+pub(super) struct Tenants {
+    pub(super) world: World,
+    pub(super) bank: Id<kinds::Organisation>,
+    pub(super) risk: Id<kinds::Project>,
     rail: Id<kinds::Organisation>,
 }
 
 const DAY: DurationMicros = DurationMicros(86_400_000_000);
 
 impl Tenants {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::new();
         let (bank, rail) = (world.organisation("bank"), world.organisation("rail"));
         let risk = world.project(bank, "risk");
@@ -28,7 +28,7 @@ impl Tenants {
         Self { world, bank, risk, rail }
     }
 
-    fn user(&mut self, home: Option<Id<kinds::Organisation>>, n: u8) -> Id<kinds::User> {
+    pub(super) fn user(&mut self, home: Option<Id<kinds::Organisation>>, n: u8) -> Id<kinds::User> {
         let id = Id::from_parts(1, [n; 10]);
         let command = user::Command::Create { id, home, commitment: Digest([n; 32]) };
         self.world.run(Command::User(command)).unwrap();
@@ -68,7 +68,7 @@ impl Tenants {
         }
     }
 
-    fn bind(
+    pub(super) fn bind(
         &mut self,
         role: Role,
         principal: To,
@@ -87,7 +87,7 @@ impl Tenants {
         }
     }
 
-    fn issue_as(
+    pub(super) fn issue_as(
         &mut self,
         actor: Actor,
         (role, scope): (Role, Scope),
@@ -110,7 +110,7 @@ impl Tenants {
         }
     }
 
-    fn may(&self, who: Principal, role: Role, scope: Scope) -> Result<(), Denied> {
+    pub(super) fn may(&self, who: Principal, role: Role, scope: Scope) -> Result<(), Denied> {
         let state = &self.world.state;
         authorize(state, &Grants::of(state, who, self.world.now()), role, scope)
     }
@@ -234,6 +234,7 @@ fn a_custom_role_is_narrower_than_an_administrator_and_names_what_it_permits() {
     let create = crate::access::Wish {
         role: Role::Member,
         operation: crate::access::Operation::named("workload_create"),
+        content: true,
     };
     let may = |t: &Tenants| {
         let state = state(t);
@@ -269,6 +270,8 @@ fn nobody_gives_more_than_they_have() {
     assert!(beyond(t.bind_as(actor, admin, To::User(friend), risk).map(|_| ())));
     let own = Some(key::Owner::User(clerk));
     assert!(beyond(t.issue_as(actor, (Role::Member, risk), own, 1).map(|_| ())));
+    let nobodys = t.issue_as(actor, (Role::Viewer, risk), None, 1);
+    assert!(matches!(nobodys, Err(Reject::Invalid { field: "owner", .. })), "{nobodys:?}");
     let join = Command::Group(group::Command::AddMember { id: chiefs, user: clerk });
     assert!(beyond(t.world.submit_as(actor, &Submission::new(join)).map(|_| ())));
     let permissions = ["administer".to_owned()].into();

@@ -54,14 +54,17 @@ pub(super) fn admit(
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::Course(_)
+        | Event::Consent(_)
         | Event::Erasure(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
         | Event::Transfer(_)
         | Event::Entity(_)
         | Event::Storage(_)
         | Event::Decision(_)
         | Event::Evidence(_) => {
-            let message = format!("`{}` does not come in from elsewhere", item.kind());
-            return Err(Reject::invalid("item", message));
+            return Err(foreign(item));
         }
     };
     Ok(admitted(item, verdict))
@@ -138,6 +141,11 @@ fn of_user(
     let known = state.users.get(&id).map(|u| u.home == home);
     let command = user::Command::Create { id, home, commitment };
     new(known, "user", id, || user::decide(state, &command, ctx))
+}
+
+/// What no tenant brings along.
+fn foreign(item: &Event) -> Reject {
+    Reject::invalid("item", format!("`{}` does not come in from elsewhere", item.kind()))
 }
 
 /// Budgets and quotas.

@@ -3,7 +3,7 @@
 use units::{Id, kinds};
 
 use super::{Command, Event, Status, get};
-use crate::{Ctx, Reject, State, limits};
+use crate::{Ctx, Reject, State, erasure, limits};
 
 pub(crate) fn decide(
     state: &State,
@@ -13,6 +13,7 @@ pub(crate) fn decide(
     let event = match command {
         Command::Create { id, home, commitment } => {
             home_exists(state, *home)?;
+            home.map_or(Ok(()), |organisation| erasure::require_open(state, organisation))?;
             Reject::limit("users", state.users.len(), limits::USERS_MAX)?;
             if state.users.contains_key(id) {
                 return Err(Reject::NameTaken { kind: "user", name: id.to_string() });

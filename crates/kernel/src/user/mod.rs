@@ -141,7 +141,12 @@ impl Event {
     }
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::User>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.users.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::User>> {
     match command {
         Command::Create { .. } => None,
         Command::Suspend { id } | Command::Resume { id } | Command::ReplaceData { id, .. } => {

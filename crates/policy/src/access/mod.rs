@@ -234,6 +234,12 @@ pub fn permissions<'a>(names: impl IntoIterator<Item = &'a str>) -> Mask {
     masks.fold(Mask::NOTHING, Mask::or)
 }
 
+/// What shows, uses or changes what is a tenant's own, or says who may.
+#[must_use]
+pub fn own() -> Mask {
+    table::TABLE.of_group(Group::Content)
+}
+
 /// Every operation of the API that somebody may be permitted, sorted, each with its groups.
 pub fn operations() -> impl Iterator<Item = (&'static str, Vec<Group>)> {
     table::TABLE.operations()

@@ -8,6 +8,7 @@ mod chrome;
 mod costs;
 mod events;
 mod overview;
+mod providers;
 mod session;
 mod sessions;
 mod text;
@@ -32,6 +33,7 @@ use crate::{
     http::{
         App, access,
         caller::Caller,
+        consents,
         fail::Fail,
         identify::{self, Identified},
         serve,
@@ -53,7 +55,7 @@ pub(crate) struct Visit {
 /// Adds the pages.
 pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
     let page = |handler| page_route(app, handler);
-    let [form, sign_in, sign_out, end] = std::array::from_fn(|_| Arc::clone(app));
+    let [form, sign_in, sign_out, end, begin, callback] = std::array::from_fn(|_| Arc::clone(app));
     router
         .route("/", page(boxed(overview::page)))
         .route("/workloads", page(boxed(workloads::list)))
@@ -65,11 +67,19 @@ pub(crate) fn mount(router: Router, app: &Arc<App>) -> Router {
         .route(
             "/login",
             get(move |request: Request| ready(session::form(&form, &request)))
-                .post(move |request: Request| session::sign_in(Arc::clone(&sign_in), request)),
+                .post(move |request: Request| session::submit(Arc::clone(&sign_in), request)),
         )
         .route(
             "/logout",
             post(move |request: Request| session::sign_out(Arc::clone(&sign_out), request)),
+        )
+        .route(
+            "/sign-in/{id}",
+            get(move |request: Request| providers::begin(Arc::clone(&begin), request)),
+        )
+        .route(
+            "/sign-in/callback",
+            get(move |request: Request| providers::callback(Arc::clone(&callback), request)),
         )
         .route("/sessions", page_any(app, boxed(sessions::page)))
         .route(
@@ -125,7 +135,11 @@ async fn serve_page(
     };
     let allowed = access::require_permission(&caller, permission);
     let answer = match allowed {
-        Ok(()) => handler(Visit { app, caller: caller.clone(), session, parts }).await,
+        Ok(()) => {
+            let (asked, told) = (consents::asked(&parts), Arc::clone(&app));
+            let page = handler(Visit { app, caller: caller.clone(), session, parts }).await;
+            consents::record(&told, &caller, "console", &asked).await.and(page)
+        }
         Err(fail) => Err(fail),
     };
     let page = answer.unwrap_or_else(|fail| chrome::problem(&fail, Some(&caller), &id));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::problem::Code;
+use api::{nouns::sign_in::SignInProvider, problem::Code};
 use askama::Template;
 use axum::{
     body::Body,
@@ -21,6 +21,7 @@ use crate::{
         fail::Fail,
         serve, sessions,
         sessions::Account,
+        sign_in,
     },
     sign_in::{
         oidc::safe_path,
@@ -55,30 +56,36 @@ struct LoginPage<'a> {
     /// Why the last attempt failed; empty for none.
     alert: &'a str,
     next: &'a str,
+    /// The same within an address.
+    next_encoded: String,
+    providers: Vec<SignInProvider>,
 }
 
-fn page(status: StatusCode, alert: &str, next: &str) -> Response {
+fn page(app: &App, status: StatusCode, alert: &str, next: &str) -> Response {
     let title = "Sign in".to_owned();
     let layout = Layout { title, section: "", twin: String::new(), who: String::new() };
-    let html = LoginPage { layout, alert, next: safe_path(next) }.render().unwrap_or_default();
+    let (next, providers) = (safe_path(next), sign_in::listed(app));
+    let next_encoded = encoded(next);
+    let page = LoginPage { layout, alert, next, next_encoded, providers };
+    let html = page.render().unwrap_or_default();
     chrome::page(status, html)
 }
 
 /// `GET /login`
 pub(crate) fn form(app: &App, request: &Request) -> Response {
-    let next = query_of(request, "next");
-    serve::finish(Ok(page(StatusCode::OK, "", &next)), &serve::request_id(app))
+    let next = query_of(request.uri(), "next");
+    serve::finish(Ok(page(app, StatusCode::OK, "", &next)), &serve::request_id(app))
 }
 
 /// One parameter of a query; the last of several, empty for none.
-fn query_of(request: &Request, name: &str) -> String {
-    let query = request.uri().query().unwrap_or_default();
+pub(crate) fn query_of(uri: &http::Uri, name: &str) -> String {
+    let query = uri.query().unwrap_or_default();
     let pairs = openidconnect::url::form_urlencoded::parse(query.as_bytes());
     pairs.filter(|(key, _)| key == name).last().map(|(_, v)| v.into_owned()).unwrap_or_default()
 }
 
 /// `POST /login`
-pub(crate) async fn sign_in(app: Arc<App>, request: Request) -> Response {
+pub(crate) async fn submit(app: Arc<App>, request: Request) -> Response {
     let id = serve::request_id(&app);
     let headers = request.headers().clone();
     if let Err(fail) = caller::require_same_origin(&headers) {
@@ -89,14 +96,15 @@ pub(crate) async fn sign_in(app: Arc<App>, request: Request) -> Response {
     let reading = Form::<SignIn>::from_request(request, &());
     let read = tokio::time::timeout(app.options.body_timeout, reading).await;
     let Ok(Ok(Form(form))) = read else {
-        let answer = page(StatusCode::BAD_REQUEST, "The form could not be read. Try again.", "/");
+        let answer =
+            page(&app, StatusCode::BAD_REQUEST, "The form could not be read. Try again.", "/");
         return serve::finish(Ok(answer), &id);
     };
     let answer = match enter(&app, source, &form).await {
         Ok((principal, means)) => signed_in(&app, &headers, principal, means, &form.next).await,
         Err(fail) => Err(fail),
     };
-    let answer = answer.unwrap_or_else(|fail| refused(fail, &form.next));
+    let answer = answer.unwrap_or_else(|fail| refused(&app, fail, &form.next));
     serve::finish(Ok(answer), &id)
 }
 
@@ -155,7 +163,7 @@ async fn end_presented(app: &Arc<App>, headers: &HeaderMap) {
 }
 
 /// The form again, with what was wrong.
-fn refused(fail: Fail, next: &str) -> Response {
+fn refused(app: &App, fail: Fail, next: &str) -> Response {
     let wait = fail.0.retry_after_ms.map(|ms| ms.div_ceil(1_000));
     let (status, alert) = match (fail.code(), wait) {
         (Code::RateLimited, wait) => {
@@ -173,7 +181,7 @@ fn refused(fail: Fail, next: &str) -> Response {
             (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), text)
         }
     };
-    let mut response = page(status, &alert, next);
+    let mut response = page(app, status, &alert, next);
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -203,8 +211,12 @@ pub(crate) fn to_sign_in(wanted: &http::Uri) -> Response {
     if path == "/" {
         return redirect("/login");
     }
-    let encode = openidconnect::url::form_urlencoded::byte_serialize;
-    redirect(&format!("/login?next={}", encode(path.as_bytes()).collect::<String>()))
+    redirect(&format!("/login?next={}", encoded(path)))
+}
+
+/// A text as a parameter of an address.
+fn encoded(text: &str) -> String {
+    openidconnect::url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// To a path of this console.

@@ -11,7 +11,7 @@ use store::{blob::BlobError, vault::Tenant};
 use units::{Bytes, Digest, Id, kinds};
 
 use super::{
-    BLOBS, FORMAT, HEAD, Head, ITEMS, PEOPLE, Person, README, history, items, lines, own_log,
+    BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person, README, history, items, lines, own_log,
 };
 use crate::platform::Platform;
 
@@ -78,7 +78,7 @@ impl Export {
         drop(buffered);
         let size = file.stream_position()?;
         file.rewind()?;
-        append(&mut tar, "log/entries.jsonl", size, file)?;
+        append(&mut tar, LAST, size, file)?;
         tar.finish()?;
         Ok(egress)
     }
@@ -149,12 +149,12 @@ fn contents(
     all.into_iter().collect()
 }
 
-fn add(tar: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn add(tar: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
     append(tar, path, u64::try_from(bytes.len()).unwrap_or(u64::MAX), bytes)
 }
 
 /// A plain file without times or owners: the same content gives the same bytes.
-fn append(
+pub(super) fn append(
     tar: &mut tar::Builder<impl Write>,
     path: &str,
     size: u64,

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Blobs, blob::BlobError};
 use units::{Digest, Id, kinds};
 
-use super::{BLOBS, FORMAT, HEAD, Head, ITEMS, PEOPLE, Person};
+use super::{BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person};
 
 /// Most bytes of a text of the file.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
@@ -50,6 +50,7 @@ impl Import {
     pub(crate) fn read(file: impl Read, blobs: &Blobs) -> Result<Self, ImportError> {
         let mut archive = tar::Archive::new(file);
         let (mut head, mut items, mut people, mut n_blobs) = (None, None, None, 0_u64);
+        let mut last = None;
         for entry in archive.entries()? {
             let mut entry = entry?;
             if !entry.header().entry_type().is_file() {
@@ -69,8 +70,11 @@ impl Import {
                     }
                 }
             }
+            last = Some(path);
         }
         let missing = |what: &str| ImportError::Form(format!("it has no `{what}`"));
+        // A file cut off between two of its parts looks like a shorter one.
+        last.filter(|path| path == LAST).ok_or_else(|| missing(LAST))?;
         let head = head.ok_or_else(|| missing(HEAD))?;
         let items = items.ok_or_else(|| missing(ITEMS))?;
         let people = people.ok_or_else(|| missing(PEOPLE))?;

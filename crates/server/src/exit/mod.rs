@@ -1,12 +1,14 @@
 //! Taking an organisation out, and in: one tar file with everything that it has, in documented
 //! formats. Nothing of another tenant may get into it, and nothing in it may get into another tenant.
 
+mod course;
 mod export;
 mod history;
 mod import;
 mod items;
 mod own_log;
 
+pub(crate) use course::CourseWork;
 pub(crate) use export::{Egress, Export};
 pub(crate) use import::{Import, ImportError};
 
@@ -20,6 +22,8 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const HEAD: &str = "export.json";
 pub(crate) const ITEMS: &str = "configuration/items.jsonl";
 pub(crate) const PEOPLE: &str = "people/people.jsonl";
+/// The last part of every export: a file without it broke off.
+pub(crate) const LAST: &str = "log/entries.jsonl";
 pub(crate) const BLOBS: &str = "blobs/";
 
 /// The register of formats.

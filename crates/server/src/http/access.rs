@@ -24,9 +24,15 @@ pub(crate) fn require(
     hidden: impl FnOnce() -> Fail,
 ) -> Result<(), Fail> {
     caller.principal()?;
-    match access::authorize(state, caller.grants(), caller.wish(role), scope) {
-        Ok(()) => Ok(()),
+    match access::basis(state, caller.grants(), caller.wish(role), scope) {
+        Ok(None) => Ok(()),
+        // It is recorded before anything is answered.
+        Ok(Some(consent)) => {
+            caller.note_consent(consent);
+            Ok(())
+        }
         Err(Denied::NeedsRole(role)) => Err(needs(role)),
+        Err(Denied::NeedsConsent) => Err(needs_consent()),
         // That there is a platform is no secret.
         Err(Denied::Hidden) if scope == Scope::Platform => Err(needs(Role::Operator)),
         Err(Denied::Hidden) => Err(hidden()),
@@ -65,7 +71,10 @@ pub(crate) fn require_permission(caller: &Caller, permission: Permission) -> Res
 
 /// The scopes in which the caller may act in this role, as they were given.
 pub(crate) fn scopes(caller: &Caller, role: Role) -> Vec<Scope> {
-    caller.grants().scopes(caller.wish(role)).collect()
+    let wish = caller.wish(role);
+    // What only a consent gives is asked for one by one, and so recorded.
+    let own = caller.grants().iter().filter(|grant| grant.consent.is_none());
+    own.filter(|grant| wish.is_in(&grant.mask)).map(|grant| grant.scope).collect()
 }
 
 /// True if the caller may act in this role on this scope: the filter of lists.
@@ -106,10 +115,29 @@ pub(crate) fn find_hidden<'a, T>(
     let (thing, scope) = found.ok_or_else(missing)?;
     match access::authorize(state, caller.grants(), caller.wish(role), scope) {
         Err(Denied::Hidden) => Err(missing()),
-        Ok(()) | Err(Denied::NeedsRole(_)) => {
+        Ok(()) | Err(Denied::NeedsRole(_) | Denied::NeedsConsent) => {
             require(state, caller, role, scope, missing).map(|()| thing)
         }
     }
+}
+
+/// True if the caller may see what is a tenant's own on this scope in this role.
+pub(crate) fn allows_own(state: &State, caller: &Caller, role: Role, scope: Scope) -> bool {
+    let mut wish = caller.wish(role);
+    wish.content = true;
+    match access::basis(state, caller.grants(), wish, scope) {
+        Ok(consent) => {
+            consent.into_iter().for_each(|consent| caller.note_consent(consent));
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+fn needs_consent() -> Fail {
+    let detail = "this is the tenant's own: the platform's people need the tenant's consent";
+    Fail::new(Code::Forbidden, detail)
+        .remedy("ask an administrator of the tenant for one: `cocarde consent grant`")
 }
 
 /// The refusal of a caller who lacks a role.

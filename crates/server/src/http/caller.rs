@@ -3,15 +3,19 @@
 //! A cookie proves who the browser's user is, not that the user wanted the request: what a cookie
 //! asks to change must come from this very origin.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use api::problem::Code;
 use http::{HeaderMap, header};
 use kernel::{
     Actor, State,
-    access::{Grants, Operation, Principal, Role, Wish, is_active},
+    access::{Grants, Operation, Principal, Role, Wish, is_active, is_of_content},
     key::Key,
 };
+use policy::access::Action;
 use units::{Id, UnixMicros, kinds};
 
 use super::fail::Fail;
@@ -36,6 +40,8 @@ pub(crate) struct Caller {
     grants: Arc<Grants>,
     /// The operation under way and the role that its description asks for.
     operation: Option<(Operation, Role)>,
+    /// Consents without which something would have been refused.
+    consents: Arc<Mutex<BTreeSet<Id<kinds::Consent>>>>,
 }
 
 /// Who asks.
@@ -54,7 +60,12 @@ pub(crate) enum Who {
 impl Caller {
     /// Nobody in particular.
     pub(crate) fn anonymous() -> Self {
-        Self { who: Who::Anonymous, grants: Arc::default(), operation: None }
+        Self {
+            who: Who::Anonymous,
+            grants: Arc::default(),
+            operation: None,
+            consents: Arc::default(),
+        }
     }
 
     /// The holder of a key.
@@ -97,7 +108,7 @@ impl Caller {
             return Err(unknown_key());
         }
         let grants = Arc::new(Grants::of(state, principal, now));
-        Ok(Self { who, grants, operation: None })
+        Ok(Self { who, grants, operation: None, consents: Arc::default() })
     }
 
     /// The same caller as they stand now: for what goes on for long.
@@ -110,7 +121,7 @@ impl Caller {
             Who::Anonymous | Who::User(_) | Who::ServiceAccount(_) => Some(self.who.clone()),
         };
         let renewed = Self::of(state, who.ok_or_else(unknown_key)?, now)?;
-        Ok(Self { operation: self.operation, ..renewed })
+        Ok(Self { operation: self.operation, consents: Arc::clone(&self.consents), ..renewed })
     }
 
     /// The same caller within an operation of the API.
@@ -140,8 +151,35 @@ impl Caller {
     /// What is asked when a handler needs this role: within an operation that asks for the same,
     /// having been given that operation is enough.
     pub(crate) fn wish(&self, role: Role) -> Wish {
-        let operation = self.operation.filter(|(_, asks)| *asks == role);
-        Wish { role, operation: operation.map(|(operation, _)| operation) }
+        let same = self.operation.filter(|(_, asks)| *asks == role);
+        let own = policy::access::own();
+        let of_own = |(operation, _)| own.allows(Action::Operation(operation));
+        Wish {
+            role,
+            operation: same.map(|(operation, _)| operation),
+            // The vocabulary says of an operation whether it is about what is a tenant's own. Whatever
+            // a handler needs beside what its description asks for is taken to be.
+            content: match same {
+                Some(operation) => of_own(operation),
+                None => is_of_content(role) || self.operation.is_some_and(of_own),
+            },
+        }
+    }
+
+    /// Something was allowed by this consent and by nothing else.
+    pub(crate) fn note_consent(&self, id: Id<kinds::Consent>) {
+        self.consents.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    }
+
+    /// All consents that the caller has now: for an answer that goes on for long.
+    pub(crate) fn note_consents(&self) {
+        let all = self.grants.iter().filter_map(|grant| grant.consent);
+        self.consents.lock().unwrap_or_else(PoisonError::into_inner).extend(all);
+    }
+
+    /// The consents that were needed so far.
+    pub(crate) fn consents_used(&self) -> BTreeSet<Id<kinds::Consent>> {
+        self.consents.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who acts.

@@ -167,6 +167,8 @@ struct Follower {
 }
 
 fn follow(call: Call<EventList>, after: u64, keep_on: bool) -> Result<Response, Fail> {
+    // What comes later is told under the consents of now.
+    call.caller.note_consents();
     let changes = call.platform().watch();
     let wish = Wish { after, limit: ROWS, subject: None };
     let (app, caller, session) = (call.app, call.caller, call.session);

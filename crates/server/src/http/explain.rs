@@ -252,6 +252,7 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
             Some("choose other data; see `cocarde erase status` and the organisation's consent")
         }
         StopCause::User
+        | StopCause::CourseClosed
         | StopCause::EndpointDeleted
         | StopCause::NodeDrained
         | StopCause::NodeLost

@@ -20,7 +20,7 @@ use crate::sign_in::{
 
 /// Operations that make credentials, or say what others may do.
 const MAKES_CREDENTIALS: [&str; 4] =
-    ["capability_create", "key_create", "key_rotate", "session_create"];
+    ["capability_create", "key_create", "key_rotate", "password_set"];
 
 /// A caller, and the session that they used.
 #[derive(Debug, Clone)]
@@ -102,6 +102,10 @@ fn of_capability(
     if MAKES_CREDENTIALS.contains(&operation) {
         return Err(Fail::new(Code::Forbidden, "a capability token makes no credentials")
             .remedy("use the key or the account that it was made from"));
+    }
+    let revoked = app.platform.read(|state| capability.is_revoked(state));
+    if revoked {
+        return Err(refuse(&Refused::Revoked));
     }
     let caller = of_principal(app, now, capability.holder)?;
     let asked = Asked { now, operation, model: None, country: None };

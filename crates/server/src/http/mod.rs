@@ -6,13 +6,16 @@
 
 pub(crate) mod access;
 mod bindings;
-mod blobs;
+pub(crate) mod blobs;
 pub(crate) mod budgets;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
+pub(crate) mod consents;
 pub(crate) mod costs;
+mod courses;
 pub(crate) mod datasets;
+mod doors;
 pub(crate) mod endpoints;
 mod energy_series;
 mod entries;
@@ -27,6 +30,8 @@ pub(crate) mod gpus;
 mod groups;
 mod health;
 pub(crate) mod identify;
+mod identities;
+pub(crate) mod identity_providers;
 mod job;
 mod keys;
 mod lineage;
@@ -39,6 +44,7 @@ pub(crate) mod mount;
 pub(crate) mod nodes;
 pub(crate) mod organisations;
 mod page;
+pub(crate) mod passwords;
 pub(crate) mod people;
 mod plan;
 mod policies;
@@ -57,6 +63,7 @@ mod roles;
 pub(crate) mod serve;
 mod service_accounts;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
 mod users;
@@ -73,22 +80,21 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
-        binding::{BindingCreate, BindingDelete, BindingGet, BindingList},
         budget::{BudgetCreate, BudgetGet, BudgetList},
-        capability::{CapabilityCreate, CapabilityRootKeyGet},
         cost::{CostGet, InvoiceDraftGet},
+        course::{
+            CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
+            CourseReportGet,
+        },
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
-        entry::{EntryList, EntryProofGet, ReceiptGet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
-        finality::{LogFinalGet, LogStatusGet},
         gpu::GpuList,
-        group::{GroupCreate, GroupDelete, GroupGet, GroupList, GroupMemberAdd, GroupMemberRemove},
-        key::{KeyCreate, KeyList, KeyRevoke, KeyRotate, Whoami},
+        key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
         model_version::{EvaluationCreate, ModelVersionCreate, ModelVersionGet, ModelVersionList},
@@ -105,33 +111,24 @@ use api::{
         },
         price::{PriceGet, PriceSet},
         project::{ProjectCreate, ProjectGet, ProjectList},
-        proof::{AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
-        role::{RoleCreate, RoleDelete, RoleGet, RoleList, RoleSet},
-        service_account::{
-            ServiceAccountAssign, ServiceAccountCreate, ServiceAccountDelete, ServiceAccountGet,
-            ServiceAccountList, ServiceAccountRenew,
-        },
-        session::{SessionCreate, SessionEnd, SessionList},
         site::{SiteCreate, SiteGet, SiteList},
-        user::{UserCreate, UserGet, UserList, UserReplace, UserResume, UserSuspend},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
         },
     },
-    problem::Code,
 };
-use axum::{Router, extract::Request, response::Response};
+use axum::{Router, extract::Request};
 use kernel::access::{Role, Scope};
 
 use self::{
     fail::Fail,
     mount::{Api, Call},
 };
-use crate::{console, platform::Platform, tenants::Owners};
+use crate::{console, platform::Platform, scim, tenants::Owners};
 
 /// Limits of the server.
 #[derive(Debug, Clone)]
@@ -179,19 +176,20 @@ impl App {
 pub fn router(platform: Arc<Platform>) -> Router {
     let app = App::new(platform);
     let api = mount_all(Api::new(Arc::clone(&app)));
-    let routes = console::mount(api.router, &app);
+    let routes = scim::mount(console::mount(api.router, &app), &app);
     let (missing, wrong_method) = (Arc::clone(&app), app);
     routes
-        .fallback(move |request: Request| ready(not_found(&missing, &request)))
+        .fallback(move |request: Request| ready(serve::not_found(&missing, &request)))
         .method_not_allowed_fallback(move |request: Request| {
-            ready(method_not_allowed(&wrong_method, &request))
+            ready(serve::method_not_allowed(&wrong_method, &request))
         })
 }
 
 /// Every endpoint of the registry, once; a test compares the two lists.
 fn mount_all(api: Api) -> Api {
-    let api = mount_sign_in(mount_identities(mount_tenancy(api)));
-    sovereign::mount(mount_platform(mount_work(mount_artefacts(mount_fleet(api)))))
+    let api = doors::mount(identities::mount(mount_tenancy(api)));
+    let api = mount_platform(mount_work(mount_artefacts(mount_fleet(api))));
+    sovereign::mount(proofs::mount(api))
 }
 
 fn mount_tenancy(api: Api) -> Api {
@@ -218,6 +216,13 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<OrganisationTraining, _>(organisations::training)
         .mount_raw::<OrganisationExport, _>(exits::export)
         .mount::<OrganisationImport, _>(exits::import)
+        .mount::<CourseCreate, _>(courses::create)
+        .mount::<CourseList, _>(courses::list)
+        .mount::<CourseGet, _>(courses::get)
+        .mount::<CourseEnrol, _>(courses::enrol)
+        .mount::<CourseReportGet, _>(courses::report)
+        .mount_raw::<CourseExport, _>(courses::export)
+        .mount::<CourseClose, _>(courses::close)
         .mount::<ErasureCreate, _>(erasures::create)
         .mount::<ErasureList, _>(erasures::list)
         .mount::<ErasureGet, _>(erasures::get)
@@ -226,45 +231,6 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
-}
-
-fn mount_sign_in(api: Api) -> Api {
-    api.mount::<SessionCreate, _>(sessions::create)
-        .mount::<SessionList, _>(sessions::list)
-        .mount::<SessionEnd, _>(sessions::end)
-        .mount::<CapabilityCreate, _>(capabilities::create)
-        .mount::<CapabilityRootKeyGet, _>(capabilities::root_key)
-}
-
-fn mount_identities(api: Api) -> Api {
-    api.mount::<UserCreate, _>(users::create)
-        .mount::<UserList, _>(users::list)
-        .mount::<UserGet, _>(users::get)
-        .mount::<UserReplace, _>(users::replace)
-        .mount::<UserSuspend, _>(users::suspend)
-        .mount::<UserResume, _>(users::resume)
-        .mount::<GroupCreate, _>(groups::create)
-        .mount::<GroupList, _>(groups::list)
-        .mount::<GroupGet, _>(groups::get)
-        .mount::<GroupDelete, _>(groups::delete)
-        .mount::<GroupMemberAdd, _>(groups::add)
-        .mount::<GroupMemberRemove, _>(groups::remove)
-        .mount::<ServiceAccountCreate, _>(service_accounts::create)
-        .mount::<ServiceAccountList, _>(service_accounts::list)
-        .mount::<ServiceAccountGet, _>(service_accounts::get)
-        .mount::<ServiceAccountDelete, _>(service_accounts::delete)
-        .mount::<ServiceAccountRenew, _>(service_accounts::renew)
-        .mount::<ServiceAccountAssign, _>(service_accounts::assign)
-        .mount::<RoleCreate, _>(roles::create)
-        .mount::<RoleList, _>(roles::list)
-        .mount::<RoleGet, _>(roles::get)
-        .mount::<RoleSet, _>(roles::set)
-        .mount::<RoleDelete, _>(roles::delete)
-        .mount::<BindingCreate, _>(bindings::create)
-        .mount::<BindingList, _>(bindings::list)
-        .mount::<BindingGet, _>(bindings::get)
-        .mount::<BindingDelete, _>(bindings::delete)
-        .mount::<KeyRotate, _>(keys::rotate)
 }
 
 fn mount_fleet(api: Api) -> Api {
@@ -332,15 +298,6 @@ fn mount_work(api: Api) -> Api {
 
 fn mount_platform(api: Api) -> Api {
     api.mount_raw::<EventList, _>(events::list)
-        .mount_raw::<LogCheckpointGet, _>(proofs::checkpoint)
-        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
-        .mount::<LogStatusGet, _>(finality::status)
-        .mount_raw::<LogKeyGet, _>(proofs::key)
-        .mount_raw::<LogTileGet, _>(proofs::tile)
-        .mount_raw::<EntryList, _>(entries::list)
-        .mount_raw::<EntryProofGet, _>(receipts::proof)
-        .mount_raw::<ReceiptGet, _>(receipts::receipt)
-        .mount::<AuditVerify, _>(proofs::verify)
         .mount::<Healthz, _>(health::healthz)
         .mount::<Readyz, _>(health::readyz)
         .mount_raw::<Metrics, _>(health::metrics)
@@ -360,20 +317,6 @@ fn require_operator<E: Endpoint>(call: &Call<E>) -> Result<(), Fail> {
 /// What was just written is not there: a fault of the platform.
 fn unexpected() -> Fail {
     Fail::internal("the answer could not be made", &"an accepted command left nothing to show")
-}
-
-fn not_found(app: &App, request: &Request) -> Response {
-    let path: String = request.uri().path().chars().take(200).collect();
-    let fail =
-        Fail::not_found("path", path).remedy("see `/api/v1/openapi.json` for what is offered");
-    serve::finish(Err(fail), &serve::request_id(app))
-}
-
-fn method_not_allowed(app: &App, request: &Request) -> Response {
-    let method = request.method().clone();
-    let path: String = request.uri().path().chars().take(200).collect();
-    let detail = format!("`{method}` is not offered at `{path}`");
-    serve::finish(Err(Fail::new(Code::MethodNotAllowed, detail)), &serve::request_id(app))
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ use super::{App, blobs::blocking_fail, fail::Fail};
 pub(crate) mod purpose {
     /// The e-mail address in lower case.
     pub(crate) const EMAIL: &str = "email";
+    /// The name that they sign in with, in lower case.
+    pub(crate) const USER_NAME: &str = "user_name";
+    /// The id that a directory gave them (SCIM).
+    pub(crate) const EXTERNAL_ID: &str = "external_id";
     /// Issuer and subject at an identity provider, with a space between: neither has one.
     pub(crate) const IDENTITY: &str = "identity";
 }
@@ -32,6 +36,12 @@ pub(crate) struct Person {
     /// Where mail reaches them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<String>,
+    /// What they sign in with, if it is not their address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_name: Option<String>,
+    /// The id that a directory gave them (SCIM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) external_id: Option<String>,
     /// The hash of their password, as PHC text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) password: Option<String>,
@@ -42,7 +52,7 @@ pub(crate) struct Person {
 
 type Home = Option<Id<kinds::Organisation>>;
 
-const fn tenant(home: Home) -> Tenant {
+pub(crate) const fn tenant(home: Home) -> Tenant {
     match home {
         Some(id) => Tenant::Organisation(id),
         None => Tenant::Platform,
@@ -76,7 +86,9 @@ impl Person {
         let email = self.email.iter().map(|email| (purpose::EMAIL, email.to_lowercase()));
         let at = |(issuer, subject): &(String, String)| format!("{issuer} {subject}");
         let identities = self.identities.iter().map(|one| (purpose::IDENTITY, at(one)));
-        email.chain(identities).collect()
+        let user_name = self.user_name.iter().map(|name| (purpose::USER_NAME, name.to_lowercase()));
+        let external = self.external_id.iter().map(|id| (purpose::EXTERNAL_ID, id.clone()));
+        email.chain(user_name).chain(external).chain(identities).collect()
     }
 }
 
@@ -160,7 +172,7 @@ pub(crate) async fn forget(app: &Arc<App>, home: Home, id: Id<kinds::User>) {
     }
 }
 
-fn vault_fail(error: &VaultError) -> Fail {
+pub(crate) fn vault_fail(error: &VaultError) -> Fail {
     match error {
         VaultError::LookupTaken { purpose, .. } => {
             Fail::new(Code::NameTaken, format!("somebody of this organisation has this {purpose}"))

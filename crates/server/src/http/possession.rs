@@ -46,7 +46,8 @@ impl Possession {
         let put = self.put.lock().unwrap_or_else(PoisonError::into_inner);
         let narrower = std::iter::once(mine)
             .chain(state.projects.keys().map(|id| Scope::Project(*id)))
-            .filter(|scope| kernel_access::covers(state, mine, *scope));
+            .filter(|scope| kernel_access::covers(state, mine, *scope))
+            .filter(|scope| !kernel_access::is_shut(state, mine, *scope));
         narrower.into_iter().any(|scope| put.contains(&(scope, digest)))
     }
 
@@ -102,9 +103,6 @@ pub(crate) async fn withheld(
     wanted: BTreeSet<Digest>,
 ) -> Result<BTreeSet<Digest>, Fail> {
     let mine = caller_scopes(caller)?;
-    if mine.contains(&Scope::Platform) {
-        return Ok(BTreeSet::new());
-    }
     let (manifests, signatures, mut left) = app.platform.read(|state| {
         let (manifests, signatures) = visible(state, caller);
         let put = |digest: &Digest| {

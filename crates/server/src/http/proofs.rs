@@ -2,7 +2,8 @@
 
 use api::{
     endpoint::Endpoint,
-    nouns::entry::ReceiptGet,
+    nouns::entry::{EntryList, EntryProofGet, ReceiptGet},
+    nouns::finality::{LogFinalGet, LogStatusGet},
     nouns::proof::{AuditCheck, AuditReport, AuditVerify, LogCheckpointGet, LogKeyGet, LogTileGet},
     problem::Code,
 };
@@ -12,7 +13,28 @@ use http::{HeaderName, HeaderValue, header};
 use kernel::access::{Role, Scope};
 use store::{ViewError, audit};
 
-use super::{access, blobs::blocking_fail, fail::Fail, mount::Call, require_operator};
+use super::{
+    access,
+    blobs::blocking_fail,
+    entries,
+    fail::Fail,
+    finality,
+    mount::{Api, Call},
+    receipts, require_operator,
+};
+
+/// The log, its proofs and its audit.
+pub(crate) fn mount(api: Api) -> Api {
+    api.mount_raw::<LogCheckpointGet, _>(checkpoint)
+        .mount_raw::<LogFinalGet, _>(finality::checkpoint)
+        .mount::<LogStatusGet, _>(finality::status)
+        .mount_raw::<LogKeyGet, _>(key)
+        .mount_raw::<LogTileGet, _>(tile)
+        .mount_raw::<EntryList, _>(entries::list)
+        .mount_raw::<EntryProofGet, _>(receipts::proof)
+        .mount_raw::<ReceiptGet, _>(receipts::receipt)
+        .mount::<AuditVerify, _>(verify)
+}
 
 /// `GET /log/checkpoint`
 pub(crate) async fn checkpoint(call: Call<LogCheckpointGet>) -> Result<Response, Fail> {

@@ -28,6 +28,7 @@ use units::{Id, kinds};
 use super::{
     App, access,
     caller::Caller,
+    consents,
     fail::Fail,
     identify::{self, Identified},
 };
@@ -130,7 +131,12 @@ async fn answer(
         Some(Content::Json) => (json_body(&app, shape, &parts.headers, body).await?, Body::empty()),
         Some(_) => (Bytes::new(), body),
     };
-    inner(Admitted { app, caller, session, parts, bytes, stream }).await
+    let (told, asked) = (caller.clone(), consents::asked(&parts));
+    let admitted = Admitted { app: Arc::clone(&app), caller, session, parts, bytes, stream };
+    let answer = inner(admitted).await;
+    // What a tenant's consent made possible is on record before it is told.
+    consents::record(&app, &told, shape.id, &asked).await?;
+    answer
 }
 
 /// Reads a JSON body within its limits of size and time.
@@ -202,4 +208,20 @@ pub(crate) fn request_id(app: &App) -> String {
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+/// The answer to a path that nothing is at.
+pub(crate) fn not_found(app: &App, request: &Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let fail =
+        Fail::not_found("path", path).remedy("see `/api/v1/openapi.json` for what is offered");
+    finish(Err(fail), &request_id(app))
+}
+
+/// The answer to a method that a path does not have.
+pub(crate) fn method_not_allowed(app: &App, request: &Request) -> Response {
+    let method = request.method().clone();
+    let path: String = request.uri().path().chars().take(200).collect();
+    let detail = format!("`{method}` is not offered at `{path}`");
+    finish(Err(Fail::new(Code::MethodNotAllowed, detail)), &request_id(app))
 }

@@ -16,7 +16,10 @@ use api::{
 
 use kernel::access;
 
-use super::{App, caller::Caller, fail::Fail, mount::Call};
+use kernel::user;
+use units::{Id, kinds};
+
+use super::{App, caller::Caller, fail::Fail, mount::Call, people};
 use crate::sign_in::{
     password::PasswordError,
     session::{Device, Means, Principal, Session, SessionError},
@@ -80,8 +83,7 @@ pub(crate) async fn by_password(
     let home = account.organisation.as_ref().map(units::Name::as_str).unwrap_or_default();
     let label = format!("{home}/{}", account.name);
     sign_in.throttle.admit(app.platform.now(), &label, source).map_err(too_often)?;
-    let found: Option<(Principal, String)> = None;
-    let (principal, stored) = found.unzip();
+    let (principal, stored) = stored(app, account).await?.unzip();
     let same = sign_in.passwords.verify(stored, password.to_owned()).await.map_err(no_verdict)?;
     match principal.filter(|_| same) {
         Some(principal) => {
@@ -91,6 +93,34 @@ pub(crate) async fn by_password(
         None => Err(Fail::new(Code::Unauthenticated, "the name or the password is wrong")
             .remedy("check both, or ask an administrator of your organisation")),
     }
+}
+
+/// Whom an account is of, with their password's hash; nothing for one that nobody has.
+async fn stored(app: &Arc<App>, account: &Account) -> Result<Option<(Principal, String)>, Fail> {
+    let home = match &account.organisation {
+        None => None,
+        Some(name) => match app.platform.read(|state| state.organisation_by_name(name)) {
+            None => return Ok(None),
+            found => found,
+        },
+    };
+    let name = account.name.trim().to_lowercase();
+    if name.is_empty() || name.len() > 254 {
+        return Ok(None);
+    }
+    let by_name = people::find(app, home, people::purpose::USER_NAME, name.clone()).await?;
+    let id = match by_name {
+        Some(id) => Some(id),
+        None => people::find(app, home, people::purpose::EMAIL, name).await?,
+    };
+    let active = |id: &Id<kinds::User>| {
+        app.platform.read(|state| {
+            state.users.get(id).is_some_and(|user| user.status == user::Status::Active)
+        })
+    };
+    let Some(id) = id.filter(active) else { return Ok(None) };
+    let person = people::open(app, vec![(home, id)]).await?.pop().flatten();
+    Ok(person.and_then(|person| person.password).map(|hash| (Principal::User(id), hash)))
 }
 
 /// Begins a session, durably.
@@ -152,7 +182,7 @@ pub(crate) fn too_often(wait: Wait) -> Fail {
     fail.remedy(format!("wait {seconds} s, then try again"))
 }
 
-fn no_verdict(error: PasswordError) -> Fail {
+pub(crate) fn no_verdict(error: PasswordError) -> Fail {
     match error {
         PasswordError::Busy => Fail::new(Code::Unavailable, "too many people sign in at once")
             .remedy("try again in a moment"),

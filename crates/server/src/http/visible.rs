@@ -4,8 +4,8 @@ use api::{nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
-    budget, dataset, decision, endpoint, erasure, group, key, model, organisation, policy_set,
-    project, quota,
+    budget, capability, course, dataset, decision, endpoint, erasure, group, key, model,
+    organisation, policy_set, project, quota,
     reservation::{self, Holder},
     role, service_account, usage, workload,
 };
@@ -28,7 +28,12 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         (None, Role::Operator) => Scope::Platform,
         (None, _) => return Ok(None),
     };
-    if !access::allows(state, caller, role, scope) {
+    let allowed = if is_own(&entry.event) {
+        access::allows_own(state, caller, role, scope)
+    } else {
+        access::allows(state, caller, role, scope)
+    };
+    if !allowed {
         return Ok(None);
     }
     let data = serde_json::to_value(&entry.event)
@@ -68,6 +73,44 @@ pub(crate) fn is_of_organisation(
     scope.is_some_and(|scope| kernel::access::covers(state, Scope::Organisation(home), scope))
 }
 
+/// True if an event tells what is a tenant's own, and not only that the tenant is there and uses the
+/// platform.
+const fn is_own(event: &Happened) -> bool {
+    match event {
+        Happened::PolicySet(_)
+        | Happened::Decision(_)
+        | Happened::Key(_)
+        | Happened::User(_)
+        | Happened::Group(_)
+        | Happened::ServiceAccount(_)
+        | Happened::Role(_)
+        | Happened::Binding(_)
+        | Happened::IdentityProvider(_)
+        | Happened::Capability(_)
+        | Happened::Course(_)
+        | Happened::Dataset(_)
+        | Happened::Model(_)
+        | Happened::Workload(_)
+        | Happened::Endpoint(_)
+        | Happened::Erasure(_)
+        | Happened::Transfer(_) => true,
+        Happened::Organisation(_)
+        | Happened::Project(_)
+        | Happened::Consent(_)
+        | Happened::Entity(_)
+        | Happened::Storage(_)
+        | Happened::Evidence(_)
+        | Happened::Site(_)
+        | Happened::Node(_)
+        | Happened::Price(_)
+        | Happened::Power(_)
+        | Happened::Budget(_)
+        | Happened::Quota(_)
+        | Happened::Reservation(_)
+        | Happened::Usage(_) => false,
+    }
+}
+
 /// Whose business an event is, and from which role on. Platform events are the operator's.
 pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role) {
     let viewer = |scope| (scope, Role::Viewer);
@@ -105,6 +148,11 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::ServiceAccount(event) => (account_scope(state, event), Role::Administrator),
         Happened::Role(event) => (role_scope(state, event), Role::Administrator),
         Happened::Binding(event) => (Some(event.scope()), Role::Administrator),
+        Happened::IdentityProvider(event) => {
+            (Some(scope_of_home(event.home())), Role::Administrator)
+        }
+        Happened::Capability(event) => (holder_scope(state, event.holder()), Role::Administrator),
+        Happened::Consent(event) => (Some(event.scope()), Role::Administrator),
         Happened::Dataset(event) => viewer(dataset_scope(state, event)),
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
@@ -115,6 +163,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Usage(usage::Event::Egress(metered)) => {
             viewer(Some(Scope::Project(metered.project)))
         }
+        Happened::Course(event) => viewer(course_scope(state, event)),
         Happened::Erasure(event) => erasure_place(state, event),
         Happened::Transfer(event) => viewer(Some(Scope::Organisation(event.organisation()))),
         Happened::Usage(usage::Event::Tokens(metered)) => {
@@ -145,6 +194,15 @@ fn reservation_place(state: &State, event: &reservation::Event) -> (Option<Scope
     }
 }
 
+fn course_scope(state: &State, event: &course::Event) -> Option<Scope> {
+    match event {
+        course::Event::Created { organisation, .. } => Some(Scope::Organisation(*organisation)),
+        course::Event::Enrolled { id, .. } | course::Event::Closed { id } => {
+            state.courses.get(id).map(|course| Scope::Organisation(course.organisation))
+        }
+    }
+}
+
 /// A tenant's erasures are its business; those of the operator's people are the operator's.
 fn erasure_place(state: &State, event: &erasure::Event) -> (Option<Scope>, Role) {
     let target = match event {
@@ -171,6 +229,14 @@ fn key_scope(state: &State, event: &key::Event) -> Option<Scope> {
 /// Where people and groups belong, as a scope.
 pub(crate) fn scope_of_home(home: Option<Id<kinds::Organisation>>) -> Scope {
     home.map_or(Scope::Platform, Scope::Organisation)
+}
+
+/// Where whoever carries a capability token belongs.
+pub(crate) fn holder_scope(state: &State, holder: capability::Holder) -> Option<Scope> {
+    match holder {
+        capability::Holder::Key(id) => state.keys.get(&id).map(|key| key.scope),
+        capability::Holder::User(id) => state.users.get(&id).map(|user| scope_of_home(user.home)),
+    }
 }
 
 fn group_scope(state: &State, event: &group::Event) -> Option<Scope> {

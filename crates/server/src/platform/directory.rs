@@ -7,9 +7,21 @@ use kernel::{
     endpoint::Endpoint,
     key::Key,
 };
-use units::{Id, UnixMicros, kinds};
+use units::{Country, Id, UnixMicros, kinds};
 
 use super::token;
+use crate::sign_in::capability::CarriedCapability;
+
+/// Who calls models.
+#[derive(Debug, Clone)]
+pub struct Calling {
+    /// The key that the calls are metered by.
+    pub key: Id<kinds::Key>,
+    /// The project of a project's key.
+    pub project: Option<Id<kinds::Project>>,
+    /// The capability token that was sent in the key's place.
+    pub carried: Option<CarriedCapability>,
+}
 
 /// Why a call is refused; a gateway renders it in its own envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +96,7 @@ pub(crate) fn route(
     key: Id<kinds::Key>,
     model: &str,
     now: UnixMicros,
+    allowed: impl Fn(Country) -> bool,
 ) -> Result<CallRoute, CallRefused> {
     let key = state.keys.get(&key).ok_or(CallRefused::InvalidKey)?;
     let grants = Grants::of(state, Principal::Key(key.id), now);
@@ -91,17 +104,22 @@ pub(crate) fn route(
     for endpoint in state.endpoints.values().filter(|e| e.name.as_str() == model) {
         match may_call(state, (key, &grants), endpoint) {
             Ok(()) => {}
-            Err(Denied::NeedsRole(_)) => {
+            Err(Denied::NeedsRole(_) | Denied::NeedsConsent) => {
                 refused = CallRefused::Forbidden;
                 continue;
             }
             Err(Denied::Hidden) => continue,
         }
         budget::require_open(state, endpoint.project).map_err(|_| CallRefused::BudgetExhausted)?;
-        let replicas =
-            endpoint.ready_addresses_in(state, |country| key.limits.allow_country(country));
+        let replicas = endpoint.ready_addresses_in(state, |country| {
+            key.limits.allow_country(country) && allowed(country)
+        });
         if replicas.is_empty() {
-            return Err(CallRefused::NoReplica);
+            // What is narrowed away is refused; what is not there may come.
+            let elsewhere =
+                endpoint.ready_addresses_in(state, |country| key.limits.allow_country(country));
+            let narrowed = !elsewhere.is_empty();
+            return Err(if narrowed { CallRefused::Forbidden } else { CallRefused::NoReplica });
         }
         return Ok(CallRoute { endpoint: endpoint.id, replicas });
     }
@@ -117,7 +135,12 @@ fn may_call(
     if endpoint.deleted_at.is_some() || !key.limits.allow_model(&endpoint.name) {
         return Err(Denied::Hidden);
     }
-    access::authorize(state, grants, Role::Inference, Scope::Project(endpoint.project))
+    // What is asked of a model is not written down, so no consent lets anybody ask.
+    let scope = Scope::Project(endpoint.project);
+    match access::basis(state, grants, Role::Inference.into(), scope)? {
+        None => Ok(()),
+        Some(_) => Err(Denied::NeedsConsent),
+    }
 }
 
 fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {

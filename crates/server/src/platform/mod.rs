@@ -5,11 +5,14 @@
 
 mod assigned;
 mod bootstrap;
+mod calls;
+pub mod courses;
 mod directory;
 pub mod drains;
 mod engine;
 pub mod erasures;
 pub mod importer;
+mod log;
 mod open;
 pub mod planner;
 pub(crate) mod signature;
@@ -32,7 +35,7 @@ use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
 pub use assigned::{Assigned, Assignments};
-pub use directory::{CallRefused, CallRoute, CallableModel};
+pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
@@ -142,18 +145,6 @@ impl Platform {
         }
     }
 
-    /// The size of the durable log, for whoever waits for changes.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.size.clone()
-    }
-
-    /// The size of the durable log now.
-    #[must_use]
-    pub fn read_size(&self) -> u64 {
-        self.handle.size()
-    }
-
     /// The wall clock; commands are stamped by the sequencer, this is for queries.
     #[must_use]
     pub fn now(&self) -> UnixMicros {
@@ -176,24 +167,6 @@ impl Platform {
         let mut random = [0_u8; 10];
         getrandom::fill(&mut random)?;
         Ok(Id::from_parts(self.now().millis(), random))
-    }
-
-    /// The log as auditors see it.
-    #[must_use]
-    pub const fn log(&self) -> &LogView {
-        &self.log
-    }
-
-    /// What witnesses say of the log.
-    #[must_use]
-    pub const fn finality(&self) -> &Finality {
-        &self.finality
-    }
-
-    /// The size of the last final checkpoint, for whoever waits for it.
-    #[must_use]
-    pub fn watch_final(&self) -> watch::Receiver<u64> {
-        self.final_size.clone()
     }
 
     /// The artefacts.
@@ -278,41 +251,6 @@ impl Platform {
     #[must_use]
     pub fn n_running(&self) -> usize {
         self.read(|state| state.active_workloads().filter(|w| w.holds_nodes()).count())
-    }
-
-    /// Who holds a secret, and the project of a project's key.
-    ///
-    /// # Errors
-    /// [`CallRefused::InvalidKey`].
-    pub fn caller(
-        &self,
-        secret: &str,
-    ) -> Result<(Id<kinds::Key>, Option<Id<kinds::Project>>), CallRefused> {
-        let now = self.now();
-        self.read(|state| {
-            let key = directory::authenticate(state, secret, now)?;
-            let project = match key.scope {
-                kernel::access::Scope::Project(id) => Some(id),
-                kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
-            };
-            Ok((key.id, project))
-        })
-    }
-
-    /// The models that a key may call.
-    #[must_use]
-    pub fn callable_models(&self, key: Id<kinds::Key>) -> Vec<CallableModel> {
-        let now = self.now();
-        self.read(|state| directory::models(state, key, now))
-    }
-
-    /// Where a call to a model goes.
-    ///
-    /// # Errors
-    /// [`CallRefused`].
-    pub fn call_route(&self, key: Id<kinds::Key>, model: &str) -> Result<CallRoute, CallRefused> {
-        let now = self.now();
-        self.read(|state| directory::route(state, key, model, now))
     }
 
     /// Sets how waiting usage is delivered; once, at start.

@@ -54,6 +54,7 @@ impl ScimError {
         Self::new(404, "", format!("{sort} `{shown}` does not exist"))
     }
 
+    #[cfg(test)]
     pub(super) const fn status(&self) -> u16 {
         self.status
     }
@@ -91,6 +92,13 @@ impl From<Fail> for ScimError {
         let remedy = problem.remedy.map(|remedy| format!(": {remedy}")).unwrap_or_default();
         Self { status, kind, detail: format!("{}{remedy}", problem.detail) }
     }
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: u16) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::NO_CONTENT);
+    response
 }
 
 /// An answer in SCIM's media type.

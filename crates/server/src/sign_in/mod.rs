@@ -7,7 +7,6 @@
 pub(crate) mod capability;
 pub(crate) mod oidc;
 pub(crate) mod password;
-pub(crate) mod people;
 pub(crate) mod session;
 pub(crate) mod throttle;
 

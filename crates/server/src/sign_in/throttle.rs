@@ -51,6 +51,11 @@ impl Source {
         Self::of(extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()))
     }
 
+    /// An account for what is counted by source alone.
+    pub(crate) fn label(self, sort: &str) -> String {
+        format!("{sort} {:?}", self.0)
+    }
+
     /// The source of a peer; without an address, that of all who have none.
     pub(crate) fn of(peer: Option<IpAddr>) -> Self {
         Self(match peer.map(|ip| ip.to_canonical()) {

@@ -28,7 +28,13 @@ struct Apart {
 impl Apart {
     async fn new() -> Self {
         let world = World::with_machine().await;
-        let victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let mut victim = tenant_with(&world, "acme", b"secret of acme").await;
+        let chief = world.key("administrator", ("organisation", "acme")).await;
+        let consent = json!({
+            "scope": "acme", "users": [victim.support], "level": "read", "expires_in_seconds": 60,
+        });
+        let consent = world.call(&chief, "POST", "/api/v1/consents", consent).await.expect(201);
+        victim.consent = consent["id"].as_str().unwrap().to_owned();
         let own = tenant(&world, "rival").await;
         let key = world.key("administrator", ("organisation", "rival")).await;
         let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
@@ -81,6 +87,8 @@ impl Apart {
             &v.service_account,
             &v.role,
             &v.binding,
+            &v.consent,
+            &v.course,
         ];
         let other = |id: &String| {
             let (head, tail) = id.split_at(id.len() - 6);
@@ -251,6 +259,8 @@ async fn a_body_that_names_another_tenants_things_is_answered_as_one_that_names_
         ("binding_create", "role", json!(v.role)),
         ("binding_create", "scope", json!(v.project)),
         ("binding_create", "scope", json!(v.organisation)),
+        ("consent_create", "users", json!([v.user])),
+        ("consent_create", "scope", json!(v.organisation)),
         ("policy_set", "scope", json!("acme/lab")),
         ("policy_set", "scope", json!(v.organisation)),
         ("residency_set", "scope", json!("acme/lab")),
@@ -317,9 +327,9 @@ async fn lists_events_streams_and_models_show_nothing_of_another_tenant() {
     assert!(answer.text().contains("event: workload.submitted"), "{}", answer.text());
     apart.shows_nothing("event_list as a stream", "", &answer.text());
 
-    let (caller, _) = apart.world.platform.caller(&apart.key).unwrap();
+    let caller = apart.world.platform.caller(&apart.key).unwrap().key;
     let models = apart.world.platform.callable_models(caller);
     assert!(models.iter().all(|model| model.name.starts_with("rival")), "{models:?}");
-    let route = |model| apart.world.platform.call_route(caller, model).unwrap_err();
+    let route = |model| apart.world.platform.call_route(caller, None, model).unwrap_err();
     assert_eq!(route("acme-words"), route("ghst-words"));
 }

@@ -25,9 +25,12 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "service-accounts" => &tenant.service_account,
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
+        "identity-providers" => &tenant.identity_provider,
+        "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
         "erasures" => &tenant.erasure,
+        "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
@@ -70,6 +73,14 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
     let project = &format!("{name}/lab");
     match operation.id {
         "organisation_create" => json!({ "name": "new" }),
+        "sign_in_device_create" => json!({ "provider": "https://unknown.test" }),
+        "sign_in_device_poll" => json!({ "handle": "unknown" }),
+        "identity_provider_create" => json!({ "organisation": name, "name": "new", "config": {
+            "issuer": "https://sso.test", "client_id": "x",
+        }}),
+        "identity_provider_replace" => json!({ "issuer": "https://sso.test", "client_id": "y" }),
+        "password_set" => json!({ "user_name": "x", "password": "fifteen characters" }),
+        "capability_revoke" => json!({ "token": "ccc_x" }),
         "session_create" => json!({ "user": "nobody", "password": "wrong" }),
         "project_create" => json!({ "organisation": name, "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
@@ -159,8 +170,23 @@ fn identity_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "role_set" => json!({ "permissions": ["read"] }),
         "binding_create" => json!({ "role": "inference", "user": tenant.user, "scope": project }),
         "user_suspend" | "user_resume" => json!({}),
+        "consent_create" => json!({
+            "scope": project, "users": [tenant.support], "level": "read",
+            "expires_in_seconds": 3_600,
+        }),
+        _ => body_of_leaving(operation, tenant, name),
+    }
+}
+
+/// Courses, and what leaves or must go.
+fn body_of_leaving(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    match operation.id {
         "organisation_training" => json!({ "allowed": true }),
         "erasure_create" => json!({ "target": { "dataset": tenant.dataset } }),
+        "course_create" => {
+            json!({ "organisation": name, "name": "another", "ends_at": in_hours(2_000) })
+        }
+        "course_enrol" => json!({ "people": [{ "email": "new@example.org" }] }),
         _ => Value::Null,
     }
 }

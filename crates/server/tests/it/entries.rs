@@ -98,6 +98,7 @@ async fn a_tenant_exports_exactly_its_own_entries() {
     let world = World::with_machine().await;
     let tenants = two_tenants(&world).await;
     let mut seen: Vec<BTreeSet<u64>> = Vec::new();
+    let mut keys = Vec::new();
     for (tenant, name) in tenants.iter().zip(["acme", "rival"]) {
         let key = world.key("administrator", ("organisation", name)).await;
         let whole = export(&world, &key, &format!("organisation={name}"), 500).await;
@@ -117,10 +118,12 @@ async fn a_tenant_exports_exactly_its_own_entries() {
             assert!(all.contains(kind), "{name} has no entry `{kind}`");
         }
         seen.push(indices.into_iter().collect());
+        keys.push(key);
     }
     assert!(seen[0].is_disjoint(&seen[1]));
     // No entry names an id of the other tenant.
-    for (tenant, other) in [(&tenants[0], &tenants[1]), (&tenants[1], &tenants[0])] {
+    let pairs = [(&tenants[0], &tenants[1]), (&tenants[1], &tenants[0])];
+    for ((tenant, other), key) in pairs.into_iter().zip(&keys) {
         let foreign = [
             &other.organisation,
             &other.project,
@@ -134,7 +137,7 @@ async fn a_tenant_exports_exactly_its_own_entries() {
             &other.spare_key,
         ];
         let project = format!("project={}", tenant.project);
-        for entry in export(&world, &world.operator, &project, 500).await {
+        for entry in export(&world, key, &project, 500).await {
             let leaf = String::from_utf8(entry.leaf).unwrap();
             let leaked = foreign.iter().find(|id| leaf.contains(id.as_str()));
             assert_eq!(leaked, None, "entry {}: {leaf}", entry.index);

@@ -39,14 +39,16 @@ fn callers() -> Vec<Column> {
     let project = OF_TENANTS.map(|role| column_of(role, "lab"));
     let organisation = OF_TENANTS.map(|role| column_of(role, "acme"));
     let fleet = OF_FLEET.map(|role| column_of(role, "fleet"));
-    others.chain(project).chain(organisation).chain(fleet).collect()
+    // The same once the tenant has an administrator of its own.
+    let shut = ["viewer", "operator"].map(|role| column_of(role, "shut"));
+    others.chain(project).chain(organisation).chain(fleet).chain(shut).collect()
 }
 
 async fn key_of(world: &World, caller: Column) -> String {
     let scope = match caller.place {
         "lab" => ("project", "acme/lab"),
         "other" => ("project", "acme/other"),
-        "fleet" => ("platform", ""),
+        "fleet" | "shut" => ("platform", ""),
         organisation => ("organisation", organisation),
     };
     match caller.who {
@@ -63,6 +65,9 @@ async fn column(caller: Column) -> Vec<(String, u16)> {
     let tenant = tenant(&world, "acme").await;
     world.make("/api/v1/organisations", json!({ "name": "rival" })).await;
     world.make("/api/v1/projects", json!({ "organisation": "acme", "name": "other" })).await;
+    if caller.place == "shut" {
+        world.key("administrator", ("organisation", "acme")).await;
+    }
     let key = key_of(&world, caller).await;
     let first = |value: Value| value["items"][0]["id"].as_str().unwrap().to_owned();
     let budget = json!({ "site": "paris", "allowed_w": 90_000 });

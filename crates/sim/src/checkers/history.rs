@@ -61,6 +61,9 @@ impl History {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
@@ -78,6 +81,7 @@ impl History {
             | Event::Decision(_)
             | Event::Evidence(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => Ok(()),
         }
     }

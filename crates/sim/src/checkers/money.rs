@@ -72,6 +72,9 @@ impl Money {
             | Event::ServiceAccount(_)
             | Event::Role(_)
             | Event::Binding(_)
+            | Event::IdentityProvider(_)
+            | Event::Capability(_)
+            | Event::Consent(_)
             | Event::PolicySet(_)
             | Event::Site(_)
             | Event::Node(_)
@@ -80,6 +83,7 @@ impl Money {
             | Event::Workload(_)
             | Event::Endpoint(_)
             | Event::Erasure(_)
+            | Event::Course(_)
             | Event::Transfer(_) => Ok(()),
         }
     }

@@ -35,6 +35,7 @@ pub(super) fn command(
         "power" | "power-remove" | "figures" | "series" | "series-remove" => {
             power::command(state, verb, args)?
         }
+        "course" | "enrol" | "course-close" => leaving::course(state, verb, args)?,
         "training" | "captured" | "derived" | "erase" | "erase-begin" | "erase-done"
         | "erase-cancel" | "transfer" | "admit-project" | "transfer-finish" | "egress" => {
             leaving::command(state, verb, args)?

@@ -3,17 +3,20 @@
 //! A user's id comes from the name that the scenario uses; the name itself is nowhere in the log.
 
 use kernel::{
-    Command, State,
+    Actor, Command, State,
     access::{Role, Scope},
     binding::{self, Principal},
-    group, key, role, service_account, user,
+    consent, group, key, role, service_account, user,
 };
 use units::{DurationMicros, Id, Name, UnixMicros, kinds};
 
 use super::{args::Args, build::digest_of, names};
 
 /// The verbs of this file.
-pub(super) const VERBS: [&str; 17] = [
+pub(super) const VERBS: [&str; 20] = [
+    "consent",
+    "consent-revoke",
+    "consent-use",
     "user",
     "user-suspend",
     "user-resume",
@@ -41,6 +44,7 @@ pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<
         "group" => Command::Group(of_group(state, verb, args)?),
         "account" => Command::ServiceAccount(of_account(state, verb, args)?),
         "role" => Command::Role(of_role(state, verb, args)?),
+        "consent" => Command::Consent(of_consent(state, verb, args)?),
         _ => Command::Binding(of_binding(state, verb, args)?),
     })
 }
@@ -174,6 +178,40 @@ fn of_binding(state: &State, verb: &str, args: &mut Args<'_>) -> Result<binding:
     };
     let scope = scope(state, &args.word::<String>("a scope")?)?;
     Ok(binding::Command::Create { role, principal, scope, expires_at: end(state, args)? })
+}
+
+/// Who sends a line: `as=KEY`, `as=user:NAME`, or the platform itself.
+pub(super) fn actor(state: &State, args: &mut Args<'_>) -> Result<Actor, String> {
+    let Some(name) = args.maybe::<String>("as")? else { return Ok(Actor::System) };
+    if let Some(user) = name.strip_prefix("user:") {
+        return Ok(Actor::User(user_id(user)));
+    }
+    let found = state.keys.values().find(|key| key.name.as_str() == name);
+    found.map(|key| Actor::Key(key.id)).ok_or_else(|| format!("no key `{name}`"))
+}
+
+/// `consent SCOPE LEVEL USER for=1h`; `consent-revoke` and `consent-use` are about the last one.
+fn of_consent(state: &State, verb: &str, args: &mut Args<'_>) -> Result<consent::Command, String> {
+    if verb != "consent" {
+        let last = state.consents.keys().next_back().copied();
+        let id = last.ok_or("there is no consent")?;
+        return Ok(match verb {
+            "consent-revoke" => consent::Command::Revoke { id },
+            _ => consent::Command::Use {
+                id,
+                operation: args.word("an operation")?,
+                request: args.word("a path")?,
+            },
+        });
+    }
+    let scope = scope(state, &args.word::<String>("an organisation or project")?)?;
+    let level = match args.word::<String>("read or administer")?.as_str() {
+        "administer" => consent::Level::Administer,
+        _ => consent::Level::Read,
+    };
+    let users = [a_user(args)?].into();
+    let until = end(state, args)?.unwrap_or(state.last_at);
+    Ok(consent::Command::Grant { scope, users, level, until })
 }
 
 /// `key-issue NAME ROLE SCOPE owner=USER | account=NAME models=… countries=…` and `key-rotate NAME`.

@@ -118,3 +118,31 @@ fn transfer(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, S
         }
     }))
 }
+
+/// `course ORG NAME`, `enrol NAME USER teacher`, `course-close NAME`.
+pub(super) fn course(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
+    if verb == "course" {
+        let organisation = names::organisation(state, &args.word::<String>("an organisation")?)?;
+        let ends_at = state.last_at.plus(units::DurationMicros::from_secs(30 * 86_400));
+        let terms = kernel::course::Terms {
+            ends_at,
+            budget: args.maybe("budget")?,
+            quota: args.maybe("class")?.map(|class| (class, kernel::quota::Milli(500))),
+        };
+        let name = args.word("a name")?;
+        let create = kernel::course::Command::Create { organisation, name, terms };
+        return Ok(Command::Course(create));
+    }
+    let name: Name = args.word("a course")?;
+    let found = state.courses.values().find(|course| course.name == name).map(|course| course.id);
+    let id = found.ok_or_else(|| format!("course `{name}` does not exist"))?;
+    if verb == "course-close" {
+        return Ok(Command::Course(kernel::course::Command::Close { id }));
+    }
+    let user = super::identity::user_id(&args.word::<String>("a user")?);
+    let part = match args.optional_word() {
+        Some("teacher") => kernel::course::Part::Teacher,
+        _ => kernel::course::Part::Student,
+    };
+    Ok(Command::Course(kernel::course::Command::Enrol { id, user, part }))
+}

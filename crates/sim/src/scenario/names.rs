@@ -101,6 +101,7 @@ pub(super) fn readable(state: &State, text: &str) -> String {
         let index = w.task.map_or_else(String::new, |task| format!("[{}]", task.index));
         (w.id.to_string(), format!("{}{index}", w.spec.name))
     }));
+    pairs.extend(state.courses.values().map(|x| (x.id.to_string(), format!("course {}", x.name))));
     pairs.extend(state.erasures.values().map(|x| (x.id.to_string(), "erasure".to_owned())));
     pairs.extend(state.prices.iter().map(|x| (x.id.to_string(), "prices".to_owned())));
     pairs

@@ -138,6 +138,9 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::ServiceAccount(_)
         | Event::Role(_)
         | Event::Binding(_)
+        | Event::IdentityProvider(_)
+        | Event::Capability(_)
+        | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
         | Event::Power(_)
@@ -151,6 +154,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Storage(_)
         | Event::Evidence(_)
         | Event::Erasure(_)
+        | Event::Course(_)
         | Event::Transfer(_) => String::new(),
     };
     let line = format!("{} {}{detail}", entry.event.kind(), entry.event.subject());

@@ -3,10 +3,10 @@
 //! After every line the state's own check must hold; at the end of each line that changed the log,
 //! the transcript shows the new entries.
 
-use kernel::{Actor, Entry, Planner};
+use kernel::{Entry, Planner};
 use units::{DurationMicros, UnixMicros};
 
-use super::{args::Args, build, names, views};
+use super::{args::Args, build, identity, names, views};
 use crate::{
     actors::planner_round,
     checkers::Checkers,
@@ -57,12 +57,13 @@ impl World {
             args.finish()?;
             return Ok(lines);
         }
+        let actor = identity::actor(self.platform.state(), &mut args)?;
         let Some(command) = build::command(self.platform.state(), &verb, &mut args)? else {
             return Err(format!("command `{verb}` does not exist: see the existing scenarios"));
         };
         args.finish()?;
         self.n_keys = self.n_keys.saturating_add(1);
-        let request = Request::new(Actor::System, command);
+        let request = Request::new(actor, command);
         self.send(request.with_key(&format!("line-{}", self.n_keys)))
     }
 

@@ -15,7 +15,9 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/fleet", "scenarios/12-fleet-events.txt"),
     ("logs/power", "scenarios/14-power.txt"),
     ("logs/identities", "scenarios/15-identities.txt"),
+    ("logs/consents", "scenarios/16-consents.txt"),
     ("logs/leaving", "scenarios/15-leaving.txt"),
+    ("logs/courses", "scenarios/16-course.txt"),
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
 ];
 

@@ -1,17 +1,28 @@
 //! The platform under the log's load: opened as `up` opens it, with its witnesses, and one endpoint whose use
 //! is metered.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{Seek as _, Write as _},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, anyhow, bail};
+use api::{client::Client, nouns::artefact::DigestPath};
 use serde_json::{Value, json};
 use server::{Platform, TokenUsage};
+use sha2::{Digest as _, Sha256};
 use store::witness::TrustPolicy;
 use tokio::{net::TcpListener, runtime::Runtime, sync::watch, task::JoinSet};
-use units::{Id, kinds};
+use units::{Digest, Id, kinds};
 
 use super::witness::Witness;
 use crate::{load::wire::Wire, up};
+
+/// What stands for a model's weights: nothing serves it, only its use is reported.
+const WEIGHTS: &[u8] = b"the use of a model that nobody serves is reported";
 
 /// A running platform with its witnesses.
 pub(super) struct Stand {
@@ -102,7 +113,9 @@ async fn endpoint(
     let mut wire = Wire::connect(address, token).await?;
     make(&mut wire, "organisations", json!({ "name": "load" })).await?;
     make(&mut wire, "projects", json!({ "organisation": "load", "name": "log" })).await?;
-    let manifest = make(&mut wire, "manifests", json!({ "files": [] })).await?;
+    let digest = store_weights(address, token).await?;
+    let file = json!({ "path": "weights", "digest": digest, "size_bytes": WEIGHTS.len() });
+    let manifest = make(&mut wire, "manifests", json!({ "files": [file] })).await?;
     let model = json!({ "project": "load/log", "name": "words" });
     let model = make(&mut wire, "models", model).await?;
     let path = format!("models/{}/versions", text(&model, "/id")?);
@@ -124,6 +137,21 @@ async fn endpoint(
         completion_tokens: 800,
         estimated: false,
     })
+}
+
+/// Stores the model's one file and answers its digest.
+async fn store_weights(address: SocketAddr, token: &str) -> anyhow::Result<Digest> {
+    let digest = Digest(Sha256::digest(WEIGHTS).into());
+    let client = Client::new(&format!("http://{address}"), Some(token))?;
+    let put = move || -> anyhow::Result<()> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(WEIGHTS)?;
+        file.rewind()?;
+        client.put_blob(&DigestPath { digest }, file)?;
+        Ok(())
+    };
+    tokio::task::spawn_blocking(put).await??;
+    Ok(digest)
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a str> {

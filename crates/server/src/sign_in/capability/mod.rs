@@ -1,10 +1,11 @@
 //! Capability tokens: what a key or a person may do, in a token that its holder can narrow without
-//! asking anybody (Biscuit, ADR 14).
+//! asking anybody (Biscuit, ADR 22).
 //!
 //! The platform's root key signs the first block, which names the holder and nothing else. Every block
 //! after that only takes away. A token is never more than its holder: the holder's key or account is
 //! looked up each time, so that whoever revokes it ends every token that was made from it.
 
+mod carried;
 mod meter;
 mod narrow;
 
@@ -21,9 +22,11 @@ use biscuit_auth::{
     builder::{Check, Fact, Op, Term},
     error,
 };
+use kernel::State;
 use sha2::{Digest as _, Sha256};
 use units::{Digest, Id, MicroEuro, UnixMicros, kinds};
 
+pub use carried::CarriedCapability;
 pub(crate) use meter::{Meter, MeterError};
 pub use narrow::{Attenuation, CapabilityError, Described, attenuate, describe};
 
@@ -95,6 +98,8 @@ pub(crate) struct Capability {
     pub(crate) holder: Principal,
     /// One for each block; a token is revoked with any of them.
     pub(crate) revocation_ids: Vec<Digest>,
+    /// Which blocks have a condition on what was spent.
+    budgeted: Vec<usize>,
 }
 
 impl Root {
@@ -152,14 +157,24 @@ impl Root {
         if token.external_public_keys().iter().any(Option::is_some) {
             return Err(Refused::Unsupported("a block of a third party"));
         }
-        let holder = shape(&token)?;
+        let (holder, budgeted) = shape(&token)?;
         let ids = token.revocation_identifiers();
         let revocation_ids = ids.iter().map(|id| Digest(Sha256::digest(id).into())).collect();
-        Ok(Capability { token, holder, revocation_ids })
+        Ok(Capability { token, holder, revocation_ids, budgeted })
     }
 }
 
 impl Capability {
+    /// True if it, or a token that it was made from, was revoked.
+    pub(crate) fn is_revoked(&self, state: &State) -> bool {
+        self.revocation_ids.iter().any(|id| state.revoked_capabilities.contains_key(id))
+    }
+
+    /// The blocks with a budget.
+    pub(crate) fn budgeted(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.budgeted.iter().filter_map(|block| self.revocation_ids.get(*block).copied())
+    }
+
     /// Asks all blocks. `spent` answers what was spent by calls that carried a block.
     ///
     /// # Errors
@@ -207,7 +222,7 @@ fn refused(error: &error::Token) -> Refused {
 /// Accepts a first block with one holder, and further blocks of conditions only. Then each condition
 /// meets one fact of each name, and what it costs follows from the token's size: a holder cannot make
 /// the platform reckon.
-fn shape(token: &Biscuit) -> Result<Principal, Refused> {
+fn shape(token: &Biscuit) -> Result<(Principal, Vec<usize>), Refused> {
     let authorizer = AuthorizerBuilder::new().set_limits(LIMITS).build(token);
     let authorizer = authorizer.map_err(|_| Refused::Invalid)?;
     let (facts, rules, checks, _) = authorizer.dump();
@@ -224,7 +239,14 @@ fn shape(token: &Biscuit) -> Result<Principal, Refused> {
     if !checks.iter().all(is_plain) {
         return Err(Refused::Unsupported("a condition with functions or too many parts"));
     }
-    holder_of(fact).ok_or(Refused::Invalid)
+    let asks_for = |block: &usize| {
+        let name = narrow::spent_name(*block);
+        let mut parts =
+            checks.iter().flat_map(|check| &check.queries).flat_map(|query| &query.body);
+        parts.any(|part| part.name == name)
+    };
+    let budgeted = (1..token.block_count()).filter(asks_for).collect();
+    holder_of(fact).map(|holder| (holder, budgeted)).ok_or(Refused::Invalid)
 }
 
 fn is_plain(check: &Check) -> bool {

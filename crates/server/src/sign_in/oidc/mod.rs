@@ -28,8 +28,8 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use units::{Id, kinds};
 
-pub(crate) use code::{Begun, Returned, safe_path};
-pub(crate) use device::{DeviceBegun, DevicePoll};
+pub(crate) use code::{Returned, safe_path};
+pub(crate) use device::DevicePoll;
 pub(crate) use http::issuer_url;
 pub(crate) use identity::Identity;
 
@@ -134,8 +134,7 @@ pub(crate) struct Oidc {
 impl Oidc {
     /// The provider's description with its keys, at most [`METADATA_AGE`] old.
     fn metadata(&self, provider: &Provider) -> Result<Arc<Metadata>, OidcError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(&provider.issuer).cloned();
+        let known = self.known_of(provider);
         match known.filter(|known| known.read_at.elapsed() < METADATA_AGE) {
             Some(known) => Ok(known.metadata),
             None => self.discover(provider),
@@ -145,10 +144,15 @@ impl Oidc {
     /// The description anew, because a token is signed with a key that the one known does not have;
     /// `None` if that was just read, for a wrong token must not make us ask again and again.
     fn refreshed(&self, provider: &Provider) -> Result<Option<Arc<Metadata>>, OidcError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = known.get(&provider.issuer).is_some_and(|k| k.read_at.elapsed() < REFRESH_GAP);
-        drop(known);
+        let known = self.known_of(provider);
+        let fresh = known.is_some_and(|known| known.read_at.elapsed() < REFRESH_GAP);
         if fresh { Ok(None) } else { self.discover(provider).map(Some) }
+    }
+
+    /// What is remembered; nobody waits for a provider while others look.
+    fn known_of(&self, provider: &Provider) -> Option<Known> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&provider.issuer).cloned()
     }
 
     fn discover(&self, provider: &Provider) -> Result<Arc<Metadata>, OidcError> {

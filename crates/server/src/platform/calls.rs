@@ -1,0 +1,96 @@
+//! Calls of models: who makes them, where they go, and what they add to what a capability token has spent.
+
+use units::{Country, Id, MicroEuro, PriceUnit, kinds};
+
+use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, directory};
+use crate::sign_in::{
+    capability::{self, CarriedCapability},
+    session::Principal,
+};
+
+impl Platform {
+    /// Who holds a secret, or whose rights a capability token carries.
+    ///
+    /// # Errors
+    /// [`CallRefused::InvalidKey`]; [`CallRefused::Forbidden`] for the token of a person, since calls are
+    /// metered by key.
+    pub fn caller(&self, secret: &str) -> Result<Calling, CallRefused> {
+        let now = self.now();
+        let carried = match secret.starts_with(capability::PREFIX) {
+            true => Some(self.carried(secret)?),
+            false => None,
+        };
+        self.read(|state| {
+            let key = match &carried {
+                None => directory::authenticate(state, secret, now)?,
+                Some((id, _)) => {
+                    let principal = kernel::access::Principal::Key(*id);
+                    let key = state.keys.get(id);
+                    let active = kernel::access::is_active(state, principal, now);
+                    key.filter(|_| active).ok_or(CallRefused::InvalidKey)?
+                }
+            };
+            let project = match key.scope {
+                kernel::access::Scope::Project(id) => Some(id),
+                kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
+            };
+            Ok(Calling { key: key.id, project, carried: carried.map(|(_, token)| token) })
+        })
+    }
+
+    /// A capability token of a key, verified and not revoked.
+    fn carried(&self, secret: &str) -> Result<(Id<kinds::Key>, CarriedCapability), CallRefused> {
+        let token = self.sign_in.root.verify(secret).map_err(|_| CallRefused::InvalidKey)?;
+        if self.read(|state| token.is_revoked(state)) {
+            return Err(CallRefused::InvalidKey);
+        }
+        let holder = match token.holder {
+            Principal::Key(id) => id,
+            Principal::User(_) => return Err(CallRefused::Forbidden),
+        };
+        let token = CarriedCapability::new(token);
+        // A budget that cannot be counted would be none.
+        token.require_room(&self.sign_in.meter).map_err(|_| CallRefused::BudgetExhausted)?;
+        Ok((holder, token))
+    }
+
+    /// Adds what a call has cost, at the prices of now, to what a capability token has spent.
+    pub fn spend(&self, token: &CarriedCapability, prompt_tokens: u64, completion_tokens: u64) {
+        let used =
+            [(PriceUnit::MTokensIn, prompt_tokens), (PriceUnit::MTokensOut, completion_tokens)];
+        let cost = self.read(|state| {
+            let costs = used.iter().map(|(per, quantity)| {
+                units::rate(kernel::price::current(state, *per), *quantity)
+                    .map_or(0, |r| r.amount.0)
+            });
+            MicroEuro(costs.fold(0, i64::saturating_add))
+        });
+        if let Err(error) = token.spend(cost, &self.sign_in.meter) {
+            tracing::error!(%error, "what a capability token has spent was not written");
+        }
+    }
+
+    /// The models that a key may call.
+    #[must_use]
+    pub fn callable_models(&self, key: Id<kinds::Key>) -> Vec<CallableModel> {
+        let now = self.now();
+        self.read(|state| directory::models(state, key, now))
+    }
+
+    /// Where a call to a model goes.
+    ///
+    /// # Errors
+    /// [`CallRefused`].
+    pub fn call_route(
+        &self,
+        key: Id<kinds::Key>,
+        carried: Option<&CarriedCapability>,
+        model: &str,
+    ) -> Result<CallRoute, CallRefused> {
+        let (now, meter) = (self.now(), &self.sign_in.meter);
+        let allowed = |country: Country| {
+            carried.is_none_or(|token| token.allows(now, model, country, meter).is_ok())
+        };
+        self.read(|state| directory::route(state, key, model, now, allowed))
+    }
+}
