@@ -118,6 +118,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
     write_logits(cocarde, facts, logits)
     checks = [
         ("check_openapi.py", openapi),
+        ("check_cedar.py", base_url, facts["admin_token"]),
         ("check_openai.py", base_url, key, model),
         ("check_mistral.py", base_url, key, model),
         ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),

@@ -61,18 +61,22 @@ fn question(number: usize) -> Question {
     }
 }
 
-/// Microseconds at the median and the 99th percentile.
+/// Microseconds at the median and the 99th percentile over `n` subjects. Each is run five times and the
+/// quickest counts: what is left is what the subject itself costs, not who else used the processor.
 fn percentiles(name: &str, n: usize, mut run: impl FnMut(usize)) -> (f64, f64) {
     let mut nanos: Vec<u128> = Vec::with_capacity(n);
     for number in 0..n {
-        let started = Instant::now();
-        run(number);
-        nanos.push(started.elapsed().as_nanos());
+        let once = |run: &mut dyn FnMut(usize)| {
+            let started = Instant::now();
+            run(number);
+            started.elapsed().as_nanos()
+        };
+        nanos.extend((0..5).map(|_| once(&mut run)).min());
     }
     nanos.sort_unstable();
     let at = |share: usize| nanos[(n * share / 100).min(n - 1)] as f64 / 1_000.0;
     let (median, p99) = (at(50), at(99));
-    eprintln!("{name}: median {median:.2} µs, p99 {p99:.2} µs over {n} runs");
+    eprintln!("{name}: median {median:.2} µs, p99 {p99:.2} µs over {n} subjects");
     (median, p99)
 }
 
@@ -84,7 +88,7 @@ fn decisions(criterion: &mut Criterion) {
     let (yard, _) = percentiles("yardstick, SHA-256 of 16 KiB", 2_000, |_| {
         black_box(Sha256::digest(black_box(&block)));
     });
-    let (median, p99) = percentiles("decision, 50 policies", 20_000, |number| {
+    let (median, p99) = percentiles("decision, 50 policies", 5_000, |number| {
         black_box(policies.decide(black_box(&questions[number % questions.len()])));
     });
     eprintln!("in yardsticks: median {:.2}, p99 {:.2}", median / yard, p99 / yard);

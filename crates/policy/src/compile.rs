@@ -7,15 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{Authorizer, Policy, PolicyId, PolicySet, ValidationMode};
+use cedar_policy::{ActionConstraint, Authorizer, Policy, PolicyId, PolicySet, ValidationMode};
 use sha2::{Digest as _, Sha256};
 use units::Digest;
 
 use crate::error::{CompileError, Fault};
+use crate::question::Action;
 use crate::scan;
 use crate::stack;
 use crate::text::{BASE_SOURCE_ID, base_source};
-use crate::vocabulary::VALIDATOR;
+use crate::vocabulary::{VALIDATOR, VOCABULARY};
 
 /// Sources of one set.
 pub const SOURCES_MAX: usize = 64;
@@ -42,7 +43,9 @@ pub struct PolicySource {
 pub struct Policies(Arc<Compiled>);
 
 struct Compiled {
-    set: PolicySet,
+    /// The policies that can apply to each action, in the order of [`Action::ALL`]: whoever asks about
+    /// one does not pay for the others.
+    by_action: [PolicySet; 3],
     authorizer: Authorizer,
     ids: Vec<String>,
     operators_max: u32,
@@ -93,7 +96,9 @@ impl Policies {
         }
         let Taken { set, ids, operators_max } = taken;
         let authorizer = Authorizer::new();
-        Ok(Self(Arc::new(Compiled { set, authorizer, ids, operators_max, hash: hash(&layers) })))
+        let by_action = Action::ALL.map(|action| applying_to(&set, action));
+        let hash = hash(&layers);
+        Ok(Self(Arc::new(Compiled { by_action, authorizer, ids, operators_max, hash })))
     }
 
     /// SHA-256 over all layers in order, each as id and text with their lengths (eight bytes, big
@@ -109,8 +114,14 @@ impl Policies {
         &self.0.ids
     }
 
-    pub(crate) fn set(&self) -> &PolicySet {
-        &self.0.set
+    /// The policies that can apply to an action.
+    pub(crate) fn set(&self, action: Action) -> &PolicySet {
+        let [place, moves, serve] = &self.0.by_action;
+        match action {
+            Action::Place => place,
+            Action::Move => moves,
+            Action::Serve => serve,
+        }
     }
 
     /// Operators of the policy that has most.
@@ -121,6 +132,19 @@ impl Policies {
     pub(crate) fn authorizer(&self) -> &Authorizer {
         &self.0.authorizer
     }
+}
+
+/// The policies whose scope an action can satisfy. Scopes cannot fail to evaluate, so that leaving the
+/// others out changes no answer; there are no groups of actions in the schema.
+fn applying_to(set: &PolicySet, action: Action) -> PolicySet {
+    let uid = VOCABULARY.action(action);
+    let applies = |policy: &&Policy| match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(named) => named == uid,
+        ActionConstraint::In(named) => named.contains(&uid),
+    };
+    let applying = set.policies().filter(applies).cloned();
+    PolicySet::from_policies(applying).unwrap_or_else(|_| set.clone())
 }
 
 fn hash(layers: &[&PolicySource]) -> Digest {

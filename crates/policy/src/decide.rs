@@ -36,7 +36,7 @@ impl Policies {
             Err(error) => return self.refused(error),
         };
         let response = stack::for_deciding(self.operators_max(), || {
-            self.authorizer().is_authorized(&request, self.set(), &entities)
+            self.authorizer().is_authorized(&request, self.set(question.action), &entities)
         });
         let diagnostics = response.diagnostics();
         let mut determining: Vec<String> =

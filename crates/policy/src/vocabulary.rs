@@ -50,7 +50,7 @@ impl Vocabulary {
         EntityUid::from_type_name_and_id(of.clone(), EntityId::new(id))
     }
 
-    fn action(&self, action: Action) -> EntityUid {
+    pub(crate) fn action(&self, action: Action) -> EntityUid {
         Self::uid(&self.action, action.as_str())
     }
 

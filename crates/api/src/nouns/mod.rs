@@ -32,6 +32,7 @@ pub mod organisation;
 pub mod password;
 pub mod platform;
 pub mod policy;
+pub mod policy_tools;
 pub mod power;
 pub mod price;
 pub mod project;
@@ -201,6 +202,10 @@ fn sovereignty() -> Vec<Operation> {
         Operation::of::<storage::StorageRetire>(),
         Operation::of::<residency::ResidencySet>(),
         Operation::of::<residency::ResidencyGet>(),
+        Operation::of::<policy_tools::PolicyCheck>(),
+        Operation::of::<policy_tools::PolicyTest>(),
+        Operation::of::<policy_tools::PolicyExplain>(),
+        Operation::of::<policy_tools::PolicyDiff>(),
     ]
 }
 

@@ -165,8 +165,17 @@ async fn every_endpoint_answers_about_another_tenants_things_as_about_nothing() 
 }
 
 /// Queries that name things, with values of the victim; and those that name none.
-const NAMING: [&str; 8] =
-    ["project", "organisation", "user", "group", "service_account", "name", "email", "scope"];
+const NAMING: [&str; 9] = [
+    "project",
+    "organisation",
+    "user",
+    "group",
+    "service_account",
+    "name",
+    "email",
+    "scope",
+    "workload",
+];
 const HARMLESS: [&str; 19] = [
     "after",
     "array",
@@ -218,6 +227,7 @@ async fn every_filter_of_every_list_answers_as_for_nothing() {
                 "scope" => vec!["acme".to_owned(), "acme/lab".to_owned(), v.project.clone()],
                 "user" => vec![v.user.clone()],
                 "group" => vec![v.group.clone()],
+                "workload" => vec![v.workload.clone()],
                 "service_account" => vec![v.service_account.clone()],
                 "name" => vec!["acme".to_owned(), "acme-words".to_owned()],
                 "email" => vec!["ada@example.org&organisation=acme".to_owned()],

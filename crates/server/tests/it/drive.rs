@@ -50,6 +50,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
     let path = path.replace("{*path}", "0/000.p/1");
     let path = path.replace("{index}", "0");
     match operation.id {
+        "policy_explain" => format!("{path}?project={}", tenant.project),
         "residency_get" => format!("{path}?scope={}", tenant.project),
         "entry_list" => format!("{path}?project={}", tenant.project),
         "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
@@ -132,6 +133,12 @@ fn sovereign_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
         "entity_create" => json!({
             "name": "new", "facts": { "legal_name": "New SA", "seat": "FR" },
         }),
+        "policy_check" => json!({ "text": "" }),
+        "policy_test" => json!({ "scope": name, "cases": [{
+            "name": "one", "action": "place", "class": "internal",
+            "site": { "name": "x", "country": "FR", "operator_country": "FR" },
+        }] }),
+        "policy_diff" => json!({ "scope": name, "text": "" }),
         "entity_put" => json!({ "legal_name": "New SA", "seat": "FR" }),
         "site_entities_set" => json!({
             "operator_entity": "local-operator", "owner_entity": "local-operator",

@@ -23,6 +23,7 @@ mod power;
 mod provider;
 mod scim;
 mod sign_in;
+mod sovereign;
 mod streams;
 mod support;
 mod terms;

@@ -4,6 +4,7 @@ mod entity;
 mod policy;
 pub(super) mod residency;
 mod storage;
+mod trial;
 
 use super::{failure::Failure, session::Session};
 

@@ -12,6 +12,7 @@ use api::{
 };
 use units::{Id, Name, kinds};
 
+use super::trial;
 use crate::cli::{
     failure::Failure,
     input,
@@ -23,7 +24,7 @@ use crate::output::{
 };
 
 /// Largest policy, in bytes.
-const POLICY_BYTES_MAX: u64 = 64 << 10;
+pub(super) const POLICY_BYTES_MAX: u64 = 64 << 10;
 
 /// Sovereignty policies: where work and data may be
 #[derive(Debug, clap::Subcommand)]
@@ -55,6 +56,38 @@ pub(crate) enum Verb {
         #[command(flatten)]
         guard: Guard,
     },
+    /// Say whether a file of policies could come into force
+    #[command(after_help = "Examples:
+  cocarde policy check examples/policy.cedar
+  cat examples/policy.cedar | cocarde policy check -")]
+    Check {
+        /// File of Cedar policies; `-` for standard input
+        file: PathBuf,
+    },
+    /// Ask a draft, or what is in force, about cases with expected answers
+    #[command(after_help = "Examples:
+  cocarde policy test examples/policy.cedar --cases examples/cases/policy.yaml
+  cocarde policy test --scope orange/nlp --cases examples/cases/policy.yaml")]
+    Test {
+        /// File of Cedar policies; without it what is in force is asked
+        file: Option<PathBuf>,
+        /// YAML list of cases
+        #[arg(long, value_name = "FILE")]
+        cases: PathBuf,
+        /// Whose layers come before the draft; without it the base layer alone
+        #[arg(long)]
+        scope: Option<PolicyScope>,
+    },
+    /// Say which policies decide, and what would change that
+    #[command(after_help = "Examples:
+  cocarde policy explain train-words
+  cocarde --project orange/nlp policy explain --class restricted --site lyon")]
+    Explain(trial::ExplainArgs),
+    /// Say what a change would do to the fleet and to past decisions, without making it
+    #[command(after_help = "Examples:
+  cocarde policy diff examples/policy.cedar --scope orange --name residency --days 30
+  cocarde policy diff --rule customer:process=FR --scope orange/nlp")]
+    Diff(trial::DiffArgs),
 }
 
 /// Runs the verb.
@@ -84,6 +117,10 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let policy = session.read::<PolicyGet>(&path)?;
             session.output.show(&policy, || fields(&policy).note(format!("\n{}", policy.text)))
         }
+        Verb::Check { file } => trial::check(&file, session),
+        Verb::Test { file, cases, scope } => trial::test(file.as_deref(), &cases, scope, session),
+        Verb::Explain(args) => trial::explain(args, session),
+        Verb::Diff(args) => trial::diff(args, session),
         Verb::Set { name, file, scope, guard } => {
             let text = input::text(&file, POLICY_BYTES_MAX)?;
             let body = PolicyNew { scope, name, text };

@@ -1,11 +1,15 @@
 //! Who owns what, where data is kept, and where it may be.
 
+mod diff;
 pub(crate) mod entities;
+mod explain;
 mod residency;
 mod storages;
+mod tools;
 
 use api::nouns::{
     entity::{EntityCreate, EntityGet, EntityList, EntityPut},
+    policy_tools::{PolicyCheck, PolicyDiff, PolicyExplain, PolicyTest},
     residency::{ResidencyGet, ResidencySet},
     site::SiteEntitiesSet,
     storage::{StorageCreate, StorageGet, StorageList, StorageRetire},
@@ -26,4 +30,8 @@ pub(super) fn mount(api: Api) -> Api {
         .mount::<StorageRetire, _>(storages::retire)
         .mount::<ResidencySet, _>(residency::set)
         .mount::<ResidencyGet, _>(residency::get)
+        .mount::<PolicyCheck, _>(tools::check)
+        .mount::<PolicyTest, _>(tools::test)
+        .mount::<PolicyExplain, _>(explain::explain)
+        .mount::<PolicyDiff, _>(diff::diff)
 }
