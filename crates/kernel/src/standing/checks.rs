@@ -8,7 +8,13 @@ use policy::{
 use units::Country;
 
 use super::own;
-use crate::{State, Subject, access::Scope, entity, inventory as objects, policy_set, site::Site};
+use crate::{
+    State, Subject,
+    access::Scope,
+    entity, inventory as objects, policy_set,
+    site::Site,
+    storage::{self, Purpose},
+};
 
 /// Most things that one finding lists.
 const THINGS_MAX: usize = 40;
@@ -138,16 +144,19 @@ pub(super) fn residency(state: &State) -> Finding {
 /// Whether everything of the fleet has all attributes. Endpoints are tenants', and stand in sites.
 pub(super) fn inventory(state: &State) -> Finding {
     let mut finding = found("all sites, machines and places of storage have all attributes");
-    let all = objects::lacking(state);
-    let fleet = all.iter().filter(|one| match one.object {
-        None => true,
-        Some(object) => {
-            matches!(object, Subject::Site(_) | Subject::Node(_) | Subject::Storage(_))
+    for one in objects::lacking(state) {
+        let Some(object) = one.object else { continue };
+        if matches!(object, Subject::Site(_) | Subject::Node(_) | Subject::Storage(_)) {
+            finding.things.push(one.to_string());
+            finding.subjects.push(object.to_string());
         }
-    });
-    for one in fleet {
-        finding.things.push(one.to_string());
-        finding.subjects.extend(one.object.map(|object| object.to_string()));
+    }
+    // Whether tenants have anything there is not asked: the answer would tell.
+    for purpose in [Purpose::Artefacts, Purpose::Log, Purpose::Accounts, Purpose::Keys] {
+        if storage::in_use(state, purpose).is_none() {
+            let line = format!("no place of storage is registered for `{}`", purpose.as_str());
+            finding.things.push(line);
+        }
     }
     if state.sites.is_empty() {
         finding.things.push("no site is registered".to_owned());

@@ -67,9 +67,9 @@ fn start() -> (World, Id<kinds::Site>, Id<kinds::Entity>) {
     let paris = world.site("paris", "FR");
     let town = entity(&mut world, "town", "FR", None);
     entities(&mut world, paris, town);
-    for (name, purpose) in [("log", Purpose::Log), ("keys", Purpose::Keys)] {
+    for purpose in [Purpose::Log, Purpose::Keys, Purpose::Artefacts, Purpose::Accounts] {
         let (operator_entity, owner_entity) = (None, None);
-        let name = name.parse().unwrap();
+        let name = purpose.as_str().parse().unwrap();
         let register = storage::Command::Register {
             name,
             purpose,
