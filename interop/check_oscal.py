@@ -5,6 +5,7 @@ after each step compares the report with `sovereignty_score.py`. Something false
 """
 
 import copy
+import html.parser
 import json
 import os
 import pathlib
@@ -70,6 +71,8 @@ def differences(framework, ours, theirs):
     found = []
     if (ours["level"], ours["score_bp"]) != (theirs.get("level"), theirs.get("score_bp")):
         found.append(f"{ours['level']}, {ours['score_bp']} against {theirs.get('level')}, {theirs.get('score_bp')}")
+    if ours["reachable"] != (theirs.get("reachable_level"), theirs.get("reachable_score_bp")):
+        found.append(f"{framework['id']}: {ours['reachable']} are reachable")
     for part in theirs["parts"]:
         mine = ours["parts"][part["id"]]
         if mine != (part.get("level"), part["standing"], part["points"], part["points_max"]):
@@ -261,13 +264,34 @@ def documents(checks, platform, frameworks, results):
     checks.that(bool(oscal_differs(false, frameworks, results)), "a finding that is not so is found")
 
 
+class Nesting(html.parser.HTMLParser):
+    """Whether each element that is opened is closed, in order."""
+
+    VOID = {"meta", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
 def page(checks, platform):
-    """The page stands alone."""
+    """The page stands alone and is well-formed."""
     path = platform.folder / "report.html"
     platform.run("audit", "report", "--format", "html", "--out", str(path))
     text = path.read_text()
     alone = not re.search(r"<(script|link|img|iframe)|(src|href)=|@import|url\(", text)
     checks.that(alone and "NVIDIA H200" in text, "the page loads nothing and names the rack")
+    nesting = Nesting()
+    nesting.feed(text)
+    checks.that(not nesting.wrong and not nesting.open, "and each of its elements is closed")
 
 
 def main():

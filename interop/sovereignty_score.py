@@ -118,4 +118,20 @@ def rate(framework, evidence, at, own, found):
     levels = [level for level, *_ in parts.values()]
     level = {"seal": lambda: min(levels), "levels": lambda: level_of(everything), "checklist": lambda: None}[framework["scale"]]()
     score = int(total * 100) if framework["scale"] == "seal" else None
-    return {"level": level, "score_bp": score, "parts": parts, "met": {one["id"]: met for one, met in everything}}
+    barred = {one["id"] for part in framework["parts"] for one in part["criteria"] if not all(found[c] for c in one.get("broken_by", ()))}
+    return {"level": level, "score_bp": score, "reachable": reachable(framework, barred), "parts": parts, "met": {one["id"]: met for one, met in everything}}
+
+
+def reachable(framework, barred):
+    """Level and score if everything were met but this."""
+    parts = [[(one, one["id"] not in barred) for one in part["criteria"]] for part in framework["parts"]]
+    if framework["scale"] == "levels":
+        return level_of([answer for part in parts for answer in part]), None
+    if framework["scale"] == "checklist":
+        return None, None
+    shares = [
+        Fraction(sum(one.get("points", 1) for one, met in answers if met), sum(one.get("points", 1) for one, _ in answers))
+        * part["weight"]
+        for part, answers in zip(framework["parts"], parts)
+    ]
+    return min(map(level_of, parts)), int(sum(shares) * 100)

@@ -163,6 +163,12 @@ pub struct FrameworkResult {
     /// Weighted score in hundredths of a percent, rounded down; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_bp: Option<u32>,
+    /// The level that it would have if everything were shown that no fact speaks against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable_level: Option<u32>,
+    /// The score that it would have then, in hundredths of a percent, rounded down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable_score_bp: Option<u32>,
     /// Parts of which all criteria are met.
     pub n_met: u32,
     /// Parts of which some are.
@@ -188,6 +194,9 @@ pub struct PartResult {
     /// Its level; absent where parts have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<u32>,
+    /// The level that it would have if everything were shown that no fact speaks against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reachable_level: Option<u32>,
     /// Points that it has.
     pub points: u32,
     /// The most it could have.

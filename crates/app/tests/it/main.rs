@@ -15,6 +15,7 @@ mod offline;
 mod platform;
 mod server;
 mod settings;
+mod sovereignty;
 mod witnesses;
 
 use std::{

@@ -45,7 +45,8 @@ pub(super) fn finding(state: &State, component: Component, vendors: &Vendors) ->
         format!("every {what} is of a vendor controlled from the Union")
     };
     let mut finding = Finding { met: true, because, things: Vec::new(), subjects: Vec::new() };
-    for ((model, site), nodes) in &seen {
+    for ((model, site), nodes) in &mut seen {
+        nodes.sort_unstable_by_key(|(node, _)| &node.name);
         let Some(vendor) = vendors.foreign(component, model) else { continue };
         let count = nodes.iter().fold(0_usize, |sum, (_, count)| sum.saturating_add(*count));
         let pieces = match component {

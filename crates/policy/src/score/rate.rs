@@ -46,8 +46,12 @@ pub struct RatedPart<'a> {
     pub part: &'a Part,
     /// Its level, on a scale where each part has one.
     pub level: Option<u32>,
+    /// The level that it would have if everything were shown that no fact speaks against.
+    pub reachable_level: Option<u32>,
     /// Points that it has.
     pub points: u32,
+    /// Points that it would have if everything were shown that no fact speaks against.
+    pub points_reachable: u32,
     /// The most it could have.
     pub points_max: u32,
     /// How much of it is met.
@@ -65,6 +69,10 @@ pub struct Rated<'a> {
     pub level: Option<u32>,
     /// Weighted score in hundredths of a percent, rounded down; `None` where there is none.
     pub score_bp: Option<u32>,
+    /// The level that it would have if everything were shown that no fact speaks against.
+    pub reachable_level: Option<u32>,
+    /// The score that it would have then.
+    pub reachable_score_bp: Option<u32>,
     /// Its parts.
     pub parts: Vec<RatedPart<'a>>,
 }
@@ -75,23 +83,40 @@ pub fn rate<'a>(framework: &'a Framework, facts: &Facts) -> Rated<'a> {
     let by_part = framework.scale == Scale::Seal;
     let parts: Vec<RatedPart<'a>> =
         framework.parts.iter().map(|part| rate_part(part, facts, by_part)).collect();
-    let level = match framework.scale {
-        Scale::Seal => parts.iter().filter_map(|part| part.level).min(),
-        Scale::Levels => Some(level(parts.iter().flat_map(|part| &part.criteria))),
+    let whole = |of_part: fn(&RatedPart<'a>) -> Option<u32>, is_met| match framework.scale {
+        Scale::Seal => parts.iter().filter_map(of_part).min(),
+        Scale::Levels => Some(level(parts.iter().flat_map(|part| &part.criteria), is_met)),
         Scale::Checklist => None,
     };
-    Rated { framework, level, score_bp: by_part.then(|| score_bp(&parts)), parts }
+    Rated {
+        framework,
+        level: whole(|part| part.level, Judged::is_met),
+        score_bp: by_part.then(|| score_bp(&parts, |part| part.points)),
+        reachable_level: whole(|part| part.reachable_level, is_reachable),
+        reachable_score_bp: by_part.then(|| score_bp(&parts, |part| part.points_reachable)),
+        parts,
+    }
+}
+
+/// True if evidence or a change of the platform's settings could show it, or has.
+fn is_reachable(one: &Judged<'_>) -> bool {
+    one.standing != Standing::Refuted
 }
 
 fn rate_part<'a>(part: &'a Part, facts: &Facts, has_level: bool) -> RatedPart<'a> {
     let criteria: Vec<Judged<'a>> =
         part.criteria.iter().map(|criterion| judge(criterion, facts)).collect();
     let n_met = criteria.iter().filter(|one| one.is_met()).count();
-    let met = criteria.iter().filter(|one| one.is_met());
+    let points = |is_met: fn(&Judged<'a>) -> bool| {
+        let met = criteria.iter().filter(|one| is_met(one));
+        met.fold(0_u32, |sum, one| sum.saturating_add(one.criterion.points))
+    };
     RatedPart {
         part,
-        level: has_level.then(|| level(&criteria)),
-        points: met.fold(0, |sum, one| sum.saturating_add(one.criterion.points)),
+        level: has_level.then(|| level(&criteria, Judged::is_met)),
+        reachable_level: has_level.then(|| level(&criteria, is_reachable)),
+        points: points(Judged::is_met),
+        points_reachable: points(is_reachable),
         points_max: part.points(),
         standing: match n_met {
             0 => PartStanding::NotMet,
@@ -104,13 +129,16 @@ fn rate_part<'a>(part: &'a Part, facts: &Facts, has_level: bool) -> RatedPart<'a
 
 /// The highest level of which, and below which, every criterion is met: one below the lowest that
 /// has an unmet one.
-fn level<'a, 'b: 'a>(criteria: impl IntoIterator<Item = &'a Judged<'b>>) -> u32 {
+fn level<'a, 'b: 'a>(
+    criteria: impl IntoIterator<Item = &'a Judged<'b>>,
+    is_met: fn(&Judged<'b>) -> bool,
+) -> u32 {
     let mut highest = 0;
     let mut lowest_unmet = None;
     for one in criteria {
         let level = one.criterion.level;
         highest = highest.max(level);
-        if !one.is_met() {
+        if !is_met(one) {
             lowest_unmet = Some(lowest_unmet.map_or(level, |lowest: u32| lowest.min(level)));
         }
     }
@@ -119,13 +147,13 @@ fn level<'a, 'b: 'a>(criteria: impl IntoIterator<Item = &'a Judged<'b>>) -> u32 
 
 /// Σ points/max × weight, over one denominator. Numbers stay below 128 bits: at most 10 parts of at
 /// most 1,000 points each.
-fn score_bp(parts: &[RatedPart<'_>]) -> u32 {
+fn score_bp(parts: &[RatedPart<'_>], points: fn(&RatedPart<'_>) -> u32) -> u32 {
     let max = |part: &RatedPart<'_>| u128::from(part.points_max.max(1));
     let whole = parts.iter().fold(1_u128, |product, part| product.saturating_mul(max(part)));
     let sum = parts.iter().fold(0_u128, |sum, part| {
         let weight = u128::from(part.part.weight).saturating_mul(BP_PER_PERCENT);
         let rest = whole.checked_div(max(part)).unwrap_or(0);
-        let share = weight.saturating_mul(u128::from(part.points)).saturating_mul(rest);
+        let share = weight.saturating_mul(u128::from(points(part))).saturating_mul(rest);
         sum.saturating_add(share)
     });
     u32::try_from(sum.checked_div(whole).unwrap_or(0)).unwrap_or(WHOLE_SCORE_BP)

@@ -119,6 +119,16 @@ fn accelerators_of_a_foreign_vendor_keep_two_objectives_below_the_highest_level(
         assert_eq!(csf.level, Some(3));
         // A tenth of supply chain, a seventh of technology: 20/10 and 15/7 percent are lost.
         assert_eq!(csf.score_bp, Some(9_585));
+        // No evidence leads further, and none is needed to know that.
+        assert_eq!((csf.reachable_level, csf.reachable_score_bp), (Some(3), Some(9_585)));
+        let checks = BTreeMap::from([
+            (Check::Accelerators, finding(check != Check::Accelerators)),
+            (Check::Processors, finding(check != Check::Processors)),
+        ]);
+        let fresh = rate(&all[0], &Facts { checks, ..Facts::default() });
+        assert_eq!((fresh.level, fresh.reachable_score_bp), (Some(0), Some(9_585)));
+        let reachable = |part: &RatedPart<'_>| part.reachable_level == Some(4);
+        assert_eq!(fresh.parts.iter().filter(|part| reachable(part)).count(), 6);
         let down = csf.kept_down();
         assert_eq!(down.len(), 2);
         for (_, one) in down {

@@ -1,6 +1,6 @@
 //! Which entries of the log a caller may see, and how they look from outside.
 
-use api::{nouns::event::Event, text::Timestamp};
+use api::{endpoint::Permission, nouns::event::Event, text::Timestamp};
 use kernel::{
     Actor, Entry, Event as Happened, State,
     access::{Role, Scope},
@@ -28,7 +28,10 @@ pub(crate) fn event(state: &State, caller: &Caller, row: &Row) -> Result<Option<
         (None, Role::Operator) => Scope::Platform,
         (None, _) => return Ok(None),
     };
-    let allowed = if is_own(&entry.event) {
+    let allowed = if matches!(entry.event, Happened::Evidence(_)) {
+        // Every reader of the report can prove what it rests on.
+        access::require_permission(caller, Permission::Viewer).is_ok()
+    } else if is_own(&entry.event) {
         access::allows_own(state, caller, role, scope)
     } else {
         access::allows(state, caller, role, scope)
@@ -117,13 +120,13 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::PolicySet(policy_set::Event::Refused(refused)) => {
             viewer(Some(Scope::Project(refused.project)))
         }
-        Happened::Site(_)
-        | Happened::Node(_)
-        | Happened::Price(_)
-        | Happened::Power(_)
-        | Happened::Entity(_)
-        | Happened::Storage(_)
-        | Happened::Evidence(_) => (Some(Scope::Platform), Role::Operator),
+        Happened::Node(_) | Happened::Price(_) | Happened::Power(_) => {
+            (Some(Scope::Platform), Role::Operator)
+        }
+        // Registers that whoever reads or audits the platform is shown anyway.
+        Happened::Site(_) | Happened::Entity(_) | Happened::Storage(_) | Happened::Evidence(_) => {
+            viewer(Some(Scope::Platform))
+        }
         Happened::Decision(decision::Event::Made(made)) => decision_place(made),
         Happened::Budget(event) => viewer(budget_scope(state, event)),
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {

@@ -163,3 +163,27 @@ async fn tenants_read_the_report_and_nothing_of_others_is_in_it() {
         assert_eq!(refused.status, 403, "{role}");
     }
 }
+
+/// What the report points to can be proven by who reads it: evidence by everybody, the fleet's
+/// registers by whoever reads or audits the platform.
+#[tokio::test]
+async fn readers_prove_the_evidence_that_the_report_rests_on() {
+    let world = World::with_machine().await;
+    let one = world.make("/api/v1/evidence", claim(CRITERION, "declared", "local-operator")).await;
+    tenant(&world, "acme").await;
+    let tenants = world.key("viewer", ("project", "acme/lab")).await;
+    let auditor = world.key("auditor", ("platform", "")).await;
+    let found = report(&world, &world.operator).await;
+    let evidence = one["recorded_seq"].as_u64().unwrap() - 1;
+    let register = answer(&found, "csf.sov-1.seal-1.1")["entries"][0].as_u64().unwrap() - 1;
+    for (key, index, status) in [
+        (&tenants, evidence, 200),
+        (&auditor, evidence, 200),
+        (&auditor, register, 200),
+        (&tenants, register, 404),
+    ] {
+        assert_eq!(world.get(key, &format!("/log/proof/{index}")).await.status, status, "{index}");
+    }
+    let inference = world.key("inference", ("project", "acme/lab")).await;
+    assert_ne!(world.get(&inference, &format!("/log/proof/{evidence}")).await.status, 200);
+}

@@ -133,6 +133,8 @@ fn result(rated: &Rated<'_>, spans: &BTreeMap<String, Span>) -> FrameworkResult 
         scale: scale(framework.scale),
         level: rated.level,
         score_bp: rated.score_bp,
+        reachable_level: rated.reachable_level,
+        reachable_score_bp: rated.reachable_score_bp,
         n_met: number(met),
         n_partly: number(partly),
         n_not_met: number(not_met),
@@ -147,6 +149,7 @@ fn part_result(rated: &RatedPart<'_>, spans: &BTreeMap<String, Span>) -> PartRes
         title: rated.part.title.clone(),
         weight_percent: rated.part.weight,
         level: rated.level,
+        reachable_level: rated.reachable_level,
         points: rated.points,
         points_max: rated.points_max,
         standing: match rated.standing {

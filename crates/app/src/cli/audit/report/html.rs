@@ -11,7 +11,7 @@ use api::nouns::{
     },
 };
 
-use super::{headline, kept_down, part_text, standing_text};
+use super::{headline, kept_down, part_text, reachable, standing_text};
 use crate::output::human::{or_dash, time, word};
 
 const STYLE: &str = "
@@ -112,6 +112,12 @@ fn result(framework: &FrameworkResult, is_first: bool) -> String {
         let items: String = items.iter().map(|(part, one)| obstacle(part, one)).collect();
         text.push_str(&format!(
             "<div class=\"{class}\"><strong>{title}</strong>\n<ul>{items}</ul></div>\n"
+        ));
+    }
+    if let Some(most) = reachable(framework) {
+        text.push_str(&format!(
+            "<p>With these facts at most <strong>{}</strong>, whatever is shown.</p>\n",
+            Safe(&most)
         ));
     }
     text.push_str(

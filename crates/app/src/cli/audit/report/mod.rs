@@ -120,6 +120,20 @@ fn headline(framework: &FrameworkResult) -> String {
     }
 }
 
+/// How far evidence could lead, where facts stand in the way: such as `SEAL-3, score 95.85 %`.
+fn reachable(framework: &FrameworkResult) -> Option<String> {
+    let barred = framework
+        .parts
+        .iter()
+        .flat_map(|part| &part.criteria)
+        .any(|one| one.standing == CriterionStanding::Refuted);
+    let level = framework.reachable_level.filter(|_| barred)?;
+    Some(match framework.reachable_score_bp {
+        Some(bp) => format!("SEAL-{level}, score {}", percent(bp)),
+        None => format!("level {level}"),
+    })
+}
+
 /// Hundredths of a percent as percent.
 fn percent(bp: u32) -> String {
     format!("{}.{:02} %", bp / 100, bp % 100)

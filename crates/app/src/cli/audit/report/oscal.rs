@@ -110,6 +110,13 @@ fn result(ids: &Ids, report: &SovereigntyReport, framework: &FrameworkResult) ->
     ];
     props.extend(framework.level.map(|level| prop("level", &level.to_string())));
     props.extend(framework.score_bp.map(|bp| prop("score-hundredths-of-percent", &bp.to_string())));
+    let reachable = [
+        ("reachable-level", framework.reachable_level),
+        ("reachable-score-hundredths-of-percent", framework.reachable_score_bp),
+    ];
+    props.extend(
+        reachable.iter().filter_map(|(name, value)| Some(prop(name, &value.as_ref()?.to_string()))),
+    );
     for part in &framework.parts {
         let mut of = prop("part", &part_text(framework, part));
         of["class"] = json!(token(&part.id));

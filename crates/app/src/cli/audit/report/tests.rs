@@ -26,7 +26,7 @@ fn report() -> SovereigntyReport {
     });
     let framework = json!({
         "id": "eu-csf", "version": "1.2.1", "title": "A <framework>", "source": "somebody",
-        "reading": "ours", "scale": "seal", "level": 1, "score_bp": 3_333, "n_met": 0,
+        "reading": "ours", "scale": "seal", "level": 1, "score_bp": 3_333, "reachable_level": 3, "reachable_score_bp": 6_666, "n_met": 0,
         "n_partly": 1, "n_not_met": 0, "kept_down_by": ["csf.a.4", "csf.a.2"],
         "parts": [{
             "id": "SOV-5", "title": "Supply \"chain\"", "weight_percent": 100, "level": 1,
@@ -55,6 +55,7 @@ fn what_no_evidence_changes_is_said_first() {
         assert!(at("Missing for the next level") < at("asks for csf.a.2"));
         assert!(text.contains("SEAL-1, score 33.33 %"));
         assert!(at("SEAL-1, score 33.33 %") < at("Kept down"));
+        assert!(at("SEAL-3, score 66.66 %") > at("Kept down"));
     }
 }
 

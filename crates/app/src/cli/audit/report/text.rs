@@ -6,9 +6,9 @@ use api::nouns::sovereignty::{
     CriterionResult, CriterionStanding, FrameworkResult, PartResult, SovereigntyReport,
 };
 
-use super::{headline, kept_down, part_text};
+use super::{headline, kept_down, part_text, reachable};
 use crate::output::{
-    human::time,
+    human::{time, word},
     table::{Table, left, printable, right},
 };
 
@@ -23,6 +23,10 @@ pub(super) fn render(report: &SovereigntyReport) -> String {
         report.as_of,
         printable(&report.root)
     );
+    for framework in &report.frameworks {
+        let (title, version) = (printable(&framework.title), printable(&framework.version));
+        let _ = writeln!(text, "- {title} {version}: {}", headline(framework));
+    }
     for framework in &report.frameworks {
         one(&mut text, framework);
     }
@@ -50,11 +54,14 @@ fn one(text: &mut String, framework: &FrameworkResult) {
     if !hard.is_empty() {
         let _ = writeln!(text, "  Kept down whatever is recorded:");
         hard.iter().for_each(|(part, one)| line(text, part, one));
+        if let Some(most) = reachable(framework) {
+            let _ = writeln!(text, "  With these facts at most {most}, whatever is shown.");
+        }
     }
     if !next.is_empty() {
         let levels = framework.level.is_some();
         let title = if levels { "Missing for the next level" } else { "Not met" };
-        let _ = writeln!(text, "  {title}:");
+        let _ = writeln!(text, "  {title}; in brackets the kind of evidence that would show it:");
         next.iter().for_each(|(part, one)| line(text, part, one));
     }
     let mut table =
@@ -72,14 +79,13 @@ fn one(text: &mut String, framework: &FrameworkResult) {
 }
 
 fn line(text: &mut String, part: &PartResult, one: &CriterionResult) {
-    let _ = writeln!(
-        text,
-        "  - {} ({}): {}\n      {}",
-        printable(&one.id),
-        printable(&part.title),
-        printable(&one.says),
-        printable(&one.because)
-    );
+    let (id, title, says) = (printable(&one.id), printable(&part.title), printable(&one.says));
+    // What nobody has shown needs one line: the kind of evidence.
+    if let (CriterionStanding::NotShown, Some(needs)) = (one.standing, &one.needs) {
+        let _ = writeln!(text, "  - {id} ({title}): {says} [{}]", word(needs));
+        return;
+    }
+    let _ = writeln!(text, "  - {id} ({title}): {says}\n      {}", printable(&one.because));
     for thing in &one.things {
         let _ = writeln!(text, "      · {}", printable(thing));
     }
