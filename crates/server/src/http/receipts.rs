@@ -132,6 +132,11 @@ async fn checkpoint_for(app: &App, entries: &Entries, wait: bool) -> Result<Stri
     let finality = app.platform.finality();
     let needed = entries.last().map_or(0, |(index, _)| index.saturating_add(1));
     if wait && finality.size() < needed {
+        if finality.quorum().needed() == 0 {
+            let detail = "no witness watches this log, so nothing in it ever becomes final";
+            return Err(Fail::new(Code::StateConflict, detail)
+                .remedy("ask without `wait_final`, or start the platform with `--witness`"));
+        }
         let mut size = app.platform.watch_final();
         let waited = tokio::time::timeout(FINAL_WAIT, size.wait_for(|size| *size >= needed));
         if waited.await.is_err() {

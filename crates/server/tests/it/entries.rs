@@ -260,6 +260,12 @@ async fn anything_in_the_log_has_a_receipt_that_verifies_offline() {
         assert_eq!(world.get(&stranger, &path).await.status, 404, "{path}");
     }
     world.get(&key, "/log/checkpoint/final").await.expect(404);
+    for path in [format!("/api/v1/receipts/{}", acme.workload), "/log/proof/1".to_owned()] {
+        // Said at once: nobody is kept waiting for what cannot come.
+        let path = format!("{path}?wait_final=true");
+        let refused = world.get(&world.operator, &path).await.expect(409);
+        assert_eq!(refused["code"], "state-conflict", "{path}: {refused}");
+    }
     let status = world.get("", "/log/status").await.expect(200);
     assert_eq!((status["quorum"].as_u64(), status["final_size"].as_u64()), (Some(0), None));
 }
