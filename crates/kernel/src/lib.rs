@@ -57,6 +57,7 @@ pub mod reservation;
 pub mod role;
 pub mod service_account;
 pub mod site;
+pub mod standing;
 mod state;
 pub mod storage;
 mod subject;

@@ -27,6 +27,7 @@ mod preempting;
 mod rules;
 mod sign_in;
 mod sovereignty;
+mod standing;
 mod tenancy;
 mod terms;
 mod texts;

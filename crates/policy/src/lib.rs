@@ -29,6 +29,7 @@ pub mod ownership;
 mod question;
 mod residency;
 mod scan;
+pub mod score;
 mod stack;
 mod text;
 mod vocabulary;

@@ -17,6 +17,7 @@ pub mod entity;
 pub mod entry;
 pub mod erasure;
 pub mod event;
+pub mod evidence;
 pub mod exit;
 pub mod finality;
 pub mod gpu;
@@ -46,6 +47,7 @@ pub mod service_account;
 pub mod session;
 pub mod sign_in;
 pub mod site;
+pub mod sovereignty;
 pub mod storage;
 pub mod user;
 pub mod workload;
@@ -206,6 +208,12 @@ fn sovereignty() -> Vec<Operation> {
         Operation::of::<policy_tools::PolicyTest>(),
         Operation::of::<policy_tools::PolicyExplain>(),
         Operation::of::<policy_tools::PolicyDiff>(),
+        Operation::of::<evidence::EvidenceRecord>(),
+        Operation::of::<evidence::EvidenceList>(),
+        Operation::of::<evidence::EvidenceGet>(),
+        Operation::of::<evidence::EvidenceWithdraw>(),
+        Operation::of::<sovereignty::SovereigntyCriteriaGet>(),
+        Operation::of::<sovereignty::SovereigntyReportGet>(),
     ]
 }
 

@@ -3,8 +3,10 @@
 //!
 //! Offline nothing is believed but keys; a finding is exit code 1.
 
+mod criteria;
 mod events;
 mod receipt;
+mod report;
 mod served;
 mod status;
 mod verify;
@@ -34,6 +36,7 @@ const KEY_BYTES_MAX: u64 = 64 << 10;
   cocarde audit receipt train-numbers --wait-final --out receipt.json
   cocarde audit verify-receipt receipt.json --vkey log.vkey --witness-policy witnesses.txt
   cocarde audit verify-events export --vkey log.vkey --log ~/.local/share/cocarde
+  cocarde audit report --format html --out report.html
 
 Exit code 1 if anything was found.")]
 pub(crate) enum Verb {
@@ -55,6 +58,10 @@ pub(crate) enum Verb {
     VerifyReceipt(receipt::VerifyReceiptArgs),
     /// Verify a tenant's exported entries offline; with the whole log, that none is missing
     VerifyEvents(events::VerifyEventsArgs),
+    /// What sovereignty asks for, and how each criterion can be shown
+    Criteria(criteria::CriteriaArgs),
+    /// How far the platform meets the criteria of sovereignty, and what keeps it down
+    Report(report::ReportArgs),
 }
 
 /// Runs the verb.
@@ -75,6 +82,8 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Proof(args) => receipt::proof(&args, session),
         Verb::VerifyReceipt(args) => receipt::verify(&args, session),
         Verb::VerifyEvents(args) => events::run(&args, session),
+        Verb::Criteria(args) => criteria::run(&args, session),
+        Verb::Report(args) => report::run(&args, session),
     }
 }
 

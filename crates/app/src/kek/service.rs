@@ -158,6 +158,10 @@ impl KeyEncryption for Service {
         KEEP
     }
 
+    fn is_service(&self) -> bool {
+        true
+    }
+
     fn describe(&self) -> String {
         format!("key service {}", self.base)
     }

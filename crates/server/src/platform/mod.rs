@@ -16,6 +16,7 @@ pub mod importer;
 mod log;
 mod open;
 pub mod planner;
+pub(crate) mod positions;
 pub(crate) mod signature;
 mod sovereign;
 pub(crate) mod token;
@@ -71,6 +72,7 @@ pub struct Platform {
     gateway_metrics: OnceLock<MetricsText>,
     sign_in: SignIn,
     public_url: OnceLock<String>,
+    positions: positions::Positions,
 }
 
 impl fmt::Debug for Platform {

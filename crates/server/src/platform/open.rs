@@ -163,6 +163,7 @@ impl Platform {
             gateway_metrics: OnceLock::new(),
             sign_in,
             public_url: OnceLock::new(),
+            positions: super::positions::Positions::default(),
         })
     }
 }

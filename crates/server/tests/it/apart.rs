@@ -45,6 +45,7 @@ impl Apart {
             node: first(world.get(&world.operator, "/api/v1/nodes").await.json()),
             budget: "pow_00000000000000000000000000".to_owned(),
             figures: "pow_00000000000000000000000000".to_owned(),
+            evidence: "evd_00000000000000000000000000".to_owned(),
         };
         Self { world, victim, own, key, ids }
     }
@@ -132,7 +133,8 @@ fn plain(answer: &Answer) -> String {
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
     headers.sort();
-    let text = masked(&masked(&answer.text(), "\"as_of\":"), "\"instance\":\"req_");
+    let marks = ["\"as_of\":", "\"instance\":\"req_", "\"computed_at\":\""];
+    let text = marks.iter().fold(answer.text(), |text, mark| masked(&text, mark));
     format!("{} {headers:?}\n{text}", answer.status)
 }
 
@@ -176,13 +178,14 @@ const NAMING: [&str; 9] = [
     "scope",
     "workload",
 ];
-const HARMLESS: [&str; 19] = [
+const HARMLESS: [&str; 20] = [
     "after",
     "array",
     "array_index",
     "attempt",
     "by",
     "class",
+    "criterion",
     "follow",
     "limit",
     "month",

@@ -34,6 +34,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "reservations" => &tenant.reservation,
         "power-budgets" => &world.budget,
         "power-figures" => &world.figures,
+        "evidence" => &world.evidence,
         "datasets" => &tenant.dataset,
         "models" => &tenant.model,
         "endpoints" => &tenant.endpoint,
@@ -66,6 +67,7 @@ pub(crate) struct Ids {
     pub(crate) node: String,
     pub(crate) budget: String,
     pub(crate) figures: String,
+    pub(crate) evidence: String,
 }
 
 /// The body of an operation on what a tenant of this name has.
@@ -134,6 +136,10 @@ fn sovereign_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
             "name": "new", "facts": { "legal_name": "New SA", "seat": "FR" },
         }),
         "policy_check" => json!({ "text": "" }),
+        "evidence_record" => json!({
+            "criterion": "csf.sov-1.seal-2.2", "kind": "declared", "issuer": "local-operator",
+            "document": tenant.blob,
+        }),
         "policy_test" => json!({ "scope": name, "cases": [{
             "name": "one", "action": "place", "class": "internal",
             "site": { "name": "x", "country": "FR", "operator_country": "FR" },

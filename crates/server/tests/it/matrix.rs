@@ -74,10 +74,16 @@ async fn column(caller: Column) -> Vec<(String, u16)> {
     let budget = world.make("/api/v1/power-budgets", budget).await;
     let figures = json!({ "class": "cpu", "host_idle_w": 1, "host_busy_w": 2 });
     let figures = world.make("/api/v1/power-figures", figures).await;
+    let evidence = json!({
+        "criterion": "csf.sov-1.seal-2.1", "kind": "declared", "issuer": "local-operator",
+        "document": tenant.blob,
+    });
+    let evidence = world.make("/api/v1/evidence", evidence).await;
     let made = |value: &Value| value["id"].as_str().unwrap().to_owned();
     let ids = Ids {
         budget: made(&budget),
         figures: made(&figures),
+        evidence: made(&evidence),
         site: first(world.get(&world.operator, "/api/v1/sites").await.json()),
         entity: first(world.get(&world.operator, "/api/v1/entities").await.json()),
         storage: first(world.get(&world.operator, "/api/v1/storages").await.json()),

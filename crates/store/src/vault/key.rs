@@ -85,6 +85,11 @@ pub trait KeyEncryption: Send + Sync + fmt::Debug {
         Duration::ZERO
     }
 
+    /// True if something other than this process holds it, and hands nothing of it out.
+    fn is_service(&self) -> bool {
+        false
+    }
+
     /// What it is and where, for people; never the key.
     fn describe(&self) -> String;
 }

@@ -270,6 +270,12 @@ impl Vault {
         Ok(u64::try_from(held.len()).unwrap_or(u64::MAX))
     }
 
+    /// True if the key that wraps tenants' keys is with a service, and not in this process.
+    #[must_use]
+    pub fn key_is_with_service(&self) -> bool {
+        self.lock().kek.is_service()
+    }
+
     /// How much it holds; needs no key.
     ///
     /// # Errors

@@ -2,16 +2,20 @@
 
 mod diff;
 pub(crate) mod entities;
+mod evidence;
 mod explain;
+mod report;
 mod residency;
 mod storages;
 mod tools;
 
 use api::nouns::{
     entity::{EntityCreate, EntityGet, EntityList, EntityPut},
+    evidence::{EvidenceGet, EvidenceList, EvidenceRecord, EvidenceWithdraw},
     policy_tools::{PolicyCheck, PolicyDiff, PolicyExplain, PolicyTest},
     residency::{ResidencyGet, ResidencySet},
     site::SiteEntitiesSet,
+    sovereignty::{SovereigntyCriteriaGet, SovereigntyReportGet},
     storage::{StorageCreate, StorageGet, StorageList, StorageRetire},
 };
 
@@ -34,4 +38,10 @@ pub(super) fn mount(api: Api) -> Api {
         .mount::<PolicyTest, _>(tools::test)
         .mount::<PolicyExplain, _>(explain::explain)
         .mount::<PolicyDiff, _>(diff::diff)
+        .mount::<EvidenceRecord, _>(evidence::record)
+        .mount::<EvidenceList, _>(evidence::list)
+        .mount::<EvidenceGet, _>(evidence::get)
+        .mount::<EvidenceWithdraw, _>(evidence::withdraw)
+        .mount::<SovereigntyCriteriaGet, _>(report::criteria)
+        .mount::<SovereigntyReportGet, _>(report::report)
 }
