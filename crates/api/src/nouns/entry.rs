@@ -129,7 +129,7 @@ pub struct FinalQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectPath {
-    /// Its id: a workload, or anything else that entries are about.
+    /// Its id: a workload, an answer of a model, or anything else that entries are about.
     pub id: String,
 }
 
@@ -155,10 +155,11 @@ impl Endpoint for ReceiptGet {
     const PATH: &'static str = "/api/v1/receipts/{id}";
     const ID: &'static str = "receipt_get";
     const SUMMARY: &'static str =
-        "Get the receipt of a workload, an invoice, or anything in the log";
-    const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of it. Its checkpoint is the last final one if that covers every entry.";
+        "Get the receipt of a workload, an invoice, an answer, or anything in the log";
+    const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of it. Its checkpoint is the last final one if that covers every entry. Of an answer of a model, by its id `chatcmpl-…` or `cmpl-…`, it has the leaf, the way to its minute's root, and the entries that name country, operator, decision and model digest.";
     const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
+    const ERRORS: &'static [Code] =
+        &[Code::NotFound, Code::StateConflict, Code::ReceiptPending];
     type Path = SubjectPath;
     type Query = ReceiptQuery;
     type Body = Nothing;

@@ -70,6 +70,7 @@ async fn use_endpoint(world: &World, tenant: &Tenant, sequence: u64) {
         tokens_in: Tokens(1_000),
         tokens_out: Tokens(500),
         estimated: false,
+        answers: None,
     };
     let submission = Submission::new(kernel::Command::Usage(command));
     world.platform.submit(Actor::Gateway, submission).await.unwrap();
