@@ -66,13 +66,13 @@ def witness(cocarde, data, log, number, vkey):
     return process, url, (folder / "witness.vkey").read_text().strip()
 
 
-def serve(cocarde, data, log, witnesses=()):
+def serve(cocarde, data, log, witnesses=(), words=()):
     """Starts the platform; the process and its URL, once the demo's endpoint answers."""
     ready = data / "interop-ready"
     ready.unlink(missing_ok=True)
     process = subprocess.Popen(
         [cocarde, "up", "--data", str(data), "--listen", "127.0.0.1:0", "--ready-file", str(ready)]
-        + [f"--witness={url}={key}" for _, url, key in witnesses],
+        + [f"--witness={url}={key}" for _, url, key in witnesses] + list(words),
         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
     )
 
@@ -128,6 +128,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
         ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
         ("check_schemathesis.py", cocarde, openapi),
         ("check_oidc.py", cocarde),
+        ("check_oscal.py", cocarde),
         ("check_transformers.py", facts["model_dir"], str(logits)),
     ]
     failed = []

@@ -143,10 +143,12 @@ pub(super) fn residency(state: &State) -> Finding {
 
 /// Whether everything of the fleet has all attributes. Endpoints are tenants', and stand in sites.
 pub(super) fn inventory(state: &State) -> Finding {
-    let mut finding = found("all sites, machines and places of storage have all attributes");
+    let mut finding =
+        found("all sites with their machines, and places of storage, have all attributes");
     for one in objects::lacking(state) {
         let Some(object) = one.object else { continue };
-        if matches!(object, Subject::Site(_) | Subject::Node(_) | Subject::Storage(_)) {
+        // A machine has what its site has.
+        if matches!(object, Subject::Site(_) | Subject::Storage(_)) {
             finding.things.push(one.to_string());
             finding.subjects.push(object.to_string());
         }

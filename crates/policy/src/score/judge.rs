@@ -8,7 +8,7 @@ use units::{Id, kinds};
 
 use super::{
     criteria::Criterion,
-    facts::{Check, Facts, Finding, PieceState},
+    facts::{Check, Facts, Finding, Kind, PieceState},
 };
 
 /// Where a criterion stands.
@@ -143,7 +143,11 @@ fn shown<'a>(criterion: &'a Criterion, facts: &Facts) -> Judged<'a> {
         let because = "evidence for it expired or was withdrawn".to_owned();
         (Standing::Lapsed, because, of_it().map(|one| one.id).collect())
     } else {
-        let because = format!("no evidence is recorded; it needs kind `{needs}` or better");
+        let or_better = match criterion.needs {
+            Kind::Declared | Kind::Measured => " or better",
+            Kind::Certificate => "",
+        };
+        let because = format!("no evidence is recorded; it needs kind `{needs}`{or_better}");
         (Standing::NotShown, because, Vec::new())
     };
     let mut judged =

@@ -12,8 +12,8 @@ use std::{fs, path::PathBuf};
 use api::{
     endpoint::Nothing,
     nouns::sovereignty::{
-        CriterionResult, CriterionStanding, FrameworkResult, PartResult, PartStanding,
-        SovereigntyReport, SovereigntyReportGet,
+        CriterionResult, CriterionStanding, FrameworkResult, PartResult, PartStanding, ScoreScale,
+        SovereigntyReportGet,
     },
 };
 
@@ -47,8 +47,9 @@ pub(crate) enum Form {
   cocarde audit report --from report.json --format html --out report.html")]
 pub(crate) struct ReportArgs {
     /// The form; without it text, or what `-o` asks for
-    #[arg(long, value_name = "FORM")]
-    format: Option<Form>,
+    // Its id must not be that of `-o`, which every verb takes.
+    #[arg(long = "format", value_name = "FORM")]
+    form: Option<Form>,
     /// Write it to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -69,7 +70,7 @@ pub(super) fn run(args: &ReportArgs, session: &Session) -> Result<Exit, Failure>
             })?
         }
     };
-    let text = match (args.format, session.output.format()) {
+    let text = match (args.form, session.output.format()) {
         (Some(Form::Text), _) | (None, Format::Table) => text::render(&report),
         (Some(Form::Html), _) => html::render(&report),
         (Some(Form::Oscal), _) => pretty(&oscal::render(&report)?)?,
@@ -105,7 +106,6 @@ fn kept_down(framework: &FrameworkResult) -> Vec<(&PartResult, &CriterionResult)
 
 /// The result in a few words, such as `SEAL-2, score 41.20 %`.
 fn headline(framework: &FrameworkResult) -> String {
-    use api::nouns::sovereignty::ScoreScale;
     let level = framework.level.unwrap_or(0);
     match framework.scale {
         ScoreScale::Seal => {
@@ -127,7 +127,6 @@ fn percent(bp: u32) -> String {
 
 /// Where a part stands, in a word.
 fn part_text(framework: &FrameworkResult, part: &PartResult) -> String {
-    use api::nouns::sovereignty::ScoreScale;
     match (framework.scale, part.level) {
         (ScoreScale::Seal, Some(level)) => format!("SEAL-{level}"),
         (ScoreScale::Seal | ScoreScale::Levels | ScoreScale::Checklist, _) => match part.standing {

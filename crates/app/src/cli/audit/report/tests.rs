@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::nouns::sovereignty::SovereigntyReport;
 use serde_json::{Value, json};
 
 use super::*;
