@@ -124,6 +124,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
         ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),
         ("check_go_log.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
         ("check_proof.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
+        ("check_answer.py", base_url, facts["log_vkey"], facts["admin_token"], key, model, "2", *witnesses),
         ("check_signing.py", facts["model_dir"], facts["signature"], facts["public_key"]),
         ("check_schemathesis.py", cocarde, openapi),
         ("check_oidc.py", cocarde),

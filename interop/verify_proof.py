@@ -1,12 +1,15 @@
-"""Verifies a `.tlog-proof` offline: `verify_proof.py FILE LOG_VKEY QUORUM [WITNESS_VKEY...]`.
+"""Verifies a proof file offline: `verify_proof.py FILE LOG_VKEY QUORUM [WITNESS_VKEY...]`.
 
 A page of Python that shares nothing with the platform: the standard library and Ed25519 from `cryptography`.
-It follows C2SP tlog-proof, tlog-checkpoint, signed-note and tlog-cosignature, and RFC 6962. The entry is what the
-`extra` line carries; it counts only because its hash leads to the root that the log and QUORUM witnesses signed.
+It follows C2SP tlog-proof, tlog-checkpoint, signed-note and tlog-cosignature, and RFC 6962. The file is a `.tlog-proof`
+with its entry in the `extra` line, or the receipt of a model's answer (JSON): then the answer counts because it is under
+a root that one of the entries names. Entries count only because their hashes lead to the root that the log and QUORUM
+witnesses signed.
 """
 
 import base64
 import hashlib
+import json
 import sys
 
 from cryptography.exceptions import InvalidSignature
@@ -67,13 +70,8 @@ def root_of(index, size, leaf, path):
     return root
 
 
-def verify(text, log_vkey, quorum, witness_vkeys):
-    """Index, entry, size and names of witnesses of a proof that holds; raises for any other."""
-    head, note = text.split("\n\n", 1)
-    header, extra, index, *path = head.split("\n")
-    if header != "c2sp.org/tlog-proof@v1" or not extra.startswith("extra ") or not index.startswith("index "):
-        raise ValueError("this is not a proof that carries its entry")
-    leaf, index = decode(extra[6:]), int(index[6:])
+def open_checkpoint(note, log_vkey, quorum, witness_vkeys):
+    """Size, root and names of witnesses of a checkpoint that the log and enough witnesses signed."""
     body, lines = note.split("\n\n", 1)
     body, lines = body + "\n", lines.splitlines()
     log = read_key(log_vkey, LOG)
@@ -93,14 +91,67 @@ def verify(text, log_vkey, quorum, witness_vkeys):
             names.add(witness[0])
     if len(names) < quorum:
         raise InvalidSignature(f"{len(names)} witnesses have cosigned it, {quorum} are needed")
-    if root_of(index, int(size), sha256(b"\0", leaf), [decode(line) for line in path]) != decode(root):
+    return int(size), decode(root), sorted(names)
+
+
+def verify(text, log_vkey, quorum, witness_vkeys):
+    """Index, entry, size and names of witnesses of a proof that holds; raises for any other."""
+    head, note = text.split("\n\n", 1)
+    header, extra, index, *path = head.split("\n")
+    if header != "c2sp.org/tlog-proof@v1" or not extra.startswith("extra ") or not index.startswith("index "):
+        raise ValueError("this is not a proof that carries its entry")
+    leaf, index = decode(extra[6:]), int(index[6:])
+    size, root, names = open_checkpoint(note, log_vkey, quorum, witness_vkeys)
+    if root_of(index, size, sha256(b"\0", leaf), [decode(line) for line in path]) != root:
         raise ValueError("the entry is not in the log")
-    return index, leaf, int(size), sorted(names)
+    return index, leaf, size, names
+
+
+def verify_answer(text, log_vkey, quorum, witness_vkeys):
+    """What a receipt proves of a model's answer; raises for one that does not hold."""
+    receipt = json.loads(text)
+    if receipt["format"] != "cocarde-receipt/v1":
+        raise ValueError("this is a receipt of another version")
+    size, root, names = open_checkpoint(receipt["checkpoint"], log_vkey, quorum, witness_vkeys)
+    events = {}
+    for entry in receipt["entries"]:
+        leaf = decode(entry["leaf"])
+        if root_of(entry["index"], size, sha256(b"\0", leaf), map(decode, entry["proof"])) != root:
+            raise ValueError("an entry is not in the log")
+        events[entry["index"]] = json.loads(leaf)["event"]
+    inner = receipt["answer"]
+    rollup = events[inner["entry"]]["usage"]["tokens"]
+    leaf = decode(inner["leaf"])
+    answers = rollup["answers"]
+    found = root_of(inner["index"], answers["count"], sha256(b"\0", leaf), map(decode, inner["proof"]))
+    if "sha256:" + found.hex() != answers["root"]:
+        raise ValueError("the answer is not under the root of its minute")
+    answer = json.loads(leaf)
+    if answer["format"] != "cocarde-answer/v1" or any(answer[part] != rollup[part] for part in ("key", "endpoint")):
+        raise ValueError("the answer is none of this minute")
+    made = [events[position]["decision"]["made"] for position in rollup["decided"]]
+    routes = [one for one in made if one["question"]["action"] == "serve" and one["decision"]["allowed"]]
+    [site] = [one["question"]["site"] for one in routes if one["question"]["site"]["id"] == answer["site"]][:1]
+    all_of = lambda kind, what: [event[kind][what] for event in events.values() if what in event.get(kind, {})]
+    [endpoint] = [one for one in all_of("endpoint", "created") if one["id"] == answer["endpoint"]]
+    [version] = [
+        one["version"] for one in all_of("model", "version_added")
+        if (one["version"]["id"], one["number"]) == (endpoint["model"], endpoint["model_version"])
+    ]
+    return {
+        "id": answer["id"], "sha256": answer["sha256"], "country": site["country"], "operator": site["operator"],
+        "model_digest": version["manifest"], "log_position": inner["entry"], "witnesses": names,
+    }
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit("usage: verify_proof.py FILE LOG_VKEY QUORUM [WITNESS_VKEY...]")
     with open(sys.argv[1], encoding="utf-8") as file:
-        at, entry, of, who = verify(file.read(), sys.argv[2], int(sys.argv[3]), sys.argv[4:])
-    print(f"ok: entry {at} of {of}, witnessed by {', '.join(who) or 'nobody'}: {entry.decode()}")
+        given = file.read()
+    trust = (sys.argv[2], int(sys.argv[3]), sys.argv[4:])
+    if given.startswith("{"):
+        print("ok:", json.dumps(verify_answer(given, *trust)))
+    else:
+        at, entry, of, who = verify(given, *trust)
+        print(f"ok: entry {at} of {of}, witnessed by {', '.join(who) or 'nobody'}: {entry.decode()}")

@@ -61,6 +61,8 @@ codes! {
     ForbiddenByPolicy = "forbidden-by-policy", 403, "a policy refuses this", false;
     /// It does not exist, or its existence is not the caller's to know.
     NotFound = "not-found", 404, "not found", false;
+    /// The answer is known, its minute is not in the log yet.
+    ReceiptPending = "receipt-pending", 404, "the receipt is not there yet", true;
     /// The path exists, the method does not.
     MethodNotAllowed = "method-not-allowed", 405, "this method is not offered here", false;
     /// The name is in use in its scope.

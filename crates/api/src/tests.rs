@@ -28,6 +28,7 @@ fn the_problem_table_does_not_change() {
         403 forbidden -: the key does not allow this
         403 forbidden-by-policy -: a policy refuses this
         404 not-found -: not found
+        404 receipt-pending retry: the receipt is not there yet
         405 method-not-allowed -: this method is not offered here
         409 name-taken -: the name is taken
         409 version-conflict -: changed since it was read

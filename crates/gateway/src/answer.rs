@@ -68,7 +68,7 @@ pub(crate) async fn collect(
 pub(crate) fn completion(
     headers: &HeaderMap,
     body: &[u8],
-    model_json: &str,
+    (model_json, id_json): (&str, &str),
     tally: &mut Tally,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::parse(body).map_err(|_| {
@@ -80,7 +80,10 @@ pub(crate) fn completion(
     if fields.has("model") {
         fields.set("model", model_json.into());
     }
-    let mut response = Response::new(Body::from(fields.to_json()));
+    fields.set("id", id_json.into());
+    let body = fields.to_json();
+    tally.say(body.as_bytes());
+    let mut response = Response::new(Body::from(body));
     pass_headers(headers, response.headers_mut());
     response
         .headers_mut()

@@ -67,7 +67,7 @@ impl Default for GatewayConfig {
 }
 
 /// Where usage is spooled and how it is delivered.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MeterConfig {
     /// Folder of the spool, made when missing; one process at a time may use it.
     pub folder: PathBuf,
@@ -81,14 +81,28 @@ pub struct MeterConfig {
     pub retry_max: Duration,
     /// Longest time the sink may take for one roll-up.
     pub sink_timeout: Duration,
+    /// How long the facts of an answer are kept, so that a receipt can be made of it.
+    pub answers_kept: Duration,
+    /// Most bytes of such facts; the oldest go first.
+    pub answers_bytes_max: u64,
+    /// Random bytes that the salts of answers are derived from, fresh at each start. Without them
+    /// somebody who knows the other facts of an answer could try texts against its hash.
+    pub salt_seed: [u8; 32],
     /// Where the time comes from.
     pub clock: Clock,
+}
+
+impl fmt::Debug for MeterConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The seed is a secret: it stays out.
+        f.debug_struct("MeterConfig").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl MeterConfig {
     /// The defaults for a folder, on the system's clock.
     #[must_use]
-    pub fn new(folder: PathBuf, fresh_id: Id<kinds::Gateway>) -> Self {
+    pub fn new(folder: PathBuf, fresh_id: Id<kinds::Gateway>, salt_seed: [u8; 32]) -> Self {
         Self {
             folder,
             fresh_id,
@@ -96,6 +110,9 @@ impl MeterConfig {
             retry_min: Duration::from_millis(200),
             retry_max: Duration::from_secs(30),
             sink_timeout: Duration::from_secs(30),
+            answers_kept: Duration::from_secs(30 * 86_400),
+            answers_bytes_max: 16 << 30,
+            salt_seed,
             clock: Clock::system(),
         }
     }

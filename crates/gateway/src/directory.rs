@@ -70,6 +70,17 @@ pub struct Route {
     pub upstream_model: String,
     /// Ready replicas as `host:port`, spoken to in plain HTTP/1.1.
     pub replicas: Vec<String>,
+    /// The site of each replica, in the same order; empty where nobody knows. An answer's receipt
+    /// names it.
+    pub sites: Vec<Id<kinds::Site>>,
+}
+
+impl Route {
+    /// The site of one of its replicas.
+    pub(crate) fn site_of(&self, replica: &str) -> Option<Id<kinds::Site>> {
+        let place = self.replicas.iter().position(|one| one == replica)?;
+        self.sites.get(place).copied()
+    }
 }
 
 /// Why the application refuses a request; rendered in OpenAI's error envelope.

@@ -40,9 +40,9 @@ pub use futures_util::future::BoxFuture;
 
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
-pub use crate::meter::{Meter, MeterError};
+pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;
-pub use crate::usage::{Rollup, SinkError, UsageSink};
+pub use crate::usage::{Answers, Rollup, SinkError, UsageSink};
 
 /// Builds the routes `GET /v1/models`, `GET /v1/models/{id}`, `POST /v1/chat/completions` and
 /// `POST /v1/completions`, all under bearer keys.

@@ -6,6 +6,8 @@
 //! numbers are on disk, fsynced, *before* the sink sees them; a delivery of unknown outcome is
 //! repeated under the same number, and at start the log's highest number tells what it has.
 
+mod answer;
+mod archive;
 mod counts;
 mod deliver;
 mod spool;
@@ -21,6 +23,8 @@ use units::{Id, UnixMicros, kinds};
 
 use crate::config::MeterConfig;
 use crate::directory::Directory;
+pub(crate) use crate::meter::answer::Said;
+pub use crate::meter::archive::{AnswerPlace, RolledAnswer};
 use crate::meter::counts::Counts;
 pub(crate) use crate::meter::counts::Entry;
 use crate::meter::deliver::Closing;
@@ -82,6 +86,7 @@ struct Inner {
     config: MeterConfig,
     sink: Arc<dyn UsageSink>,
     metrics: Arc<Metrics>,
+    spool: Arc<Spool>,
     open: Mutex<Open>,
     closing: tokio::sync::Mutex<Closing>,
     /// Roll-ups in `closing`, readable without its lock.
@@ -118,7 +123,7 @@ impl Meter {
         sink: Arc<dyn UsageSink>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, MeterError> {
-        let (spool, mut state) = Spool::open(&config.folder, config.fresh_id)?;
+        let (spool, mut state) = Spool::open(&config)?;
         let gateway = state.gateway;
         forget_recorded(&mut state, directory.recorded(gateway));
         let recovered = spool.recover(state.first_segment)?;
@@ -142,9 +147,15 @@ impl Meter {
             counts: Counts::default(),
             closed,
         };
-        let (open, closing) = (Mutex::new(open), Closing { spool, state, dirty: true, version: 1 });
-        let closing = tokio::sync::Mutex::new(closing);
-        let inner = Inner { gateway, config, sink, metrics, open, closing, waiting };
+        let closing = Closing {
+            spool: Arc::clone(&spool),
+            state,
+            dirty: true,
+            version: 1,
+            now_unix: minute_unix,
+        };
+        let (open, closing) = (Mutex::new(open), tokio::sync::Mutex::new(closing));
+        let inner = Inner { gateway, config, sink, metrics, spool, open, closing, waiting };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -158,6 +169,11 @@ impl Meter {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
+    }
+
+    /// What the salts of answers are derived from.
+    pub(crate) fn salt_seed(&self) -> &[u8] {
+        &self.inner.config.salt_seed
     }
 
     /// The time on the meter's clock.
@@ -176,6 +192,8 @@ impl Meter {
     /// Counts one finished request and appends it to the spool.
     pub(crate) fn record(&self, entry: Entry) {
         let minute_unix = minute_of(self.now());
+        let line = entry.at(minute_unix);
+        let leaf = line.leaf_hash();
         let mut open = self.inner.open();
         if minute_unix != open.minute_unix
             && let Err(error) = open.rotate(minute_unix)
@@ -183,11 +201,15 @@ impl Meter {
             // The old segment goes on; its lines carry their minute, so nothing is miscounted.
             self.inner.spool_error(&error);
         }
-        let entry = entry.at(minute_unix);
-        if let Err(error) = open.segment.append(&entry) {
-            self.inner.spool_error(&error);
-        }
-        open.counts.add(&entry);
+        // Without its line in the spool no receipt could be made of it: then it has no leaf.
+        let leaf = match open.segment.append(&line) {
+            Ok(()) => leaf,
+            Err(error) => {
+                self.inner.spool_error(&error);
+                None
+            }
+        };
+        open.counts.add(&line, leaf);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
 use crate::json::quote;
 use crate::limit::{Limiter, Permit};
-use crate::meter::Meter;
+use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
 use crate::relay::{Held, Relay, Stage};
 use crate::request::Completion;
@@ -30,6 +30,8 @@ use crate::upstream::{Order, Upstream};
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
+/// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
+const RECEIPT_HEADER: &str = "x-cocarde-receipt";
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -47,6 +49,7 @@ struct Arrived {
     path: &'static str,
     started: Instant,
     request_id: HeaderValue,
+    answer_id: String,
     in_flight: InFlight,
     permit: Permit,
     caller: Caller,
@@ -55,6 +58,7 @@ struct Arrived {
 /// What is known of a request once it has been sent.
 struct Asked {
     model_json: String,
+    id_json: String,
     stream: bool,
     include_usage: bool,
 }
@@ -140,10 +144,13 @@ impl Gateway {
             }
         };
         let (rate, request_id) = (permit.rate, self.fresh_request_id());
+        let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
+        let answer_id = answer_id(path, &request_id);
         let arrived = Arrived {
             path,
             started: Instant::now(),
             request_id: request_id.clone(),
+            answer_id: answer_id.clone(),
             in_flight,
             permit,
             caller,
@@ -151,6 +158,10 @@ impl Gateway {
         let answered = self.forward(arrived, request).await;
         let mut response = answered.unwrap_or_else(IntoResponse::into_response);
         response.headers_mut().insert("x-request-id", request_id);
+        let id = HeaderValue::from_str(&answer_id).ok();
+        if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
+            response.headers_mut().insert(RECEIPT_HEADER, id);
+        }
         if let Some(rate) = rate {
             rate.write(response.headers_mut());
         }
@@ -172,10 +183,13 @@ impl Gateway {
             .route(&arrived.caller, &asked.model)
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let estimate = asked.prompt_tokens_estimate;
-        let mut tally =
-            Tally::new(self.meter.clone(), arrived.caller.clone(), route.endpoint, estimate);
+        let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
+        let id_json = quote(&id);
+        let said = Said::new(id, asked.model.clone());
+        let mut tally = Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said);
         let known = Asked {
             model_json: quote(&asked.model),
+            id_json,
             stream: asked.stream,
             include_usage: asked.include_usage,
         };
@@ -187,6 +201,7 @@ impl Gateway {
                 return Err(error);
             }
         };
+        tally.at(route.site_of(&held.outstanding.replica));
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -233,8 +248,8 @@ impl Gateway {
         }
         if !is_stream {
             let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
-            let response =
-                answer::completion(&head.headers, &whole, &asked.model_json, &mut tally)?;
+            let names = (asked.model_json.as_str(), asked.id_json.as_str());
+            let response = answer::completion(&head.headers, &whole, names, &mut tally)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
@@ -245,6 +260,7 @@ impl Gateway {
             tally,
             held,
             model_json: asked.model_json,
+            id_json: asked.id_json,
             include_usage: asked.include_usage,
             idle,
             started,
@@ -280,6 +296,13 @@ impl Gateway {
             )),
         }
     }
+}
+
+/// The answer's id: that of its request, in the form that clients of completions know.
+fn answer_id(path: &str, request_id: &HeaderValue) -> String {
+    let kind = if path.ends_with("/chat/completions") { "chatcmpl-" } else { "cmpl-" };
+    let request = request_id.to_str().unwrap_or_default();
+    format!("{kind}{}", request.strip_prefix("req_").unwrap_or(request))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -49,6 +49,8 @@ pub(crate) struct Relay {
     pub(crate) held: Held,
     /// The public model name as JSON.
     pub(crate) model_json: String,
+    /// The answer's id as JSON.
+    pub(crate) id_json: String,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
     /// Longest silence.
@@ -116,16 +118,18 @@ impl Relay {
         for item in &items {
             match item {
                 Item::Event { data, .. } if data.as_slice() == b"[DONE]" => {
+                    item.write(&mut out);
+                    self.tally.say(&out);
                     // The record is on its way to disk before the client can see the end.
                     self.tally.settle(End::Complete);
                     self.stage = Stage::Draining;
-                    item.write(&mut out);
                     return out;
                 }
                 Item::Event { name, data } => self.translate(name, data, &mut out),
                 Item::Comment(_) => item.write(&mut out),
             }
         }
+        self.tally.say(&out);
         if let Err(error) = pushed {
             tracing::warn!(%error, replica = self.held.outstanding.replica, "stream given up");
             out.extend(self.fail("the model's server sent an oversized event"));
@@ -162,15 +166,20 @@ impl Relay {
         if fields.has("model") {
             fields.set("model", self.model_json.clone());
         }
+        if fields.has("id") || fields.has("choices") {
+            fields.set("id", self.id_json.clone());
+        }
         Item::Event { name: name.to_vec(), data: fields.to_json().into_bytes() }.write(out);
     }
 
     /// The replica's body ended without `[DONE]`: fine only if the usage chunk came, which is last.
     fn end_of_body(&mut self) -> Option<Bytes> {
         if self.tally.has_usage() {
+            let done = b"data: [DONE]\n\n";
+            self.tally.say(done);
             self.tally.settle(End::Complete);
             self.stage = Stage::Ended;
-            return Some(Bytes::from_static(b"data: [DONE]\n\n"));
+            return Some(Bytes::from_static(done));
         }
         Some(Bytes::from(self.fail("the model's server ended the stream early")))
     }
@@ -179,11 +188,12 @@ impl Relay {
     fn fail(&mut self, message: &str) -> Vec<u8> {
         tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
         self.metrics.upstream_errors.add(1);
-        self.tally.settle(End::Broken);
-        self.stage = Stage::Ended;
         let envelope = ApiError::bad_gateway(message).envelope().to_string();
         let mut out = Vec::new();
         Item::Event { name: Vec::new(), data: envelope.into_bytes() }.write(&mut out);
+        self.tally.say(&out);
+        self.tally.settle(End::Broken);
+        self.stage = Stage::Ended;
         out
     }
 }

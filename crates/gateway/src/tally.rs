@@ -7,7 +7,7 @@ use serde::Deserialize;
 use units::{Id, kinds};
 
 use crate::directory::Caller;
-use crate::meter::{Entry, Meter};
+use crate::meter::{Entry, Meter, Said};
 
 /// The part of OpenAI's `usage` object that is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -39,17 +39,19 @@ pub(crate) struct Tally {
     prompt_tokens_estimate: u64,
     deltas: u64,
     usage: Option<Usage>,
+    said: Option<Said>,
     in_band_error: bool,
     settled: bool,
 }
 
 impl Tally {
-    /// Starts counting a request that is about to be sent.
+    /// Starts counting a request that is about to be sent; `said` is its answer, of which nothing is said yet.
     pub(crate) fn new(
         meter: Meter,
         caller: Caller,
         endpoint: Id<kinds::Endpoint>,
         prompt_tokens_estimate: u64,
+        said: Said,
     ) -> Self {
         Self {
             meter,
@@ -58,8 +60,23 @@ impl Tally {
             prompt_tokens_estimate,
             deltas: 0,
             usage: None,
+            said: Some(said),
             in_band_error: false,
             settled: false,
+        }
+    }
+
+    /// Notes where the replica stands that answers.
+    pub(crate) fn at(&mut self, site: Option<Id<kinds::Site>>) {
+        if let Some(said) = &mut self.said {
+            said.at(site);
+        }
+    }
+
+    /// Takes what is about to go to the client, before it goes and before the count is settled.
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        if let Some(said) = &mut self.said {
+            said.add(bytes);
         }
     }
 
@@ -105,14 +122,19 @@ impl Tally {
         metrics.completion_tokens.add(usage.completion_tokens);
         metrics.usage_estimated.add(u64::from(estimated));
         metrics.streams_broken.add(u64::from(end == End::Broken));
+        let error = self.in_band_error || end != End::Complete;
+        let said = self.said.take().filter(|_| end != End::Failed);
+        let at_ms = self.meter.now().0.div_euclid(1_000);
+        let answer = said.and_then(|said| said.finish(!error, at_ms, self.meter.salt_seed()));
         self.meter.record(Entry {
             key: self.caller.key,
             project: self.caller.project,
             endpoint: self.endpoint,
-            error: self.in_band_error || end != End::Complete,
+            error,
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
             estimated,
+            answer,
         });
     }
 }

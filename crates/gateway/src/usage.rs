@@ -5,7 +5,7 @@
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use units::{Id, kinds};
+use units::{Digest, Id, kinds};
 
 /// Where roll-ups go, in practice the sequencer of the log.
 pub trait UsageSink: Send + Sync + 'static {
@@ -40,6 +40,19 @@ pub struct Rollup {
     pub completion_tokens: u64,
     /// True if any part of the tokens was counted by the gateway instead of told by the engine.
     pub estimated: bool,
+    /// The tree over those requests that got an answer; `None` if none did, and in roll-ups that an
+    /// older version left waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
+}
+
+/// What a roll-up says of its answers: the head of an RFC 6962 tree with one leaf each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Leaves, from 1.
+    pub count: u64,
+    /// The tree's root.
+    pub root: Digest,
 }
 
 /// Why a sink did not take a roll-up; it will be offered again.

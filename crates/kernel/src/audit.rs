@@ -118,12 +118,7 @@ impl Auditor {
             Event::Storage(storage::Event::Registered { purpose, site, decided, .. }) => {
                 self.decisions.storage(&self.state, (*purpose, *site), decided)
             }
-            Event::Usage(usage::Event::Tokens(metered)) if metered.requests > 0 => {
-                let endpoint = self.state.endpoints.get(&metered.endpoint);
-                endpoint.map_or(Ok(()), |endpoint| {
-                    self.decisions.inference(&self.state, endpoint, metered)
-                })
-            }
+            Event::Usage(usage::Event::Tokens(metered)) => self.check_tokens(metered),
             Event::PolicySet(_)
             | Event::Organisation(_)
             | Event::Project(_)
@@ -156,6 +151,12 @@ impl Auditor {
         if let Err(message) = problem {
             self.find(seq, message);
         }
+    }
+
+    fn check_tokens(&mut self, metered: &usage::TokensMetered) -> Result<(), String> {
+        let endpoint = self.state.endpoints.get(&metered.endpoint);
+        let endpoint = endpoint.filter(|_| metered.requests > 0 || metered.answers.is_some());
+        endpoint.map_or(Ok(()), |found| self.decisions.inference(&self.state, found, metered))
     }
 
     fn check_training(&mut self, seq: u64, entry: &Entry) {

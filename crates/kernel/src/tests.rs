@@ -8,6 +8,7 @@
     reason = "a test that overflows or meets another variant fails, as it should"
 )]
 
+mod answers;
 mod arrays;
 mod capacity;
 mod consents;

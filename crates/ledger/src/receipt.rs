@@ -2,8 +2,10 @@
 //! given entries are in the log. The `subject` is a label for people: it is not proven, so nothing
 //! may be decided on it; what is proven is each entry's index and bytes.
 
+mod inner_leaf;
 mod tlog_proof;
 
+pub use inner_leaf::InnerLeaf;
 pub use tlog_proof::{TLOG_PROOF_BYTES_MAX, TLOG_PROOF_HEADER, TlogProof};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,6 +44,9 @@ pub struct Receipt {
     pub checkpoint: String,
     /// The entries, by ascending index.
     pub entries: Vec<ReceiptEntry>,
+    /// Something that is not in the log, but under a root that an entry names: one answer of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<InnerLeaf>,
 }
 
 /// One proven entry.
@@ -131,6 +136,12 @@ pub enum ReceiptError {
     /// The checkpoint is refused.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// What the receipt says of an answer does not hold.
+    #[error("the answer is not proven: {reason}")]
+    Answer {
+        /// What does not hold.
+        reason: String,
+    },
     /// An entry's proof does not hold.
     #[error("entry {index} is not proven")]
     Proof {
@@ -167,6 +178,7 @@ impl Receipt {
             subject: subject.to_owned(),
             checkpoint: checkpoint.to_owned(),
             entries: proven,
+            answer: None,
         };
         receipt.check_shape()?;
         Ok(receipt)
@@ -275,7 +287,7 @@ impl Receipt {
             }
             previous = Some(index);
         }
-        Ok(())
+        self.answer.as_ref().map_or(Ok(()), InnerLeaf::check_shape)
     }
 }
 

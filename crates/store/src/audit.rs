@@ -5,6 +5,7 @@
 //! What no audit of one copy can find: a log cut short together with its later checkpoints and
 //! snapshots. That takes a checkpoint kept elsewhere.
 
+mod answer;
 mod blobs;
 mod database;
 mod follow;
@@ -13,6 +14,7 @@ mod rows;
 mod source;
 mod witnessed;
 
+pub use answer::{ANSWER_FORMAT, AnswerLeaf, ProvenAnswer};
 pub(crate) use database::open as open_database;
 pub use follow::follow;
 pub use proofs::{

@@ -1,6 +1,7 @@
 //! The log as others read it: C2SP `tlog-tiles` paths, proofs, entries by position, receipts. It
 //! shows only what is durable, and copies leaves byte for byte.
 
+mod answer;
 mod receipt;
 
 pub use receipt::{Entries, tlog_proofs};

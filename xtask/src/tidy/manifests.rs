@@ -21,7 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["units", "ledger", "kernel"]),
     ("api", &["units"]),
     ("exec", &["units", "api"]),
-    ("gateway", &["units", "api"]),
+    ("gateway", &["units", "ledger", "api"]),
     ("server", &["units", "policy", "sched", "ledger", "kernel", "store", "api"]),
     ("app", &["units", "api", "store", "lm", "exec", "gateway", "server", "sim"]),
     ("xtask", &[]),

@@ -107,7 +107,7 @@ impl Endpoint for EntryProofGet {
     const SUMMARY: &'static str = "Get the proof of one entry";
     const DESCRIPTION: &'static str = "A C2SP tlog-proof: index, inclusion proof and checkpoint, with the entry's bytes in its `extra` line. Of entries that the key may see.";
     const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict];
     const RESPONSE: Content = Content::Text;
     type Path = IndexPath;
     type Query = FinalQuery;
@@ -119,7 +119,8 @@ impl Endpoint for EntryProofGet {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FinalQuery {
-    /// Wait, at most half a minute, until witnesses have confirmed it; 503 if they have not by then.
+    /// Wait, at most half a minute, until witnesses have confirmed it; 503 if they have not by then,
+    /// 409 if the log has no witnesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_final: Option<bool>,
 }
@@ -128,7 +129,7 @@ pub struct FinalQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectPath {
-    /// Its id: a workload, or anything else that entries are about.
+    /// Its id: a workload, an answer of a model, or anything else that entries are about.
     pub id: String,
 }
 
@@ -139,7 +140,8 @@ pub struct ReceiptQuery {
     /// Of a project: prove the use in this month, such as `2026-03`, which its invoice is made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
-    /// Wait, at most half a minute, until witnesses have confirmed it; 503 if they have not by then.
+    /// Wait, at most half a minute, until witnesses have confirmed it; 503 if they have not by then,
+    /// 409 if the log has no witnesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_final: Option<bool>,
 }
@@ -153,10 +155,11 @@ impl Endpoint for ReceiptGet {
     const PATH: &'static str = "/api/v1/receipts/{id}";
     const ID: &'static str = "receipt_get";
     const SUMMARY: &'static str =
-        "Get the receipt of a workload, an invoice, or anything in the log";
-    const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of it. Its checkpoint is the last final one if that covers every entry.";
+        "Get the receipt of a workload, an invoice, an answer, or anything in the log";
+    const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of it. Its checkpoint is the last final one if that covers every entry. Of an answer of a model, by its id `chatcmpl-…` or `cmpl-…`, it has the leaf, the way to its minute's root, and the entries that name country, operator, decision and model digest.";
     const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const ERRORS: &'static [Code] =
+        &[Code::NotFound, Code::StateConflict, Code::ReceiptPending];
     type Path = SubjectPath;
     type Query = ReceiptQuery;
     type Body = Nothing;

@@ -22,14 +22,31 @@ pub struct Imported {
     pub name: Name,
     /// The name of the log that it comes from.
     pub origin: String,
-    /// Parts of its configuration: projects, policies, quotas, budgets, datasets, models, versions.
+    /// Parts of its configuration: projects, roles, groups, service accounts, bindings, policies,
+    /// quotas, budgets, datasets, models, versions.
     pub n_items: u64,
     /// People with their personal data.
     pub n_people: u64,
     /// Stored contents.
     pub n_blobs: u64,
+    /// What did not come in, with its reason: what the file says was left behind, and what could not
+    /// be taken in here.
+    pub left_out: Vec<LeftOut>,
+    /// A key of an administrator of the organisation for those whose it is, if it was shut to those
+    /// who run the platform it comes from: shown once, valid for seven days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator_key: Option<String>,
     /// Log sequence number of the last entry about it.
     pub seq: u64,
+}
+
+/// Something that an organisation left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Its id, which says what it is.
+    pub id: String,
+    /// Why, and what to do.
+    pub reason: String,
 }
 
 /// `GET /api/v1/organisations/{id}/export`: everything of an organisation, as one tar file.

@@ -90,7 +90,7 @@ impl Exit {
     /// The exit code of a refusal; exhaustive, so that a new code must be given its place.
     pub(crate) const fn of(code: Code) -> Self {
         match code {
-            Code::NotFound => Self::NotFound,
+            Code::NotFound | Code::ReceiptPending => Self::NotFound,
             Code::Unauthenticated
             | Code::Forbidden
             | Code::ForbiddenByPolicy

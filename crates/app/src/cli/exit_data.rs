@@ -45,8 +45,10 @@ pub(crate) struct ExportArgs {
   cocarde import --file bank.tar
   cocarde import --file bank.tar -o json
 
-Ids stay as they were. If it breaks off, the same command goes on where it stopped. Keys are not in the
-file: make new ones afterwards.")]
+Ids and rights stay as they were. If it breaks off, the same command goes on where it stopped. What is left
+out is listed with its reason: no secret is in the file, so keys, client secrets and passwords are made anew.
+An organisation that was shut to its platform's operator gets one key of an administrator, valid for seven
+days, for those whose it is.")]
 pub(crate) struct ImportArgs {
     /// The tar file that `cocarde export` wrote
     #[arg(long, value_name = "FILE")]
@@ -82,12 +84,20 @@ pub(crate) fn import(args: &ImportArgs, session: &Session) -> Result<(), Failure
     let file = File::open(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
     let taken = session.client()?.send_file::<OrganisationImport>(&Nothing {}, file)?;
     session.output.show(&taken, || {
-        Table::fields()
+        let table = Table::fields()
             .field("organisation", taken.organisation)
             .field("name", &taken.name)
             .field("from", &taken.origin)
             .field("items", taken.n_items)
             .field("people", taken.n_people)
-            .field("contents", taken.n_blobs)
+            .field("contents", taken.n_blobs);
+        let table = match &taken.administrator_key {
+            Some(key) => table.field("administrator's key", key),
+            None => table,
+        };
+        let left = taken.left_out.iter();
+        left.fold(table, |table, left| {
+            table.field("left out", format!("{}: {}", left.id, left.reason))
+        })
     })
 }

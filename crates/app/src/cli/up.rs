@@ -1,6 +1,6 @@
 //! `up`: the arguments of the server.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use server::Topology;
 use units::{Country, Name};
@@ -80,6 +80,9 @@ pub(crate) struct UpArgs {
     token_file: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
+    /// Days for which a receipt can be had of each answer of a model; what was asked and answered is never kept
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3_660))]
+    answers_kept_days: u64,
 }
 
 /// An origin: scheme, host and port, and nothing else.
@@ -119,6 +122,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         ready_file: args.ready_file,
         token_file: args.token_file,
         witnesses: args.trust.policy()?,
+        answers_kept: Duration::from_secs(args.answers_kept_days.saturating_mul(86_400)),
     };
     Ok(up::run(&config)?)
 }

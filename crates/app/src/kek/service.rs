@@ -88,6 +88,10 @@ impl Service {
             })?;
             let tls = TlsConfig::builder().root_certs(authorities(ca)?).build();
             config = config.tls_config(tls).https_only(true);
+            if is_loopback_number(&base) {
+                // A proxy of the environment cannot reach this machine's own loopback.
+                config = config.proxy(None);
+            }
         } else if base.starts_with("http://") && is_loopback_number(&base) {
             config = config.proxy(None);
         } else {
@@ -107,7 +111,7 @@ impl Service {
             serde_json::to_vec(ask).map_err(|error| unreachable(error.to_string()))?,
         );
         let sent = request.header("Content-Type", "application/json").send(body.as_slice());
-        let mut answer = sent.map_err(|error| unreachable(error.to_string()))?;
+        let mut answer = sent.map_err(|error| unreachable(why(&error)))?;
         let status = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
         let bytes = Zeroizing::new(read.map_err(|error| unreachable(error.to_string()))?);
@@ -165,6 +169,16 @@ impl KeyEncryption for Service {
     fn describe(&self) -> String {
         format!("key service {}", self.base)
     }
+}
+
+/// Why there is no connection; for a certificate, what it would have to be.
+fn why(error: &ureq::Error) -> String {
+    let text = error.to_string();
+    if text.contains("certificate") {
+        let wanted = "it must be valid now, for this name, and from an authority in `--kek-ca`";
+        return format!("its certificate is refused ({text}): {wanted}");
+    }
+    text
 }
 
 /// The certificates of a PEM file, as the only roots.

@@ -1,5 +1,7 @@
 //! The sources of a key, against a small service on loopback that can be told to withhold its key.
 
+mod tls;
+
 use std::{
     net::SocketAddr,
     sync::{

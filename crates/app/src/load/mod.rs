@@ -1,9 +1,10 @@
 //! Load on a whole platform: the real API on loopback, the real log with its fsync, the real planner;
-//! only the nodes are simulated. For `cocarde bench jobs`.
+//! only the nodes are simulated. For `cocarde bench jobs`; in folders of their own the log alone, and inference.
 //!
 //! It must never go round the platform's own doors: jobs come in over HTTP, nodes report as engines do.
 
 mod fleet;
+pub(crate) mod inference;
 pub(crate) mod log;
 mod measure;
 mod process;

@@ -27,6 +27,16 @@ pub(super) fn own_cpu_ms() -> u64 {
     ticks(Path::new("/proc/thread-self/stat")).saturating_mul(tick_ms())
 }
 
+/// Processor time of a process so far, in milliseconds; 0 for one that is not there.
+pub(super) fn cpu_ms_of(pid: u32) -> u64 {
+    ticks(Path::new(&format!("/proc/{pid}/stat"))).saturating_mul(tick_ms())
+}
+
+/// Resident memory of a process, in bytes; 0 for one that is not there.
+pub(super) fn resident_bytes_of(pid: u32) -> u64 {
+    resident(Path::new(&format!("/proc/{pid}/statm")))
+}
+
 fn tick_ms() -> u64 {
     1_000 / rustix::param::clock_ticks_per_second().max(1)
 }
@@ -76,7 +86,11 @@ fn ticks(file: &Path) -> u64 {
 }
 
 pub(super) fn resident_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    resident(Path::new("/proc/self/statm"))
+}
+
+fn resident(file: &Path) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
     let pages: u64 = text.split_whitespace().nth(1).and_then(|t| t.parse().ok()).unwrap_or(0);
     pages.saturating_mul(u64::try_from(rustix::param::page_size()).unwrap_or(4_096))
 }

@@ -1,13 +1,13 @@
 //! The gateway's view of the platform: keys, models, replicas, and where usage goes.
 
-use std::{any::Any, path::Path, sync::Arc};
+use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
-    Refusal, Rollup, Route, SinkError, UsageSink,
+    AnswerPlace, BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter, MeterConfig, Metrics,
+    ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
-use server::{CallRefused, Calling, CarriedCapability, Platform};
+use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
 use units::{Id, kinds};
 
 /// What is told of the context when the model does not say.
@@ -31,8 +31,15 @@ impl Charge for Carried {
 }
 
 /// Opens the spool and prepares what the log misses of it.
-pub(super) async fn open(platform: &Arc<Platform>, data: &Path) -> anyhow::Result<Meter> {
-    let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?);
+pub(super) async fn open(
+    platform: &Arc<Platform>,
+    data: &Path,
+    answers_kept: Duration,
+) -> anyhow::Result<Meter> {
+    let mut salt_seed = [0; 32];
+    getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
+    let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
+    let config = MeterConfig { answers_kept, ..config };
     let wire = Wire(Arc::clone(platform));
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
@@ -48,9 +55,27 @@ pub(super) async fn open(platform: &Arc<Platform>, data: &Path) -> anyhow::Resul
             }
         })
     }));
+    let kept = meter.clone();
+    platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
     let metrics = Arc::clone(meter.metrics());
     platform.set_gateway_metrics(Box::new(move || metrics.render()));
     Ok(meter)
+}
+
+/// What the gateway has kept of an answer.
+async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
+    let found = tokio::task::spawn_blocking(move || meter.answer(&id)).await;
+    let found = found.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    Ok(found.map(|place| match place {
+        AnswerPlace::Open { key, endpoint } => KeptAnswer { key, endpoint, rolled: None },
+        AnswerPlace::Rolled(found) => {
+            let path = found.path.iter().map(|hash| hash.0).collect();
+            let (key, endpoint) = (found.key, found.endpoint);
+            let RolledAnswer { gateway, sequence, leaf, index, .. } = *found;
+            let rolled = Some(AnswerPath { gateway, sequence, leaf, index, path });
+            KeptAnswer { key, endpoint, rolled }
+        }
+    }))
 }
 
 /// The OpenAI-compatible routes.
@@ -104,6 +129,7 @@ impl Directory for Wire {
             endpoint: route.endpoint,
             upstream_model: model.to_owned(),
             replicas: route.replicas,
+            sites: route.sites,
         })
     }
 
@@ -126,6 +152,7 @@ impl UsageSink for Wire {
                 prompt_tokens: rollup.prompt_tokens,
                 completion_tokens: rollup.completion_tokens,
                 estimated: rollup.estimated,
+                answers: rollup.answers.map(|answers| (answers.count, answers.root)),
             };
             self.0
                 .record_tokens(&usage)

@@ -63,6 +63,8 @@ pub(crate) struct UpConfig {
     pub(crate) token_file: Option<PathBuf>,
     /// The log's witnesses with their addresses.
     pub(crate) witnesses: TrustPolicy,
+    /// How long the facts of answers are kept, for receipts.
+    pub(crate) answers_kept: Duration,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -143,7 +145,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let meter = gateway::open(&platform, &config.data).await?;
+    let meter = gateway::open(&platform, &config.data, config.answers_kept).await?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     {

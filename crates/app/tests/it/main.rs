@@ -2,6 +2,7 @@
 //! home folder of its own for each test, no network but refused loopback ports.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a wrong assumption must end the test")]
 
+mod answers;
 mod auditors;
 mod bad_input;
 mod bench;
@@ -14,6 +15,7 @@ mod mistakes;
 mod offline;
 mod platform;
 mod server;
+mod serving;
 mod settings;
 mod sovereignty;
 mod witnesses;

@@ -1,13 +1,19 @@
 //! Sums of finished requests, pure and without a clock.
 //!
-//! Sums saturate: a count that does not fit 64 bits is an attack, not usage.
+//! Sums saturate: a count that does not fit 64 bits is an attack, not usage. The leaves of answers keep
+//! the order of the spool's lines, so that a recovery gives the same root.
 
 use std::collections::BTreeMap;
 
+use ledger::{Frontier, Hash};
 use serde::{Deserialize, Serialize};
-use units::{Id, kinds};
+use units::{Digest, Id, kinds};
 
-use crate::usage::Rollup;
+use crate::meter::answer::Answer;
+use crate::usage::{Answers, Rollup};
+
+/// Most answers of one roll-up that get a leaf; those after them are counted and have no receipt.
+pub(super) const LEAVES_MAX: usize = 1 << 20;
 
 /// One finished request; with its minute, one line of the spool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +27,9 @@ pub(crate) struct Entry {
     pub(crate) completion_tokens: u64,
     /// Whether the gateway counted instead of the engine.
     pub(crate) estimated: bool,
+    /// What was answered; absent without an answer and in lines of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Answer>,
 }
 
 /// An entry with the minute it ended in.
@@ -39,20 +48,29 @@ impl Entry {
 
 /// What roll-ups are made for; ordered by time first, so that they are delivered in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    minute_unix: i64,
-    key: Id<kinds::Key>,
-    project: Id<kinds::Project>,
-    endpoint: Id<kinds::Endpoint>,
+pub(super) struct Group {
+    pub(super) minute_unix: i64,
+    pub(super) key: Id<kinds::Key>,
+    pub(super) project: Id<kinds::Project>,
+    pub(super) endpoint: Id<kinds::Endpoint>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+impl Line {
+    /// The roll-up that the line belongs to.
+    pub(super) const fn group(&self) -> Group {
+        let Entry { key, project, endpoint, .. } = self.entry;
+        Group { minute_unix: self.minute_unix, key, project, endpoint }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Sum {
     requests: u64,
     errors: u64,
     prompt_tokens: u64,
     completion_tokens: u64,
     estimated: bool,
+    leaves: Vec<Hash>,
 }
 
 impl Sum {
@@ -62,6 +80,17 @@ impl Sum {
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
         self.estimated |= other.estimated;
+        let room = LEAVES_MAX.saturating_sub(self.leaves.len());
+        self.leaves.extend(other.leaves.into_iter().take(room));
+    }
+
+    /// The head of the tree over the leaves.
+    fn answers(&self) -> Option<Answers> {
+        let mut tree = Frontier::new();
+        self.leaves.iter().for_each(|leaf| {
+            tree.append(*leaf);
+        });
+        (tree.size() > 0).then(|| Answers { count: tree.size(), root: Digest(tree.root().0) })
     }
 }
 
@@ -70,16 +99,15 @@ impl Sum {
 pub(crate) struct Counts(BTreeMap<Group, Sum>);
 
 impl Counts {
-    /// Adds one request.
-    pub(crate) fn add(&mut self, line: &Line) {
-        let Entry { key, project, endpoint, .. } = line.entry;
-        let group = Group { minute_unix: line.minute_unix, key, project, endpoint };
-        self.0.entry(group).or_default().add(Sum {
+    /// Adds one request, with the leaf of its answer if that is in the spool.
+    pub(crate) fn add(&mut self, line: &Line, leaf: Option<Hash>) {
+        self.0.entry(line.group()).or_default().add(Sum {
             requests: 1,
             errors: u64::from(line.entry.error),
             prompt_tokens: line.entry.prompt_tokens,
             completion_tokens: line.entry.completion_tokens,
             estimated: line.entry.estimated,
+            leaves: leaf.into_iter().collect(),
         });
     }
 
@@ -88,6 +116,11 @@ impl Counts {
         for (group, sum) in other.0 {
             self.0.entry(group).or_default().add(sum);
         }
+    }
+
+    /// The latest minute counted.
+    pub(crate) fn last_minute_unix(&self) -> Option<i64> {
+        self.0.last_key_value().map(|(group, _)| group.minute_unix)
     }
 
     /// Groups held.
@@ -118,6 +151,7 @@ impl Counts {
             prompt_tokens: sum.prompt_tokens,
             completion_tokens: sum.completion_tokens,
             estimated: sum.estimated,
+            answers: sum.answers(),
         })
     }
 }

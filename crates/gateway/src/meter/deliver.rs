@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::meter::spool::{Spool, State};
+use crate::meter::spool::{Batch, Spool, State};
 use crate::meter::{Inner, MINUTE_S, Meter, MeterError, minute_of};
 use crate::usage::SinkError;
 
@@ -23,6 +23,8 @@ pub(super) struct Closing {
     pub(super) dirty: bool,
     /// The version under which `state` was last handed to the disk.
     pub(super) version: u64,
+    /// The time of the delivery, in seconds since 1970.
+    pub(super) now_unix: i64,
 }
 
 /// Which minutes to close.
@@ -75,6 +77,7 @@ impl Meter {
 
     pub(super) async fn deliver_closed(&self, cut: Cut) -> Result<(), MeterError> {
         let mut closing = self.inner.closing.lock().await;
+        closing.now_unix = self.now().secs();
         self.inner.seal(&mut closing, cut);
         // Sequence numbers must be on disk before anybody can have seen them.
         closing.persist().await?;
@@ -105,6 +108,12 @@ impl Inner {
         self.waiting.fetch_add(closed.len(), Ordering::Relaxed);
         drop(open);
         let state = &mut closing.state;
+        state.batches.push_back(Batch {
+            minute_unix: closed.last_minute_unix().unwrap_or(minute_unix),
+            first_sequence: state.next_sequence,
+            from_segment: state.first_segment,
+            end_segment: first_segment,
+        });
         for rollup in closed.into_rollups(self.gateway, state.next_sequence) {
             state.next_sequence = rollup.sequence.saturating_add(1);
             state.pending.push_back(rollup);
@@ -143,11 +152,15 @@ impl Closing {
         self.version = self.version.saturating_add(1);
         let (spool, state, version) = (Arc::clone(&self.spool), self.state.clone(), self.version);
         // A panic inside is a bug of ours; the state then stays dirty and is written again.
-        let written = tokio::task::spawn_blocking(move || spool.store(&state, version)).await;
+        let now_unix = self.now_unix;
+        let store = move || spool.store(&state, version, now_unix);
+        let written = tokio::task::spawn_blocking(store).await;
         written.unwrap_or_else(|error| {
             Err(MeterError::folder(self.spool.folder(), std::io::Error::other(error)))
         })?;
         self.dirty = false;
+        // Their segments have been moved away, or never will be.
+        self.state.batches.clear();
         Ok(())
     }
 }

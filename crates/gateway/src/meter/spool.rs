@@ -4,8 +4,8 @@
 //! they survive the death of the process, not a loss of power. `state.json` holds the gateway's
 //! id, the next sequence number, the roll-ups not delivered yet and the first segment that is not
 //! part of a roll-up; it is replaced by writing a new file, fsync and rename. Sealing segments into
-//! roll-ups is therefore one atomic step, and segments before the first are dead whether or not
-//! they could be removed. `lock` keeps a second process out.
+//! roll-ups is therefore one atomic step, and segments before the first count for nothing any more: they
+//! move into the archive of answers, under the number of their first roll-up. `lock` keeps a second process out.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -16,11 +16,13 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use units::{Id, kinds};
 
+use crate::config::MeterConfig;
 use crate::meter::MeterError;
+use crate::meter::archive::Archive;
 use crate::meter::counts::{Counts, Line};
 use crate::usage::Rollup;
 
-/// Longest line read; ours are under 300 bytes.
+/// Longest line read; ours are under 2,500 bytes.
 const LINE_BYTES_MAX: u64 = 4_096;
 
 /// What `state.json` holds.
@@ -34,12 +36,30 @@ pub(crate) struct State {
     pub(crate) first_segment: u64,
     /// Roll-ups that the sink has not taken, in order.
     pub(crate) pending: VecDeque<Rollup>,
+    /// Sealed segments that may not be in the archive yet.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub(crate) batches: VecDeque<Batch>,
+}
+
+/// Segments that became roll-ups together: by their lines alone, and the first one's number, it is known
+/// which roll-up each line is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Batch {
+    /// The latest minute in it.
+    pub(crate) minute_unix: i64,
+    /// The number of its first roll-up.
+    pub(crate) first_sequence: u64,
+    /// Its first segment.
+    pub(crate) from_segment: u64,
+    /// The segment after its last.
+    pub(crate) end_segment: u64,
 }
 
 /// A locked spool folder.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
+    archive: Archive,
     /// The newest version of the state that was written; see [`Spool::store`].
     stored: Mutex<u64>,
     /// Holds the lock until dropped.
@@ -68,10 +88,8 @@ pub(crate) struct Segment {
 
 impl Spool {
     /// Opens a folder, making it when missing, and reads or founds its state.
-    pub(crate) fn open(
-        folder: &Path,
-        fresh_id: Id<kinds::Gateway>,
-    ) -> Result<(Self, State), MeterError> {
+    pub(crate) fn open(config: &MeterConfig) -> Result<(Self, State), MeterError> {
+        let (folder, fresh_id) = (config.folder.as_path(), config.fresh_id);
         std::fs::create_dir_all(folder).map_err(|error| MeterError::folder(folder, error))?;
         let path = folder.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -83,17 +101,23 @@ impl Spool {
             }
             Err(TryLockError::Error(error)) => return Err(MeterError::folder(&path, error)),
         }
-        let spool = Self { folder: folder.to_path_buf(), stored: Mutex::new(0), _lock: lock };
+        let archive = Archive::open(config)?;
+        let stored = Mutex::new(0);
+        let spool = Self { folder: folder.to_path_buf(), archive, stored, _lock: lock };
         let path = spool.folder.join("state.json");
         let state = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|source| MeterError::Damaged { path, source })?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let pending = VecDeque::new();
-                let state =
-                    State { gateway: fresh_id, next_sequence: 1, first_segment: 1, pending };
+                let state = State {
+                    gateway: fresh_id,
+                    next_sequence: 1,
+                    first_segment: 1,
+                    pending: VecDeque::new(),
+                    batches: VecDeque::new(),
+                };
                 // The id must outlive a crash before anything is counted under it.
-                spool.store(&state, 1)?;
+                spool.store(&state, 1, config.clock.now().secs())?;
                 state
             }
             Err(error) => return Err(MeterError::folder(&path, error)),
@@ -106,9 +130,19 @@ impl Spool {
         &self.folder
     }
 
-    /// Replaces the state and removes segments before its first. Versions grow with the state: a
+    /// The answers of sealed segments.
+    pub(crate) const fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Replaces the state and moves segments before its first into the archive. Versions grow with the state: a
     /// writer whose waiting task was cancelled may come late, and must not put an old state back.
-    pub(crate) fn store(&self, state: &State, version: u64) -> Result<(), MeterError> {
+    pub(crate) fn store(
+        &self,
+        state: &State,
+        version: u64,
+        now_unix: i64,
+    ) -> Result<(), MeterError> {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         if version <= *stored {
             return Ok(());
@@ -122,8 +156,19 @@ impl Spool {
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
         *stored = version;
         for number in self.segments()?.into_iter().filter(|n| *n < state.first_segment) {
-            // A segment that stays is dead weight only: its number says that it is sealed.
-            let _ = std::fs::remove_file(self.segment_path(number));
+            let path = self.segment_path(number);
+            let batch = state
+                .batches
+                .iter()
+                .find(|one| (one.from_segment..one.end_segment).contains(&number));
+            match batch {
+                Some(batch) => self.archive.take(&path, batch, number),
+                // A segment that stays is dead weight only: its number says that it is sealed.
+                None => drop(std::fs::remove_file(&path)),
+            }
+        }
+        if !state.batches.is_empty() {
+            self.archive.prune(now_unix);
         }
         Ok(())
     }
@@ -138,7 +183,7 @@ impl Spool {
             let mut reader = BufReader::new(File::open(&path).map_err(fail)?);
             while let Some(line) = next_line(&mut reader).map_err(fail)? {
                 match serde_json::from_slice::<Line>(&line) {
-                    Ok(line) => recovered.counts.add(&line),
+                    Ok(line) => recovered.counts.add(&line, line.leaf_hash()),
                     Err(_) => {
                         recovered.corrupt_lines = recovered.corrupt_lines.saturating_add(1);
                     }
@@ -155,6 +200,11 @@ impl Spool {
         let file = OpenOptions::new().append(true).create(true).open(&path);
         let file = file.map_err(|error| MeterError::folder(&path, error))?;
         Ok(Segment { number, path, file, torn: false })
+    }
+
+    /// The files of segments that are not in a roll-up yet, or not in the archive.
+    pub(crate) fn segment_files(&self) -> Result<Vec<PathBuf>, MeterError> {
+        Ok(self.segments()?.into_iter().map(|number| self.segment_path(number)).collect())
     }
 
     /// The numbers of the segments present, ascending.
@@ -204,7 +254,7 @@ impl Segment {
 
 /// The next line that is not blank, cut to the limit (a cut line cannot be parsed and is counted);
 /// memory stays bounded whatever the file holds.
-fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
+pub(super) fn next_line(reader: &mut BufReader<File>) -> std::io::Result<Option<Vec<u8>>> {
     loop {
         let mut line = Vec::new();
         if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {

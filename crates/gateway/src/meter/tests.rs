@@ -1,5 +1,7 @@
 //! Checks of the spool across restarts, failures and damage, without HTTP.
 
+mod answers;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -72,7 +74,7 @@ impl Bench {
         let seconds = Arc::clone(&self.seconds);
         let now = move || UnixMicros(seconds.load(Ordering::Relaxed) * 1_000_000);
         let fresh_id = Id::from_bytes([id; 16]);
-        let config = MeterConfig::new(self.folder.path().join("spool"), fresh_id);
+        let config = MeterConfig::new(self.folder.path().join("spool"), fresh_id, [3; 32]);
         MeterConfig { clock: Clock::from_fn(now), ..config }
     }
 
@@ -115,6 +117,7 @@ fn entry(key: u8, tokens: u64) -> Entry {
         prompt_tokens: tokens,
         completion_tokens: 1,
         estimated: false,
+        answer: None,
     }
 }
 

@@ -56,7 +56,8 @@ impl Directory for World {
         };
         let replicas = self.replicas.lock().unwrap().clone();
         let endpoint = Id::from_bytes([8; 16]);
-        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas })
+        let sites = vec![Id::from_bytes([7; 16]); replicas.len()];
+        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas, sites })
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
@@ -110,7 +111,7 @@ impl Bench {
         folder: Arc<tempfile::TempDir>,
         config: GatewayConfig,
     ) -> Self {
-        let meter_config = MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]));
+        let meter_config = MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]), [3; 32]);
         let (sink, metrics) = (Arc::clone(&world), Arc::new(Metrics::default()));
         let meter = Meter::open(meter_config, world.as_ref(), sink, metrics).unwrap();
         let router = gateway::router(config, Arc::clone(&world) as _, meter.clone());

@@ -145,6 +145,7 @@ mod tests {
             estimated: false,
             charges: charges.clone(),
             decided: Vec::new(),
+            answers: None,
         });
         let actor = crate::Actor::Gateway;
         let entry = Entry { at, actor, idempotency: None, event: Event::Usage(usage) };

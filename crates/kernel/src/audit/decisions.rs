@@ -110,6 +110,12 @@ impl Decisions {
         endpoint: &Endpoint,
         metered: &TokensMetered,
     ) -> Result<(), String> {
+        if let Some(answers) = metered.answers
+            && (answers.count == 0 || answers.count > metered.requests)
+        {
+            let (count, requests) = (answers.count, metered.requests);
+            return Err(format!("it has {count} answers to {requests} requests"));
+        }
         let services = endpoint.workloads.iter().filter_map(|id| state.workloads.get(id));
         let mut asks = Vec::new();
         for seq in &metered.decided {

@@ -49,13 +49,13 @@ impl Endpoint {
         routed.flat_map(workload::Workload::ready_addresses).collect()
     }
 
-    /// The same of services that run in certain countries.
+    /// The same of services that run in certain countries, each with its site.
     #[must_use]
-    pub fn ready_addresses_in(
+    pub fn ready_replicas_in(
         &self,
         state: &State,
         allowed: impl Fn(Country) -> bool,
-    ) -> Vec<String> {
+    ) -> Vec<(String, Id<kinds::Site>)> {
         let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
         let here = services.filter(|service| is_routed(state, service)).filter(|service| {
             let ranks = service.attempt().into_iter().flat_map(|attempt| &attempt.ranks);
@@ -64,7 +64,10 @@ impl Endpoint {
                 .map(|node| node.and_then(|node| state.sites.get(&node.site)));
             sites.all(|site| site.is_some_and(|site| allowed(site.config.country)))
         });
-        here.flat_map(workload::Workload::ready_addresses).collect()
+        let placed = here.filter_map(|service| Some((service, service.attempt()?.site)));
+        placed
+            .flat_map(|(service, site)| service.ready_addresses().map(move |one| (one, site)))
+            .collect()
     }
 
     /// Positions of the decisions for the routes that were open at any time since then.

@@ -71,7 +71,7 @@ pub(super) fn start() -> (World, Id<kinds::Organisation>, Id<kinds::Project>) {
     (world, bank, risk)
 }
 
-fn findings(world: &World, tamper: impl Fn(&mut Entry)) -> Vec<String> {
+pub(super) fn findings(world: &World, tamper: impl Fn(&mut Entry)) -> Vec<String> {
     let mut auditor = Auditor::new();
     for leaf in &world.leaves {
         let mut entry = Entry::from_leaf(leaf).unwrap();
@@ -145,6 +145,16 @@ pub(super) fn endpoint(world: &mut World, project: Id<kinds::Project>) -> Id<kin
 }
 
 fn tokens(world: &mut World, project: Id<kinds::Project>, endpoint: Id<kinds::Endpoint>) {
+    tokens_with(world, project, endpoint, None).unwrap();
+}
+
+/// A roll-up of three requests.
+pub(super) fn tokens_with(
+    world: &mut World,
+    project: Id<kinds::Project>,
+    endpoint: Id<kinds::Endpoint>,
+    answers: Option<usage::Answers>,
+) -> Result<Vec<Event>, Reject> {
     let known = world.state.keys.keys().next().copied();
     let key = known.unwrap_or_else(|| {
         let command = key::Command::Create {
@@ -172,8 +182,9 @@ fn tokens(world: &mut World, project: Id<kinds::Project>, endpoint: Id<kinds::En
         tokens_in: Tokens(10),
         tokens_out: Tokens(10),
         estimated: false,
+        answers,
     };
-    world.run(Command::Usage(record)).unwrap();
+    world.run(Command::Usage(record))
 }
 
 /// Requirement 3: an auditor asks each decision again and finds every kind of change.

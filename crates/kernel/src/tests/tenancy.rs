@@ -229,6 +229,7 @@ fn token_roll_ups_count_once_and_in_order() {
             tokens_in: Tokens(500_000),
             tokens_out: Tokens(1_000_000),
             estimated: false,
+            answers: None,
         })
     };
     assert!(world.run(record(2)).is_err(), "a gap is refused");
@@ -236,8 +237,7 @@ fn token_roll_ups_count_once_and_in_order() {
     assert_eq!(world.run(record(1)).unwrap(), vec![]);
     let total: i64 = world.state.usage.lines_of(project).map(|(_, line)| line.amount.0).sum();
     assert_eq!(total, 200_000 + 1_200_000);
-    let delete = Command::Endpoint(endpoint::Command::Delete { id: endpoint });
-    world.run(delete).unwrap();
+    world.run(Command::Endpoint(endpoint::Command::Delete { id: endpoint })).unwrap();
     assert!(world.state.active_workloads().next().is_none());
     assert_eq!(world.verify().findings, vec![]);
 }

@@ -43,6 +43,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("site/mod.rs carbon_source", "where a figure is from"),
     ("site/mod.rs certifications", "names of schemes"),
     ("site/mod.rs operator", "a legal entity"),
+    ("standing/mod.rs key_service", "a host, in no entry: what a score is told from outside"),
     ("transfer/mod.rs origin", "the name of a log"),
     ("usage/ledger.rs carbon_sources", "where figures are from"),
     ("usage/ledger.rs energy_sources", "meters and models"),

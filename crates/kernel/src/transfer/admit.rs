@@ -2,12 +2,12 @@
 
 use units::{Id, kinds};
 
+use super::identities;
 use crate::{
     Ctx, Event, Reject, State, access,
     access::Scope,
     budget, dataset, model, organisation, policy_set, project,
     quota::{self, Owner},
-    user,
 };
 
 /// The item as an entry, or none if it is here already.
@@ -34,7 +34,12 @@ pub(super) fn admit(
         Event::Budget(budget::Event::Created { .. }) | Event::Quota(quota::Event::Set { .. }) => {
             of_terms(state, home, item, ctx)?
         }
-        Event::User(user::Event::Created { .. }) => of_user(state, home, item, ctx)?,
+        Event::User(_)
+        | Event::Group(_)
+        | Event::ServiceAccount(_)
+        | Event::Role(_)
+        | Event::Binding(_)
+        | Event::IdentityProvider(_) => identities::admit(state, home, item, ctx)?,
         Event::Dataset(event) => of_dataset(state, home, event, ctx)?,
         Event::Model(event) => of_model(state, home, event, ctx)?,
         Event::Organisation(_)
@@ -49,15 +54,9 @@ pub(super) fn admit(
         | Event::Endpoint(_)
         | Event::Usage(_)
         | Event::Power(_)
-        | Event::User(_)
-        | Event::Group(_)
-        | Event::ServiceAccount(_)
-        | Event::Role(_)
-        | Event::Binding(_)
         | Event::Course(_)
         | Event::Consent(_)
         | Event::Erasure(_)
-        | Event::IdentityProvider(_)
         | Event::Capability(_)
         | Event::Transfer(_)
         | Event::Entity(_)
@@ -124,27 +123,8 @@ fn of_policy(
     new(known, "policy", id, || policy_set::decide(state, &command, ctx))
 }
 
-/// People of the organisation itself.
-fn of_user(
-    state: &State,
-    home: Id<kinds::Organisation>,
-    item: &Event,
-    ctx: &Ctx,
-) -> Result<Vec<Event>, Reject> {
-    let Event::User(user::Event::Created { id, home: theirs, commitment }) = item else {
-        return Ok(Vec::new());
-    };
-    if *theirs != Some(home) {
-        return Err(Reject::invalid("item", format!("it is not of organisation `{home}`")));
-    }
-    let (id, home, commitment) = (*id, *theirs, *commitment);
-    let known = state.users.get(&id).map(|u| u.home == home);
-    let command = user::Command::Create { id, home, commitment };
-    new(known, "user", id, || user::decide(state, &command, ctx))
-}
-
 /// What no tenant brings along.
-fn foreign(item: &Event) -> Reject {
+pub(super) fn foreign(item: &Event) -> Reject {
     Reject::invalid("item", format!("`{}` does not come in from elsewhere", item.kind()))
 }
 
@@ -268,7 +248,7 @@ fn of_model(
 }
 
 /// Decides what is not here yet; the same once more is nothing, another under its id is refused.
-fn new(
+pub(super) fn new(
     known: Option<bool>,
     kind: &'static str,
     id: impl ToString,
@@ -291,7 +271,11 @@ fn numbered(number: u32, n_known: usize, events: Vec<Event>) -> Result<Vec<Event
 }
 
 /// Nothing of another organisation, nor of the platform, comes in with this one.
-fn require_own(state: &State, home: Id<kinds::Organisation>, scope: Scope) -> Result<(), Reject> {
+pub(super) fn require_own(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    scope: Scope,
+) -> Result<(), Reject> {
     if access::covers(state, Scope::Organisation(home), scope) {
         Ok(())
     } else {

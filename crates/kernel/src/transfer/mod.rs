@@ -7,9 +7,12 @@
 mod admit;
 mod apply;
 mod decide;
+mod identities;
+mod left_out;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+pub use left_out::{LeftOut, left_out, travels};
 
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, Name, UnixMicros, kinds};

@@ -3,7 +3,7 @@
 use units::{Id, MicroEuro, PriceUnit, kinds};
 
 use super::{
-    Charge, Command, EgressMetered, EgressPurpose, Event, SWITCH_FREE_FROM, TokensMetered,
+    Answers, Charge, Command, EgressMetered, EgressPurpose, Event, SWITCH_FREE_FROM, TokensMetered,
 };
 use crate::{Ctx, Reject, State, budget, limits, price, project, workload};
 
@@ -23,24 +23,15 @@ pub(crate) fn decide(
         tokens_in,
         tokens_out,
         estimated,
+        answers,
     } = command
     else {
         return egress(state, command, ctx);
     };
-    let last = state.usage.gateways.get(gateway).copied();
-    if last.is_some_and(|last| *sequence <= last) {
+    if !is_next(state, *gateway, *sequence)? {
         return Ok(Vec::new());
     }
-    if *sequence != last.unwrap_or(0).saturating_add(1) {
-        let message = format!(
-            "roll-up {sequence} of gateway `{gateway}` leaves a gap after {}: send each in order",
-            last.unwrap_or(0)
-        );
-        return Err(Reject::invalid("sequence", message));
-    }
-    if last.is_none() {
-        Reject::limit("gateways", state.usage.gateways.len(), limits::GATEWAYS_KEPT)?;
-    }
+    check_answers(answers.as_ref(), *requests)?;
     if !state.keys.contains_key(key) {
         return Err(Reject::not_found("key", key));
     }
@@ -64,8 +55,42 @@ pub(crate) fn decide(
         estimated: *estimated,
         charges,
         decided: found.routes_since(state, *minute),
+        answers: *answers,
     });
     Ok(metered(state, event, ctx))
+}
+
+/// True for the next roll-up of a gateway, false for one that is recorded.
+fn is_next(state: &State, gateway: Id<kinds::Gateway>, sequence: u64) -> Result<bool, Reject> {
+    let last = state.usage.gateways.get(&gateway).copied();
+    if last.is_some_and(|last| sequence <= last) {
+        return Ok(false);
+    }
+    if sequence != last.unwrap_or(0).saturating_add(1) {
+        let message = format!(
+            "roll-up {sequence} of gateway `{gateway}` leaves a gap after {}: send each in order",
+            last.unwrap_or(0)
+        );
+        return Err(Reject::invalid("sequence", message));
+    }
+    if last.is_none() {
+        Reject::limit("gateways", state.usage.gateways.len(), limits::GATEWAYS_KEPT)?;
+    }
+    Ok(true)
+}
+
+/// No request has more than one answer.
+fn check_answers(answers: Option<&Answers>, requests: u64) -> Result<(), Reject> {
+    match answers {
+        Some(answers) if answers.count == 0 || answers.count > requests => {
+            let message = format!(
+                "{} answers to {requests} requests: give one leaf to each request that was answered",
+                answers.count
+            );
+            Err(Reject::invalid("answers", message))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Data that left: a switch costs nothing from its date on, whatever the list says.

@@ -15,7 +15,8 @@ pub use recent::{HALF_LIFE_HOURS, Recent};
 
 use serde::{Deserialize, Serialize};
 use units::{
-    Bytes, Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros, kinds,
+    Bytes, Digest, Id, MicroEuro, MicroGram, MilliJoule, Price, PriceUnit, Tokens, UnixMicros,
+    kinds,
 };
 
 use crate::Subject;
@@ -107,6 +108,16 @@ pub struct AttemptMetered {
     pub energy: Option<Energy>,
 }
 
+/// The head of a tree over the answers of a roll-up (RFC 6962 §2.1): one leaf for each request that got
+/// an answer, with its facts and digests. The leaves themselves are kept by the gateway, and not for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// Leaves: from 1, and at most the requests.
+    pub count: u64,
+    /// The root.
+    pub root: Digest,
+}
+
 /// A gateway's count of one key, endpoint and minute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokensMetered {
@@ -137,6 +148,9 @@ pub struct TokensMetered {
     /// Positions of the decisions that allowed the routes in use; empty in older entries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decided: Vec<u64>,
+    /// The tree over the answers; absent without any and in older entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
 }
 
 /// Why data left in bulk; each is priced on its own (Regulation (EU) 2023/2854, Article 29).
@@ -192,6 +206,8 @@ pub enum Command {
         tokens_out: Tokens,
         /// True if some tokens were counted by chunk.
         estimated: bool,
+        /// The tree over the answers.
+        answers: Option<Answers>,
     },
     /// Records data that left in bulk; the price is filled in here.
     RecordEgress {

@@ -6,12 +6,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use kernel::State;
+use kernel::{State, transfer};
 use store::{blob::BlobError, vault::Tenant};
 use units::{Bytes, Digest, Id, kinds};
 
 use super::{
-    BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person, README, history, items, lines, own_log,
+    BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, LEFT_OUT, PEOPLE, Person, README, history, identities,
+    items, lines, own_log,
 };
 use crate::{platform::Platform, tenants::Owners};
 
@@ -39,17 +40,21 @@ impl Export {
         // The checkpoint first: entries that come meanwhile are not in this file.
         let (checkpoint, signed) = platform.log().signed_head();
         let origin = platform.log().verifier().name().to_owned();
+        let now = platform.now();
         platform.read(|state| {
             let Some(organisation) = state.organisations.get(&home) else { return Ok(None) };
             let name = organisation.name.clone();
-            let users = state.users.values().filter(|user| user.home == Some(home));
+            let users = state.users.values().filter(|u| transfer::travels(state, home, u.id));
+            let mut history = history::files(state, home)?;
+            history.push((LEFT_OUT, lines(identities::left_out(state, home, now))?));
+            let (seq, is_shut) = (signed.size, organisation.sealed_at.is_some());
             Ok(Some(Self {
                 home,
-                head: Head { format: FORMAT, origin, organisation: home, name, seq: signed.size },
+                head: Head { format: FORMAT, origin, organisation: home, name, seq, is_shut },
                 checkpoint,
-                items: lines(items::items(state, home))?,
+                items: lines(items::items(state, home, now))?,
                 users: users.map(|user| user.id).collect(),
-                history: history::files(state, home)?,
+                history,
                 contents: contents(state, home),
             }))
         })

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use api::nouns::exit::LeftOut;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kernel::Event;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Blobs, blob::BlobError};
 use units::{Digest, Id, kinds};
 
-use super::{BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, PEOPLE, Person};
+use super::{BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, LEFT_OUT, PEOPLE, Person};
 
 /// Most bytes of a text of the file.
 const TEXT_BYTES_MAX: u64 = 256 << 20;
@@ -29,6 +30,8 @@ pub(crate) struct Import {
     pub(crate) head: Head,
     pub(crate) items: Vec<Event>,
     pub(crate) people: Vec<Arrival>,
+    /// What the file says did not go along.
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) n_blobs: u64,
     /// SHA-256 of head, items and people: the same file gives the same.
     pub(crate) digest: Digest,
@@ -53,7 +56,7 @@ impl Import {
     pub(crate) fn read(file: impl Read, blobs: &Blobs) -> Result<Self, ImportError> {
         let mut archive = tar::Archive::new(file);
         let (mut head, mut items, mut people, mut n_blobs) = (None, None, None, 0_u64);
-        let mut last = None;
+        let (mut left_out, mut last) = (None, None);
         for entry in archive.entries()? {
             let mut entry = entry?;
             if !entry.header().entry_type().is_file() {
@@ -65,6 +68,7 @@ impl Import {
                 HEAD => head = Some(text(&mut entry)?),
                 ITEMS => items = Some(text(&mut entry)?),
                 PEOPLE => people = Some(text(&mut entry)?),
+                LEFT_OUT => left_out = Some(text(&mut entry)?),
                 other => {
                     if let Some(name) = other.strip_prefix(BLOBS) {
                         let digest = digest_of(name).ok_or_else(|| odd(Path::new(other)))?;
@@ -87,8 +91,9 @@ impl Import {
             hasher.update(part);
         }
         let head: Head = serde_json::from_slice(&head).map_err(|e| form(HEAD, &e))?;
-        if head.format != FORMAT {
-            let message = format!("its format is {}, this version knows {FORMAT}", head.format);
+        if head.format == 0 || head.format > FORMAT {
+            let message =
+                format!("its format is {}, this version knows 1 to {FORMAT}", head.format);
             return Err(ImportError::Form(message));
         }
         let people = parse::<Person>(PEOPLE, &people)?.into_iter().map(|person| {
@@ -100,6 +105,7 @@ impl Import {
             head,
             items: parse(ITEMS, &items)?,
             people: people.collect::<Result<_, ImportError>>()?,
+            left_out: parse(LEFT_OUT, &left_out.unwrap_or_default())?,
             n_blobs,
             digest: Digest(hasher.finalize().into()),
         })

@@ -9,11 +9,15 @@ use kernel::{
 };
 use units::{Id, UnixMicros, kinds};
 
+use super::identities;
+
 use kernel::access::{Scope, covers};
 
 /// The items of an organisation.
-pub(super) fn items(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+pub(super) fn items(state: &State, home: Id<kinds::Organisation>, now: UnixMicros) -> Vec<Event> {
     let mut items = terms(state, home);
+    // Who may do what comes with the projects in which they may, and before what they made.
+    items.extend(identities::items(state, home, now));
     items.extend(artefacts(state, home));
     let mut versions = versions(state, home);
     // By time: a version comes after those that it was made from.

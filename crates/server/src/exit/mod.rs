@@ -4,6 +4,7 @@
 mod course;
 mod export;
 mod history;
+mod identities;
 mod import;
 mod items;
 mod own_log;
@@ -15,8 +16,12 @@ pub(crate) use import::{Import, ImportError};
 use serde::{Deserialize, Serialize};
 use units::{Id, Name, kinds};
 
-/// The format that this version writes and reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that this version writes. It reads earlier ones too: the first had no groups, roles,
+/// service accounts, bindings and providers.
+pub(crate) const FORMAT: u32 = 2;
+
+/// What did not go along, with its reason.
+pub(crate) const LEFT_OUT: &str = "history/left-out.jsonl";
 
 /// Paths within the file.
 pub(crate) const HEAD: &str = "export.json";
@@ -39,6 +44,9 @@ pub(crate) struct Head {
     pub(crate) name: Name,
     /// Entries of that log when it was made.
     pub(crate) seq: u64,
+    /// True if it was shut to those who run the platform it comes from.
+    #[serde(default)]
+    pub(crate) is_shut: bool,
 }
 
 /// A line of `people/people.jsonl`.

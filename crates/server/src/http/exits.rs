@@ -6,7 +6,7 @@ use std::{
 };
 
 use api::{
-    nouns::exit::{Imported, OrganisationExport, OrganisationImport},
+    nouns::exit::{Imported, LeftOut, OrganisationExport, OrganisationImport},
     problem::{Code, FieldError},
 };
 use axum::{body::Body, response::Response};
@@ -16,12 +16,12 @@ use kernel::{
     Actor, Command, Event, Submission,
     access::{Role, Scope},
     erasure::Target,
-    transfer, usage, user,
+    key, transfer, usage, user,
 };
 use store::vault::Tenant;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use units::{Id, kinds};
+use units::{DurationMicros, Id, kinds};
 
 use super::{
     access,
@@ -33,8 +33,11 @@ use super::{
 };
 use crate::{
     exit::{Egress, Export, Import, ImportError},
-    platform::Platform,
+    platform::{Platform, token},
 };
+
+/// How long the first key of an organisation that arrived is valid.
+const FIRST_KEY_LIFETIME: DurationMicros = DurationMicros::from_secs(7 * 86_400);
 
 /// `GET /api/v1/organisations/{id}/export`
 pub(crate) async fn export(call: Call<OrganisationExport>) -> Result<Response, Fail> {
@@ -112,11 +115,22 @@ pub(crate) async fn import(call: Call<OrganisationImport>) -> Result<Imported, F
     };
     call.submit_plain(Command::Transfer(begin)).await?;
     let n_people = admit_people(&call, organisation, &import).await?;
-    let mut n_items = 0_u64;
+    let (mut n_items, mut left_out) = (0_u64, import.left_out);
     for item in import.items {
+        let now = call.platform().now();
+        if let Some(why) = call.read(|state| transfer::left_out(state, &item, now)) {
+            left_out.push(left(&item, why));
+            continue;
+        }
         admit(&call, organisation, item).await?;
         n_items = n_items.saturating_add(1);
     }
+    let is_shut = import.head.is_shut
+        || call.read(|state| {
+            state.organisations.get(&organisation).is_some_and(|o| o.sealed_at.is_some())
+        });
+    let administrator_key =
+        if is_shut { Some(first_key(call.platform(), organisation).await?) } else { None };
     let finish = transfer::Command::Finish { organisation };
     call.submit_plain(Command::Transfer(finish)).await?;
     Ok(Imported {
@@ -126,8 +140,43 @@ pub(crate) async fn import(call: Call<OrganisationImport>) -> Result<Imported, F
         n_items,
         n_people,
         n_blobs: import.n_blobs,
+        left_out,
+        administrator_key,
         seq: call.read(as_of),
     })
+}
+
+/// What could not be taken in, and why.
+fn left(item: &Event, why: transfer::LeftOut) -> LeftOut {
+    let reason = match why {
+        transfer::LeftOut::UserUnknown => "the user that it is about did not come",
+        transfer::LeftOut::GroupUnknown => "the group that it is about did not come",
+        transfer::LeftOut::ServiceAccountUnknown => {
+            "the service account that it is about did not come"
+        }
+        transfer::LeftOut::RoleUnknown => "the custom role that it gives did not come",
+        transfer::LeftOut::Ended => "it has ended",
+    };
+    LeftOut { id: item.subject().to_string(), reason: reason.to_owned() }
+}
+
+/// A key with which those whose organisation it is can begin: nobody of this platform may make one
+/// for them once they have an administrator, and no secret of theirs came along.
+async fn first_key(
+    platform: &Platform,
+    organisation: Id<kinds::Organisation>,
+) -> Result<String, Fail> {
+    let secret = token::fresh().map_err(|e| Fail::internal("no randomness for a key", &e))?;
+    let name = "arrival".parse().map_err(|e| Fail::internal("a key cannot be named", &e))?;
+    let create = key::Command::Create {
+        name,
+        scope: Scope::Organisation(organisation),
+        role: Role::Administrator,
+        secret_hash: token::hash(&secret),
+        expires_at: Some(platform.now().plus(FIRST_KEY_LIFETIME)),
+    };
+    platform.submit(Actor::System, Submission::new(Command::Key(create))).await?;
+    Ok(secret)
 }
 
 /// Receives the body into a file without a name.

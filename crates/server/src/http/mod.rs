@@ -5,6 +5,7 @@
 //! and answers with a DTO; it holds no state of its own.
 
 pub(crate) mod access;
+mod answers;
 mod bindings;
 pub(crate) mod blobs;
 pub(crate) mod budgets;

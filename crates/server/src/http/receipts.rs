@@ -14,8 +14,8 @@ use store::{Row, ViewError, view::Entries};
 use units::{Id, kinds};
 
 use super::{
-    App, blobs::blocking_fail, caller::Caller, costs, fail::Fail, mount::Call, proofs::body,
-    resolve, visible, workloads,
+    App, answers, blobs::blocking_fail, caller::Caller, costs, fail::Fail, mount::Call,
+    proofs::body, resolve, visible, workloads,
 };
 
 /// Longest wait for witnesses.
@@ -26,9 +26,15 @@ const ID_CHARS_MAX: usize = 80;
 /// `GET /api/v1/receipts/{id}`
 pub(crate) async fn receipt(call: Call<ReceiptGet>) -> Result<Response, Fail> {
     let id = call.path.id.clone();
+    let mut answer = None;
     let entries = match (id.parse::<Id<kinds::Workload>>(), &call.query.month) {
         (Ok(workload), None) => of_workload(&call, workload).await?,
         (_, Some(month)) => of_invoice(&call, month).await?,
+        (Err(_), None) if answers::is_answer(&id) => {
+            let (entries, leaf) = answers::entries(&call).await?;
+            answer = Some(leaf);
+            entries
+        }
         (Err(_), None) => of_subject(&call).await?,
     };
     if entries.is_empty() {
@@ -39,13 +45,15 @@ pub(crate) async fn receipt(call: Call<ReceiptGet>) -> Result<Response, Fail> {
     let log = call.platform().log().clone();
     let subject = call.query.month.as_ref().map_or_else(|| id.clone(), |m| format!("{id} {m}"));
     let json = blocking_fail(move || {
-        let receipt = log.prove(&subject, &checkpoint, entries)?;
+        let mut receipt = log.prove(&subject, &checkpoint, entries)?;
+        receipt.answer = answer;
         receipt.to_json().map_err(|error| ViewError::from(error).into())
     })
     .await?;
     let mut response = body(json.into_bytes(), "application/json", "no-store");
     // Only what an id is made of goes into a header.
-    let name: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let fits = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let name: String = id.chars().filter(fits).collect();
     let name = format!("attachment; filename=\"{name}.receipt.json\"");
     if let Ok(value) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
@@ -132,6 +140,11 @@ async fn checkpoint_for(app: &App, entries: &Entries, wait: bool) -> Result<Stri
     let finality = app.platform.finality();
     let needed = entries.last().map_or(0, |(index, _)| index.saturating_add(1));
     if wait && finality.size() < needed {
+        if finality.quorum().needed() == 0 {
+            let detail = "no witness watches this log, so nothing in it ever becomes final";
+            return Err(Fail::new(Code::StateConflict, detail)
+                .remedy("ask without `wait_final`, or start the platform with `--witness`"));
+        }
         let mut size = app.platform.watch_final();
         let waited = tokio::time::timeout(FINAL_WAIT, size.wait_for(|size| *size >= needed));
         if waited.await.is_err() {

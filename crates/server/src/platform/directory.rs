@@ -58,6 +58,8 @@ pub struct CallRoute {
     pub endpoint: Id<kinds::Endpoint>,
     /// Addresses that answer their probe.
     pub replicas: Vec<String>,
+    /// The site of each, in the same order.
+    pub sites: Vec<Id<kinds::Site>>,
 }
 
 /// The key behind a secret, if it is valid now.
@@ -111,17 +113,18 @@ pub(crate) fn route(
             Err(Denied::Hidden) => continue,
         }
         budget::require_open(state, endpoint.project).map_err(|_| CallRefused::BudgetExhausted)?;
-        let replicas = endpoint.ready_addresses_in(state, |country| {
+        let replicas = endpoint.ready_replicas_in(state, |country| {
             key.limits.allow_country(country) && allowed(country)
         });
         if replicas.is_empty() {
             // What is narrowed away is refused; what is not there may come.
             let elsewhere =
-                endpoint.ready_addresses_in(state, |country| key.limits.allow_country(country));
+                endpoint.ready_replicas_in(state, |country| key.limits.allow_country(country));
             let narrowed = !elsewhere.is_empty();
             return Err(if narrowed { CallRefused::Forbidden } else { CallRefused::NoReplica });
         }
-        return Ok(CallRoute { endpoint: endpoint.id, replicas });
+        let (replicas, sites) = replicas.into_iter().unzip();
+        return Ok(CallRoute { endpoint: endpoint.id, replicas, sites });
     }
     Err(refused)
 }

@@ -4,6 +4,7 @@
 //! everything it changes a command. Beside it are only what must be able to disappear (the vault), who
 //! is signed in, and what capability tokens have spent.
 
+mod answers;
 mod assigned;
 mod bootstrap;
 mod calls;
@@ -36,6 +37,7 @@ use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, 
 use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
+pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use open::{OpenError, PlatformConfig, model_public_key};
@@ -70,6 +72,7 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    answers: OnceLock<AnswerFinder>,
     sign_in: SignIn,
     public_url: OnceLock<String>,
     positions: positions::Positions,

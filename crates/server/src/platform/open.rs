@@ -160,6 +160,7 @@ impl Platform {
             signer,
             size,
             usage_flush: OnceLock::new(),
+            answers: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
             sign_in,
             public_url: OnceLock::new(),

@@ -1,7 +1,7 @@
 //! Token usage from a gateway into the log.
 
 use kernel::{Actor, Command, Submission, usage};
-use units::{Id, Tokens, UnixMicros, kinds};
+use units::{Digest, Id, Tokens, UnixMicros, kinds};
 
 use super::{Platform, SubmitFailure};
 
@@ -28,6 +28,8 @@ pub struct TokenUsage {
     pub completion_tokens: u64,
     /// True if some tokens were counted by chunk.
     pub estimated: bool,
+    /// Number and root of the tree over the answers.
+    pub answers: Option<(u64, Digest)>,
 }
 
 impl Platform {
@@ -35,18 +37,19 @@ impl Platform {
     ///
     /// # Errors
     /// [`SubmitFailure`]; nothing is lost, the gateway offers it again.
-    pub async fn record_tokens(&self, usage: &TokenUsage) -> Result<(), SubmitFailure> {
+    pub async fn record_tokens(&self, counted: &TokenUsage) -> Result<(), SubmitFailure> {
         let command = usage::Command::RecordTokens {
-            gateway: usage.gateway,
-            sequence: usage.sequence,
-            key: usage.key,
-            endpoint: usage.endpoint,
-            minute: UnixMicros(usage.minute_unix_s.saturating_mul(1_000_000)),
-            requests: usage.requests,
-            errors: usage.errors,
-            tokens_in: Tokens(usage.prompt_tokens),
-            tokens_out: Tokens(usage.completion_tokens),
-            estimated: usage.estimated,
+            gateway: counted.gateway,
+            sequence: counted.sequence,
+            key: counted.key,
+            endpoint: counted.endpoint,
+            minute: UnixMicros(counted.minute_unix_s.saturating_mul(1_000_000)),
+            requests: counted.requests,
+            errors: counted.errors,
+            tokens_in: Tokens(counted.prompt_tokens),
+            tokens_out: Tokens(counted.completion_tokens),
+            estimated: counted.estimated,
+            answers: counted.answers.map(|(count, root)| usage::Answers { count, root }),
         };
         self.submit(Actor::Gateway, Submission::new(Command::Usage(command))).await.map(|_| ())
     }

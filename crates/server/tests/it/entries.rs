@@ -70,6 +70,7 @@ async fn use_endpoint(world: &World, tenant: &Tenant, sequence: u64) {
         tokens_in: Tokens(1_000),
         tokens_out: Tokens(500),
         estimated: false,
+        answers: None,
     };
     let submission = Submission::new(kernel::Command::Usage(command));
     world.platform.submit(Actor::Gateway, submission).await.unwrap();
@@ -260,6 +261,10 @@ async fn anything_in_the_log_has_a_receipt_that_verifies_offline() {
         assert_eq!(world.get(&stranger, &path).await.status, 404, "{path}");
     }
     world.get(&key, "/log/checkpoint/final").await.expect(404);
+    for path in [format!("/api/v1/receipts/{}", acme.workload), "/log/proof/1".to_owned()] {
+        // Said at once: nobody is kept waiting for what cannot come.
+        world.get(&world.operator, &format!("{path}?wait_final=true")).await.expect(409);
+    }
     let status = world.get("", "/log/status").await.expect(200);
     assert_eq!((status["quorum"].as_u64(), status["final_size"].as_u64()), (Some(0), None));
 }

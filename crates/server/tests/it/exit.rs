@@ -16,14 +16,15 @@ use serde_json::{Value, json};
 use store::vault::Tenant;
 use units::{Id, kinds};
 
+use crate::exit_rights::{rights, same_rights};
 use crate::world::{Answer, Tenant as Made, World, tenant};
 
 const NAME: &str = "Zenobie Quatrefages-Lindqvist";
 const EMAIL: &str = "zenobie.quatrefages@exemple.fr";
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
-fn unpack(tar: &[u8]) -> Files {
+pub(crate) fn unpack(tar: &[u8]) -> Files {
     let mut archive = tar::Archive::new(tar);
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -43,11 +44,11 @@ fn kept(files: &Files) -> Files {
     files.iter().filter(|(path, _)| wanted(path)).map(|(p, b)| (p.clone(), b.clone())).collect()
 }
 
-async fn export(world: &World, key: &str, organisation: &str) -> Answer {
+pub(crate) async fn export(world: &World, key: &str, organisation: &str) -> Answer {
     world.get(key, &format!("/api/v1/organisations/{organisation}/export")).await
 }
 
-async fn import(world: &World, key: &str, tar: Vec<u8>) -> Answer {
+pub(crate) async fn import(world: &World, key: &str, tar: Vec<u8>) -> Answer {
     let request = Request::post("/api/v1/organisations/import")
         .header(header::AUTHORIZATION, format!("Bearer {key}"))
         .header(header::CONTENT_TYPE, "application/x-tar")
@@ -95,6 +96,40 @@ async fn furnished(world: &World) -> Made {
     acme
 }
 
+/// What must be made anew is named with the reason.
+fn lists_what_stayed(taken: &Value, acme: &Made) {
+    let left = taken["left_out"].to_string();
+    for (id, why) in [
+        (&acme.spare_key, "make a new key"),
+        (&acme.course, "make it anew"),
+        (&acme.identity_provider, "client secret"),
+    ] {
+        let all = taken["left_out"].as_array().unwrap();
+        let found = all.iter().find(|one| one["id"] == json!(id));
+        let reason = found.unwrap_or_else(|| panic!("{id} is not in {left}"))["reason"].as_str();
+        assert!(reason.unwrap().contains(why), "{id}: {reason:?}");
+    }
+}
+
+/// Its own entries, as the list of entries has them, also of what is gone from the state.
+async fn exports_its_own_entries(here: &World, key: &str, acme: &Made) {
+    let path = format!("/api/v1/reservations/{}/cancel", acme.reservation);
+    here.call(&here.operator, "POST", &path, Value::Null).await.expect(200);
+    let later = export(here, key, &acme.organisation).await.bytes;
+    let later = unpack(&later);
+    let exported: Vec<Value> = later["log/entries.jsonl"]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice::<Value>(line).unwrap()["index"].clone())
+        .collect();
+    let size = serde_json::from_slice::<Value>(&later["export.json"]).unwrap()["seq"].clone();
+    let path = format!("/api/v1/entries?organisation=acme&limit=500&size={size}");
+    let listed = here.get(key, &path).await.expect(200);
+    let listed: Vec<Value> =
+        listed["items"].as_array().unwrap().iter().map(|one| one["index"].clone()).collect();
+    assert_eq!(exported, listed);
+}
+
 #[tokio::test]
 async fn an_export_taken_in_elsewhere_exports_the_same() {
     let here = World::with_machine().await;
@@ -102,6 +137,7 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
     let rival = tenant(&here, "rival").await;
     let person = somebody(&here, &acme).await;
     let key = here.key("administrator", ("organisation", "acme")).await;
+    let suspended = rights(&here, &acme, &key).await;
     let first = export(&here, &key, &acme.organisation).await;
     assert_eq!((first.status, first.header("content-type")), (200, "application/x-tar"));
     let files = unpack(&first.bytes);
@@ -111,26 +147,18 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
         };
         assert!(!files.iter().any(leaks), "{id} is rival's");
     }
-    // Its own entries, as the list of entries has them, also of what is gone from the state.
-    let path = format!("/api/v1/reservations/{}/cancel", acme.reservation);
-    here.call(&here.operator, "POST", &path, Value::Null).await.expect(200);
-    let later = export(&here, &key, &acme.organisation).await.bytes;
-    let later = unpack(&later);
-    let exported: Vec<Value> = later["log/entries.jsonl"]
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice::<Value>(line).unwrap()["index"].clone())
-        .collect();
-    let size = serde_json::from_slice::<Value>(&later["export.json"]).unwrap()["seq"].clone();
-    let path = format!("/api/v1/entries?organisation=acme&limit=500&size={size}");
-    let listed = here.get(&key, &path).await.expect(200);
-    let listed: Vec<Value> =
-        listed["items"].as_array().unwrap().iter().map(|one| one["index"].clone()).collect();
-    assert_eq!(exported, listed);
+    exports_its_own_entries(&here, &key, &acme).await;
     let there = World::with_machine().await;
     let taken = import(&there, &there.operator, first.bytes.clone()).await.expect(201);
-    assert_eq!((&taken["name"], &taken["n_people"]), (&json!("acme"), &json!(2)));
-    let second = export(&there, &there.operator, &acme.organisation).await;
+    assert_eq!((&taken["name"], &taken["n_people"]), (&json!("acme"), &json!(3)));
+    let first_key = taken["administrator_key"].as_str().unwrap();
+    let refused = export(&there, &there.operator, &acme.organisation).await;
+    assert_eq!(refused.status, 403, "it was shut there, and it is shut here");
+    let second = export(&there, first_key, &acme.organisation).await;
+    same_rights(&here, &there, &acme);
+    let is_suspended = there.platform.read(|s| s.users[&suspended].status);
+    assert_eq!(is_suspended, user::Status::Suspended);
+    lists_what_stayed(&taken, &acme);
     let (before, after) = (kept(&files), kept(&unpack(&second.bytes)));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     for (path, bytes) in &before {
@@ -146,7 +174,7 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
     assert_ne!(commitment(&here), commitment(&there));
     // It works there: the newest version can be read by a job of its project.
     let workload = crate::world::job("acme/lab");
-    there.call(&there.operator, "POST", "/api/v1/workloads", workload).await.expect(201);
+    there.call(first_key, "POST", "/api/v1/workloads", workload).await.expect(201);
     let again = import(&there, &there.operator, first.bytes.clone()).await;
     assert_eq!(again.status, 409, "{}", again.text());
     assert_eq!(import(&here, &here.operator, first.bytes).await.status, 409, "it is here already");

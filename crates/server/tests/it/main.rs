@@ -14,6 +14,7 @@ mod entries;
 mod erasure;
 mod errors;
 mod exit;
+mod exit_rights;
 mod identities;
 mod life;
 mod matrix;

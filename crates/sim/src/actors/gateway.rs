@@ -2,7 +2,7 @@
 //! sometimes twice. Token counts are invented.
 
 use kernel::{Actor, Command, State, usage};
-use units::{Id, Tokens, UnixMicros, kinds};
+use units::{Digest, Id, Tokens, UnixMicros, kinds};
 
 use super::catalogue::any;
 use crate::{
@@ -74,18 +74,27 @@ impl Gateway {
         if found.routes_since(state, minute).is_empty() {
             return None;
         }
+        let (requests, errors) = (self.rng.between(1, 100), self.rng.below(3));
         let record = usage::Command::RecordTokens {
             gateway: self.id,
             sequence: self.sequence.saturating_add(1),
             key,
             endpoint,
             minute,
-            requests: self.rng.between(1, 100),
-            errors: self.rng.below(3),
+            requests,
+            errors,
             tokens_in: Tokens(self.rng.below(300_000)),
             tokens_out: Tokens(self.rng.below(300_000)),
             estimated: self.rng.chance(10),
+            answers: answers(requests.saturating_sub(errors), self.sequence),
         };
         Some(Request::new(Actor::Gateway, Command::Usage(record)))
     }
+}
+
+/// So many answers under a root that is as invented as they are.
+fn answers(count: u64, sequence: u64) -> Option<usage::Answers> {
+    let mut root = [0; 32];
+    root.iter_mut().zip(sequence.to_be_bytes()).for_each(|(to, from)| *to = from);
+    (count > 0).then_some(usage::Answers { count, root: Digest(root) })
 }

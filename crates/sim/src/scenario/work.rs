@@ -238,5 +238,6 @@ fn tokens(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
         tokens_in: Tokens(args.option("in", 0)?),
         tokens_out: Tokens(args.option("out", 0)?),
         estimated: false,
+        answers: None,
     }))
 }

@@ -13,6 +13,7 @@ use ledger::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::answer::{self, ProvenAnswer};
 use crate::folder::read_small;
 
 /// Value of the field `format` of an export's manifest.
@@ -36,6 +37,8 @@ pub struct Proven {
     pub subject: Option<String>,
     /// The proven entries.
     pub entries: Vec<VerifiedEntry>,
+    /// The answer of a model that the receipt is of.
+    pub answer: Option<ProvenAnswer>,
     /// What the trusted witnesses say of the checkpoint.
     pub tally: Tally,
 }
@@ -54,7 +57,9 @@ pub fn verify_proof(
         let verified = receipt.verify(key)?;
         let (subject, entries) = (Some(verified.subject), verified.entries);
         let tally = receipt.tally(quorum)?;
-        return Ok(Proven { checkpoint: verified.checkpoint, subject, entries, tally });
+        let answer = receipt.answer.as_ref().map(|inner| answer::prove(&entries, inner));
+        let answer = answer.transpose()?;
+        return Ok(Proven { checkpoint: verified.checkpoint, subject, entries, answer, tally });
     }
     let form = |reason: &str| ReceiptError::Form { reason: reason.to_owned() };
     let text = std::str::from_utf8(bytes).map_err(|_| form("it is not text"))?;
@@ -62,7 +67,8 @@ pub fn verify_proof(
     let (checkpoint, leaf) = proof.verify_carried(key, key.name())?;
     let entries = vec![VerifiedEntry { index: proof.index, leaf: leaf.to_vec() }];
     let note = SignedNote::parse(proof.checkpoint.as_bytes()).map_err(CheckpointError::from)?;
-    Ok(Proven { checkpoint, subject: None, entries, tally: quorum.tally(&note) })
+    let tally = quorum.tally(&note);
+    Ok(Proven { checkpoint, subject: None, entries, answer: None, tally })
 }
 
 /// What an export says of itself.

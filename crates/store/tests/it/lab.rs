@@ -188,6 +188,7 @@ impl Lab {
             tokens_in: Tokens(1_200),
             tokens_out: Tokens(800),
             estimated: false,
+            answers: None,
         })
     }
 

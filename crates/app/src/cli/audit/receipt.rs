@@ -10,10 +10,12 @@ use api::nouns::entry::{
     EntryProofGet, FinalQuery, IndexPath, ReceiptGet, ReceiptQuery, SubjectPath,
 };
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use store::{
-    audit::{self, Proven},
+    audit::{self, Proven, ProvenAnswer},
     view::tlog_proofs,
 };
+use units::Digest;
 
 use super::log_key;
 use crate::{
@@ -38,7 +40,7 @@ const RECEIPT_BYTES_MAX: u64 = 64 << 20;
 /// Which receipt, and what to do with it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReceiptArgs {
-    /// A workload by name or id, or the id of anything that is in the log
+    /// A workload by name or id, an answer of a model by its id `chatcmpl-…`, or the id of anything that is in the log
     #[arg(required_unless_present = "verify")]
     subject: Option<String>,
     /// Of a project, by its id: the use that its invoice of this month is made of, such as `2026-03`
@@ -82,6 +84,7 @@ pub(crate) struct ProofArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cocarde audit verify-receipt receipt.json --vkey log.vkey
+  cocarde audit verify-receipt answer.receipt.json --vkey log.vkey --answer answer.json
   cocarde audit verify-receipt job.tlog-proof --vkey log.vkey --witness w1.example+… --witness w2.example+…")]
 pub(crate) struct VerifyReceiptArgs {
     /// A receipt or a `.tlog-proof`; `-` for standard input
@@ -89,6 +92,9 @@ pub(crate) struct VerifyReceiptArgs {
     /// The log's verifier key, or a file with it
     #[arg(long, value_name = "KEY|FILE")]
     vkey: String,
+    /// The answer's body as it was received: it must be the one that the receipt is of
+    #[arg(long, value_name = "FILE")]
+    answer: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
 }
@@ -96,7 +102,8 @@ pub(crate) struct VerifyReceiptArgs {
 /// Fetches a receipt.
 pub(super) fn run(args: ReceiptArgs, session: &Session) -> Result<Exit, Failure> {
     if let (Some(file), Some(vkey)) = (args.verify.clone(), args.vkey.clone()) {
-        return verify(&VerifyReceiptArgs { file, vkey, trust: TrustArgs::default() }, session);
+        let trust = TrustArgs::default();
+        return verify(&VerifyReceiptArgs { file, vkey, answer: None, trust }, session);
     }
     let subject = args.subject.ok_or_else(|| Failure::usage("nothing is named"))?;
     let id = match args.month {
@@ -116,6 +123,9 @@ pub(super) fn run(args: ReceiptArgs, session: &Session) -> Result<Exit, Failure>
 
 /// An id as it is; a name is the newest workload of that name.
 fn id_of(session: &Session, subject: String) -> Result<String, Failure> {
+    if is_answer(&subject) {
+        return Ok(subject);
+    }
     let is_id = subject.split_once('_').is_some_and(|(kind, rest)| {
         kind.chars().all(|c| c.is_ascii_lowercase()) && rest.len() >= 20
     });
@@ -126,6 +136,12 @@ fn id_of(session: &Session, subject: String) -> Result<String, Failure> {
         .parse()
         .map_err(|error: <WorkRef as std::str::FromStr>::Err| Failure::usage(error.to_string()))?;
     Ok(outcome::find(session, &reference)?.to_string())
+}
+
+/// An id as answers of models have it: `chatcmpl-` or `cmpl-` and the 26 characters of any id.
+fn is_answer(subject: &str) -> bool {
+    let rest = subject.strip_prefix("chatcmpl-").or_else(|| subject.strip_prefix("cmpl-"));
+    rest.is_some_and(|rest| rest.len() == 26)
 }
 
 fn write_proofs(folder: &Path, receipt: &[u8]) -> Result<(), Failure> {
@@ -180,7 +196,24 @@ pub(super) fn verify(args: &VerifyReceiptArgs, session: &Session) -> Result<Exit
         return Err(Failure::new(Exit::Failed, message)
             .remedy("fetch it again with `--wait-final`, once the witnesses have confirmed it"));
     }
+    if let Some(file) = &args.answer {
+        check_answer(file, proven.answer.as_ref())?;
+    }
     show(session, &proven)
+}
+
+/// The answer's body must have the digest that its leaf says.
+fn check_answer(file: &Path, proven: Option<&ProvenAnswer>) -> Result<(), Failure> {
+    let Some(proven) = proven else {
+        return Err(Failure::usage("this receipt is of no answer: leave `--answer` out"));
+    };
+    let body = input::bytes(file, RECEIPT_BYTES_MAX)?;
+    if Digest(Sha256::digest(&body).into()) == proven.leaf.sha256 {
+        return Ok(());
+    }
+    let message = format!("`{}` is not the answer that the receipt is of", file.display());
+    Err(Failure::new(Exit::Failed, message)
+        .remedy("give the body byte for byte as it came, such as `curl -o answer.json` writes it"))
 }
 
 fn show(session: &Session, proven: &Proven) -> Result<Exit, Failure> {
@@ -204,6 +237,7 @@ fn show(session: &Session, proven: &Proven) -> Result<Exit, Failure> {
         "root": proven.checkpoint.root().to_string(),
         "witnesses": witnesses,
         "entries": entries,
+        "answer": proven.answer,
     });
     session.output.show(&shown, || {
         let mut table = Table::new(&[right("INDEX"), left("ENTRY")]);
@@ -224,10 +258,39 @@ fn show(session: &Session, proven: &Proven) -> Result<Exit, Failure> {
                 "ok: {count} entries are in the log `{origin}` of size {size} with root {root}"
             ))
             .note(witnesses);
+        let table = match &proven.answer {
+            Some(answer) => answer_notes(table, answer),
+            None => table,
+        };
         match &proven.subject {
             Some(subject) => table.note(format!("label, not proven: {subject}")),
             None => table,
         }
     })?;
     Ok(Exit::Ok)
+}
+
+/// What the receipt proves of an answer.
+fn answer_notes(table: Table, proven: &ProvenAnswer) -> Table {
+    let leaf = &proven.leaf;
+    let end = if leaf.complete { "complete" } else { "broken off" };
+    table
+        .note(format!(
+            "answer {}: {end}, {} bytes with {}, {} tokens in, {} out, under entry {}",
+            leaf.id, leaf.bytes, leaf.sha256, leaf.tokens_in, leaf.tokens_out, proven.log_position
+        ))
+        .note(format!(
+            "given at `{}` in {}, run by {} (controlled from {})",
+            proven.site, proven.country, proven.operator, proven.operator_country
+        ))
+        .note(format!(
+            "by model `{}`, version {} with {}",
+            leaf.model, proven.model_version, proven.model_digest
+        ))
+        .note(format!(
+            "allowed by entry {}: {} of the policy set {}",
+            proven.decision_position,
+            proven.policies.join(", "),
+            proven.policy_set
+        ))
 }

@@ -4,6 +4,7 @@
 
 mod anchor;
 mod carbon;
+mod gateway;
 mod jobs;
 mod kueue;
 mod log;
@@ -11,6 +12,7 @@ mod markdown;
 mod muri;
 mod openb;
 mod philly;
+mod upstream;
 mod year;
 
 use super::{exit::Exit, failure::Failure, session::Session};
@@ -20,6 +22,7 @@ use super::{exit::Exit, failure::Failure, session::Session};
 #[command(after_help = "Examples:
   cocarde bench jobs --rate 2000 --duration 60s
   cocarde bench log --witnesses 3 --seconds 30
+  cocarde bench gateway --url http://127.0.0.1:7711/v1 --model nombres --rate 200 --stream
   cocarde bench kueue
   cocarde bench openb --traces DIR default gpuspec33
   cocarde bench philly --traces DIR --orders 100 -o json
@@ -31,6 +34,10 @@ pub(crate) enum Verb {
     Jobs(jobs::JobsArgs),
     /// Entries a second into the log, and the time until witnesses have made them final
     Log(log::LogArgs),
+    /// Chat completions under load: a rate, a published trace, or as many as there is time for
+    Gateway(Box<gateway::GatewayArgs>),
+    /// A mock of an inference engine: answers at once, or at times that you choose
+    Upstream(upstream::UpstreamArgs),
     /// Shares of GPUs packed by six published policies and ours (FGD, USENIX ATC 2023)
     Openb(openb::OpenbArgs),
     /// Deep-learning jobs under SRTF, SRSF, Tiresias and ours (Muri, SIGCOMM 2022)
@@ -50,6 +57,8 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
     match verb {
         Verb::Jobs(args) => jobs::run(&args, session),
         Verb::Log(args) => log::run(&args, session),
+        Verb::Gateway(args) => gateway::run(&args, session),
+        Verb::Upstream(args) => upstream::run(&args, session),
         Verb::Openb(args) => openb::run(args, session),
         Verb::Muri(args) => muri::run(args, session),
         Verb::Philly(args) => philly::run(args, session),

@@ -136,6 +136,7 @@ async fn endpoint(
         prompt_tokens: 1_200,
         completion_tokens: 800,
         estimated: false,
+        answers: None,
     })
 }
 
