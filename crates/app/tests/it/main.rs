@@ -14,6 +14,7 @@ mod help;
 mod mistakes;
 mod offline;
 mod platform;
+mod secrets;
 mod server;
 mod serving;
 mod settings;
