@@ -6,6 +6,7 @@ mod answers;
 mod auditors;
 mod bad_input;
 mod bench;
+mod capability;
 mod crash;
 mod example_jobs;
 mod examples;
