@@ -11,6 +11,7 @@ mod crash;
 mod example_jobs;
 mod examples;
 mod fleet;
+mod flows;
 mod help;
 mod mistakes;
 mod offline;

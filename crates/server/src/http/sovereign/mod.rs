@@ -3,12 +3,14 @@
 mod diff;
 pub(crate) mod entities;
 mod explain;
+mod flows;
 mod residency;
 mod storages;
 mod tools;
 
 use api::nouns::{
     entity::{EntityCreate, EntityGet, EntityList, EntityPut},
+    flow::FlowList,
     policy_tools::{PolicyCheck, PolicyDiff, PolicyExplain, PolicyTest},
     residency::{ResidencyGet, ResidencySet},
     site::SiteEntitiesSet,
@@ -28,6 +30,7 @@ pub(super) fn mount(api: Api) -> Api {
         .mount::<StorageList, _>(storages::list)
         .mount::<StorageGet, _>(storages::get)
         .mount::<StorageRetire, _>(storages::retire)
+        .mount::<FlowList, _>(flows::list)
         .mount::<ResidencySet, _>(residency::set)
         .mount::<ResidencyGet, _>(residency::get)
         .mount::<PolicyCheck, _>(tools::check)
