@@ -13,6 +13,7 @@ pub mod operation;
 pub mod problem;
 pub mod quantity_text;
 pub mod reference;
+pub mod secret_text;
 pub mod text;
 
 #[cfg(test)]

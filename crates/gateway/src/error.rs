@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+use api::secret_text::hide_secrets;
+
 use crate::directory::Refusal;
 
 /// One error on its way to a client.
@@ -118,7 +120,7 @@ impl ApiError {
     /// The envelope.
     pub(crate) fn envelope(&self) -> Value {
         json!({"error": {
-            "message": self.message,
+            "message": hide_secrets(&self.message),
             "type": self.kind,
             "param": self.param,
             "code": self.code,

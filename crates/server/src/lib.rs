@@ -16,9 +16,9 @@ pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     AnswerFinder, AnswerPath, Assigned, Assignments, CallRefused, CallRoute, CallableModel,
-    Calling, KeptAnswer, MaterialiseError, ModelSigner, OpenError, Platform, PlatformConfig,
-    SignatureError, SignedFile, SubmitFailure, TokenUsage, courses, drains, erasures, importer,
-    model_public_key, planner, verify_model,
+    Calling, DeclaredFlow, KeptAnswer, MaterialiseError, ModelSigner, OpenError, Platform,
+    PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage, courses, drains,
+    erasures, importer, model_public_key, planner, verify_model,
 };
 pub use sign_in::{
     SignInError,

@@ -20,6 +20,7 @@ pub mod event;
 pub mod evidence;
 pub mod exit;
 pub mod finality;
+pub mod flow;
 pub mod gpu;
 pub mod group;
 pub mod identity_provider;
@@ -202,6 +203,7 @@ fn sovereignty() -> Vec<Operation> {
         Operation::of::<storage::StorageList>(),
         Operation::of::<storage::StorageGet>(),
         Operation::of::<storage::StorageRetire>(),
+        Operation::of::<flow::FlowList>(),
         Operation::of::<residency::ResidencySet>(),
         Operation::of::<residency::ResidencyGet>(),
         Operation::of::<policy_tools::PolicyCheck>(),

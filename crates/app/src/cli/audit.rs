@@ -5,6 +5,7 @@
 
 mod criteria;
 mod events;
+mod flows;
 mod receipt;
 mod report;
 mod served;
@@ -35,6 +36,7 @@ const KEY_BYTES_MAX: u64 = 64 << 10;
   cocarde audit replay --data ~/.local/share/cocarde
   cocarde audit receipt train-numbers --wait-final --out receipt.json
   cocarde audit verify-receipt receipt.json --vkey log.vkey --witness-policy witnesses.txt
+  cocarde audit flows --live                             # who it speaks to, against its configuration
   cocarde audit verify-events export --vkey log.vkey --log ~/.local/share/cocarde
   cocarde audit report --format html --out report.html
 
@@ -56,6 +58,8 @@ pub(crate) enum Verb {
     Proof(receipt::ProofArgs),
     /// Verify a receipt or a `.tlog-proof` offline, with its witnesses
     VerifyReceipt(receipt::VerifyReceiptArgs),
+    /// Who the configuration lets the platform speak to, and who it speaks to
+    Flows(flows::FlowsArgs),
     /// Verify a tenant's exported entries offline; with the whole log, that none is missing
     VerifyEvents(events::VerifyEventsArgs),
     /// What sovereignty asks for, and how each criterion can be shown
@@ -81,6 +85,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Receipt(args) => receipt::run(args, session),
         Verb::Proof(args) => receipt::proof(&args, session),
         Verb::VerifyReceipt(args) => receipt::verify(&args, session),
+        Verb::Flows(args) => flows::run(&args, session),
         Verb::VerifyEvents(args) => events::run(&args, session),
         Verb::Criteria(args) => criteria::run(&args, session),
         Verb::Report(args) => report::run(&args, session),

@@ -95,6 +95,24 @@ const fn to_refusal(refused: CallRefused) -> Refusal {
     }
 }
 
+impl Wire {
+    /// A token tells of no model that it does not open; one that only has no replica now it may name.
+    fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
+        match self.0.call_route(caller.key, Some(token), model) {
+            Ok(_) | Err(CallRefused::NoReplica | CallRefused::BudgetExhausted) => true,
+            Err(CallRefused::InvalidKey | CallRefused::Forbidden | CallRefused::ModelNotFound) => {
+                false
+            }
+        }
+    }
+}
+
+/// The capability token that somebody calls with.
+fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
+    let charge: Option<&dyn Any> = caller.charge.as_deref().map(|charge| charge as &dyn Any);
+    charge.and_then(|charge| charge.downcast_ref::<Carried>()).map(|carried| &carried.token)
+}
+
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
         let Calling { key, project, carried } = self.0.caller(bearer).map_err(to_refusal)?;
@@ -108,8 +126,10 @@ impl Directory for Wire {
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
+        let token = token_of(caller);
         let models = self.0.callable_models(caller.key).into_iter();
         models
+            .filter(|model| token.is_none_or(|token| self.may_know(caller, token, &model.name)))
             .map(|model| ModelCard {
                 id: model.name,
                 created_unix_s: model.created_unix_s,
@@ -121,10 +141,7 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let charge: Option<&dyn Any> = caller.charge.as_deref().map(|charge| charge as &dyn Any);
-        let carried = charge.and_then(|charge| charge.downcast_ref::<Carried>());
-        let token = carried.map(|carried| &carried.token);
-        let route = self.0.call_route(caller.key, token, model).map_err(to_refusal)?;
+        let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
         Ok(Route {
             endpoint: route.endpoint,
             upstream_model: model.to_owned(),

@@ -5,6 +5,7 @@
 
 mod banner;
 mod control;
+mod flows;
 mod gateway;
 mod site;
 mod virtual_nodes;
@@ -127,9 +128,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("cannot read the address listened on")?;
     let declaration = config.site.declaration()?;
     let platform = open_with(&config.data, config.kek.clone(), &config.witnesses).await?;
-    if let Some(url) = &config.public_url {
-        platform.set_public_url(url);
-    }
+    tell(&platform, config);
     let engine = Arc::new(engine(&config.data, &platform)?);
     let facts = engine.facts().await;
     let operator = platform.ensure_operator().await.context("cannot make the operator's key")?;
@@ -178,6 +177,14 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     platform.close().await;
     banner::goodbye(&platform);
     end
+}
+
+/// What the platform is told of its start, and the log is not.
+fn tell(platform: &Platform, config: &UpConfig) {
+    if let Some(url) = &config.public_url {
+        platform.set_public_url(url);
+    }
+    platform.declare_flows(flows::declared(config));
 }
 
 /// Registers this machine as one node or as several; answers them, and those that an earlier start

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{Home, Ran};
 
 /// Longest wait for anything that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A platform with the organisation `example` and the project `example/nlp` in use.
 pub(crate) struct Platform {

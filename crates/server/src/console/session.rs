@@ -204,10 +204,23 @@ pub(crate) async fn sign_out(app: Arc<App>, request: Request) -> Response {
     serve::finish(Ok(response), &id)
 }
 
+/// Parameters that pages of the console have. Others are nothing that a sign-in leads back to: somebody may have put
+/// a key there, which would go on through the browser's history.
+const PAGE_PARAMETERS: [&str; 3] = ["after", "kind", "page_token"];
+
 /// The way to the sign-in form, which leads back to the page that was wanted.
 pub(crate) fn to_sign_in(wanted: &http::Uri) -> Response {
-    let path = wanted.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let path = safe_path(path);
+    let query = wanted.query().unwrap_or_default().as_bytes();
+    let known = openidconnect::url::form_urlencoded::parse(query)
+        .filter(|(name, _)| PAGE_PARAMETERS.contains(&name.as_ref()));
+    let query = openidconnect::url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(known)
+        .finish();
+    let path = match query.is_empty() {
+        true => wanted.path().to_owned(),
+        false => format!("{}?{query}", wanted.path()),
+    };
+    let path = safe_path(&path);
     if path == "/" {
         return redirect("/login");
     }

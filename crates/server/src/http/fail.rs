@@ -2,7 +2,12 @@
 //!
 //! What happened inside is logged where it is handled; only the text in the document leaves.
 
-use api::problem::{Code, FieldError, MEDIA_TYPE, Problem};
+use std::borrow::Cow;
+
+use api::{
+    problem::{Code, FieldError, MEDIA_TYPE, Problem},
+    secret_text::hide_secrets,
+};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -53,6 +58,17 @@ impl Fail {
         Self::new(Code::Internal, format!("{what}: the platform's log has the cause"))
     }
 
+    /// What a caller wrote is repeated so that the mistake is found; a key among it is not.
+    pub(crate) fn hide_secrets(&mut self) {
+        let problem = &mut *self.0;
+        let texts = problem.errors.iter_mut().flat_map(|e| [&mut e.pointer, &mut e.message]);
+        for text in texts.chain([&mut problem.detail]).chain(problem.remedy.as_mut()) {
+            if let Cow::Owned(hidden) = hide_secrets(text) {
+                *text = hidden;
+            }
+        }
+    }
+
     /// The code; a document of this crate always has one of the table.
     pub(crate) fn code(&self) -> Code {
         self.0.code().unwrap_or(Code::Internal)
@@ -72,7 +88,8 @@ impl From<Box<Problem>> for Fail {
 }
 
 impl IntoResponse for Fail {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        self.hide_secrets();
         let status =
             StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // A problem holds text and integers only, which JSON always takes.

@@ -13,6 +13,7 @@ mod directory;
 pub mod drains;
 mod engine;
 pub mod erasures;
+mod flows;
 pub mod importer;
 mod log;
 mod open;
@@ -40,6 +41,7 @@ use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
+pub use flows::DeclaredFlow;
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
 pub use usage::TokenUsage;
@@ -73,6 +75,7 @@ pub struct Platform {
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
     answers: OnceLock<AnswerFinder>,
+    declared: OnceLock<Vec<DeclaredFlow>>,
     sign_in: SignIn,
     public_url: OnceLock<String>,
     positions: positions::Positions,

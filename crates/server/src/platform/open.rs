@@ -161,6 +161,7 @@ impl Platform {
             size,
             usage_flush: OnceLock::new(),
             answers: OnceLock::new(),
+            declared: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
             sign_in,
             public_url: OnceLock::new(),

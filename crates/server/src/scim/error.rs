@@ -63,7 +63,7 @@ impl ScimError {
         let mut body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
             "status": self.status.to_string(),
-            "detail": self.detail,
+            "detail": api::secret_text::hide_secrets(&self.detail),
         });
         if !self.kind.is_empty()
             && let Some(object) = body.as_object_mut()

@@ -5,6 +5,7 @@ pub(crate) mod entities;
 mod evidence;
 mod explain;
 mod report;
+mod flows;
 mod residency;
 mod storages;
 mod tools;
@@ -12,6 +13,7 @@ mod tools;
 use api::nouns::{
     entity::{EntityCreate, EntityGet, EntityList, EntityPut},
     evidence::{EvidenceGet, EvidenceList, EvidenceRecord, EvidenceWithdraw},
+    flow::FlowList,
     policy_tools::{PolicyCheck, PolicyDiff, PolicyExplain, PolicyTest},
     residency::{ResidencyGet, ResidencySet},
     site::SiteEntitiesSet,
@@ -32,6 +34,7 @@ pub(super) fn mount(api: Api) -> Api {
         .mount::<StorageList, _>(storages::list)
         .mount::<StorageGet, _>(storages::get)
         .mount::<StorageRetire, _>(storages::retire)
+        .mount::<FlowList, _>(flows::list)
         .mount::<ResidencySet, _>(residency::set)
         .mount::<ResidencyGet, _>(residency::get)
         .mount::<PolicyCheck, _>(tools::check)

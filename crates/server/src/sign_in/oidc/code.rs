@@ -243,5 +243,7 @@ pub(crate) fn safe_path(text: &str) -> &str {
     let own = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
     // A browser reads `\` as `/` and drops tabs and line breaks.
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    if own && plain && text.len() <= PATH_BYTES_MAX { text } else { "/" }
+    // A key in a path leads nowhere, and is not to be repeated.
+    let tells = matches!(api::secret_text::hide_secrets(text), std::borrow::Cow::Owned(_));
+    if own && plain && !tells && text.len() <= PATH_BYTES_MAX { text } else { "/" }
 }
