@@ -22,6 +22,8 @@ use policy::score::{
     self, Check, Framework, Judged, Kind, Rated, RatedPart, Scale, Standing, Vendors,
 };
 
+use units::UnixMicros;
+
 use super::evidence::{Context, fill};
 use crate::{
     http::{
@@ -70,7 +72,9 @@ pub(crate) async fn criteria(call: Call<SovereigntyCriteriaGet>) -> Result<Crite
 /// `GET /api/v1/sovereignty/report`
 pub(crate) async fn report(call: Call<SovereigntyReportGet>) -> Result<SovereigntyReport, Fail> {
     let (frameworks, vendors) = (frameworks()?, vendors()?);
-    let now = call.platform().now();
+    // Whole seconds: nothing that evidence says is finer, and the same report has the same length.
+    let micros = call.platform().now().0;
+    let now = UnixMicros(micros.saturating_sub(micros.rem_euclid(1_000_000)));
     let surroundings = call.platform().surroundings();
     let (facts, mut evidence, size) = call.read(|state| {
         let facts = standing::facts(state, now, &surroundings, vendors);
