@@ -158,8 +158,7 @@ impl Endpoint for ReceiptGet {
         "Get the receipt of a workload, an invoice, an answer, or anything in the log";
     const DESCRIPTION: &'static str = "A file in the format cocarde-receipt/v1 that proves offline what the log says of it. Its checkpoint is the last final one if that covers every entry. Of an answer of a model, by its id `chatcmpl-…` or `cmpl-…`, it has the leaf, the way to its minute's root, and the entries that name country, operator, decision and model digest.";
     const PERMISSION: Permission = Permission::Viewer;
-    const ERRORS: &'static [Code] =
-        &[Code::NotFound, Code::StateConflict, Code::ReceiptPending];
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::StateConflict, Code::ReceiptPending];
     type Path = SubjectPath;
     type Query = ReceiptQuery;
     type Body = Nothing;
