@@ -11,6 +11,7 @@
 mod arrays;
 mod capacity;
 mod consents;
+mod countries;
 mod courses;
 mod fleet;
 mod identity;

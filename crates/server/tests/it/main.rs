@@ -23,6 +23,7 @@ mod pages;
 mod power;
 mod provider;
 mod scim;
+mod sending;
 mod sign_in;
 mod sovereign;
 mod streams;

@@ -4,6 +4,7 @@ mod diff;
 pub(crate) mod entities;
 mod explain;
 mod residency;
+pub(crate) mod sending;
 mod storages;
 mod tools;
 
