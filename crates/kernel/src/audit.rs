@@ -115,9 +115,7 @@ impl Auditor {
                 let moved = model.map(|model| (model.project, version.class));
                 moved.map_or(Ok(()), |moved| self.decisions.artefact(&self.state, moved, decided))
             }
-            Event::Storage(storage::Event::Registered { purpose, site, decided, .. }) => {
-                self.decisions.storage(&self.state, (*purpose, *site), decided)
-            }
+            Event::Storage(event) => self.check_storage(event),
             Event::Usage(usage::Event::Tokens(metered)) => self.check_tokens(metered),
             Event::PolicySet(_)
             | Event::Organisation(_)
@@ -145,7 +143,6 @@ impl Auditor {
             | Event::Course(_)
             | Event::Transfer(_)
             | Event::Entity(_)
-            | Event::Storage(_)
             | Event::Evidence(_) => Ok(()),
         };
         if let Err(message) = problem {
@@ -165,6 +162,18 @@ impl Auditor {
         if let Some(whose) = lineage::forbidden(&self.state, spec) {
             let text = "it trains on what people of an organisation asked models, without consent";
             self.find(seq, format!("{text}: {whose}"));
+        }
+    }
+
+    fn check_storage(&mut self, event: &storage::Event) -> Result<(), String> {
+        match event {
+            storage::Event::Registered { purpose, site, decided, .. } => {
+                self.decisions.storage(&self.state, (*purpose, *site), decided)
+            }
+            storage::Event::Sent { id, what, decided } => {
+                self.decisions.sent(&self.state, (*id, *what), decided)
+            }
+            storage::Event::Retired { .. } => Ok(()),
         }
     }
 

@@ -76,6 +76,14 @@ pub enum Reject {
     /// A policy forbids it, or no policy permits it.
     #[error("{}", .0.refusal.reason)]
     ForbiddenByPolicy(Box<Refused>),
+    /// A policy forbids it to the platform itself; the decision goes on record.
+    #[error("{}", .refusal.reason)]
+    ForbiddenToPlatform {
+        /// The decision, as it is logged.
+        event: Box<crate::Event>,
+        /// The reason and the remedy, for people.
+        refusal: Refusal,
+    },
     /// It would train on what people asked models, and their organisation has not allowed that.
     #[error(
         "it would train on what people of organisation `{organisation}` asked models, which that organisation has not allowed"

@@ -12,6 +12,7 @@ mod answers;
 mod arrays;
 mod capacity;
 mod consents;
+mod countries;
 mod courses;
 mod fleet;
 mod identity;

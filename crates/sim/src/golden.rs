@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 91] = [
+pub const KINDS: [&str; 92] = [
     "binding.created",
     "binding.deleted",
     "budget.created",
@@ -86,6 +86,7 @@ pub const KINDS: [&str; 91] = [
     "site.updated",
     "storage.registered",
     "storage.retired",
+    "storage.sent",
     "transfer.begun",
     "transfer.finished",
     "usage.attempt",

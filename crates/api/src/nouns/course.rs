@@ -6,7 +6,10 @@ use units::{Id, MicroEuro, Name, kinds};
 
 use crate::{
     endpoint::{Content, Endpoint, Method, Nothing, Permission, Raw},
-    nouns::common::{IdPath, NamedQuery, Page},
+    nouns::{
+        common::{IdPath, NamedQuery, Page},
+        storage::ToQuery,
+    },
     problem::Code,
     reference::Ref,
     text::{EuroText, IdText, NameText, Timestamp},
@@ -260,11 +263,14 @@ impl Endpoint for CourseExport {
     const PATH: &'static str = "/api/v1/courses/{id}/export";
     const ID: &'static str = "course_export";
     const SUMMARY: &'static str = "Stream each student's work";
+    const DESCRIPTION: &'static str = "Policy is asked whether it may go to the place of storage, and the \
+         answer is in the log before the first byte.";
     const PERMISSION: Permission = Permission::Teacher;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const ERRORS: &'static [Code] =
+        &[Code::NotFound, Code::InvalidField, Code::StateConflict, Code::ForbiddenByPolicy];
     const RESPONSE: Content = Content::Tar;
     type Path = IdPath<kinds::Course>;
-    type Query = Nothing;
+    type Query = ToQuery;
     type Body = Nothing;
     type Response = Raw;
 }

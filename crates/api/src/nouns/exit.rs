@@ -6,7 +6,7 @@ use units::{Id, Name, kinds};
 
 use crate::{
     endpoint::{Content, Endpoint, Method, Nothing, Permission, Raw},
-    nouns::common::IdPath,
+    nouns::{common::IdPath, storage::ToQuery},
     problem::Code,
     text::{IdText, NameText},
 };
@@ -59,12 +59,14 @@ impl Endpoint for OrganisationExport {
     const ID: &'static str = "organisation_export";
     const SUMMARY: &'static str = "Stream everything of an organisation";
     const DESCRIPTION: &'static str = "Data, configuration, people, history and its own log entries with proofs; `README.md` inside says how \
-         each file is to be read. Another installation takes it in.";
+         each file is to be read. Another installation takes it in. Policy is asked whether it may go to the \
+         place of storage, and the answer is in the log before the first byte.";
     const PERMISSION: Permission = Permission::Administrator;
-    const ERRORS: &'static [Code] = &[Code::NotFound];
+    const ERRORS: &'static [Code] =
+        &[Code::NotFound, Code::InvalidField, Code::StateConflict, Code::ForbiddenByPolicy];
     const RESPONSE: Content = Content::Tar;
     type Path = IdPath<kinds::Organisation>;
-    type Query = Nothing;
+    type Query = ToQuery;
     type Body = Nothing;
     type Response = Raw;
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     endpoint::{Content, Endpoint, Method, Nothing, Permission, Raw},
+    nouns::storage::ToQuery,
     problem::Code,
 };
 
@@ -76,8 +77,9 @@ impl Endpoint for Metrics {
     const PATH: &'static str = "/metrics";
     const ID: &'static str = "metrics";
     const SUMMARY: &'static str = "Metrics in the Prometheus text format";
-    const DESCRIPTION: &'static str = "No tenant, key or workload is a label.";
-    const PERMISSION: Permission = Permission::Public;
+    const DESCRIPTION: &'static str = "No tenant, key or workload is a label. With few tenants totals say when one of them works, so \
+         it takes a key of an operator: give it to Prometheus as `authorization`.";
+    const PERMISSION: Permission = Permission::Operator;
     const RESPONSE: Content = Content::Text;
     type Path = Nothing;
     type Query = Nothing;
@@ -129,13 +131,19 @@ impl Endpoint for BackupGet {
     const PATH: &'static str = "/api/v1/backup";
     const ID: &'static str = "backup_get";
     const SUMMARY: &'static str = "Stream a backup of the platform";
-    const DESCRIPTION: &'static str =
-        "A consistent copy of log, checkpoints and blobs, for cocarde restore.";
+    const DESCRIPTION: &'static str = "A consistent copy of log, checkpoints and blobs, for cocarde restore. Policy is asked whether it may \
+         go to the place of storage, and the answer is in the log before the first byte.";
     const PERMISSION: Permission = Permission::Operator;
-    const ERRORS: &'static [Code] = &[Code::StorageFull];
+    const ERRORS: &'static [Code] = &[
+        Code::NotFound,
+        Code::InvalidField,
+        Code::StateConflict,
+        Code::ForbiddenByPolicy,
+        Code::StorageFull,
+    ];
     const RESPONSE: Content = Content::Tar;
     type Path = Nothing;
-    type Query = Nothing;
+    type Query = ToQuery;
     type Body = Nothing;
     type Response = Raw;
 }

@@ -34,6 +34,17 @@ pub enum StoragePurpose {
     Accounts,
     /// Keys that open other data.
     Keys,
+    /// What tenants take away: exports, the work of a course.
+    Exports,
+}
+
+/// Where something goes that leaves the platform in one piece.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToQuery {
+    /// The place of storage; the first registered one for this purpose if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Ref<kinds::Storage>>,
 }
 
 /// A place where data is kept.

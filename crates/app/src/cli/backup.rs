@@ -10,9 +10,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use api::{endpoint::Nothing, nouns::platform::BackupGet};
+use api::{
+    endpoint::Nothing,
+    nouns::{platform::BackupGet, storage::ToQuery},
+    reference::Ref,
+};
 use store::backup::{BackupError, Copied};
-use units::Bytes;
+use units::{Bytes, kinds};
 
 use super::{audit::folder_exit, exit::Exit, failure::Failure, session::Session};
 use crate::output::{human::size, say};
@@ -25,8 +29,11 @@ const FORMAT_FILE: &str = "format.json";
 #[command(after_help = "Examples:
   cocarde backup --data ~/.local/share/cocarde --to backup.tar   # in use or not
   cocarde backup --to backup.tar                                 # by the platform
+  cocarde backup --to /mnt/lyon/backup.tar --storage lyon-vault
 
-The file holds the log's secret key: keep it as safe as the data folder.")]
+The file holds the log's secret key: keep it as safe as the data folder. The platform asks its policies
+whether everything may go to that place, and logs the answer before the first byte; see `cocarde storage list`.
+A copy of a folder is made by whoever holds the disk, and asks nobody.")]
 pub(crate) struct BackupArgs {
     /// The data folder; the platform is asked if absent
     #[arg(long, value_name = "DIR")]
@@ -34,6 +41,9 @@ pub(crate) struct BackupArgs {
     /// The tar file to write; it must not exist
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// The registered place of storage that the file goes to; the first one for backups if absent
+    #[arg(long, value_name = "STORAGE", conflicts_with = "data")]
+    storage: Option<Ref<kinds::Storage>>,
 }
 
 /// Restore a backup into an empty folder and audit it
@@ -54,7 +64,7 @@ pub(crate) fn backup(args: &BackupArgs, session: &Session) -> Result<(), Failure
     let partial = partial(&args.to)?;
     let written = match &args.data {
         Some(data) => from_folder(data, &args.to, &partial),
-        None => from_platform(session, &args.to, &partial),
+        None => from_platform(session, args, &partial),
     };
     let finished = written.and_then(|bytes| {
         fs::hard_link(&partial, &args.to)
@@ -98,8 +108,9 @@ fn from_folder(data: &Path, to: &Path, partial: &Path) -> Result<u64, Failure> {
     Ok(file.metadata().map_err(wrong)?.len())
 }
 
-fn from_platform(session: &Session, to: &Path, partial: &Path) -> Result<u64, Failure> {
-    let mut reader = session.client()?.stream::<BackupGet>(&Nothing {}, &Nothing {})?;
+fn from_platform(session: &Session, args: &BackupArgs, partial: &Path) -> Result<u64, Failure> {
+    let (to, query) = (&args.to, ToQuery { storage: args.storage.clone() });
+    let mut reader = session.client()?.stream::<BackupGet>(&Nothing {}, &query)?;
     let mut file = create(partial)?;
     let wrong = |error: io::Error| {
         Failure::new(Exit::Failed, format!("the backup to `{}` broke off: {error}", to.display()))

@@ -4,13 +4,20 @@
 //! it is given, so that it need not appear in a shell history.
 
 use api::{
-    client::Options, endpoint::Nothing, nouns::capability::CapabilityCreate, text::Timestamp,
+    client::Options,
+    endpoint::Nothing,
+    nouns::capability::{CapabilityCreate, CapabilityRevocation, CapabilityRevoke},
+    text::Timestamp,
 };
 use serde::Serialize;
 use server::{Attenuation, attenuate, describe};
 use units::{Country, DurationMicros, MicroEuro, UnixMicros};
 
-use super::{failure::Failure, login, session::Session};
+use super::{
+    failure::Failure,
+    login,
+    session::{Guard, Once, Session},
+};
 use crate::output::{
     human::now,
     say,
@@ -69,6 +76,14 @@ pub(crate) fn create(session: &Session) -> Result<(), Failure> {
     let made =
         client.call::<CapabilityCreate>(&nothing, &nothing, &nothing, &Options::default())?;
     show(session, &made.token)
+}
+
+/// Revokes a token with all that were made from it.
+pub(crate) fn revoke(token: Option<String>, once: Once, session: &Session) -> Result<(), Failure> {
+    let body = CapabilityRevocation { token: token_of(token)? };
+    session.change::<CapabilityRevoke>(&Nothing {}, &body, &Guard::once(once))?;
+    say("revoked: it and all that were made from it count no more");
+    session.output.show(&Nothing {}, Table::fields)
 }
 
 /// Narrows a token.

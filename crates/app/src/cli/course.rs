@@ -12,6 +12,7 @@ use api::{
             Course, CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseList, CourseNew,
             CourseReport, CourseReportGet, Roster,
         },
+        storage::ToQuery,
     },
     reference::Ref,
     text::{EuroText, Timestamp},
@@ -97,6 +98,9 @@ The file holds report.json and a folder for each student. Nothing is closed unle
         /// The tar file to write; it must not exist
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// The registered place of storage that the file goes to; the first one for exports if absent
+        #[arg(long, value_name = "STORAGE")]
+        storage: Option<Ref<kinds::Storage>>,
         #[command(flatten)]
         once: Once,
     },
@@ -152,9 +156,9 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             report(session, &session.read::<CourseReportGet>(&path)?)
         }
         Verb::Status { course: None, limit } => list(session, limit),
-        Verb::Close { course, out, once } => {
+        Verb::Close { course, out, storage, once } => {
             let path = IdPath { id: find(session, &course)? };
-            export(session, &path, &out)?;
+            export(session, &path, (&out, &storage))?;
             say(&format!("each student's work is in `{}`", out.display()));
             let guard = Guard::once(once);
             show(session, &session.change::<CourseClose>(&path, &Nothing {}, &guard)?)
@@ -162,8 +166,13 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn export(session: &Session, path: &IdPath<kinds::Course>, out: &PathBuf) -> Result<(), Failure> {
-    let mut reader = session.client()?.stream::<CourseExport>(path, &Nothing {})?;
+fn export(
+    session: &Session,
+    path: &IdPath<kinds::Course>,
+    (out, storage): (&PathBuf, &Option<Ref<kinds::Storage>>),
+) -> Result<(), Failure> {
+    let query = ToQuery { storage: storage.clone() };
+    let mut reader = session.client()?.stream::<CourseExport>(path, &query)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(out).map_err(|error| match error.kind() {

@@ -14,6 +14,7 @@ use api::{
     nouns::{
         common::IdPath,
         exit::{OrganisationExport, OrganisationImport},
+        storage::ToQuery,
     },
     reference::Ref,
 };
@@ -29,7 +30,8 @@ use crate::output::{human::size, say, table::Table};
   cocarde export --organisation org_01k9z0000000000000000000000 --out /media/bank.tar
 
 The file holds data, configuration, people, history and the organisation's log entries with proofs;
-its README.md says how each is read. It holds personal data in clear: keep it safe.")]
+its README.md says how each is read. It holds personal data in clear: keep it safe. Policies are asked whether
+it may go to that place, and the answer is logged before the first byte; see `cocarde storage list`.")]
 pub(crate) struct ExportArgs {
     /// Its name or id
     #[arg(long, value_name = "ORG")]
@@ -37,6 +39,9 @@ pub(crate) struct ExportArgs {
     /// The tar file to write; it must not exist
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The registered place of storage that it goes to; the first one for exports if absent
+    #[arg(long, value_name = "STORAGE")]
+    storage: Option<Ref<kinds::Storage>>,
 }
 
 /// Take in an organisation that another installation exported
@@ -58,7 +63,8 @@ pub(crate) struct ImportArgs {
 /// Writes an export.
 pub(crate) fn export(args: &ExportArgs, session: &Session) -> Result<(), Failure> {
     let id = organisation::find(session, &args.organisation)?;
-    let mut reader = session.client()?.stream::<OrganisationExport>(&IdPath { id }, &Nothing {})?;
+    let query = ToQuery { storage: args.storage.clone() };
+    let mut reader = session.client()?.stream::<OrganisationExport>(&IdPath { id }, &query)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(&args.out).map_err(|error| match error.kind() {

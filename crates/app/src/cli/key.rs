@@ -107,6 +107,18 @@ pub(crate) enum Verb {
     Capability,
     /// Narrow a capability token, without asking anybody
     Attenuate(capability::AttenuateArgs),
+    /// Revoke a capability token and all that were made from it
+    #[command(after_help = "Examples:
+  cocarde key revoke-token < token.txt
+  cocarde key revoke-token ccc_…
+
+What it was made from still counts: its holder can make another.")]
+    RevokeToken {
+        /// The token; from standard input if absent
+        token: Option<String>,
+        #[command(flatten)]
+        once: Once,
+    },
     /// Show what a capability token says, without asking anybody
     #[command(after_help = "Examples:
   cocarde key show ccc_…
@@ -169,6 +181,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Capability => capability::create(session),
         Verb::Attenuate(args) => capability::narrow(args, session),
+        Verb::RevokeToken { token, once } => capability::revoke(token, once, session),
         Verb::Show { token } => capability::explain(token, session),
     }
 }

@@ -195,7 +195,7 @@ pub(crate) fn read_hidden(what: &str) -> Result<String, Failure> {
         return Err(Failure::usage(format!("no {what} was given"))
             .remedy(format!("type the {what}, or write it to standard input")));
     }
-    Ok(if what == "password" { given.to_owned() } else { given.trim().to_owned() })
+    Ok(if what.ends_with("password") { given.to_owned() } else { given.trim().to_owned() })
 }
 
 #[cfg(test)]

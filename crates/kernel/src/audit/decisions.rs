@@ -103,6 +103,19 @@ impl Decisions {
         self.effect(state, decided, asks, Holds::Now)
     }
 
+    /// Something that left for a place.
+    pub(super) fn sent(
+        &mut self,
+        state: &State,
+        (id, what): (Id<kinds::Storage>, storage::Sent),
+        decided: &[u64],
+    ) -> Result<(), String> {
+        let place =
+            state.storages.get(&id).ok_or("something left for a place that does not exist")?;
+        let asks = storage::sending_asks(state, place.site, what);
+        self.effect(state, decided, asks, Holds::Now)
+    }
+
     /// Requests that were answered: by routes that decisions opened, to where its services were.
     pub(super) fn inference(
         &mut self,

@@ -52,8 +52,9 @@ impl Refusal {
     pub(crate) fn refuse(self, what: String) -> Reject {
         let refusal = policy::explain(&self.question, &self.decision);
         let Some(project) = self.ask.project else {
-            let text = format!("{}: {}", refusal.reason, refusal.remedy);
-            return Reject::invalid("site", crate::limits::cut(&text));
+            // The platform asks for itself: the no goes on record as the decision that it is.
+            let event = made(self.ask.site.into(), self.question, self.decision);
+            return Reject::ForbiddenToPlatform { event: Box::new(event), refusal };
         };
         Reject::ForbiddenByPolicy(Box::new(Refused {
             project,

@@ -36,8 +36,9 @@ pub(crate) fn decide(
                 workloads: (1..=*replicas).map(id_of).collect(),
             };
             let mut events = vec![crate::Event::Endpoint(created)];
+            let service = workload::tightened(state, ctx, service)?;
             for number in 1..=*replicas {
-                workload::submit(state, *project, service, id_of(number), &mut events)?;
+                workload::submit(state, *project, &service, id_of(number), &mut events)?;
             }
             Ok(events)
         }

@@ -19,6 +19,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             };
             state.storages.insert(*id, storage);
         }
+        // What left is in the log; nothing here changes by it.
+        Event::Sent { .. } => {}
         Event::Retired { id } => {
             if let Some(storage) = state.storages.get_mut(id) {
                 storage.retired_at = Some(stamp.at);

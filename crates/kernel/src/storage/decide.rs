@@ -3,7 +3,7 @@
 use policy::{Action, Ask, Category};
 use units::{DataClass, Id, kinds};
 
-use super::{Command, Event, Purpose};
+use super::{Command, Event, Purpose, sending};
 use crate::{
     Ctx, Reject, State, Subject,
     decision::{self, No},
@@ -48,6 +48,7 @@ pub(crate) fn decide(
             }));
             Ok(events)
         }
+        Command::Send { id, what } => sending::decide(state, *id, *what),
         Command::Retire { id } => {
             let found = state.storages.get(id).ok_or_else(|| Reject::not_found("storage", id))?;
             if found.retired_at.is_some() {

@@ -5,9 +5,12 @@
 
 mod apply;
 mod decide;
+mod sending;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::{artefact_ask, asks, decide, require_artefact};
+pub use sending::Sent;
+pub(crate) use sending::asks as sending_asks;
 
 use policy::Category;
 use serde::{Deserialize, Serialize};
@@ -35,11 +38,13 @@ pub enum Purpose {
     Accounts,
     /// Keys that open other data.
     Keys,
+    /// What tenants take away: exports, the work of a course.
+    Exports,
 }
 
 impl Purpose {
     /// All purposes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Artefacts,
         Self::Volume,
         Self::Log,
@@ -48,6 +53,7 @@ impl Purpose {
         Self::Backup,
         Self::Accounts,
         Self::Keys,
+        Self::Exports,
     ];
 
     /// The stable text form.
@@ -62,6 +68,7 @@ impl Purpose {
             Self::Backup => "backup",
             Self::Accounts => "accounts",
             Self::Keys => "keys",
+            Self::Exports => "exports",
         }
     }
 
@@ -78,6 +85,7 @@ impl Purpose {
             Self::Backup => &Category::ALL,
             Self::Accounts => &[Category::Account],
             Self::Keys => &[Category::Account, Category::Provider],
+            Self::Exports => &[Category::Customer, Category::Derived, Category::Account],
         }
     }
 }
@@ -127,6 +135,13 @@ pub enum Command {
         /// The place.
         id: Id<kinds::Storage>,
     },
+    /// Sends something there: the data leaves after this is on record.
+    Send {
+        /// The place.
+        id: Id<kinds::Storage>,
+        /// What goes.
+        what: Sent,
+    },
 }
 
 /// What can happen to places of storage.
@@ -157,6 +172,15 @@ pub enum Event {
         /// The place.
         id: Id<kinds::Storage>,
     },
+    /// Something is on its way there; none of it has left yet.
+    Sent {
+        /// The place.
+        id: Id<kinds::Storage>,
+        /// What goes.
+        what: Sent,
+        /// Positions of the decisions that allow it.
+        decided: Vec<u64>,
+    },
 }
 
 impl Event {
@@ -164,12 +188,15 @@ impl Event {
         match self {
             Self::Registered { .. } => "storage.registered",
             Self::Retired { .. } => "storage.retired",
+            Self::Sent { .. } => "storage.sent",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Registered { id, .. } | Self::Retired { id } => (*id).into(),
+            Self::Registered { id, .. } | Self::Retired { id } | Self::Sent { id, .. } => {
+                (*id).into()
+            }
         }
     }
 }
@@ -177,7 +204,7 @@ impl Event {
 const fn target(command: &Command) -> Option<Id<kinds::Storage>> {
     match command {
         Command::Register { .. } => None,
-        Command::Retire { id } => Some(*id),
+        Command::Retire { id } | Command::Send { id, .. } => Some(*id),
     }
 }
 

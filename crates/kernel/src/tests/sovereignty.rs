@@ -112,6 +112,15 @@ fn a_decision_stands_before_every_placement_movement_and_route() {
 
 /// An endpoint of one service with its model; answers the endpoint.
 pub(super) fn endpoint(world: &mut World, project: Id<kinds::Project>) -> Id<kinds::Endpoint> {
+    endpoint_as(world, Actor::System, project)
+}
+
+/// The same, asked for by somebody.
+pub(super) fn endpoint_as(
+    world: &mut World,
+    actor: Actor,
+    project: Id<kinds::Project>,
+) -> Id<kinds::Endpoint> {
     let name: units::Name = "m".parse().unwrap();
     let create = model::Command::Create { project, name: name.clone() };
     let Subject::Model(id) = world.subject(Command::Model(create)) else { panic!("a model") };
@@ -138,7 +147,8 @@ pub(super) fn endpoint(world: &mut World, project: Id<kinds::Project>) -> Id<kin
         replicas: 1,
         service: Box::new(service),
     };
-    match world.subject(Command::Endpoint(create)) {
+    let create = Submission::new(Command::Endpoint(create));
+    match world.submit_as(actor, &create).unwrap().first().unwrap().subject() {
         Subject::Endpoint(id) => id,
         other => panic!("{other}"),
     }
@@ -296,7 +306,10 @@ fn artefacts_and_copies_of_the_log_stay_where_policy_says() {
     let (paris, zurich) = (world.site("paris", "FR"), world.site("zurich", "CH"));
     for purpose in [Purpose::Log, Purpose::Replica, Purpose::Witness, Purpose::Backup] {
         let refused = world.run(register("there", purpose, zurich));
-        assert!(matches!(refused, Err(Reject::Invalid { field: "site", .. })), "{purpose:?}");
+        let Err(Reject::ForbiddenToPlatform { event, .. }) = refused else { panic!("{purpose:?}") };
+        // What goes on record is the decision.
+        let Event::Decision(decision::Event::Made(made)) = *event else { panic!("{purpose:?}") };
+        assert!(!made.decision.allowed && made.about == zurich.into(), "{purpose:?}");
     }
     storage(&mut world, "backup", Purpose::Backup, paris);
     storage(&mut world, "artefacts", Purpose::Artefacts, zurich);

@@ -6,8 +6,8 @@ use units::{Id, kinds};
 
 use super::{
     Command, Event, NodeRuns, OutputStatus, Phase, Place, Spec, StopCause, Workload, array, asks,
-    cap, depend, get, lawful::require_at, near::require_near, preempt, report, stop::stop_whole,
-    submit,
+    cap, depend, get, keyed, lawful::require_at, near::require_near, preempt, report,
+    stop::stop_whole, submit,
 };
 use crate::{
     Ctx, Reject, State, budget, limits, lineage,
@@ -22,7 +22,8 @@ pub(crate) fn decide(
     match command {
         Command::Submit { project, spec } => {
             let mut events = Vec::new();
-            submit(state, *project, spec, ctx.id(0), &mut events).map(|()| events)
+            let spec = keyed::tightened(state, ctx, spec)?;
+            submit(state, *project, &spec, ctx.id(0), &mut events).map(|()| events)
         }
         Command::Place(place) => place_gang(state, place),
         Command::Report(given) => report::decide(state, given, ctx),

@@ -1,6 +1,7 @@
 //! Each student's work as plain files: the versions of their datasets and models, and what their jobs left.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -28,25 +29,34 @@ impl CourseWork {
     pub(crate) fn gather(state: &State, id: Id<kinds::Course>) -> Option<Self> {
         let course = state.courses.get(&id)?;
         let mut work = Self { versions: Vec::new(), outputs: Vec::new() };
-        for (user, project) in &course.students {
-            let project_name = state.projects.get(project).map(|p| p.name.to_string());
-            let root = format!("{}-{user}", project_name.unwrap_or_default());
-            for d in state.datasets.values().filter(|d| d.project == *project) {
-                let kept = d.versions.iter().filter(|_| d.erased_at.is_none());
-                work.versions.extend(
-                    kept.map(|v| (format!("{root}/datasets/{}/v{}", d.name, v.number), v.manifest)),
-                );
-            }
-            for m in state.models.values().filter(|m| m.project == *project) {
-                work.versions.extend(
-                    m.versions
-                        .iter()
-                        .map(|v| (format!("{root}/models/{}/v{}", m.name, v.number), v.manifest)),
-                );
-            }
-            let jobs = state.workloads.values().filter(|w| w.project == *project);
-            work.outputs
-                .extend(jobs.map(|w| (format!("{root}/jobs/{}-{}", w.spec.name, w.id), w.id)));
+        let roots: BTreeMap<_, String> = course
+            .students
+            .iter()
+            .map(|(user, project)| {
+                let name = state.projects.get(project).map(|p| p.name.to_string());
+                (*project, format!("{}-{user}", name.unwrap_or_default()))
+            })
+            .collect();
+        // One pass over each noun, however many students there are.
+        for d in state.datasets.values().filter(|d| d.erased_at.is_none()) {
+            let Some(root) = roots.get(&d.project) else { continue };
+            work.versions.extend(
+                d.versions
+                    .iter()
+                    .map(|v| (format!("{root}/datasets/{}/v{}", d.name, v.number), v.manifest)),
+            );
+        }
+        for m in state.models.values() {
+            let Some(root) = roots.get(&m.project) else { continue };
+            work.versions.extend(
+                m.versions
+                    .iter()
+                    .map(|v| (format!("{root}/models/{}/v{}", m.name, v.number), v.manifest)),
+            );
+        }
+        for w in state.workloads.values() {
+            let Some(root) = roots.get(&w.project) else { continue };
+            work.outputs.push((format!("{root}/jobs/{}-{}", w.spec.name, w.id), w.id));
         }
         Some(work)
     }

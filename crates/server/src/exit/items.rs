@@ -10,6 +10,7 @@ use kernel::{
 use units::{Id, UnixMicros, kinds};
 
 use super::identities;
+use crate::http::quotas;
 
 use kernel::access::{Scope, covers};
 
@@ -55,12 +56,8 @@ fn terms(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
             None => policy_set::Event::Set { id, scope, name, text },
         })
     }));
-    let of_owner = |owner: Owner| match owner {
-        Owner::Organisation(id) => Scope::Organisation(id),
-        Owner::Project(id) => Scope::Project(id),
-    };
     let mut quotas: Vec<_> =
-        state.quotas.values().filter(|q| is_of(state, home, of_owner(q.owner))).collect();
+        state.quotas.values().filter(|q| is_of(state, home, quotas::scope_of(q.owner))).collect();
     // The organisation's own before those of its projects, which share it.
     quotas.sort_by_key(|q| (matches!(q.owner, Owner::Project(_)), q.id));
     items.extend(quotas.into_iter().map(|q| {

@@ -2,7 +2,7 @@
 //!
 //! Who is on a roster goes to the vault; what is asked of the state machine are ids.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     nouns::{
@@ -14,28 +14,27 @@ use api::{
     },
     text::Timestamp,
 };
-use axum::{body::Body, response::Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use kernel::{
     Command, State, Subject,
     access::{Role, Scope},
     course::{self, Part, STUDENTS_MAX, Terms},
     quota::Milli,
+    storage::Sent,
     user,
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use units::{Id, MicroEuro, kinds};
 
 use super::{
     access,
     caller::Caller,
     fail::Fail,
-    health::{ChannelWriter, PIECES_MAX},
     mount::{Call, as_of},
     page,
     people::{self, Person},
-    resolve, unexpected,
+    resolve,
+    sovereign::sending,
+    tar_stream, unexpected,
 };
 use crate::exit::CourseWork;
 
@@ -156,8 +155,10 @@ pub(crate) async fn report(call: Call<CourseReportGet>) -> Result<CourseReport, 
 async fn report_of(app: &Arc<super::App>, id: Id<kinds::Course>) -> Result<CourseReport, Fail> {
     let mut report = app.platform.read(|state| {
         let course = state.courses.get(&id)?;
-        let students =
-            course.students.iter().filter_map(|(user, project)| student(state, *user, *project));
+        let counts = counts(state, course);
+        let students = course.students.iter().filter_map(|(user, project)| {
+            student(state, (*user, *project), counts.get(project).copied().unwrap_or_default())
+        });
         Some(CourseReport { course: dto(course, as_of(state)), students: students.collect() })
     });
     let report = report.as_mut().ok_or_else(unexpected)?;
@@ -173,13 +174,31 @@ async fn report_of(app: &Arc<super::App>, id: Id<kinds::Course>) -> Result<Cours
     Ok(report.clone())
 }
 
+/// What each of the projects has, counted in one pass over each noun, however many students there are.
+fn counts(state: &State, course: &course::Course) -> BTreeMap<Id<kinds::Project>, [u64; 4]> {
+    let mut counts: BTreeMap<_, [u64; 4]> =
+        course.students.values().map(|project| (*project, [0; 4])).collect();
+    let mut count = |project: Id<kinds::Project>, at: usize| {
+        if let Some(n) = counts.get_mut(&project).and_then(|all| all.get_mut(at)) {
+            *n = n.saturating_add(1);
+        }
+    };
+    for workload in state.workloads.values() {
+        count(workload.project, 0);
+        if workload.state_name() == "succeeded" {
+            count(workload.project, 1);
+        }
+    }
+    state.datasets.values().for_each(|dataset| count(dataset.project, 2));
+    state.models.values().for_each(|model| count(model.project, 3));
+    counts
+}
+
 fn student(
     state: &State,
-    user: Id<kinds::User>,
-    project: Id<kinds::Project>,
+    (user, project): (Id<kinds::User>, Id<kinds::Project>),
+    [n_workloads, n_succeeded, n_datasets, n_models]: [u64; 4],
 ) -> Option<StudentReport> {
-    let own = || state.workloads.values().filter(|w| w.project == project);
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let spent = state
         .usage
         .lines_of(project)
@@ -189,10 +208,10 @@ fn student(
         person: None,
         project,
         project_name: state.projects.get(&project)?.name.clone(),
-        n_workloads: count(own().count()),
-        n_succeeded: count(own().filter(|w| w.state_name() == "succeeded").count()),
-        n_datasets: count(state.datasets.values().filter(|d| d.project == project).count()),
-        n_models: count(state.models.values().filter(|m| m.project == project).count()),
+        n_workloads,
+        n_succeeded,
+        n_datasets,
+        n_models,
         spent_microeuro: spent,
     })
 }
@@ -200,28 +219,20 @@ fn student(
 /// `GET /api/v1/courses/{id}/export`
 pub(crate) async fn export(call: Call<CourseExport>) -> Result<Response, Fail> {
     let id = call.path.id;
-    call.read(|state| find(state, &call.caller, Role::Teacher, id).map(|_| ()))?;
+    let name = call.read(|state| {
+        find(state, &call.caller, Role::Teacher, id).map(|course| course.name.to_string())
+    })?;
+    sending::send(&call, Sent::Course(id)).await?;
     let report = report_of(&call.app, id).await?;
     let report = serde_json::to_vec_pretty(&report)
         .map_err(|error| Fail::internal("a report cannot be written", &error))?;
     let work = call.read(|state| CourseWork::gather(state, id)).ok_or_else(unexpected)?;
-    let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);
     let (app, runtime) = (Arc::clone(&call.app), tokio::runtime::Handle::current());
-    tokio::task::spawn_blocking(move || {
+    Ok(tar_stream::answer(&name, format!("work of {id}"), move |writer| {
         // Nothing of it is destroyed while it is on its way.
         let _kept = runtime.block_on(app.platform.hold_content());
-        let written = work.write(&app.platform, &report, ChannelWriter::new(&pieces_in));
-        if let Err(error) = written {
-            tracing::warn!(%error, course.id = %id, "a course was not sent to its end");
-            // A reader that has gone does not want to know.
-            let _ = pieces_in.blocking_send(Err(error));
-        }
-    });
-    let mut response = Response::new(Body::from_stream(ReceiverStream::new(pieces)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+        work.write(&app.platform, &report, writer)
+    }))
 }
 
 /// `POST /api/v1/courses/{id}/close`

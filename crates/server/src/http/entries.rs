@@ -9,7 +9,6 @@ use api::{
 };
 use axum::response::Response;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::HeaderMap;
 use kernel::{
     State,
     access::{Role, Scope, covers},
@@ -143,20 +142,13 @@ struct Reader {
 }
 
 fn follow(call: Call<EntryList>, owner: Scope) -> Result<Response, Fail> {
-    let resumed = resumed(&call.headers)?;
+    let resumed = follow::resumed(&call.headers)?;
     // `Last-Event-ID` is a position that was seen; `after` is where to begin.
     let after = resumed.map(|seen| seen.saturating_add(1)).or(call.query.after).unwrap_or(0);
     let limit = usize::try_from(LIMIT_DEFAULT).unwrap_or(usize::MAX);
     let wish = Wish { owner, after, size: 0, limit };
     let reader = Reader { query: call.query, wish };
     Ok(follow::respond(call.app, call.caller, call.session, reader))
-}
-
-fn resumed(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
-    let seen = value.to_str().ok().and_then(|text| text.parse().ok());
-    let wrong = || Fail::new(Code::InvalidQuery, "the header Last-Event-ID needs a position");
-    seen.map(Some).ok_or_else(wrong)
 }
 
 impl follow::Reader for Reader {

@@ -34,16 +34,7 @@ pub(crate) async fn list(call: Call<EventList>) -> Result<Response, Fail> {
     let query = call.query.clone();
     let limit = pages::limit_of(query.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     if wants_stream(&call.headers) {
-        let resumed = call.headers.get("last-event-id");
-        let resumed = resumed.map(|id| id.to_str().ok().and_then(|id| id.parse().ok()));
-        let after = match resumed {
-            Some(Some(after)) => Some(after),
-            Some(None) => {
-                let detail = "the header Last-Event-ID needs a sequence number";
-                return Err(Fail::new(Code::InvalidQuery, detail));
-            }
-            None => query.after,
-        };
+        let after = super::follow::resumed(&call.headers)?.or(query.after);
         return Ok(follow(call, after.unwrap_or(0), query.follow.unwrap_or(true)));
     }
     if query.follow == Some(true) {

@@ -11,25 +11,25 @@ use api::{
 };
 use axum::{body::Body, response::Response};
 use futures_util::StreamExt as _;
-use http::{HeaderValue, header};
 use kernel::{
     Actor, Command, Event, Submission,
     access::{Role, Scope},
     erasure::Target,
-    key, transfer, usage, user,
+    key,
+    storage::Sent,
+    transfer, usage, user,
 };
 use store::vault::Tenant;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use units::{DurationMicros, Id, kinds};
 
 use super::{
     access,
     blobs::blocking_fail,
     fail::Fail,
-    health::{ChannelWriter, PIECES_MAX},
     mount::{Call, as_of},
     require_operator, serve,
+    sovereign::sending,
+    tar_stream,
 };
 use crate::{
     exit::{Egress, Export, Import, ImportError},
@@ -47,35 +47,21 @@ pub(crate) async fn export(call: Call<OrganisationExport>) -> Result<Response, F
         let named = ("organisation", &id as &dyn std::fmt::Display);
         access::find(state, &call.caller, Role::Administrator, found, named).map(|o| o.name.clone())
     })?;
+    sending::send(&call, Sent::Organisation(id)).await?;
     let app = Arc::clone(&call.app);
     let gathered = blocking_fail(move || {
         let gathered = Export::gather(&app.platform, id);
         gathered.map_err(|error| Fail::internal("an export cannot be written", &error))
     });
     let export = gathered.await?.ok_or_else(|| Fail::not_found("organisation", id))?;
-    let (pieces_in, pieces) = mpsc::channel(PIECES_MAX);
     let (app, runtime) = (Arc::clone(&call.app), tokio::runtime::Handle::current());
-    tokio::task::spawn_blocking(move || {
+    Ok(tar_stream::answer(name.as_str(), format!("export of {id}"), move |writer| {
         // Nothing of it is destroyed while it is on its way.
         let _kept = runtime.block_on(app.platform.hold_content());
-        let writer = ChannelWriter::new(&pieces_in);
-        match export.write(&app.platform, &app.owners, writer) {
-            Ok(egress) => runtime.block_on(meter(&app.platform, id, egress)),
-            Err(error) => {
-                tracing::warn!(%error, organisation.id = %id, "an export was not sent to its end");
-                // A reader that has gone does not want to know.
-                let _ = pieces_in.blocking_send(Err(error));
-            }
-        }
-    });
-    let mut response = Response::new(Body::from_stream(ReceiverStream::new(pieces)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.tar\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
+        let egress = export.write(&app.platform, &app.owners, writer)?;
+        runtime.block_on(meter(&app.platform, id, egress));
+        Ok(())
+    }))
 }
 
 /// Records what left: as a switch if the organisation gave notice of one, in parallel otherwise.

@@ -6,6 +6,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use api::problem::Code;
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
@@ -121,4 +122,13 @@ impl<R: Reader> Following<R> {
         self.caller = platform.read(|state| self.caller.renewed(state, now))?;
         Ok(())
     }
+}
+
+/// What a client that comes back has seen: the position or number in `Last-Event-ID`.
+pub(super) fn resumed(headers: &HeaderMap) -> Result<Option<u64>, Fail> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let seen = value.to_str().ok().and_then(|text| text.parse().ok());
+    let wrong =
+        || Fail::new(Code::InvalidQuery, "the header Last-Event-ID needs a sequence number");
+    seen.map(Some).ok_or_else(wrong)
 }

@@ -9,11 +9,8 @@ use api::{
     openapi,
     problem::Code,
 };
-use axum::{body::Body, response::Response};
-use bytes::Bytes;
-use http::{HeaderValue, header};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use axum::response::Response;
+use kernel::storage::Sent;
 
 use super::{
     blobs::blocking_fail,
@@ -23,10 +20,10 @@ use super::{
     mount::{self, Call, as_of},
     proofs::body,
     require_operator, serve,
+    sovereign::sending,
+    tar_stream::{self, PieceWriter},
 };
 
-/// Pieces of a backup that wait for a slow reader.
-pub(crate) const PIECES_MAX: usize = 16;
 /// The key of model signatures in the data folder, which the copy of the log does not hold.
 const SIGNING_KEY_FILE: &str = "model-signing.key";
 
@@ -46,6 +43,8 @@ pub(crate) async fn readyz(call: Call<Readyz>) -> Result<Readiness, Fail> {
 
 /// `GET /metrics`
 pub(crate) async fn metrics(call: Call<Metrics>) -> Result<Response, Fail> {
+    // Sums over few tenants say what each of them does.
+    require_operator(&call)?;
     let figures = call.read(Figures::of);
     let mut text = call.app.metrics.render(&figures);
     text.push_str(&finality::metrics(&call.platform().finality().status()));
@@ -72,6 +71,7 @@ pub(crate) async fn problem(call: Call<ProblemGet>) -> Result<Response, Fail> {
 /// `GET /api/v1/backup`
 pub(crate) async fn backup(call: Call<BackupGet>) -> Result<Response, Fail> {
     require_operator(&call)?;
+    sending::send(&call, Sent::Backup).await?;
     let from = call.platform().data_dir().to_path_buf();
     let copy = from.join(format!("backup-{}", serve::request_id(&call.app)));
     let copied = {
@@ -85,23 +85,11 @@ pub(crate) async fn backup(call: Call<BackupGet>) -> Result<Response, Fail> {
         remove(&copy);
         return Err(fail);
     }
-    let (pieces_in, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES_MAX);
-    tokio::task::spawn_blocking(move || {
-        let mut writer = ChannelWriter::new(&pieces_in);
-        if let Err(error) = archive(&from, &copy, &mut writer) {
-            tracing::warn!(%error, "a backup was not sent to its end");
-            // A reader that has gone does not want to know.
-            let _ = pieces_in.blocking_send(Err(error));
-        }
+    Ok(tar_stream::answer("cocarde-backup", "backup".to_owned(), move |writer| {
+        let written = archive(&from, &copy, writer);
         remove(&copy);
-    });
-    let mut response = Response::new(Body::from_stream(ReceiverStream::new(pieces)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let name = HeaderValue::from_static("attachment; filename=\"cocarde-backup.tar\"");
-    headers.insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+        written
+    }))
 }
 
 fn backup_fail(error: &store::backup::BackupError) -> Fail {
@@ -116,7 +104,7 @@ fn backup_fail(error: &store::backup::BackupError) -> Fail {
 }
 
 /// Writes the copy, and the key of model signatures that lies beside the log.
-fn archive(from: &Path, copy: &Path, writer: &mut ChannelWriter) -> io::Result<()> {
+fn archive(from: &Path, copy: &Path, writer: PieceWriter) -> io::Result<()> {
     let mut tar = tar::Builder::new(writer);
     tar.follow_symlinks(false);
     tar.append_dir_all(".", copy)?;
@@ -132,28 +120,5 @@ fn remove(copy: &Path) {
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(%error, path = %copy.display(), "a backup's copy could not be removed");
-    }
-}
-
-/// Hands bytes to a response, and waits while its reader is slow.
-pub(crate) struct ChannelWriter {
-    pieces: mpsc::Sender<io::Result<Bytes>>,
-}
-
-impl ChannelWriter {
-    pub(crate) fn new(pieces: &mpsc::Sender<io::Result<Bytes>>) -> Self {
-        Self { pieces: pieces.clone() }
-    }
-}
-
-impl io::Write for ChannelWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.pieces.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map_err(|_gone| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

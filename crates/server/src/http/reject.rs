@@ -35,6 +35,9 @@ impl From<Reject> for Fail {
             Reject::ForbiddenByPolicy(refused) => {
                 Self::new(Code::ForbiddenByPolicy, text).remedy(refused.refusal.remedy)
             }
+            Reject::ForbiddenToPlatform { refusal, .. } => {
+                Self::new(Code::ForbiddenByPolicy, text).remedy(refusal.remedy)
+            }
             Reject::TrainingNotAllowed { .. } => Self::new(Code::ForbiddenByPolicy, text).remedy(
                 "use other data, or ask an administrator of that organisation for `cocarde org training`",
             ),

@@ -14,9 +14,7 @@ use api::{
     text::Timestamp,
 };
 
-use kernel::access;
-
-use kernel::user;
+use kernel::{access, user};
 use units::{Id, kinds};
 
 use super::{App, caller::Caller, fail::Fail, mount::Call, people};

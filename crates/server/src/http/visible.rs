@@ -7,7 +7,7 @@ use kernel::{
     budget, capability, course, dataset, decision, endpoint, erasure, group, key, model,
     organisation, policy_set, project, quota,
     reservation::{self, Holder},
-    role, service_account, workload,
+    role, service_account, storage, workload,
 };
 use serde_json::Value;
 use store::Row;
@@ -70,7 +70,8 @@ fn without_hash(mut data: Value) -> Value {
 /// platform.
 const fn is_own(event: &Happened) -> bool {
     match event {
-        Happened::PolicySet(_)
+        Happened::Storage(storage::Event::Sent { .. })
+        | Happened::PolicySet(_)
         | Happened::Decision(_)
         | Happened::Key(_)
         | Happened::User(_)
@@ -87,11 +88,11 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Endpoint(_)
         | Happened::Erasure(_)
         | Happened::Transfer(_) => true,
-        Happened::Organisation(_)
+        Happened::Storage(storage::Event::Registered { .. } | storage::Event::Retired { .. })
+        | Happened::Organisation(_)
         | Happened::Project(_)
         | Happened::Consent(_)
         | Happened::Entity(_)
-        | Happened::Storage(_)
         | Happened::Evidence(_)
         | Happened::Site(_)
         | Happened::Node(_)
@@ -124,9 +125,10 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
             (Some(Scope::Platform), Role::Operator)
         }
         // Registers that whoever reads or audits the platform is shown anyway.
-        Happened::Site(_) | Happened::Entity(_) | Happened::Storage(_) | Happened::Evidence(_) => {
+        Happened::Site(_) | Happened::Entity(_) | Happened::Evidence(_) => {
             viewer(Some(Scope::Platform))
         }
+        Happened::Storage(event) => storage_place(state, event),
         Happened::Decision(decision::Event::Made(made)) => decision_place(made),
         Happened::Budget(event) => viewer(budget_scope(state, event)),
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
@@ -307,6 +309,20 @@ fn endpoint_scope(state: &State, event: &endpoint::Event) -> Option<Scope> {
         endpoint::Event::Created { project, .. } => Some(Scope::Project(*project)),
         endpoint::Event::Deleted { id } => {
             state.endpoints.get(id).map(|endpoint| Scope::Project(endpoint.project))
+        }
+    }
+}
+
+/// Places are the platform's; what a tenant took there is the tenant's.
+fn storage_place(state: &State, event: &storage::Event) -> (Option<Scope>, Role) {
+    match event {
+        storage::Event::Sent { what, .. } => match what.scope(state) {
+            Some(scope) => (Some(scope), Role::Administrator),
+            None => (Some(Scope::Platform), Role::Operator),
+        },
+        storage::Event::Registered { .. } | storage::Event::Retired { .. } => {
+            // A register, as above.
+            (Some(Scope::Platform), Role::Viewer)
         }
     }
 }

@@ -21,11 +21,14 @@ use super::{Platform, SubmitFailure, bootstrap::name};
 /// Name of the entity that a first start registers.
 const OPERATOR: &str = "local-operator";
 /// Places that one machine has, by their names.
-const PLACES: [(&str, Purpose); 4] = [
+const PLACES: [(&str, Purpose); 6] = [
     ("artefacts", Purpose::Artefacts),
     ("log", Purpose::Log),
     ("accounts", Purpose::Accounts),
     ("keys", Purpose::Keys),
+    // What a browser or a command line takes away lands, where nobody says otherwise, at this site.
+    ("backup", Purpose::Backup),
+    ("exports", Purpose::Exports),
 ];
 
 impl Platform {

@@ -101,11 +101,10 @@ fn document(visit: &Visit, user: &user::User, person: &Person) -> Value {
     document
 }
 
-async fn answer(visit: &Visit, id: UserId, status: u16) -> Outcome {
+fn answer(visit: &Visit, id: UserId, person: &Person, status: u16) -> Outcome {
     let user = visit.app.platform.read(|state| state.users.get(&id).cloned());
     let user = user.ok_or_else(|| ScimError::not_found("user", &id.to_string()))?;
-    let person = people::open_one(&visit.app, visit.home, id).await?;
-    let body = document(visit, &user, &person.unwrap_or_default());
+    let body = document(visit, &user, person);
     Ok(Answer { status, version: Some(user.meta.version), body })
 }
 
@@ -186,7 +185,7 @@ async fn create(visit: &Visit) -> Outcome {
     }
     let id: UserId =
         visit.app.platform.fresh_id().map_err(|e| Fail::internal("no randomness", &e))?;
-    let commitment = people::seal(&visit.app, visit.home, id, person).await?;
+    let commitment = people::seal(&visit.app, visit.home, id, person.clone()).await?;
     let create = user::Command::Create { id, home: visit.home, commitment };
     if let Err(error) = submit(visit, Command::User(create)).await {
         people::forget(&visit.app, visit.home, id).await;
@@ -195,7 +194,7 @@ async fn create(visit: &Visit) -> Outcome {
     if !active {
         submit(visit, Command::User(user::Command::Suspend { id })).await?;
     }
-    answer(visit, id, 201).await
+    answer(visit, id, &person, 201)
 }
 
 async fn get(visit: &Visit) -> Outcome {
@@ -209,13 +208,15 @@ async fn replace(visit: &Visit) -> Outcome {
     visit.require_version(user.meta.version)?;
     let (new, active) = wanted(&visit.object()?)?;
     // How they sign in is not the directory's to forget.
-    let person = Person { password: known.password, identities: known.identities, ..new };
-    keep(visit, &user, person, active).await
+    let (password, identities) = (known.password.clone(), known.identities.clone());
+    let person = Person { password, identities, ..new };
+    keep(visit, &user, (&known, person), active).await
 }
 
 async fn change(visit: &Visit) -> Outcome {
-    let (user, mut person) = found(visit).await?;
+    let (user, known) = found(visit).await?;
     visit.require_version(user.meta.version)?;
+    let mut person = known.clone();
     let mut active = user.status == user::Status::Active;
     for change in patch::parse(&visit.body)? {
         match change {
@@ -234,15 +235,19 @@ async fn change(visit: &Visit) -> Outcome {
             }
         }
     }
-    keep(visit, &user, person, active).await
+    keep(visit, &user, (&known, person), active).await
 }
 
 /// Seals what is new, and lets somebody act or not.
-async fn keep(visit: &Visit, user: &user::User, person: Person, active: bool) -> Outcome {
+async fn keep(
+    visit: &Visit,
+    user: &user::User,
+    (known, person): (&Person, Person),
+    active: bool,
+) -> Outcome {
     let id = user.id;
-    let known = people::open_one(&visit.app, visit.home, id).await?;
-    if known.as_ref() != Some(&person) {
-        let commitment = people::seal(&visit.app, visit.home, id, person).await?;
+    if *known != person {
+        let commitment = people::seal(&visit.app, visit.home, id, person.clone()).await?;
         submit(visit, Command::User(user::Command::ReplaceData { id, commitment })).await?;
     }
     let command = if active { user::Command::Resume { id } } else { user::Command::Suspend { id } };
@@ -250,7 +255,7 @@ async fn keep(visit: &Visit, user: &user::User, person: Person, active: bool) ->
     if !active {
         end_sessions(&visit.app, id).await?;
     }
-    answer(visit, id, 200).await
+    answer(visit, id, &person, 200)
 }
 
 /// Suspended at once, out of all groups, and their data is asked to be erased.

@@ -24,6 +24,7 @@ mod power;
 mod provider;
 mod scim;
 mod score;
+mod sending;
 mod sign_in;
 mod sovereign;
 mod streams;

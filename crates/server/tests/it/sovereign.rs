@@ -46,7 +46,7 @@ async fn a_new_object_without_operator_or_owner_is_refused() {
     let site = world.get(&world.operator, &path).await.json();
     assert_eq!(site["jurisdiction"], "FR");
     let storages = world.get(&world.operator, "/api/v1/storages").await.json();
-    assert_eq!(storages["items"].as_array().unwrap().len(), 4);
+    assert_eq!(storages["items"].as_array().unwrap().len(), 6);
     let audit = world.make("/api/v1/audit/verify", Value::Null).await;
     let attributes =
         &audit["checks"].as_array().unwrap().iter().find(|c| c["name"] == "attributes");

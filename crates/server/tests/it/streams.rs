@@ -115,7 +115,12 @@ async fn health_metrics_pages_and_backup() {
     let world = World::with_machine().await;
     assert_eq!(world.get("", "/healthz").await.expect(200)["status"], "ok");
     assert_eq!(world.get("", "/readyz").await.expect(200)["status"], "ready");
-    let metrics = world.get("", "/metrics").await.text();
+    assert_eq!(
+        world.get("", "/metrics").await.status,
+        401,
+        "totals of few tenants say what each does"
+    );
+    let metrics = world.get(&world.operator, "/metrics").await.text();
     assert!(metrics.contains("cocarde_nodes{status=\"ready\"} 1"), "{metrics}");
     assert!(world.get("", "/problems/not-found").await.text().contains('#'));
     let openapi = world.get("", "/api/v1/openapi.json").await.expect(200);

@@ -223,6 +223,12 @@ fn decide_one(
             add(state, leaves, &ctx, (&bare, event))?.map_err(|e| e.to_string())?;
             Ok(Answer::Rejected(Box::new(Reject::ForbiddenByPolicy(refused))))
         }
+        Err(Reject::ForbiddenToPlatform { event, refusal }) => {
+            let bare = Submission::new(request.submission.command.clone());
+            let made = vec![(*event).clone()];
+            add(state, leaves, &ctx, (&bare, made))?.map_err(|e| e.to_string())?;
+            Ok(Answer::Rejected(Box::new(Reject::ForbiddenToPlatform { event, refusal })))
+        }
         Err(reject) => Ok(Answer::Rejected(Box::new(reject))),
     }
 }

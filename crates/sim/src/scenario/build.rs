@@ -52,8 +52,8 @@ pub(super) fn command(
             Command::Key(key::Command::Revoke { id })
         }
         "site-carbon" => site_carbon(state, args)?,
-        "entity" | "entity-update" | "storage" | "storage-retire" | "residency" | "evidence"
-        | "evidence-withdraw" | "review" => sovereign::command(state, verb, args)?,
+        "entity" | "entity-update" | "storage" | "storage-retire" | "send" | "residency"
+        | "evidence" | "evidence-withdraw" | "review" => sovereign::command(state, verb, args)?,
         _ => return work::command(state, verb, args),
     }))
 }

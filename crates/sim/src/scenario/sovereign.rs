@@ -15,7 +15,7 @@ use units::{Country, Digest, Id, kinds};
 use super::{args::Args, build, names};
 
 /// The command of a line whose verb is one of these: `entity acme FR holders=fund:5100,state:4900`,
-/// `entity-update`, `storage copy replica paris`, `storage-retire copy`, `residency bank
+/// `entity-update`, `storage copy replica paris`, `storage-retire copy`, `send copy org:bank`, `residency bank
 /// customer-store=FR,DE`, `evidence csf.sov-1.1 acme`, `evidence-withdraw csf.sov-1.1`, `review`.
 pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
     Ok(match verb {
@@ -27,28 +27,7 @@ pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<
             let id = entity(state, &args.word::<String>("an entity")?)?;
             Command::Entity(entity::Command::Update { id, facts: facts(state, args)? })
         }
-        "storage" => {
-            let name = args.word("a name")?;
-            let word: String = args.word("a purpose")?;
-            let purpose = storage::Purpose::ALL.into_iter().find(|one| one.as_str() == word);
-            let purpose = purpose.ok_or_else(|| format!("`{word}` is no purpose"))?;
-            let site = names::site(state, &args.word::<String>("a site")?)?;
-            let operator_entity = maybe_entity(state, args, "run-by")?;
-            let owner_entity = maybe_entity(state, args, "owned-by")?;
-            Command::Storage(storage::Command::Register {
-                name,
-                purpose,
-                site,
-                operator_entity,
-                owner_entity,
-            })
-        }
-        "storage-retire" => {
-            let name: String = args.word("a place of storage")?;
-            let found = state.storages.values().find(|one| one.name.as_str() == name);
-            let id = found.map(|one| one.id).ok_or_else(|| format!("no storage `{name}`"))?;
-            Command::Storage(storage::Command::Retire { id })
-        }
+        "storage" | "storage-retire" | "send" => storage_command(state, verb, args)?,
         "residency" => {
             let scope = build::scope(state, &args.word::<String>("a scope")?)?;
             let residency = residency(args)?;
@@ -133,4 +112,43 @@ fn residency(args: &mut Args<'_>) -> Result<Residency, String> {
         }
     }
     Ok(Residency { rules })
+}
+
+fn storage_command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
+    if verb == "storage" {
+        let name = args.word("a name")?;
+        let word: String = args.word("a purpose")?;
+        let purpose = storage::Purpose::ALL.into_iter().find(|one| one.as_str() == word);
+        let purpose = purpose.ok_or_else(|| format!("`{word}` is no purpose"))?;
+        let site = names::site(state, &args.word::<String>("a site")?)?;
+        let operator_entity = maybe_entity(state, args, "run-by")?;
+        let owner_entity = maybe_entity(state, args, "owned-by")?;
+        return Ok(Command::Storage(storage::Command::Register {
+            name,
+            purpose,
+            site,
+            operator_entity,
+            owner_entity,
+        }));
+    }
+    let name: String = args.word("a place of storage")?;
+    let found = state.storages.values().find(|one| one.name.as_str() == name);
+    let id = found.map(|one| one.id).ok_or_else(|| format!("no storage `{name}`"))?;
+    Ok(Command::Storage(match verb {
+        "send" => storage::Command::Send { id, what: sent(state, args)? },
+        _ => storage::Command::Retire { id },
+    }))
+}
+
+fn sent(state: &State, args: &mut Args<'_>) -> Result<storage::Sent, String> {
+    let word: String = args.word("`backup`, `org:NAME` or `course:NAME`")?;
+    Ok(match word.split_once(':') {
+        Some(("org", name)) => storage::Sent::Organisation(names::organisation(state, name)?),
+        Some(("course", name)) => {
+            let found = state.courses.values().find(|course| course.name.as_str() == name);
+            let found = found.ok_or_else(|| format!("course `{name}` does not exist"))?;
+            storage::Sent::Course(found.id)
+        }
+        _ => storage::Sent::Backup,
+    })
 }

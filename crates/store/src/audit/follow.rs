@@ -106,9 +106,7 @@ impl Pass<'_> {
             read.map(|()| audit)
         })?;
         // What lies beyond the log's end is a log cut short.
-        while let Some(note) = self.witnessed.next_until(u64::MAX) {
-            verifier.checkpoint(&note);
-        }
+        self.witnessed.give_until(&mut verifier, u64::MAX);
         Ok((verifier.finish(), audit))
     }
 
@@ -124,9 +122,7 @@ impl Pass<'_> {
         for tile in entry_bundles(0, size) {
             let Some(bundle) = self.bundle(&tile, seq)? else { return Ok(()) };
             for leaf in bundle.iter() {
-                while let Some(note) = self.witnessed.next_until(seq) {
-                    verifier.checkpoint(&note);
-                }
+                self.witnessed.give_until(verifier, seq);
                 verifier.entry(seq, leaf);
                 if self.witnessed.wants_time(seq)
                     && let Ok(entry) = Entry::from_leaf(leaf)

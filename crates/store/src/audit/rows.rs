@@ -188,11 +188,11 @@ fn stream(
             leaf: bytes(row.get_ref(4)?),
         };
         while let Some((size, signed)) = next_checkpoint.take_if(|(size, _)| *size <= row.seq) {
-            give_kept(verifier, witnessed, size);
+            witnessed.give_until(verifier, size);
             give_checkpoint(verifier, list, size, &signed);
             next_checkpoint = next_signed(&mut checkpoints)?;
         }
-        give_kept(verifier, witnessed, row.seq);
+        witnessed.give_until(verifier, row.seq);
         verifier.entry(row.seq, &row.leaf);
         if witnessed.wants_time(row.seq)
             && let Some(at) = row.at
@@ -206,19 +206,12 @@ fn stream(
     }
     hand_on(chunk);
     while let Some((size, signed)) = next_checkpoint {
-        give_kept(verifier, witnessed, size);
+        witnessed.give_until(verifier, size);
         give_checkpoint(verifier, list, size, &signed);
         next_checkpoint = next_signed(&mut checkpoints)?;
     }
-    give_kept(verifier, witnessed, u64::MAX);
+    witnessed.give_until(verifier, u64::MAX);
     Ok(())
-}
-
-/// Gives the verifier the checkpoints that were kept outside of the log, up to a size.
-fn give_kept(verifier: &mut Verifier, witnessed: &mut Witnessed, size: u64) {
-    while let Some(note) = witnessed.next_until(size) {
-        verifier.checkpoint(&note);
-    }
 }
 
 fn next_signed(rows: &mut rusqlite::Rows<'_>) -> rusqlite::Result<Option<(u64, Vec<u8>)>> {

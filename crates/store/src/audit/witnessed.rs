@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ledger::cosignature::Quorum;
-use ledger::{Checkpoint, SignedNote, VerifierKey};
+use ledger::{Checkpoint, SignedNote, Verifier, VerifierKey};
 use units::UnixMicros;
 
 use super::List;
@@ -82,9 +82,11 @@ impl Witnessed {
         }
     }
 
-    /// The next checkpoint of at most this size.
-    pub(super) fn next_until(&mut self, size: u64) -> Option<Vec<u8>> {
-        self.notes.pop_front_if(|(at, _)| *at <= size).map(|(_, note)| note)
+    /// Gives the verifier the checkpoints that were kept outside of the log, up to a size.
+    pub(super) fn give_until(&mut self, verifier: &mut Verifier, size: u64) {
+        while let Some((_, note)) = self.notes.pop_front_if(|(at, _)| *at <= size) {
+            verifier.checkpoint(&note);
+        }
     }
 
     /// True if the time of the entry at this position is wanted.

@@ -74,6 +74,12 @@ impl Worker {
                 }
                 Err(Reject::ForbiddenByPolicy(refused).into())
             }
+            Err(Reject::ForbiddenToPlatform { event, refusal }) => {
+                if let Err(reject) = self.take(&ctx, None, vec![(*event).clone()], pending) {
+                    tracing::warn!("a refusal could not be recorded: {reject}");
+                }
+                Err(Reject::ForbiddenToPlatform { event, refusal }.into())
+            }
             Err(reject) => Err(reject.into()),
         }
     }

@@ -43,7 +43,7 @@ pub(crate) enum Verb {
     Create {
         /// Its name, unique on the platform
         name: Name,
-        /// `artefacts`, `volume`, `log`, `replica`, `witness`, `backup`, `accounts` or `keys`
+        /// `artefacts`, `volume`, `log`, `replica`, `witness`, `backup`, `accounts`, `keys` or `exports`
         #[arg(long, value_parser = purpose)]
         purpose: StoragePurpose,
         /// The site where it stands
@@ -68,7 +68,7 @@ pub(crate) enum Verb {
 }
 
 /// Every purpose with its word.
-const PURPOSES: [(&str, StoragePurpose); 8] = [
+const PURPOSES: [(&str, StoragePurpose); 9] = [
     ("artefacts", StoragePurpose::Artefacts),
     ("volume", StoragePurpose::Volume),
     ("log", StoragePurpose::Log),
@@ -77,6 +77,7 @@ const PURPOSES: [(&str, StoragePurpose); 8] = [
     ("backup", StoragePurpose::Backup),
     ("accounts", StoragePurpose::Accounts),
     ("keys", StoragePurpose::Keys),
+    ("exports", StoragePurpose::Exports),
 ];
 
 fn purpose(text: &str) -> Result<StoragePurpose, String> {

@@ -7,6 +7,7 @@ mod explain;
 mod flows;
 mod report;
 mod residency;
+pub(crate) mod sending;
 mod storages;
 mod tools;
 

@@ -92,6 +92,7 @@ const fn purpose(given: StoragePurpose) -> Purpose {
         StoragePurpose::Backup => Purpose::Backup,
         StoragePurpose::Accounts => Purpose::Accounts,
         StoragePurpose::Keys => Purpose::Keys,
+        StoragePurpose::Exports => Purpose::Exports,
     }
 }
 
@@ -109,6 +110,7 @@ fn dto(state: &State, one: &storage::Storage, seq: u64) -> Option<Storage> {
             Purpose::Backup => StoragePurpose::Backup,
             Purpose::Accounts => StoragePurpose::Accounts,
             Purpose::Keys => StoragePurpose::Keys,
+            Purpose::Exports => StoragePurpose::Exports,
         },
         site: one.site,
         country: attributes.country?,
