@@ -9,6 +9,7 @@
 )]
 
 mod arrays;
+mod budgets;
 mod capacity;
 mod consents;
 mod courses;

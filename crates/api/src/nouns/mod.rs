@@ -78,6 +78,7 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetCreate>(),
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
+        Operation::of::<budget::BudgetSet>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),

@@ -60,12 +60,12 @@ pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
     gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
 }
 
-const fn to_refusal(refused: CallRefused) -> Refusal {
+fn to_refusal(refused: CallRefused) -> Refusal {
     match refused {
         CallRefused::InvalidKey => Refusal::InvalidKey,
         CallRefused::Forbidden => Refusal::Forbidden,
         CallRefused::ModelNotFound => Refusal::ModelNotFound,
-        CallRefused::BudgetExhausted => Refusal::BudgetExhausted,
+        CallRefused::BudgetExhausted(which) => Refusal::BudgetExhausted(which),
         CallRefused::NoReplica => Refusal::NoReplica,
     }
 }

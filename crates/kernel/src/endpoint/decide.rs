@@ -37,7 +37,7 @@ pub(crate) fn decide(
             };
             let mut events = vec![crate::Event::Endpoint(created)];
             for number in 1..=*replicas {
-                workload::submit(state, *project, service, id_of(number), &mut events)?;
+                workload::submit(state, (*project, service), id_of(number), ctx, &mut events)?;
             }
             Ok(events)
         }

@@ -20,6 +20,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/courses", "scenarios/16-course.txt"),
     ("logs/sign-in", "scenarios/17-sign-in.txt"),
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
+    ("logs/budgets", "scenarios/18-budgets.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {
