@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use units::{DataClass, IdKind, MicroEuro, PriceUnit, UnixMicros};
+use units::{Allowance, DataClass, IdKind, MicroEuro, PriceUnit, UnixMicros};
 
 /// Schema of `units::Id<K>`: the prefix and 26 characters of Crockford's base 32.
 #[derive(Debug)]
@@ -103,6 +103,39 @@ impl JsonSchema for Timestamp {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// What a budget allows, as a person wrote it: `10.00 EUR`, `500 GPUh`, `2 MWh`, `10 M tokens`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AllowanceText(pub Allowance);
+
+impl Serialize for AllowanceText {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AllowanceText {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(d)?;
+        text.parse().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for AllowanceText {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "AllowanceText".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^ *[0-9]+(\\.[0-9]{0,6})? *(EUR|GPUh|Wh|kWh|MWh|GWh|[kMG]? ?tokens)? *$",
+            "examples": ["10.00 EUR", "500 GPUh", "2 MWh", "10 M tokens"],
+        })
     }
 }
 

@@ -84,7 +84,7 @@ impl Route {
 }
 
 /// Why the application refuses a request; rendered in OpenAI's error envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// 401: the key is unknown, expired or revoked.
     InvalidKey,
@@ -92,8 +92,9 @@ pub enum Refusal {
     ModelNotFound,
     /// 403: the caller is known but may not do this.
     Forbidden,
-    /// 429 of type `insufficient_quota`: a budget is used up; retrying does not help.
-    BudgetExhausted,
+    /// 402 of type `insufficient_quota`: a budget is used up, which the text names; retrying does not
+    /// help.
+    BudgetExhausted(Box<str>),
     /// 503 with `Retry-After`: the model exists but nothing serves it now.
     NoReplica,
     /// 429 with `Retry-After`: too many requests.

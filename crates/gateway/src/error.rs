@@ -69,6 +69,13 @@ impl ApiError {
     /// The rendering of a refusal; `model` is the name that was asked for, `retry_after_s` what
     /// to tell clients that may come back.
     pub(crate) fn refusal(refusal: Refusal, model: &str, retry_after_s: u32) -> Self {
+        let (is_for_later, is_about_model) = match &refusal {
+            Refusal::NoReplica | Refusal::RateLimited => (true, false),
+            Refusal::ModelNotFound => (false, true),
+            Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted(_) => {
+                (false, false)
+            }
+        };
         let (status, kind, code, message) = match refusal {
             Refusal::InvalidKey => (
                 StatusCode::UNAUTHORIZED,
@@ -88,12 +95,11 @@ impl ApiError {
                 "forbidden",
                 "this key may not do this: ask an administrator of the project".into(),
             ),
-            Refusal::BudgetExhausted => (
-                StatusCode::TOO_MANY_REQUESTS,
+            Refusal::BudgetExhausted(which) => (
+                StatusCode::PAYMENT_REQUIRED,
                 "insufficient_quota",
                 "insufficient_quota",
-                "the budget of this project is used up: raise it or wait for its next period"
-                    .into(),
+                which.into(),
             ),
             Refusal::NoReplica => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -109,11 +115,8 @@ impl ApiError {
             ),
         };
         let mut error = Self::new(status, kind, code, message);
-        match refusal {
-            Refusal::NoReplica | Refusal::RateLimited => error.retry_after_s = Some(retry_after_s),
-            Refusal::ModelNotFound => error.param = Some("model".into()),
-            Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted => {}
-        }
+        error.retry_after_s = is_for_later.then_some(retry_after_s);
+        error.param = is_about_model.then(|| "model".into());
         error
     }
 
@@ -140,7 +143,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // OpenAI's clients retry every 429 unless told otherwise; a spent budget stays spent.
+        // Clients that retry what they do not know are told not to; a spent budget stays spent.
         if self.kind == "insufficient_quota" {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }

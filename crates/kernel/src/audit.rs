@@ -2,6 +2,7 @@
 //! with code that knows nothing of the scheduler.
 
 mod bill;
+mod budgets;
 mod decisions;
 
 use units::{Digest, Id, kinds};
@@ -36,6 +37,7 @@ pub struct Auditor {
     decisions: Decisions,
     trainings: u64,
     bill: bill::Bill,
+    budgets: budgets::Budgets,
 }
 
 impl Auditor {
@@ -54,7 +56,10 @@ impl Auditor {
                     self.find(seq, "its time lies before that of the entry before".to_owned());
                 }
                 self.check(seq, &entry);
-                self.bill.entry(&entry);
+                let money = self.bill.entry(&entry);
+                if let Err(message) = self.budgets.entry(&self.state, &entry, money) {
+                    self.find(seq, message);
+                }
                 self.state.apply(&entry);
             }
             Err(error) => {
@@ -73,7 +78,7 @@ impl Auditor {
             self.find(seq, message);
         }
         let (invoice_lines, wrong) = self.bill.compare(&self.state);
-        for message in wrong {
+        for message in wrong.into_iter().chain(self.budgets.compare(&self.state)) {
             self.find(seq, message);
         }
         Audit {

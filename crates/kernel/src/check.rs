@@ -7,6 +7,7 @@ use units::{GpuCount, Id, kinds};
 
 use crate::{
     State,
+    budget::{self, Budget},
     node::{Capacity, Status},
     quota::{Class, Owner},
     workload::{Book, Phase, Workload},
@@ -115,11 +116,8 @@ impl State {
                 broken.push(format!("line {key:?} is not its quantity times its price"));
             }
         }
-        for budget in self.budgets.values().filter(|b| b.exhausted != (b.spent >= b.limit)) {
-            broken.push(format!(
-                "budget {}: spent {} of {}, exhausted {}",
-                budget.id, budget.spent, budget.limit, budget.exhausted
-            ));
+        for budget in self.budgets.values() {
+            check_budget(self, budget, broken);
         }
     }
 
@@ -219,6 +217,8 @@ impl State {
             ("captured", kept.captured == fresh.captured),
             ("model_names", kept.model_names == fresh.model_names),
             ("endpoint_names", kept.endpoint_names == fresh.endpoint_names),
+            ("budgets", kept.budgets == fresh.budgets),
+            ("shut_budgets", kept.shut_budgets == fresh.shut_budgets),
             ("quotas", kept.quotas == fresh.quotas),
             ("reservations", kept.reservations == fresh.reservations),
             ("queued", kept.queued == fresh.queued),
@@ -235,6 +235,27 @@ impl State {
         for (name, _) in same.iter().filter(|(_, same)| !same) {
             broken.push(format!("the index `{name}` differs from its rebuild"));
         }
+    }
+}
+
+/// It is used up exactly if it has a hard stop and reached its limit, its alerts are of thresholds that
+/// are behind, and it has spent what the ledger says.
+fn check_budget(state: &State, budget: &Budget, broken: &mut Vec<String>) {
+    let (id, spent, limit) = (budget.id, budget.spent, budget.terms.limit);
+    if spent.measure() != limit.measure() {
+        broken.push(format!("budget {id} counts {} of {limit}", spent.measure()));
+    }
+    if budget.exhausted != (budget.terms.hard_stop && spent >= limit) {
+        let exhausted = budget.exhausted;
+        broken.push(format!("budget {id}: spent {spent} of {limit}, exhausted {exhausted}"));
+    }
+    let is = spent.percent_of(limit);
+    if let Some(percent) = budget.alerted.keys().find(|percent| u32::from(**percent) > is) {
+        broken.push(format!("budget {id} stands at {is} % and alerted of {percent} %"));
+    }
+    if let Some(kept) = budget::kept(state, budget).filter(|kept| *kept != spent.base()) {
+        let kept = spent.measure().amount(kept);
+        broken.push(format!("budget {id} has spent {spent}, its owner's lines say {kept}"));
     }
 }
 

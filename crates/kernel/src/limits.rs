@@ -74,8 +74,10 @@ pub const GPUS_PER_NODE_MAX: usize = 64;
 pub const POLICIES_PER_SCOPE_MAX: usize = 16;
 /// Bytes of one Cedar policy source.
 pub const POLICY_BYTES_MAX: usize = 32 * 1024;
-/// Budgets of one project.
-pub const BUDGETS_PER_PROJECT_MAX: usize = 32;
+/// Budgets of one organisation, project, user, service account or key.
+pub const BUDGETS_PER_OWNER_MAX: usize = 32;
+/// Thresholds of one budget.
+pub const BUDGET_ALERTS_MAX: usize = 10;
 /// Quotas of one project or organisation.
 pub const QUOTAS_PER_OWNER_MAX: usize = 64;
 /// Largest amount of a quota, in thousandths of a GPU or core: ten million of them.

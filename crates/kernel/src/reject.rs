@@ -2,7 +2,7 @@
 
 use policy::{Decision, Question, Refusal};
 use serde::{Deserialize, Serialize};
-use units::{DataClass, Id, MicroEuro, UnixMicros, kinds};
+use units::{Allowance, DataClass, Id, UnixMicros, kinds};
 
 /// A placement or submission that a policy forbids; also recorded in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,17 +92,24 @@ pub enum Reject {
         /// The organisation.
         organisation: String,
     },
-    /// A budget of the project is used up.
-    #[error("budget `{name}` is used up: {spent} of {limit} spent; raise it or wait for a new one")]
+    /// A budget over it is used up.
+    #[error(
+        "budget `{name}` of {owner} is used up: {spent} of {limit} spent; ask for a higher limit{}",
+        if resets_at.is_some() { " or wait until next month" } else { "" }
+    )]
     BudgetExhausted {
         /// The budget.
         budget: Id<kinds::Budget>,
         /// Its name.
         name: String,
+        /// Whose it is, for people.
+        owner: String,
         /// Its limit.
-        limit: MicroEuro,
+        limit: Allowance,
         /// What was spent.
-        spent: MicroEuro,
+        spent: Allowance,
+        /// When it opens by itself, if it does.
+        resets_at: Option<UnixMicros>,
     },
     /// The resource is in a state that does not allow it.
     #[error("{kind} `{id}` is {state}: cannot {action}")]

@@ -187,8 +187,10 @@ pub(crate) struct Index {
     pub(crate) dependents: BTreeMap<Id<kinds::Workload>, BTreeSet<Id<kinds::Workload>>>,
     /// Succeeded, but what they made is not registered yet.
     pub(crate) outputs_pending: BTreeSet<Id<kinds::Workload>>,
-    /// Budgets by project.
-    pub(crate) budgets: BTreeMap<Id<kinds::Project>, Vec<Id<kinds::Budget>>>,
+    /// Budgets by owner.
+    pub(crate) budgets: BTreeMap<budget::Owner, BTreeSet<Id<kinds::Budget>>>,
+    /// Those that are used up and stop work.
+    pub(crate) shut_budgets: BTreeMap<budget::Owner, BTreeSet<Id<kinds::Budget>>>,
     /// What the last entries were about.
     pub(crate) changes: Changes,
     /// Quotas by owner and class.
@@ -339,7 +341,10 @@ impl State {
             }
         }
         for (id, x) in &self.budgets {
-            index.budgets.entry(x.project).or_default().push(*id);
+            index.budgets.entry(x.owner).or_default().insert(*id);
+            if x.exhausted {
+                index.shut_budgets.entry(x.owner).or_default().insert(*id);
+            }
         }
         for (id, x) in &self.quotas {
             index.quotas.entry(x.owner).or_default().insert(x.class.clone(), *id);

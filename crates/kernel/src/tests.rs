@@ -10,6 +10,7 @@
 
 mod answers;
 mod arrays;
+mod budgets;
 mod capacity;
 mod consents;
 mod countries;

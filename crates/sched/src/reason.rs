@@ -210,7 +210,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Contradictory { what } => what.fmt(f),
-            Self::BudgetExhausted => f.write_str("A budget of the project is used up."),
+            Self::BudgetExhausted => f.write_str("A budget over it is used up."),
             Self::WaitingForJobs { unfinished } => {
                 write!(f, "Waiting for {unfinished} other {} to end.", plural(*unfinished, "job"))
             }

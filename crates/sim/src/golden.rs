@@ -11,12 +11,16 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 92] = [
+pub const KINDS: [&str; 96] = [
     "binding.created",
     "binding.deleted",
+    "budget.alerted",
     "budget.created",
     "budget.exhausted",
     "budget.limit_set",
+    "budget.opened",
+    "budget.terms_set",
+    "budget.used_up",
     "capability.revoked",
     "consent.granted",
     "consent.revoked",
@@ -189,7 +193,7 @@ fn names(state: &State) -> BTreeMap<String, Vec<String>> {
             state
                 .budgets
                 .values()
-                .map(|x| format!("{}: {} of {}", x.name, x.spent, x.limit))
+                .map(|x| format!("{}: {} of {}", x.name, x.spent, x.terms.limit))
                 .collect(),
         ),
         (

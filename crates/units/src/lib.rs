@@ -13,6 +13,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod allowance;
 mod digest;
 mod id;
 mod money;
@@ -22,6 +23,7 @@ mod quantity;
 mod text;
 mod time;
 
+pub use allowance::{Allowance, Measure};
 pub use digest::{Digest, ParseDigestError};
 pub use id::{Id, IdKind, ParseIdError, kinds};
 pub use money::{Amount, MicroEuro, Price, PriceUnit, Rated, rate};

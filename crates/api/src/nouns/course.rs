@@ -12,7 +12,7 @@ use crate::{
     },
     problem::Code,
     reference::Ref,
-    text::{EuroText, IdText, NameText, Timestamp},
+    text::{AllowanceText, EuroText, IdText, NameText, Timestamp},
 };
 
 /// A course.
@@ -39,6 +39,9 @@ pub struct Course {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<i64>")]
     pub budget_microeuro: Option<MicroEuro>,
+    /// What each student may use up in other measures, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowances: Vec<String>,
     /// The class that each student is promised something of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_class: Option<String>,
@@ -71,6 +74,10 @@ pub struct CourseNew {
     /// What each student may spend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<EuroText>,
+    /// What each student may use up in other measures, such as `20 GPUh` or `2 M tokens`; each measure at
+    /// most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowances: Vec<AllowanceText>,
     /// `cpu` or a model of GPU that each student is promised something of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_class: Option<String>,

@@ -81,6 +81,7 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetCreate>(),
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
+        Operation::of::<budget::BudgetSet>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),

@@ -46,9 +46,14 @@ pub struct BudgetLeft {
     /// Its name.
     #[schemars(with = "NameText")]
     pub name: Name,
-    /// What is left, in micro-euro.
-    #[schemars(with = "i64")]
-    pub remaining_microeuro: MicroEuro,
+    /// Whose it is, for people.
+    pub owner: String,
+    /// What is left, for people.
+    pub remaining: String,
+    /// What is left, in micro-euro; for a budget in money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
+    pub remaining_microeuro: Option<MicroEuro>,
 }
 
 /// What would happen if the job were submitted now; nothing is.

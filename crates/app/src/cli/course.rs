@@ -15,9 +15,9 @@ use api::{
         storage::ToQuery,
     },
     reference::Ref,
-    text::{EuroText, Timestamp},
+    text::{AllowanceText, EuroText, Timestamp},
 };
-use units::{Id, MicroEuro, Name, UnixMicros, kinds};
+use units::{Allowance, Id, Name, UnixMicros, kinds};
 
 use super::{
     exit::Exit,
@@ -52,9 +52,9 @@ Public and internal datasets of its project are read by every student, and chang
         /// When it closes by itself, such as `2027-02-01T18:00:00Z`
         #[arg(long, value_name = "TIME", value_parser = super::reserve::moment)]
         ends: UnixMicros,
-        /// What each student may spend, such as `20 EUR`
+        /// What each student may use up, such as `20 EUR` or `10 GPUh`; may be given once for each measure
         #[arg(long, value_name = "AMOUNT")]
-        budget: Option<MicroEuro>,
+        budget: Vec<Allowance>,
         /// What each student is promised, such as `H200=0.5` or `cpu=4`
         #[arg(long, value_name = "CLASS=AMOUNT", value_parser = quota)]
         quota: Option<(String, u64)>,
@@ -124,12 +124,21 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::Create { name, organisation, ends, budget, quota, once } => {
             let (quota_class, quota_milli) = quota.unzip();
-            let budget = budget.map(EuroText);
+            let money = |one: &Allowance| match one {
+                Allowance::Money(amount) => Some(EuroText(*amount)),
+                Allowance::GpuTime(_) | Allowance::Energy(_) | Allowance::Tokens(_) => None,
+            };
+            if budget.iter().filter_map(money).count() > 1 {
+                return Err(Failure::usage("`--budget` gives money twice")
+                    .remedy("give each of money, GPU time, energy and tokens once"));
+            }
+            let others = budget.iter().filter(|one| money(one).is_none());
             let body = CourseNew {
                 organisation,
                 name,
                 ends_at: Timestamp(ends),
-                budget,
+                budget: budget.iter().find_map(money),
+                allowances: others.copied().map(AllowanceText).collect(),
                 quota_class,
                 quota_milli,
             };

@@ -253,7 +253,7 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
     })
 }
 
-fn find(session: &Session, key: &Ref<kinds::Key>) -> Result<Id<kinds::Key>, Failure> {
+pub(crate) fn find(session: &Session, key: &Ref<kinds::Key>) -> Result<Id<kinds::Key>, Failure> {
     let project = session.project()?;
     id_of(key, "key", |name| {
         let query =

@@ -121,7 +121,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn find(
+pub(crate) fn find(
     session: &Session,
     account: &Ref<kinds::ServiceAccount>,
 ) -> Result<Id<kinds::ServiceAccount>, Failure> {

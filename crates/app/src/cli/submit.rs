@@ -185,8 +185,9 @@ fn plan_table(plan: &Plan) -> Table {
         table = table.field(&format!("site {}", site.name), text);
     }
     for budget in &plan.budgets {
-        let left = euro(budget.remaining_microeuro);
-        table = table.field(&format!("budget {}", budget.name), format!("{left} left"));
+        let left = budget.remaining_microeuro.map_or_else(|| budget.remaining.clone(), euro);
+        let text = format!("{left} left ({})", budget.owner);
+        table = table.field(&format!("budget {}", budget.name), text);
     }
     table.note(format!("\n# every default filled in\n{job}"))
 }

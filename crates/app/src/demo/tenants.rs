@@ -15,7 +15,7 @@ use api::{
         policy::{PolicyNew, PolicySet},
         project::{ProjectCreate, ProjectNew},
     },
-    text::EuroText,
+    text::AllowanceText,
 };
 use units::DataClass;
 
@@ -72,9 +72,16 @@ impl Stage {
         let budgets = [(PROJECT, "5 EUR"), (SANDBOX, "0.00003 EUR")];
         for (name, limit) in budgets {
             let new = BudgetNew {
-                project: format!("{ORGANISATION}/{name}").parse()?,
+                organisation: None,
+                project: Some(format!("{ORGANISATION}/{name}").parse()?),
+                user: None,
+                service_account: None,
+                key: None,
                 name: "novembre".parse()?,
-                limit: EuroText(limit.parse().map_err(anyhow::Error::msg)?),
+                limit: AllowanceText(limit.parse().map_err(anyhow::Error::msg)?),
+                period: None,
+                alerts: None,
+                hard_stop: None,
             };
             self.client.call::<BudgetCreate>(&Nothing {}, &Nothing {}, &new, &options)?;
         }

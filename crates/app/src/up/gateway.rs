@@ -85,12 +85,12 @@ pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
     gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
 }
 
-const fn to_refusal(refused: CallRefused) -> Refusal {
+fn to_refusal(refused: CallRefused) -> Refusal {
     match refused {
         CallRefused::InvalidKey => Refusal::InvalidKey,
         CallRefused::Forbidden => Refusal::Forbidden,
         CallRefused::ModelNotFound => Refusal::ModelNotFound,
-        CallRefused::BudgetExhausted => Refusal::BudgetExhausted,
+        CallRefused::BudgetExhausted(which) => Refusal::BudgetExhausted(which),
         CallRefused::NoReplica => Refusal::NoReplica,
     }
 }
@@ -99,7 +99,7 @@ impl Wire {
     /// A token tells of no model that it does not open; one that only has no replica now it may name.
     fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
         match self.0.call_route(caller.key, Some(token), model) {
-            Ok(_) | Err(CallRefused::NoReplica | CallRefused::BudgetExhausted) => true,
+            Ok(_) | Err(CallRefused::NoReplica | CallRefused::BudgetExhausted(_)) => true,
             Err(CallRefused::InvalidKey | CallRefused::Forbidden | CallRefused::ModelNotFound) => {
                 false
             }

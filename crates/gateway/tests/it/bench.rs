@@ -49,7 +49,7 @@ impl Directory for World {
     fn route(&self, _: &Caller, model: &str) -> Result<Route, Refusal> {
         let upstream_model = match model {
             "forbidden" => return Err(Refusal::Forbidden),
-            "spent" => return Err(Refusal::BudgetExhausted),
+            "spent" => return Err(Refusal::BudgetExhausted("budget `q1` is used up".into())),
             "asleep" => return Err(Refusal::NoReplica),
             "fast" => return Err(Refusal::RateLimited),
             other => other.strip_prefix("pub/").ok_or(Refusal::ModelNotFound)?,

@@ -17,7 +17,7 @@ async fn every_refusal_has_its_status_and_envelope() {
     for (model, status, kind, code, retry) in [
         ("nope", 404, "invalid_request_error", "model_not_found", false),
         ("forbidden", 403, "permission_error", "forbidden", false),
-        ("spent", 429, "insufficient_quota", "insufficient_quota", false),
+        ("spent", 402, "insufficient_quota", "insufficient_quota", false),
         ("asleep", 503, "server_error", "no_replica", true),
         ("pub/plain", 503, "server_error", "no_replica", true),
         ("fast", 429, "rate_limit_error", "rate_limit_exceeded", true),

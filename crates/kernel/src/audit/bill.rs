@@ -19,16 +19,22 @@ pub(super) struct Bill {
 }
 
 impl Bill {
-    /// Takes an entry if it is about use.
-    pub(super) fn entry(&mut self, entry: &Entry) {
-        let Event::Usage(usage) = &entry.event else { return };
+    /// Takes an entry if it is about use; answers what that adds to the amounts, in micro-euro.
+    pub(super) fn entry(&mut self, entry: &Entry) -> i128 {
+        let Event::Usage(usage) = &entry.event else { return 0 };
         self.entries = self.entries.saturating_add(1);
         let month = month_of(entry.at);
+        let mut added = 0_i128;
         for charge in usage.charges() {
             let key = (usage.project(), month, charge.per, charge.price);
             let quantity = self.quantities.entry(key).or_default();
+            let before = amount_of(charge.price, *quantity, charge.per);
             *quantity = quantity.saturating_add(u128::from(charge.quantity_base));
+            let after = amount_of(charge.price, *quantity, charge.per);
+            let more = after.zip(before).map(|(a, b)| i128::from(a.0).saturating_sub(b.0.into()));
+            added = added.saturating_add(more.unwrap_or(0));
         }
+        added
     }
 
     /// Compares with the state's lines: how many there are, and what is wrong.
@@ -70,7 +76,7 @@ fn amount_of(price: MicroEuro, quantity: u128, per: PriceUnit) -> Option<MicroEu
 }
 
 /// Months since January 1970 in UTC, counted year by year and month by month.
-fn month_of(at: UnixMicros) -> i32 {
+pub(super) fn month_of(at: UnixMicros) -> i32 {
     let is_leap = |year: i64| {
         year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
     };

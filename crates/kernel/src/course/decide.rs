@@ -1,7 +1,7 @@
 //! Validates course commands, and says what comes with them: projects, roles, budgets, quotas, and at the
 //! end that all of it is taken back.
 
-use units::{Id, Name, kinds};
+use units::{Allowance, Id, Measure, Name, kinds};
 
 use super::{Command, Course, Event, Part, STUDENTS_MAX, TEACHERS_MAX, Terms};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     user,
     workload::{self, StopCause},
 };
+
+/// Ids of one command are numbered: these come after those of the teachers' roles.
+const FIRST_ALLOWANCE_ID: u16 = 32;
 
 pub(crate) fn decide(
     state: &State,
@@ -49,6 +52,7 @@ fn create(
     if terms.budget.is_some_and(|budget| budget.0 <= 0) {
         return Err(Reject::invalid("budget", "must be above zero, such as `20 EUR`"));
     }
+    check_allowances(terms)?;
     // The last student's project must still have a name.
     seat_name(name, STUDENTS_MAX)?;
     let own = project::Command::Create { organisation, name: name.clone() };
@@ -125,6 +129,9 @@ fn student(
             budget::Event::Created { id: ctx.id(3), project, name: course.name.clone(), limit };
         events.push(crate::Event::Budget(created));
     }
+    for (n, limit) in (FIRST_ALLOWANCE_ID..).zip(&course.terms.allowances) {
+        events.push(allowance(project, *limit, ctx.id(n))?);
+    }
     if let Some((class, nominal)) = &course.terms.quota {
         quota::require_room(state, organisation, class, *nominal)?;
         let terms = quota::Terms { nominal: *nominal, borrowing: None, lending: None, weight: 1 };
@@ -135,6 +142,40 @@ fn student(
         events.push(give(state, course, (access::Role::Teacher, *teacher, project), n, ctx)?);
     }
     Ok(events)
+}
+
+/// A budget of a student's project, named after its measure.
+fn allowance(
+    project: Id<kinds::Project>,
+    limit: Allowance,
+    id: Id<kinds::Budget>,
+) -> Result<crate::Event, Reject> {
+    let name = limit.measure().as_str().replace('_', "-");
+    let name = name.parse().map_err(|_| Reject::invalid("allowances", "has no name"))?;
+    let alerts = budget::ALERTS_DEFAULT.to_vec();
+    Ok(crate::Event::Budget(budget::Event::Opened(Box::new(budget::Opened {
+        id,
+        owner: budget::Owner::Project(project),
+        within: None,
+        name,
+        period: budget::Period::Total,
+        terms: budget::Terms { limit, alerts, hard_stop: true },
+    }))))
+}
+
+/// Each is above zero and in a measure of its own; money has its field.
+fn check_allowances(terms: &Terms) -> Result<(), Reject> {
+    let all = &terms.allowances;
+    for (position, one) in all.iter().enumerate() {
+        let twice = all.iter().take(position).any(|other| other.measure() == one.measure());
+        if one.base() <= 0 || twice || one.measure() == Measure::Money {
+            let message = format!(
+                "`{one}`: give each of GPU time, energy and tokens at most once and above zero, money as `budget`"
+            );
+            return Err(Reject::invalid("allowances", message));
+        }
+    }
+    Ok(())
 }
 
 /// A role until the course ends.

@@ -13,7 +13,7 @@ pub(crate) use decide::decide;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use units::{Id, MicroEuro, Name, UnixMicros, kinds};
+use units::{Allowance, Id, MicroEuro, Name, UnixMicros, kinds};
 
 use crate::{
     Meta, Subject,
@@ -34,6 +34,9 @@ pub struct Terms {
     /// What each student may spend; `None` for no budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<MicroEuro>,
+    /// What each student may use up in other measures, each at most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowances: Vec<Allowance>,
     /// What each student is promised of a class of GPU or of cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<(Class, Milli)>,

@@ -38,7 +38,7 @@ pub(crate) fn decide(
             let mut events = vec![crate::Event::Endpoint(created)];
             let service = workload::tightened(state, ctx, service)?;
             for number in 1..=*replicas {
-                workload::submit(state, *project, &service, id_of(number), &mut events)?;
+                workload::submit(state, (*project, &service), id_of(number), ctx, &mut events)?;
             }
             Ok(events)
         }

@@ -331,17 +331,14 @@ impl Planner {
     /// its array can all change without an event of the workload itself.
     fn open_gates(&mut self, state: &State, now: UnixMicros) {
         let due: BTreeSet<_> = workload::due(state, now).map(|workload| workload.id).collect();
-        let mut open: BTreeMap<Id<kinds::Project>, bool> = BTreeMap::new();
         for id in &state.index.queued {
             let Some((index, workload)) = self.jobs.get(id).zip(state.workloads.get(id)) else {
                 continue;
             };
-            let project = workload.project;
-            let has_money = *open
-                .entry(project)
-                .or_insert_with(|| budget::require_open(state, project).is_ok());
+            let whose = (workload.project, workload.by);
+            let may = budget::require_open_for_work(state, whose, &workload.spec, now).is_ok();
             let gate = jobs::gate(state, workload, now, due.contains(id));
-            self.scheduler.set_gate(*index, if has_money { gate } else { Gate::Budget });
+            self.scheduler.set_gate(*index, if may { gate } else { Gate::Budget });
         }
     }
 }

@@ -89,8 +89,8 @@ impl State {
         self.index.outputs_pending.iter().filter_map(|id| self.workloads.get(id))
     }
 
-    /// Budgets of a project.
-    pub fn budgets_of(&self, project: Id<kinds::Project>) -> impl Iterator<Item = &budget::Budget> {
-        self.index.budgets.get(&project).into_iter().flatten().filter_map(|id| self.budgets.get(id))
+    /// Budgets of an owner.
+    pub fn budgets_of(&self, owner: budget::Owner) -> impl Iterator<Item = &budget::Budget> {
+        self.index.budgets.get(&owner).into_iter().flatten().filter_map(|id| self.budgets.get(id))
     }
 }

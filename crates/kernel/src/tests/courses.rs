@@ -1,6 +1,6 @@
 //! A course from its roster to its end, through commands.
 
-use units::{Digest, Id, MicroEuro, UnixMicros, kinds};
+use units::{Allowance, Digest, Id, MicroEuro, UnixMicros, kinds};
 
 use super::*;
 use crate::{
@@ -23,6 +23,7 @@ impl World {
         let terms = Terms {
             ends_at: UnixMicros(self.now().0 + 30 * 86_400 * 1_000_000),
             budget: Some(MicroEuro(20_000_000)),
+            allowances: vec![],
             quota: Some(("H200".parse::<Class>().unwrap(), Milli(1_000))),
         };
         let name = name.parse().unwrap();
@@ -60,7 +61,10 @@ fn a_student_has_a_project_a_budget_and_a_quota_and_loses_them_at_the_end() {
     let course = world.state.courses[&id].clone();
     let project = course.students[&student];
     assert_eq!(world.state.projects[&project].name.as_str(), "nlp-2026-001");
-    assert_eq!(world.state.budgets_of(project).next().unwrap().limit, MicroEuro(20_000_000));
+    assert_eq!(
+        world.state.budgets_of(crate::budget::Owner::Project(project)).next().unwrap().terms.limit,
+        Allowance::Money(MicroEuro(20_000_000))
+    );
     assert_eq!(world.state.quotas_of(Owner::Project(project)).count(), 1);
     assert_eq!((roles(&world, teacher), roles(&world, student)), (2, 1));
     let given = world.state.bindings_of(Principal::User(student)).next().unwrap();
@@ -102,7 +106,7 @@ fn a_course_takes_only_its_organisations_people_and_keeps_its_promises() {
     }
     let third = world.person(school, 4);
     assert!(matches!(world.enrol(id, third, Part::Student), Err(Reject::QuotaExceeded { .. })));
-    let past = Terms { ends_at: UnixMicros(1), budget: None, quota: None };
+    let past = Terms { ends_at: UnixMicros(1), budget: None, allowances: vec![], quota: None };
     let create = |name: &str, terms: Terms| {
         let name = name.parse().unwrap();
         Command::Course(course::Command::Create { organisation: school, name, terms })

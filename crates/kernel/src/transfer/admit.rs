@@ -34,6 +34,7 @@ pub(super) fn admit(
         Event::Budget(budget::Event::Created { .. }) | Event::Quota(quota::Event::Set { .. }) => {
             of_terms(state, home, item, ctx)?
         }
+        Event::Budget(budget::Event::Opened(opened)) => of_budget(state, home, opened, ctx)?,
         Event::User(_)
         | Event::Group(_)
         | Event::ServiceAccount(_)
@@ -138,7 +139,8 @@ fn of_terms(
     if let Event::Budget(budget::Event::Created { id, project, name, limit }) = item {
         require_own(state, home, Scope::Project(*project))?;
         let (project, name, limit) = (*project, name.clone(), *limit);
-        let known = state.budgets.get(id).map(|b| b.name == name && b.limit == limit);
+        let is = units::Allowance::Money(limit);
+        let known = state.budgets.get(id).map(|b| b.name == name && b.terms.limit == is);
         let command = budget::Command::Create { project, name, limit };
         return new(known, "budget", id, || budget::decide(state, &command, ctx));
     }
@@ -154,6 +156,26 @@ fn of_terms(
     let (owner, class, terms) = (*owner, class.clone(), *terms);
     let command = quota::Command::Set { owner, class, terms };
     new(known, "quota", id, || quota::decide(state, &command, ctx))
+}
+
+/// A budget of the organisation, of one of its projects, or of somebody in it; what was spent elsewhere
+/// does not come along.
+fn of_budget(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    opened: &budget::Opened,
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    let (id, owner, within) = (opened.id, opened.owner, opened.within);
+    let scope = budget::scope_of(state, owner, None);
+    let scope = scope.ok_or_else(|| Reject::not_found(owner.kind(), id))?;
+    require_own(state, home, scope)?;
+    let (name, period, terms) = (opened.name.clone(), opened.period, opened.terms.clone());
+    let known = state.budgets.get(&id);
+    let known = known.map(|b| b.owner == owner && b.name == name && b.terms == terms);
+    let command =
+        budget::Command::Open(Box::new(budget::Open { owner, within, name, period, terms }));
+    new(known, "budget", id, || budget::decide(state, &command, ctx))
 }
 
 fn of_dataset(

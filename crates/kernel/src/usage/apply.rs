@@ -3,7 +3,7 @@
 use units::{Id, MicroEuro, kinds};
 
 use super::{Counters, Energy, Event, Totals, ledger::SOURCES_MAX};
-use crate::{Stamp, State, workload};
+use crate::{Stamp, State, budget, workload};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     let project = event.project();
@@ -11,7 +11,8 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     for charge in event.charges() {
         added = added.saturating_add(state.usage.add(project, stamp.at, charge));
     }
-    spend(state, project, added, stamp);
+    let by = event.by(state, stamp.actor);
+    budget::charge(state, (project, by), (added, event.charges()), stamp);
     match event {
         Event::Attempt(metered) => {
             if let Some(energy) = &metered.energy {
@@ -42,16 +43,6 @@ fn remember(
     let gpus = state.nodes.get(&node).and_then(|node| node.facts.gpus.first());
     let gpus = gpus.map(|gpu| (gpu.model.as_str(), used.gpu_micros));
     state.usage.recent.entry(project).or_default().add(stamp.at, used.cpu_micros, gpus);
-}
-
-fn spend(state: &mut State, project: Id<kinds::Project>, added: MicroEuro, stamp: &Stamp) {
-    let ids = state.index.budgets.get(&project).cloned().unwrap_or_default();
-    for id in ids {
-        if let Some(budget) = state.budgets.get_mut(&id) {
-            budget.spent = budget.spent.saturating_add(added);
-            budget.meta.updated_at = stamp.at;
-        }
-    }
 }
 
 fn add_energy(totals: &mut Totals, energy: &Energy) {

@@ -5,7 +5,7 @@ use units::{Id, MicroEuro, PriceUnit, kinds};
 use super::{
     Answers, Charge, Command, EgressMetered, EgressPurpose, Event, SWITCH_FREE_FROM, TokensMetered,
 };
-use crate::{Ctx, Reject, State, budget, limits, price, project, workload};
+use crate::{Ctx, Reject, State, budget, limits, price, project};
 
 pub(crate) fn decide(
     state: &State,
@@ -116,32 +116,12 @@ pub(crate) fn charge(state: &State, per: PriceUnit, quantity_base: u64) -> Optio
     (quantity_base > 0).then_some(Charge { per, price, quantity_base })
 }
 
-/// The events of a metered use: the use itself, then each budget that it uses up, then the stop of
-/// what that project runs.
+/// The events of a metered use: the use itself, then what it does to the budgets over it, then the
+/// stop of what would spend those that it uses up.
 pub(crate) fn metered(state: &State, event: Event, ctx: &Ctx) -> Vec<crate::Event> {
     let project = event.project();
     let added = state.usage.preview(project, ctx.now, event.charges());
-    let exhausted = newly_exhausted(state, project, added);
-    let mut events = vec![crate::Event::Usage(event)];
-    if !exhausted.is_empty() {
-        events.extend(exhausted);
-        events.extend(workload::stop_all_of(state, project, workload::StopCause::Budget));
-    }
-    events
-}
-
-fn newly_exhausted(
-    state: &State,
-    project: Id<kinds::Project>,
-    added: MicroEuro,
-) -> Vec<crate::Event> {
-    state
-        .budgets_of(project)
-        .filter(|budget| !budget.exhausted)
-        .filter_map(|budget| {
-            let spent = budget.spent.saturating_add(added);
-            (spent >= budget.limit)
-                .then_some(crate::Event::Budget(budget::Event::Exhausted { id: budget.id, spent }))
-        })
-        .collect()
+    let whose = (project, event.by(state, ctx.actor));
+    let follows = budget::consequences(state, whose, (added, event.charges()), ctx.now);
+    std::iter::once(crate::Event::Usage(event)).chain(follows).collect()
 }

@@ -121,7 +121,7 @@ impl Ledger {
 }
 
 /// Months since January 1970 in UTC (civil-from-days, Howard Hinnant's algorithm).
-fn month_of(at: UnixMicros) -> i32 {
+pub(crate) fn month_of(at: UnixMicros) -> i32 {
     let days = at.secs().div_euclid(86_400);
     let shifted = days.saturating_add(719_468);
     let era = shifted.div_euclid(146_097);
@@ -140,6 +140,23 @@ fn month_of(at: UnixMicros) -> i32 {
     let year = era.saturating_mul(400).saturating_add(year_of_era);
     let months = year.saturating_mul(12).saturating_add(march_month).saturating_add(2);
     i32::try_from(months.saturating_sub(1_970 * 12)).unwrap_or(i32::MAX)
+}
+
+/// When a month begins in UTC (days-from-civil, Howard Hinnant's algorithm); the other way round.
+pub(crate) fn month_start(months: i32) -> UnixMicros {
+    let months = i64::from(months).saturating_add(1_970 * 12);
+    // Years of this calendar begin in March.
+    let shifted = months.saturating_sub(2);
+    let (year, month) = (shifted.div_euclid(12), shifted.rem_euclid(12));
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = month.saturating_mul(153).saturating_add(2).div_euclid(5);
+    let day_of_era = year_of_era
+        .saturating_mul(365)
+        .saturating_add(year_of_era.div_euclid(4))
+        .saturating_sub(year_of_era.div_euclid(100))
+        .saturating_add(day_of_year);
+    let days = era.saturating_mul(146_097).saturating_add(day_of_era).saturating_sub(719_468);
+    UnixMicros(days.saturating_mul(86_400_000_000))
 }
 
 fn pairs<S: Serializer>(map: &BTreeMap<LineKey, Line>, s: S) -> Result<S::Ok, S::Error> {
@@ -163,5 +180,10 @@ mod tests {
         assert_eq!(month(951_782_400), 30 * 12 + 1, "2000-02-29");
         assert_eq!(month(951_868_800), 30 * 12 + 2, "2000-03-01");
         assert_eq!(month(1_795_305_600), 56 * 12 + 10, "2026-11-22");
+        for months in -30..4_000 {
+            let start = month_start(months);
+            assert_eq!(month_of(start), months);
+            assert_eq!(month_of(UnixMicros(start.0 - 1)), months - 1);
+        }
     }
 }

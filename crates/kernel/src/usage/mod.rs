@@ -11,6 +11,7 @@ mod recent;
 pub(crate) use apply::apply;
 pub(crate) use decide::{charge, decide, metered};
 pub use ledger::{Ledger, Line, LineKey, Totals};
+pub(crate) use ledger::{month_of, month_start};
 pub use recent::{HALF_LIFE_HOURS, Recent};
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use units::{
     kinds,
 };
 
-use crate::Subject;
+use crate::{Actor, State, Subject};
 
 /// A quantity at the price in force when it was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,6 +257,17 @@ impl Event {
             Self::Attempt(m) => m.project,
             Self::Tokens(m) => m.project,
             Self::Egress(m) => m.project,
+        }
+    }
+
+    /// Who caused it: who submitted the work, whose key called, who asked for the data.
+    pub(crate) fn by(&self, state: &State, actor: Actor) -> Actor {
+        match self {
+            Self::Attempt(m) => {
+                state.workloads.get(&m.workload).map_or(actor, |workload| workload.by)
+            }
+            Self::Tokens(m) => Actor::Key(m.key),
+            Self::Egress(_) => actor,
         }
     }
 

@@ -55,6 +55,7 @@ fn new(
     Workload {
         id,
         project,
+        by: stamp.actor,
         spec: spec.clone(),
         task: None,
         class,

@@ -23,9 +23,9 @@ pub(crate) fn decide(
         Command::Submit { project, spec } => {
             let mut events = Vec::new();
             let spec = keyed::tightened(state, ctx, spec)?;
-            submit(state, *project, &spec, ctx.id(0), &mut events).map(|()| events)
+            submit(state, (*project, &spec), ctx.id(0), ctx, &mut events).map(|()| events)
         }
-        Command::Place(place) => place_gang(state, place),
+        Command::Place(place) => place_gang(state, place, ctx),
         Command::Report(given) => report::decide(state, given, ctx),
         Command::Preempt(given) => {
             preempt::decide(state, given, ctx).map(|event| vec![crate::Event::Workload(event)])
@@ -48,7 +48,7 @@ pub(crate) fn decide(
 }
 
 /// Checks a proposal as strictly as anyone's: the scheduler is not trusted.
-fn place_gang(state: &State, place: &Place) -> Result<Vec<crate::Event>, Reject> {
+fn place_gang(state: &State, place: &Place, ctx: &Ctx) -> Result<Vec<crate::Event>, Reject> {
     let workload = get(state, place.workload)?;
     if workload.generation != place.generation {
         return Err(Reject::Stale {
@@ -65,7 +65,7 @@ fn place_gang(state: &State, place: &Place) -> Result<Vec<crate::Event>, Reject>
             format!("{n_nodes} nodes for a gang of {}..{}", spec.nodes_min, spec.nodes_max);
         return Err(Reject::DoesNotFit { message });
     }
-    budget::require_open(state, workload.project)?;
+    budget::require_open_for_work(state, (workload.project, workload.by), spec, ctx.now)?;
     // What was allowed at submission may have been withdrawn since.
     lineage::require_consent(state, spec)?;
     let site = require_room(state, spec, &place.nodes)?;

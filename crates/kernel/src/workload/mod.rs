@@ -64,7 +64,7 @@ use policy::Decision;
 use serde::{Deserialize, Serialize};
 use units::{DataClass, Id, MicroEuro, MilliWatt, UnixMicros, kinds};
 
-use crate::{Meta, node::Capacity, usage::Counters};
+use crate::{Actor, Meta, node::Capacity, usage::Counters};
 
 /// Where a workload stands. Every state says since when and, where there is one, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +231,8 @@ pub struct Workload {
     pub id: Id<kinds::Workload>,
     /// Who pays.
     pub project: Id<kinds::Project>,
+    /// Who submitted it: their budgets count what it uses.
+    pub by: Actor,
     /// What was asked, with every default filled in.
     pub spec: Spec,
     /// Which task of which array it is, if it is one.

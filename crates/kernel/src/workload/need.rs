@@ -15,6 +15,12 @@ impl Spec {
         std::iter::once(first).chain(others).enumerate().map(|(i, (model, gpus))| (i, model, gpus))
     }
 
+    /// True if some choice of it has a GPU or a part of one.
+    #[must_use]
+    pub fn may_use_gpus(&self) -> bool {
+        self.part().is_some() || self.choices().any(|(_, _, gpus)| !gpus.is_zero())
+    }
+
     /// The first choice of GPUs that a node's hardware answers, and what one rank takes of the node
     /// then; `None` if its GPUs are of other models. Whether that is free is another question.
     #[must_use]

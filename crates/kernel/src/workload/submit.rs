@@ -4,7 +4,7 @@ use units::{DataClass, Id, kinds};
 
 use super::{Event, Kind, Spec, array, asks, depend, lawful::require_at};
 use crate::{
-    Reject, State, budget, erasure, limits, lineage,
+    Ctx, Reject, State, budget, erasure, limits, lineage,
     model::{self, Artefact},
     project,
 };
@@ -12,9 +12,9 @@ use crate::{
 /// Decides a submission under a given id; its events join those of the command so far.
 pub(crate) fn submit(
     state: &State,
-    project: Id<kinds::Project>,
-    spec: &Spec,
+    (project, spec): (Id<kinds::Project>, &Spec),
     id: Id<kinds::Workload>,
+    ctx: &Ctx,
     events: &mut Vec<crate::Event>,
 ) -> Result<(), Reject> {
     erasure::require_open(state, project::get(state, project)?.organisation)?;
@@ -25,7 +25,7 @@ pub(crate) fn submit(
     depend::check(state, project, &spec.terms.after)?;
     let class = class_of(state, project, spec)?;
     lineage::require_consent(state, spec)?;
-    budget::require_open(state, project)?;
+    budget::require_open_for_work(state, (project, ctx.actor), spec, ctx.now)?;
     let id = if spec.terms.array.is_some() { array::array_id(id) } else { id };
     require_some_site(state, (project, id), (spec, class), events)?;
     let spec = Box::new(spec.clone());

@@ -3,7 +3,7 @@
 use api::{
     endpoint::Nothing,
     nouns::{
-        budget::{Budget, BudgetList},
+        budget::{Budget, BudgetList, BudgetQuery},
         common::{Page, ProjectNamedQuery},
         model_endpoint::{EndpointList, ModelEndpoint, ModelEndpointState},
         node::{Node, NodeList, NodeQuery, NodeState},
@@ -86,7 +86,8 @@ pub(crate) async fn page(visit: Visit) -> Result<Response, Fail> {
     let owned = || ProjectNamedQuery { limit: Some(ROWS), ..ProjectNamedQuery::default() };
     let call = Call::<EndpointList>::inside(app, caller, Nothing {}, owned(), Nothing {});
     let endpoints = endpoints::list(call).await?;
-    let call = Call::<BudgetList>::inside(app, caller, Nothing {}, owned(), Nothing {});
+    let call =
+        Call::<BudgetList>::inside(app, caller, Nothing {}, BudgetQuery::default(), Nothing {});
     let budgets = budgets::list(call).await?;
     let template = OverviewPage {
         layout: Layout::new("Overview", "overview", "/api/v1/nodes", caller),
@@ -185,8 +186,8 @@ fn endpoint_row(endpoint: &ModelEndpoint) -> EndpointRow {
 fn budget_row(budget: &Budget) -> BudgetRow {
     BudgetRow {
         name: budget.name.to_string(),
-        spent: text::money(budget.spent_microeuro),
-        limit: text::money(budget.limit_microeuro),
+        spent: budget.spent.clone(),
+        limit: budget.limit.clone(),
         state: if budget.exhausted { "exhausted" } else { "open" },
     }
 }

@@ -64,12 +64,39 @@ fn terms(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
         let (id, owner, class, terms) = (q.id, q.owner, q.class.clone(), q.terms);
         Event::Quota(quota::Event::Set { id, owner, class, terms })
     }));
-    let budgets = state.budgets.values().filter(|b| is_of(state, home, Scope::Project(b.project)));
-    items.extend(budgets.map(|b| {
-        let (id, project, name, limit) = (b.id, b.project, b.name.clone(), b.limit);
-        Event::Budget(budget::Event::Created { id, project, name, limit })
-    }));
+    items.extend(state.budgets.values().filter_map(|b| budget_item(state, home, b)));
     items
+}
+
+/// A budget of the organisation or of a project as it stands, in money of a project as it always was
+/// written. Budgets of people, programs and keys stay: who they are over there is not said here.
+fn budget_item(state: &State, home: Id<kinds::Organisation>, b: &budget::Budget) -> Option<Event> {
+    let scope = budget::scope_of(state, b.owner, None)?;
+    if !is_of(state, home, scope) {
+        return None;
+    }
+    let (id, name) = (b.id, b.name.clone());
+    let is_plain = b.terms.hard_stop
+        && b.period == budget::Period::Total
+        && b.terms.alerts == budget::ALERTS_DEFAULT;
+    Some(Event::Budget(match (b.owner, b.terms.limit) {
+        (budget::Owner::User(_) | budget::Owner::ServiceAccount(_) | budget::Owner::Key(_), _) => {
+            return None;
+        }
+        (budget::Owner::Project(project), units::Allowance::Money(limit)) if is_plain => {
+            budget::Event::Created { id, project, name, limit }
+        }
+        (budget::Owner::Organisation(_) | budget::Owner::Project(_), _) => {
+            budget::Event::Opened(Box::new(budget::Opened {
+                id,
+                owner: b.owner,
+                within: b.within,
+                name,
+                period: b.period,
+                terms: b.terms.clone(),
+            }))
+        }
+    }))
 }
 
 /// Datasets and models that are kept, without their versions.

@@ -58,7 +58,8 @@ pub(crate) async fn create(call: Call<CourseCreate>) -> Result<Course, Fail> {
         }
     };
     let budget = new.budget.as_ref().map(|budget| budget.0);
-    let terms = Terms { ends_at: new.ends_at.0, budget, quota };
+    let allowances = new.allowances.iter().map(|text| text.0).collect();
+    let terms = Terms { ends_at: new.ends_at.0, budget, allowances, quota };
     let command = course::Command::Create { organisation, name: new.name.clone(), terms };
     let accepted = call.submit(Command::Course(command)).await?;
     let Some(Subject::Course(id)) = accepted.subject else { return Err(unexpected()) };
@@ -264,6 +265,7 @@ fn dto(course: &course::Course, seq: u64) -> Course {
         ends_at: Timestamp(course.terms.ends_at),
         closed_at: course.closed_at.map(Timestamp),
         budget_microeuro: course.terms.budget,
+        allowances: course.terms.allowances.iter().map(ToString::to_string).collect(),
         quota_class: quota.map(|(class, _)| class.to_string()),
         quota_milli: quota.map(|(_, milli)| milli.0),
         n_teachers: count(course.teachers.len()),

@@ -9,6 +9,7 @@ mod answers;
 mod bindings;
 pub(crate) mod blobs;
 pub(crate) mod budgets;
+mod budgets_dto;
 pub(crate) mod caller;
 mod capabilities;
 mod conditions;
@@ -81,7 +82,7 @@ use api::{
     endpoint::Endpoint,
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
-        budget::{BudgetCreate, BudgetGet, BudgetList},
+        budget::{BudgetCreate, BudgetGet, BudgetList, BudgetSet},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -210,6 +211,7 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetCreate, _>(budgets::create)
         .mount::<BudgetList, _>(budgets::list)
         .mount::<BudgetGet, _>(budgets::get)
+        .mount::<BudgetSet, _>(budgets::set)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)

@@ -41,8 +41,10 @@ impl From<Reject> for Fail {
             Reject::TrainingNotAllowed { .. } => Self::new(Code::ForbiddenByPolicy, text).remedy(
                 "use other data, or ask an administrator of that organisation for `cocarde org training`",
             ),
-            Reject::BudgetExhausted { name, .. } => Self::new(Code::BudgetExhausted, text)
-                .remedy(format!("ask an administrator to raise budget `{name}`")),
+            Reject::BudgetExhausted { budget, name, .. } => Self::new(Code::BudgetExhausted, text)
+                .remedy(format!(
+                    "ask an administrator to raise budget `{name}`: `cocarde budget set {budget} --limit AMOUNT`"
+                )),
             Reject::WrongState { .. } => Self::new(Code::StateConflict, text),
             Reject::Stale { .. } => {
                 Self::new(Code::StateConflict, text).remedy("read it again, then decide")

@@ -263,11 +263,19 @@ fn role_scope(state: &State, event: &role::Event) -> Option<Scope> {
 }
 
 fn budget_scope(state: &State, event: &budget::Event) -> Option<Scope> {
-    let id = match event {
+    let (owner, within) = match event {
         budget::Event::Created { project, .. } => return Some(Scope::Project(*project)),
-        budget::Event::LimitSet { id, .. } | budget::Event::Exhausted { id, .. } => id,
+        budget::Event::Opened(opened) => (opened.owner, opened.within),
+        budget::Event::LimitSet { id, .. }
+        | budget::Event::Exhausted { id, .. }
+        | budget::Event::TermsSet { id, .. }
+        | budget::Event::Alerted { id, .. }
+        | budget::Event::UsedUp { id, .. } => {
+            let budget = state.budgets.get(id)?;
+            (budget.owner, budget.within)
+        }
     };
-    state.budgets.get(id).map(|budget| Scope::Project(budget.project))
+    budget::scope_of(state, owner, within)
 }
 
 fn dataset_scope(state: &State, event: &dataset::Event) -> Option<Scope> {

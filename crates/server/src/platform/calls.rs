@@ -52,7 +52,10 @@ impl Platform {
         };
         let token = CarriedCapability::new(token);
         // A budget that cannot be counted would be none.
-        token.require_room(&self.sign_in.meter).map_err(|_| CallRefused::BudgetExhausted)?;
+        token.require_room(&self.sign_in.meter).map_err(|_| {
+            let text = "the budget of this capability token cannot be counted now: use its key";
+            CallRefused::BudgetExhausted(text.into())
+        })?;
         Ok((holder, token))
     }
 

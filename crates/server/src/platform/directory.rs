@@ -24,7 +24,7 @@ pub struct Calling {
 }
 
 /// Why a call is refused; a gateway renders it in its own envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallRefused {
     /// No such key, or it is expired or revoked.
     InvalidKey,
@@ -32,8 +32,8 @@ pub enum CallRefused {
     Forbidden,
     /// No such model for this key.
     ModelNotFound,
-    /// A budget of the endpoint's project is used up.
-    BudgetExhausted,
+    /// A budget over the key or over the endpoint's project is used up; the text names it.
+    BudgetExhausted(Box<str>),
     /// Nothing behind the model answers now.
     NoReplica,
 }
@@ -112,7 +112,8 @@ pub(crate) fn route(
             }
             Err(Denied::Hidden) => continue,
         }
-        budget::require_open(state, endpoint.project).map_err(|_| CallRefused::BudgetExhausted)?;
+        budget::require_open_for_calls(state, endpoint.project, key.id, now)
+            .map_err(|refused| CallRefused::BudgetExhausted(refused.to_string().into()))?;
         let replicas = endpoint.ready_replicas_in(state, |country| {
             key.limits.allow_country(country) && allowed(country)
         });

@@ -13,7 +13,7 @@ use crate::world::{Tenant, World, tenant};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs the tenant's job until it has used 90 core-seconds and 1 kJ, and ends well.
-async fn run_job(world: &World, acme: &Tenant) {
+pub(crate) async fn run_job(world: &World, acme: &Tenant) {
     let planner = tokio::spawn(planner::run(Arc::clone(&world.platform)));
     let id = acme.workload.parse().unwrap();
     let mut changes = world.platform.watch();

@@ -96,6 +96,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             "site": "paris", "name": "new", "cpu_milli": 1_000, "memory_bytes": 1, "gpus": 0,
         }),
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
+        "budget_set" => json!({ "limit": "20 EUR" }),
         "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
         "reservation_create" => json!({
             "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),

@@ -6,6 +6,7 @@ mod apart;
 mod assigned;
 mod attacks;
 mod bill;
+mod budgets;
 mod capacity;
 mod conditions;
 mod course;

@@ -10,7 +10,7 @@ use kernel::{
     budget, dataset, endpoint, key, model, node, organisation, policy_set, price, project, site,
     workload,
 };
-use units::{Bytes, Digest, DurationMicros, MicroEuro, PriceUnit, UnixMicros};
+use units::{Bytes, Digest, DurationMicros, Measure, MicroEuro, PriceUnit, UnixMicros};
 
 use super::capacity::{quota_command, reservation_command};
 use super::catalogue::{
@@ -248,6 +248,8 @@ fn budget_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
     // From nothing to ten euros, in steps small enough to be used up within a run.
     let limit = MicroEuro(i64::try_from(rng.below(500)).unwrap_or(0).saturating_mul(20_000));
     Ok(Command::Budget(if rng.chance(50) {
+        any_budget_command(rng, state)?
+    } else if rng.chance(50) {
         budget::Command::Create {
             project: any(rng, &state.projects).unwrap_or(nobody()),
             name: name(rng, "budget", 3)?,
@@ -256,6 +258,42 @@ fn budget_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
     } else {
         budget::Command::SetLimit { id: any(rng, &state.budgets).unwrap_or(nobody()), limit }
     }))
+}
+
+/// A budget of any owner in any measure, or other terms for one; now and then for nobody.
+fn any_budget_command(rng: &mut Rng, state: &State) -> Result<budget::Command, String> {
+    use budget::{Change, Open, Owner, Period, Terms};
+    let measure = rng.pick(&Measure::ALL).copied().unwrap_or_default();
+    let step = match measure {
+        Measure::Money => 20_000,
+        // Six minutes of a GPU, and 10 Wh.
+        Measure::GpuTime => 360_000_000,
+        Measure::Energy => 36_000_000,
+        Measure::Tokens => 500,
+    };
+    let base = i64::try_from(rng.below(200)).unwrap_or(0).saturating_mul(step);
+    let (limit, hard_stop) = (measure.amount(base), rng.chance(70));
+    if rng.chance(30) {
+        let id = any(rng, &state.budgets).unwrap_or(nobody());
+        let change = Change {
+            limit: rng.chance(70).then_some(limit),
+            alerts: rng.chance(20).then(|| vec![25, 75]),
+            hard_stop: rng.chance(50).then_some(hard_stop),
+        };
+        return Ok(budget::Command::SetTerms { id, change });
+    }
+    let owner = match rng.below(5) {
+        0 => Owner::Organisation(any(rng, &state.organisations).unwrap_or(nobody())),
+        1 => Owner::Project(any(rng, &state.projects).unwrap_or(nobody())),
+        2 => Owner::User(any(rng, &state.users).unwrap_or(nobody())),
+        3 => Owner::ServiceAccount(any(rng, &state.service_accounts).unwrap_or(nobody())),
+        _ => Owner::Key(any(rng, &state.keys).unwrap_or(nobody())),
+    };
+    let within = if rng.chance(20) { any(rng, &state.projects) } else { None };
+    let period = if rng.chance(50) { Period::Total } else { Period::Month };
+    let terms = Terms { limit, alerts: budget::ALERTS_DEFAULT.to_vec(), hard_stop };
+    let name = name(rng, "budget", 3)?;
+    Ok(budget::Command::Open(Box::new(Open { owner, within, name, period, terms })))
 }
 
 /// A price list; one in a few prices something twice.

@@ -223,10 +223,11 @@ impl History {
                 return Err(format!("{id} holds {have:?}, the log says {expected:?}"));
             }
         }
-        for budget in state.budgets.values().filter(|b| b.spent >= b.limit) {
+        for budget in state.budgets.values().filter(|b| b.is_shut_at(state.last_at)) {
             // An array is as its tasks are.
-            let own =
-                state.active_workloads().filter(|w| w.project == budget.project && !w.is_array());
+            let own = state.active_workloads().filter(|workload| {
+                !workload.is_array() && kernel::budget::is_over(state, budget, workload)
+            });
             for workload in own {
                 let stopping = matches!(&workload.phase,
                     Phase::Stopping { cause, .. } if cause.is_final());

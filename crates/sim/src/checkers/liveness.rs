@@ -13,7 +13,8 @@ use kernel::{
 /// True if some site is allowed and has enough ready nodes that are large enough when empty.
 #[must_use]
 pub fn feasible(state: &State, workload: &Workload) -> bool {
-    if budget::require_open(state, workload.project).is_err() {
+    let whose = (workload.project, workload.by);
+    if budget::require_open_for_work(state, whose, &workload.spec, state.last_at).is_err() {
         return false;
     }
     // Work that waits for other work, and an array, cannot run for now, whatever the fleet.

@@ -48,8 +48,8 @@ impl Money {
                 same_quantities(&expected, &metered.charges)?;
                 self.charge(metered.project, entry.at, &metered.charges)
             }
-            Event::Budget(budget::Event::Created { id, project, .. }) => {
-                self.spent.insert(*id, (*project, 0));
+            Event::Budget(event) => {
+                self.open(event);
                 Ok(())
             }
             Event::Price(price::Event::Set { lines, .. }) => {
@@ -60,7 +60,6 @@ impl Money {
             | Event::Storage(_)
             | Event::Decision(_)
             | Event::Evidence(_)
-            | Event::Budget(_)
             | Event::Quota(_)
             | Event::Power(_)
             | Event::Reservation(_)
@@ -88,6 +87,28 @@ impl Money {
         }
     }
 
+    /// Budgets of projects in money over all time; the others are counted again by the audit at the
+    /// end of a run.
+    fn open(&mut self, event: &budget::Event) {
+        let (id, project) = match event {
+            budget::Event::Created { id, project, .. } => (*id, *project),
+            budget::Event::Opened(opened) => {
+                let is_plain = opened.period == budget::Period::Total
+                    && opened.terms.limit.measure() == units::Measure::Money;
+                let (budget::Owner::Project(project), true) = (opened.owner, is_plain) else {
+                    return;
+                };
+                (opened.id, project)
+            }
+            budget::Event::LimitSet { .. }
+            | budget::Event::Exhausted { .. }
+            | budget::Event::TermsSet { .. }
+            | budget::Event::Alerted { .. }
+            | budget::Event::UsedUp { .. } => return,
+        };
+        self.spent.insert(id, (project, 0));
+    }
+
     /// Compares every line and every budget with the state.
     ///
     /// # Errors
@@ -107,11 +128,10 @@ impl Money {
                 return Err(format!("line {key:?} is {found:?}, the log says {expected:?}"));
             }
         }
-        for budget in state.budgets.values() {
-            let spent = self.spent.get(&budget.id).map(|(_, spent)| *spent);
-            if spent != Some(i128::from(budget.spent.0)) {
-                let (id, have) = (budget.id, budget.spent);
-                return Err(format!("{id} has spent {have}, the log says {spent:?}"));
+        for (id, (_, spent)) in &self.spent {
+            let have = state.budgets.get(id).map(|budget| i128::from(budget.spent.base()));
+            if have != Some(*spent) {
+                return Err(format!("{id} has spent {have:?}, the log says {spent}"));
             }
         }
         Ok(())

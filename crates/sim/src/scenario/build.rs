@@ -9,7 +9,7 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, capacity, identity, leaving, names, power, sovereign, work};
+use super::{args::Args, budgets, capacity, identity, leaving, names, power, sovereign, work};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -29,6 +29,7 @@ pub(super) fn command(
         "price" => new_prices(args)?,
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
+        "budget-open" | "budget-terms" => budgets::command(state, verb, args)?,
         "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
             capacity::command(state, verb, args)?
         }
@@ -189,7 +190,7 @@ fn one_budget(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command,
     Ok(Command::Budget(if verb == "budget" {
         budget::Command::Create { project, name, limit }
     } else {
-        let id = names::budget(state, project, name.as_str())?;
+        let id = names::budget(state, budget::Owner::Project(project), name.as_str())?;
         budget::Command::SetLimit { id, limit }
     }))
 }

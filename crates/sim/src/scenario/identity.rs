@@ -65,7 +65,7 @@ pub(super) fn user_id(name: &str) -> Id<kinds::User> {
     Id::from_parts(1_764_000_000_000, [a, b, c, d, e, f, g, h, i, j])
 }
 
-fn a_user(args: &mut Args<'_>) -> Result<Id<kinds::User>, String> {
+pub(super) fn a_user(args: &mut Args<'_>) -> Result<Id<kinds::User>, String> {
     args.word::<String>("a user").map(|name| user_id(&name))
 }
 
@@ -146,7 +146,10 @@ fn of_provider(
     })
 }
 
-fn an_account(state: &State, args: &mut Args<'_>) -> Result<Id<kinds::ServiceAccount>, String> {
+pub(super) fn an_account(
+    state: &State,
+    args: &mut Args<'_>,
+) -> Result<Id<kinds::ServiceAccount>, String> {
     let name: String = args.word("a service account")?;
     let found = state.service_accounts.values().find(|account| account.name.as_str() == name);
     found.map(|account| account.id).ok_or_else(|| format!("no service account `{name}`"))

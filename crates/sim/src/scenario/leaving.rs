@@ -127,6 +127,7 @@ pub(super) fn course(state: &State, verb: &str, args: &mut Args<'_>) -> Result<C
         let terms = kernel::course::Terms {
             ends_at,
             budget: args.maybe("budget")?,
+            allowances: args.maybe("allowance")?.into_iter().collect(),
             quota: args.maybe("class")?.map(|class| (class, kernel::quota::Milli(500))),
         };
         let name = args.word("a name")?;

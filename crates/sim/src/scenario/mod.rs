@@ -10,6 +10,7 @@
 //! ```
 
 mod args;
+mod budgets;
 mod build;
 mod capacity;
 mod identity;

@@ -46,13 +46,13 @@ pub(super) fn organisation(state: &State, name: &str) -> Result<Id<kinds::Organi
     found.ok_or_else(|| format!("organisation `{name}` does not exist"))
 }
 
-/// A budget of a project by its name.
+/// A budget of an owner by its name.
 pub(super) fn budget(
     state: &State,
-    project: Id<kinds::Project>,
+    owner: kernel::budget::Owner,
     name: &str,
 ) -> Result<Id<kinds::Budget>, String> {
-    let found = state.budgets_of(project).find(|budget| budget.name.as_str() == name);
+    let found = state.budgets_of(owner).find(|budget| budget.name.as_str() == name);
     found.map(|budget| budget.id).ok_or_else(|| format!("budget `{name}` does not exist"))
 }
 

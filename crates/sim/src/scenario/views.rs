@@ -80,9 +80,10 @@ pub(super) fn cost(state: &State, project: Id<kinds::Project>) -> Vec<String> {
             format!("{}: {} at {} = {}", key.per, line.quantity_base, key.price, line.amount)
         })
         .collect();
-    for budget in state.budgets_of(project) {
+    for budget in state.budgets_of(kernel::budget::Owner::Project(project)) {
         let end = if budget.exhausted { ", used up" } else { "" };
-        lines.push(format!("budget {}: {} of {}{end}", budget.name, budget.spent, budget.limit));
+        let (name, spent, limit) = (&budget.name, budget.spent, budget.terms.limit);
+        lines.push(format!("budget {name}: {spent} of {limit}{end}"));
     }
     if let Some(totals) = state.usage.totals.get(&project) {
         lines.push(format!(
@@ -124,6 +125,12 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
             )
         }
         Event::Budget(kernel::budget::Event::Exhausted { spent, .. }) => format!(" at {spent}"),
+        Event::Budget(kernel::budget::Event::Alerted { percent, spent, limit, .. }) => {
+            format!(" {percent} %: {spent} of {limit}")
+        }
+        Event::Budget(kernel::budget::Event::UsedUp { spent, limit, .. }) => {
+            format!(" at {spent} of {limit}")
+        }
         Event::Node(kernel::node::Event::StatusChanged { status, .. }) => {
             format!(" {}", format!("{status:?}").to_lowercase())
         }

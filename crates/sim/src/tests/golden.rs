@@ -21,6 +21,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/sign-in", "scenarios/17-sign-in.txt"),
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
     ("logs/sending", "scenarios/18-sending.txt"),
+    ("logs/budgets", "scenarios/19-budgets.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use kernel::Reject;
-use units::{Id, MicroEuro, kinds};
+use units::{Allowance, Id, kinds};
 
 use super::*;
 
@@ -22,8 +22,10 @@ fn all() -> Vec<Reject> {
         Reject::BudgetExhausted {
             budget: id::<kinds::Budget>(),
             name: text("q1"),
-            limit: MicroEuro(5),
-            spent: MicroEuro(6),
+            owner: text("project `orange/nlp`"),
+            limit: Allowance::Tokens(5),
+            spent: Allowance::Tokens(6),
+            resets_at: None,
         },
         Reject::WrongState {
             kind: "workload",
