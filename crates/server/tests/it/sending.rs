@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{World, tenant};
 
 async fn events(world: &World, key: &str, kind: &str) -> Vec<u64> {
-    let listed = world.get(key, &"/api/v1/events?limit=500").await.expect(200);
+    let listed = world.get(key, "/api/v1/events?limit=500").await.expect(200);
     let items = listed["items"].as_array().unwrap();
     items.iter().filter(|one| one["kind"] == kind).map(|one| one["seq"].as_u64().unwrap()).collect()
 }
