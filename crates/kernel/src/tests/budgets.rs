@@ -140,6 +140,7 @@ impl Scene {
             tokens_in: Tokens(tokens / 2),
             tokens_out: Tokens(tokens - tokens / 2),
             estimated: false,
+            answers: None,
         };
         self.world.run(Command::Usage(record)).unwrap()
     }

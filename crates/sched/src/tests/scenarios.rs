@@ -140,7 +140,7 @@ fn every_reason_has_its_sentence() {
             job 17 on [1]
             job 0 waits: The job asks for no nodes; ask for at least one.
             job 1 waits: The job's largest number of nodes is below its smallest.
-            job 2 waits: A budget of the project is used up.
+            job 2 waits: A budget over it is used up.
             job 3 waits: Waiting for 2 other jobs to end.
             job 4 waits: 1 task of its array run, as many as it allows.
             job 5 waits: It is not to start yet.

@@ -179,7 +179,7 @@ const NAMING: [&str; 9] = [
     "scope",
     "workload",
 ];
-const HARMLESS: [&str; 20] = [
+const HARMLESS: [&str; 21] = [
     "after",
     "array",
     "array_index",

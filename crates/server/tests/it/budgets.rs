@@ -164,6 +164,7 @@ async fn calls_are_refused_by_any_budget_over_the_key_and_by_no_other() {
         prompt_tokens: 60,
         completion_tokens: 60,
         estimated: false,
+        answers: None,
     };
     platform.record_tokens(&usage).await.unwrap();
     let server::CallRefused::BudgetExhausted(text) = route(caller) else {

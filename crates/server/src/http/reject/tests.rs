@@ -74,7 +74,7 @@ fn each_refusal_has_its_code_and_keeps_its_text() {
         422 limit-reached [] the limit of 3 projects is reached | remove what is no longer needed, or ask the operator
         409 version-conflict [] version 1 was expected, but the resource is at version 2: read it again | read it again; its version is `"2"` now
         409 idempotency-mismatch [] idempotency key `k` was used for a different command: use a fresh key | send a fresh Idempotency-Key
-        402 budget-exhausted [] budget `q1` is used up: 0.000006 EUR of 0.000005 EUR spent; raise it or wait for a new one | ask an administrator to raise budget `q1`
+        402 budget-exhausted [] budget `q1` of project `orange/nlp` is used up: 6 tokens of 5 tokens spent; ask for a higher limit | ask an administrator to raise budget `q1`: `cocarde budget set bud_01hf7yat00ew3re1r70w3ge1r7 --limit AMOUNT`
         409 state-conflict [] workload `job_1` is ended: cannot stop it | -
         409 state-conflict [] generation 1 of workload `job_01hf7yat00ew3re1r70w3ge1r7` is stale: the current one is 2 | read it again, then decide
         507 no-capacity [] placement does not fit: node `a` is full | -
