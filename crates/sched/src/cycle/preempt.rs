@@ -141,39 +141,51 @@ fn has_claim(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> bool {
     if victim.job.queue == ask.job.queue {
         return ask.job.priority > victim.job.priority;
     }
-    reclaims(scheduler, &scheduler.tree, ask, victim)
+    reclaims(scheduler, &scheduler.tree, ask, victim).is_some()
 }
 
-/// True if the job's queue may take this work of another queue's.
-fn reclaims(scheduler: &Scheduler, tree: &Tree, ask: &Ask<'_>, victim: &Running) -> bool {
+/// By which rule the job's queue may take this work of another queue's, if it may.
+fn reclaims(scheduler: &Scheduler, tree: &Tree, ask: &Ask<'_>, victim: &Running) -> Option<Rule> {
     let held = scheduler.used_by(&victim.job, &victim.nodes);
-    let node = victim.nodes.first().and_then(|node| scheduler.fleet.node(*node));
-    let need = scheduler.resources(ask.job, node.and_then(|node| node.class), ask.job.nodes_min);
+    let need = need_beside(scheduler, ask, victim);
     let claim = Claim { queue: ask.job.queue, need: &need, missing: &need };
-    match (scheduler.settings.reclaim, tree.may_reclaim(&claim, victim.job.queue, &held)) {
-        (Reclaim::Off, _) | (_, None) => false,
-        (Reclaim::Deserved, Some(rule)) => rule == Rule::Deserved,
-        (Reclaim::Shares, Some(_)) => true,
+    let rule = tree.may_reclaim(&claim, victim.job.queue, &held)?;
+    match (scheduler.settings.reclaim, rule) {
+        (Reclaim::Off, _) | (Reclaim::Deserved, Rule::FinalShare | Rule::InitialShare) => None,
+        (Reclaim::Deserved, Rule::Deserved) | (Reclaim::Shares, _) => Some(rule),
     }
 }
 
-/// True if each claim still holds after the evictions before it.
+/// What the job needs where the victim runs.
+fn need_beside(scheduler: &Scheduler, ask: &Ask<'_>, victim: &Running) -> Vec<u64> {
+    let node = victim.nodes.first().and_then(|node| scheduler.fleet.node(*node));
+    scheduler.resources(ask.job, node.and_then(|node| node.class), ask.job.nodes_min)
+}
+
+/// True if each claim still holds after the evictions before it, and all of them together make no
+/// branch larger beside its neighbours.
 fn claims_all(scheduler: &Scheduler, ask: &Ask<'_>, victims: &[JobIdx]) -> bool {
     let mut tree = None;
+    let (mut shared, mut need) = (Vec::new(), Vec::new());
     for victim in victims {
         let Some(victim) = scheduler.running.get(victim) else { return false };
         if victim.job.queue == ask.job.queue {
             continue;
         }
         let tree: &mut Tree = tree.get_or_insert_with(|| scheduler.tree.clone());
-        if !reclaims(scheduler, tree, ask, victim) {
-            return false;
+        let Some(rule) = reclaims(scheduler, tree, ask, victim) else { return false };
+        if rule != Rule::Deserved {
+            shared.push(victim.job.queue);
+            need = need_beside(scheduler, ask, victim);
         }
         let held = scheduler.used_by(&victim.job, &victim.nodes);
         // INVARIANT: running work was charged, or its queue is none of the tree's.
         let _ = tree.discharge(victim.job.queue, &held);
     }
-    true
+    tree.is_none_or(|tree| {
+        let claim = Claim { queue: ask.job.queue, need: &need, missing: &need };
+        tree.keeps_shares(&scheduler.tree, &claim, shared)
+    })
 }
 
 /// The nodes of each shelf that some part is on.

@@ -78,7 +78,7 @@ impl Tree {
         if !self.borrows(&contest, stays) {
             return None;
         }
-        let added = self.arriving(&contest);
+        let added = self.arriving(&contest.claim, contest.claimant_branch);
         if self.within_quota(contest.claimant_branch, &added) {
             return Some(Rule::Deserved);
         }
@@ -106,7 +106,38 @@ impl Tree {
     pub fn may_reclaim_across(&self, claim: &Claim<'_>, victim: QueueIdx, held: &[u64]) -> bool {
         self.contest(claim, victim, held).is_some_and(|contest| {
             self.borrows(&contest, |pooled, _, quota| pooled > quota)
-                && self.within_quota(contest.claimant_branch, &self.arriving(&contest))
+                && self.within_quota(
+                    contest.claimant_branch,
+                    &self.arriving(&contest.claim, contest.claimant_branch),
+                )
+        })
+    }
+
+    /// Whether a claim that ended jobs of `victims` by comparing shares leaves every branch that it shares
+    /// with them borrowing no more of any resource than before: `self` is without the victims, `before` is with them.
+    ///
+    /// What happens inside a branch is no matter between branches only while this holds. Else a job that is
+    /// modest beside its victim inside a branch makes the branch larger beside its neighbours, which take
+    /// it back, and it all begins again. A claim by [`Rule::Deserved`] need not be asked: nobody takes that back.
+    #[must_use]
+    pub fn keeps_shares(
+        &self,
+        before: &Self,
+        claim: &Claim<'_>,
+        victims: impl IntoIterator<Item = QueueIdx>,
+    ) -> bool {
+        let forks = victims.into_iter().filter_map(|victim| self.shape.fork(claim.queue, victim));
+        let common = forks.filter_map(|(branch, _)| self.shape.parent(branch));
+        // Above the lowest fork all branches are common; a root has no neighbours.
+        let lowest = common.max_by_key(|branch| self.shape.path(*branch).count());
+        let above = lowest.into_iter().flat_map(|branch| self.shape.path(branch));
+        above.filter(|branch| self.shape.parent(*branch).is_some()).all(|branch| {
+            let added = self.arriving(claim, branch);
+            added.iter().enumerate().filter(|(_, added)| **added > 0).all(|(resource, added)| {
+                let with_job = self.cell(branch, resource).pooled.saturating_add(*added);
+                let was = before.cell(branch, resource);
+                with_job <= was.pooled.max(was.quota)
+            })
         })
     }
 
@@ -148,10 +179,9 @@ impl Tree {
         })
     }
 
-    /// What of the claim's need comes to its branch, after what the queues below it still keep.
-    fn arriving(&self, contest: &Contest<'_>) -> Vec<u64> {
-        let Contest { claim, claimant_branch, .. } = *contest;
-        let below = || self.shape.path(claim.queue).take_while(|queue| *queue != claimant_branch);
+    /// What of the claim's need comes to a branch above it, after what the queues below it still keep.
+    fn arriving(&self, claim: &Claim<'_>, branch: QueueIdx) -> Vec<u64> {
+        let below = || self.shape.path(claim.queue).take_while(|queue| *queue != branch);
         let passed = |(resource, need): (usize, &u64)| {
             below().fold(*need, |passed, queue| self.cell(queue, resource).passed_on(passed))
         };

@@ -155,6 +155,61 @@ fn what_would_start_a_chase_is_refused() {
     assert_eq!(tree.may_reclaim(&claim, q(2), &[1, 1]), Some(Rule::FinalShare));
 }
 
+/// A chase over two levels, once found by drawing trees: inside the first branch the job of 6 is the
+/// more modest for its weight, beside the second branch it is the larger one.
+#[test]
+fn a_branch_does_not_grow_beside_others_by_what_happens_inside() {
+    let specs = [
+        queue(None, 1, 7),
+        queue(Some(0), 2, 0),
+        queue(Some(1), 0, 0),
+        queue(Some(1), 1, 0),
+        queue(Some(0), 2, 0),
+    ];
+    let jobs = [(0, vec![3]), (1, vec![6]), (2, vec![5])];
+    for seed in 0..100 {
+        assert!(arena(&specs, &jobs, seed, false).settle(EVICTIONS_MAX), "seed {seed}");
+    }
+    let mut before = Tree::new(1, &specs).unwrap();
+    before.charge(q(2), &[3]).unwrap();
+    let claim = |need: &'static [u64]| Claim { queue: q(3), need, missing: need };
+    assert_eq!(before.may_reclaim(&claim(&[6]), q(2), &[3]), Some(Rule::InitialShare));
+    let mut without = before.clone();
+    without.discharge(q(2), &[3]).unwrap();
+    assert!(!without.keeps_shares(&before, &claim(&[6]), [q(2)]));
+    assert!(without.keeps_shares(&before, &claim(&[3]), [q(2)]));
+    // Its neighbours' jobs are no matter of the branch's own.
+    assert!(without.keeps_shares(&before, &claim(&[6]), [q(4)]));
+}
+
+/// The same by way of another resource: the branch grows in the second, which nobody else wants, and
+/// would turn that into the first.
+#[test]
+fn a_branch_does_not_turn_one_resource_into_another() {
+    let of = |parent: Option<u32>, weight, deserved: [u64; 3], lends: [Option<u64>; 3]| QueueSpec {
+        parent: parent.map(QueueIdx),
+        weight,
+        deserved: deserved.to_vec(),
+        lending_limit: lends.to_vec(),
+        ..QueueSpec::default()
+    };
+    let nothing = |parent, weight| of(Some(parent), weight, [0; 3], [None; 3]);
+    let specs = [
+        nothing(3, 0),
+        nothing(6, 3),
+        nothing(3, 1),
+        nothing(6, 2),
+        of(Some(6), 0, [15, 0, 0], [Some(8), None, None]),
+        of(Some(6), 0, [0, 5, 0], [None, Some(2), None]),
+        of(None, 0, [15, 7, 7], [None; 3]),
+    ];
+    let jobs = [(0, [1, 3, 0]), (0, [1, 1, 0]), (1, [8, 0, 0]), (2, [8, 0, 0])];
+    let jobs = jobs.map(|(leaf, need)| (leaf, need.to_vec()));
+    for seed in 0..100 {
+        assert!(arena(&specs, &jobs, seed, false).settle(EVICTIONS_MAX), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_job_across_the_bound_is_a_last_resort() {
     let tree = cohort(0, &[(1, 0), (1, 20)]);
@@ -193,6 +248,9 @@ impl Arena {
         let (queue, need) = self.jobs[job].clone();
         let mut candidates = self.running.clone();
         let mut victims = Vec::new();
+        // Those that only a comparison of shares gave up.
+        let mut shared = Vec::new();
+        let before = self.tree.clone();
         while self.tree.admit(queue, &need).is_err() {
             if candidates.is_empty() {
                 break;
@@ -201,13 +259,18 @@ impl Arena {
             let victim = candidates.swap_remove(at);
             let missing = self.missing(queue, &need);
             let claim = Claim { queue, need: &need, missing: &missing };
-            if self.may_end(&claim, victim) {
+            if let Some(rule) = self.may_end(&claim, victim) {
                 let (queue, held) = self.jobs[victim].clone();
+                if rule != Rule::Deserved {
+                    shared.push(queue);
+                }
                 self.tree.discharge(queue, &held).unwrap();
                 victims.push(victim);
             }
         }
-        if self.tree.admit(queue, &need).is_err() {
+        let claim = Claim { queue, need: &need, missing: &need };
+        let is_calm = self.tree.keeps_shares(&before, &claim, shared);
+        if !is_calm || self.tree.admit(queue, &need).is_err() {
             for victim in victims {
                 let (queue, held) = &self.jobs[victim];
                 self.tree.charge(*queue, held).unwrap();
@@ -223,7 +286,7 @@ impl Arena {
         true
     }
 
-    fn may_end(&self, claim: &Claim<'_>, victim: usize) -> bool {
+    fn may_end(&self, claim: &Claim<'_>, victim: usize) -> Option<Rule> {
         let (queue, held) = &self.jobs[victim];
         let rule = self.tree.may_reclaim(claim, *queue, held);
         if rule.is_some() {
@@ -233,7 +296,8 @@ impl Arena {
                 assert!(!taken || rest >= self.tree.deserved(*queue, resource));
             }
         }
-        rule.is_some() || (self.across && self.tree.may_reclaim_across(claim, *queue, held))
+        let across = || self.across && self.tree.may_reclaim_across(claim, *queue, held);
+        rule.or_else(|| across().then_some(Rule::Deserved))
     }
 
     /// Starts what can start until nothing can, or `evictions_max` jobs were ended.
