@@ -14,7 +14,7 @@ use super::{
     BLOBS, FORMAT, HEAD, Head, ITEMS, LAST, LEFT_OUT, PEOPLE, Person, README, history, identities,
     items, lines, own_log,
 };
-use crate::{platform::Platform, tenants::Owners};
+use crate::{http::people::without_password, platform::Platform, tenants::Owners};
 
 /// What is to be written, gathered at one moment.
 pub(crate) struct Export {
@@ -100,6 +100,7 @@ impl Export {
             let tenant = Tenant::Organisation(self.home);
             let found = platform.vault().take_out(tenant, &user.to_string());
             if let Some((data, lookups)) = found.map_err(io::Error::other)? {
+                let data = without_password(&data)?;
                 people.push(Person { user: *user, data: STANDARD.encode(data), lookups });
             }
         }

@@ -50,6 +50,15 @@ pub(crate) struct Person {
     pub(crate) identities: Vec<(String, String)>,
 }
 
+/// A person's data as it may travel: a hash of a password can be tried at leisure by whoever holds the file.
+///
+/// # Errors
+/// If it is not a person's data.
+pub(crate) fn without_password(data: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let person: Person = serde_json::from_slice(data)?;
+    serde_json::to_vec(&Person { password: None, ..person })
+}
+
 /// Whose people: an organisation's, or the platform's own.
 pub(crate) type Home = Option<Id<kinds::Organisation>>;
 

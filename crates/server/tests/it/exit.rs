@@ -19,6 +19,7 @@ use units::{Id, kinds};
 use crate::exit_rights::{rights, same_rights};
 use crate::world::{Answer, Tenant as Made, World, tenant};
 
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
 const NAME: &str = "Zenobie Quatrefages-Lindqvist";
 const EMAIL: &str = "zenobie.quatrefages@exemple.fr";
 
@@ -61,7 +62,7 @@ pub(crate) async fn import(world: &World, key: &str, tar: Vec<u8>) -> Answer {
 async fn somebody(world: &World, made: &Made) -> Id<kinds::User> {
     let home: Id<kinds::Organisation> = made.organisation.parse().unwrap();
     let id: Id<kinds::User> = world.platform.fresh_id().unwrap();
-    let plain = format!("{{\"name\":\"{NAME}\",\"email\":\"{EMAIL}\"}}");
+    let plain = json!({ "name": NAME, "email": EMAIL, "password": HASH }).to_string();
     let lookups = [("email", EMAIL)];
     let tenant = Tenant::Organisation(home);
     let vault = world.platform.vault();
@@ -94,6 +95,18 @@ async fn furnished(world: &World) -> Made {
     });
     world.make(&evaluate, result).await;
     acme
+}
+
+/// Whoever holds the file could try passwords against a hash for as long as they like.
+fn carries_no_hash(files: &BTreeMap<String, Vec<u8>>) {
+    let people = String::from_utf8(files["people/people.jsonl"].clone()).unwrap();
+    let mut names = String::new();
+    for line in people.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let data = STANDARD.decode(line["data"].as_str().unwrap()).unwrap();
+        names.push_str(&String::from_utf8(data).unwrap());
+    }
+    assert!(names.contains(NAME) && !names.contains("argon2"), "{names}");
 }
 
 /// What must be made anew is named with the reason.
@@ -161,6 +174,7 @@ async fn an_export_taken_in_elsewhere_exports_the_same() {
     lists_what_stayed(&taken, &acme);
     let (before, after) = (kept(&files), kept(&unpack(&second.bytes)));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    carries_no_hash(&files);
     for (path, bytes) in &before {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert_eq!(text(bytes), text(&after[path]), "{path}");
