@@ -110,6 +110,8 @@ def verify(text, log_vkey, quorum, witness_vkeys):
 def verify_answer(text, log_vkey, quorum, witness_vkeys):
     """What a receipt proves of a model's answer; raises for one that does not hold."""
     receipt = json.loads(text)
+    if set(receipt) != {"format", "subject", "checkpoint", "entries", "answer"}:
+        raise ValueError("a receipt of an answer has other fields")
     if receipt["format"] != "cocarde-receipt/v1":
         raise ValueError("this is a receipt of another version")
     size, root, names = open_checkpoint(receipt["checkpoint"], log_vkey, quorum, witness_vkeys)

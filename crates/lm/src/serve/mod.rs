@@ -21,6 +21,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use axum::serve::ListenerExt as _;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -107,6 +108,9 @@ pub async fn serve(
         .name("lm-engine".to_owned())
         .spawn(move || engine.run())
         .map_err(|error| LmError::Server(error.to_string()))?;
+    // Without this the second chunk of a stream waits for the receiver's delayed acknowledgement, 40 ms.
+    // A connection on which it cannot be set is slower, and no error.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let served = axum::serve(listener, router(service)).with_graceful_shutdown(shutdown).await;
     served.map_err(|error| LmError::Server(error.to_string()))?;
     // The router, and with it the queue, is gone: the engine finishes what is left and ends.

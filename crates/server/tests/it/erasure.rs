@@ -221,8 +221,13 @@ async fn a_list_that_was_begun_is_carried_out_by_the_next_start() {
     world.platform.blobs().remove(manifest.parse().unwrap()).unwrap();
     let running = tokio::spawn(server::erasures::run(Arc::clone(&world.platform)));
     let done = until_done(&world, &id).await;
+    // The list goes after the entry that says that it was carried out, never before.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while fs::read_dir(&folder).unwrap().count() > 0 {
+        assert!(Instant::now() < deadline, "the list has served, and is still there");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     running.abort();
     assert_eq!(files_with(world.platform.data_dir(), own), Vec::<String>::new());
     assert_eq!(done["destroyed"]["list"], digest(lines.as_bytes()).to_string());
-    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "the list has served");
 }

@@ -18,6 +18,7 @@ use super::catalogue::{
 };
 use super::identity::identity_command;
 use super::power::power_command;
+use super::sovereign::sovereign_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -126,7 +127,8 @@ impl Clients {
             27..=36 => data_command(rng, state)?,
             37..=46 => model_command(rng, state)?,
             47..=54 => endpoint_command(rng, state)?,
-            55..=60 => workload_aside(rng, state),
+            55..=56 => sovereign_command(rng, state, now)?,
+            57..=60 => workload_aside(rng, state),
             _ => Command::Workload(workload::Command::Submit {
                 project: any(rng, &state.projects).unwrap_or(nobody()),
                 spec: Box::new(spec(rng, state)?),

@@ -11,6 +11,7 @@ mod importer;
 mod network;
 mod planner;
 mod power;
+mod sovereign;
 
 pub use client::Clients;
 pub(crate) use client::prices;
