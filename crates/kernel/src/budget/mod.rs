@@ -19,7 +19,7 @@ pub(crate) use decide::decide;
 pub(crate) use event::target;
 pub use event::{Change, Command, Event, Open, Opened};
 pub use open::{is_over, require_open_for_calls, require_open_for_work, shut_for};
-pub use owner::{Owner, owners_over, scope_of};
+pub use owner::{Owner, causes, owners_over, scope_of};
 pub(crate) use spend::{charge, consequences};
 
 use std::collections::BTreeMap;

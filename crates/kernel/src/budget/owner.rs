@@ -70,7 +70,8 @@ pub fn owners_over(
 }
 
 /// Who caused something, and for a key also whose it is.
-fn causes(state: &State, by: Actor) -> [Option<Owner>; 2] {
+#[must_use]
+pub fn causes(state: &State, by: Actor) -> [Option<Owner>; 2] {
     match by {
         Actor::Key(id) => {
             let whose = state.keys.get(&id).and_then(|key| key.owner).map(|owner| match owner {

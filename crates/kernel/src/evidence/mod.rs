@@ -9,34 +9,12 @@ mod decide;
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
 
+pub use policy::score::Kind;
+use policy::score::PieceState;
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, UnixMicros, kinds};
 
 use crate::{Actor, Meta, State, Subject};
-
-/// How a criterion is shown to be met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Somebody says so and answers for it.
-    Declared,
-    /// It was measured or tested, and the document says how.
-    Measured,
-    /// A third party certified it.
-    Certificate,
-}
-
-impl Kind {
-    /// The stable text form.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::Measured => "measured",
-            Self::Certificate => "certificate",
-        }
-    }
-}
 
 /// A piece of evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,10 +32,16 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// True while it counts.
+    /// Whether it counts at a time.
     #[must_use]
-    pub fn is_valid_at(&self, now: UnixMicros) -> bool {
-        self.withdrawn_at.is_none() && self.claim.valid_until.is_none_or(|until| now < until)
+    pub fn state_at(&self, now: UnixMicros) -> PieceState {
+        if self.withdrawn_at.is_some() {
+            PieceState::Withdrawn
+        } else if self.claim.valid_until.is_none_or(|until| now < until) {
+            PieceState::Valid
+        } else {
+            PieceState::Expired
+        }
     }
 }
 

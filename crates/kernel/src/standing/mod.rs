@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use policy::{
     ownership::EntityId,
-    score::{Check, Component, Facts, Finding, Kind, Piece, PieceState, Vendors},
+    score::{Check, Component, Facts, Finding, Piece, Vendors},
 };
 use units::UnixMicros;
 
@@ -69,19 +69,9 @@ fn pieces(state: &State, now: UnixMicros) -> Vec<Piece> {
     let piece = |one: &evidence::Evidence| Piece {
         id: one.id,
         criterion: one.claim.criterion.clone(),
-        kind: match one.claim.kind {
-            evidence::Kind::Declared => Kind::Declared,
-            evidence::Kind::Measured => Kind::Measured,
-            evidence::Kind::Certificate => Kind::Certificate,
-        },
+        kind: one.claim.kind,
         issuer: one.claim.issuer,
-        state: if one.withdrawn_at.is_some() {
-            PieceState::Withdrawn
-        } else if one.is_valid_at(now) {
-            PieceState::Valid
-        } else {
-            PieceState::Expired
-        },
+        state: one.state_at(now),
     };
     state.evidence.values().map(piece).collect()
 }

@@ -32,6 +32,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What it counts as: a certificate of one's own is a declaration.
+    #[must_use]
+    pub const fn counts_as(self, is_own: bool) -> Self {
+        match self {
+            Self::Certificate if is_own => Self::Declared,
+            kind @ (Self::Declared | Self::Measured | Self::Certificate) => kind,
+        }
+    }
+}
+
 /// Something that the platform finds out itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,9 +154,6 @@ impl Facts {
     /// What a piece counts as: a certificate of one's own is a declaration.
     #[must_use]
     pub fn counts_as(&self, piece: &Piece) -> Kind {
-        match piece.kind {
-            Kind::Certificate if self.own.contains(&piece.issuer) => Kind::Declared,
-            kind @ (Kind::Declared | Kind::Measured | Kind::Certificate) => kind,
-        }
+        piece.kind.counts_as(self.own.contains(&piece.issuer))
     }
 }

@@ -11,13 +11,12 @@ use kernel::{
     Actor, Command, State, Subject,
     access::{Role, Scope},
     budget::{self, ALERTS_DEFAULT, Change, Open, Owner, Period, Terms},
-    key,
 };
 use units::{Id, Name, UnixMicros, kinds};
 
 use super::{
     access, budgets_dto,
-    caller::{Caller, Who},
+    caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
     page, resolve, unexpected,
@@ -206,15 +205,9 @@ fn may_see(state: &State, caller: &Caller, one: &budget::Budget) -> bool {
 
 /// True if the budget counts what the caller uses: their own, their key's, their organisation's.
 fn is_over_caller(state: &State, caller: &Caller, one: &budget::Budget) -> bool {
-    let (who, whose) = match caller.who() {
-        Who::Anonymous => (None, None),
-        Who::Key(key) => (Some(Owner::Key(key.id)), key.owner.map(owner_of_key)),
-        Who::User(id) => (Some(Owner::User(*id)), None),
-        Who::ServiceAccount(id) => (Some(Owner::ServiceAccount(*id)), None),
-    };
     match one.owner {
         Owner::User(_) | Owner::ServiceAccount(_) | Owner::Key(_) => {
-            who == Some(one.owner) || whose == Some(one.owner)
+            budget::causes(state, actor_of(caller)).contains(&Some(one.owner))
         }
         Owner::Organisation(id) => {
             state.projects.values().filter(|project| project.organisation == id).any(|project| {
@@ -225,21 +218,10 @@ fn is_over_caller(state: &State, caller: &Caller, one: &budget::Budget) -> bool 
     }
 }
 
-const fn owner_of_key(owner: key::Owner) -> Owner {
-    match owner {
-        key::Owner::User(id) => Owner::User(id),
-        key::Owner::ServiceAccount(id) => Owner::ServiceAccount(id),
-    }
-}
-
 /// Who acts when this caller submits work.
 pub(crate) fn actor_of(caller: &Caller) -> Actor {
-    match caller.who() {
-        Who::Anonymous => Actor::System,
-        Who::Key(key) => Actor::Key(key.id),
-        Who::User(id) => Actor::User(*id),
-        Who::ServiceAccount(id) => Actor::ServiceAccount(*id),
-    }
+    // Nobody in particular has no budgets of their own, as the platform has none.
+    caller.actor().unwrap_or(Actor::System)
 }
 
 /// What is left of the budgets that would count work of this caller in a project.

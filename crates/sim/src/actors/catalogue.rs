@@ -16,6 +16,7 @@ use kernel::{
 };
 use units::{
     Bytes, Country, DataClass, Digest, DurationMicros, GpuCount, Id, MicroEuro, MilliCpu, Name,
+    UnixMicros,
 };
 
 use crate::rng::Rng;
@@ -53,6 +54,11 @@ fn any_of<K>(rng: &mut Rng, count: usize, mut keys: impl Iterator<Item = K>) -> 
 /// An id that names nothing.
 pub(crate) const fn nobody<K: units::IdKind>() -> Id<K> {
     Id::from_bytes([0xee; 16])
+}
+
+/// Within the next ten minutes, now included: some of it is over at once.
+pub(crate) fn soon(rng: &mut Rng, now: UnixMicros) -> UnixMicros {
+    now.plus(DurationMicros::from_secs(rng.below(600)))
 }
 
 /// One of the countries.

@@ -8,7 +8,7 @@ use kernel::{
 };
 use units::{DurationMicros, Id, UnixMicros, kinds};
 
-use super::catalogue::{any, name, nobody};
+use super::catalogue::{any, name, nobody, soon};
 use crate::rng::Rng;
 
 /// Names that custom roles are made of; the last two are refused.
@@ -45,10 +45,6 @@ fn scope(rng: &mut Rng, state: &State) -> Scope {
         1..=3 => Scope::Organisation(any(rng, &state.organisations).unwrap_or(nobody())),
         _ => Scope::Project(any(rng, &state.projects).unwrap_or(nobody())),
     }
-}
-
-fn soon(rng: &mut Rng, now: UnixMicros) -> UnixMicros {
-    now.plus(DurationMicros::from_secs(rng.below(600)))
 }
 
 fn user_command(rng: &mut Rng, state: &State) -> user::Command {

@@ -12,9 +12,9 @@ use policy::{
     Category, Operation, Residency, Rule,
     ownership::{Facts, Form, Holding},
 };
-use units::{DurationMicros, Id, UnixMicros, kinds};
+use units::{Id, UnixMicros, kinds};
 
-use super::catalogue::{any, country, name, nobody};
+use super::catalogue::{any, country, name, nobody, soon};
 use crate::rng::Rng;
 
 /// Countries of the rules that are tried: most hold everything that sites are in.
@@ -143,10 +143,6 @@ fn consent_command(rng: &mut Rng, state: &State, now: UnixMicros) -> consent::Co
             }
         }
     }
-}
-
-fn soon(rng: &mut Rng, now: UnixMicros) -> UnixMicros {
-    now.plus(DurationMicros::from_secs(rng.below(600)))
 }
 
 fn residency(rng: &mut Rng) -> Result<Residency, String> {

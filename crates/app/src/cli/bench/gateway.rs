@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::atomic::Ordering, time::Duration};
 
 use sim::Rng;
+use units::Bytes;
 
 use crate::{
     cli::{exit::Exit, failure::Failure, interrupt, session::Session},
@@ -11,7 +12,10 @@ use crate::{
         arrivals::{self, Rhythm, Size},
         trace::{self, Form, Options},
     },
-    output::table::{Table, left, right},
+    output::{
+        human::size,
+        table::{Table, left, right},
+    },
 };
 
 /// Chat completions under load: a rate, a published trace, or as many as there is time for
@@ -174,12 +178,7 @@ fn table(report: &Report) -> Table {
     row("cached", format!("{:.2} % of tokens in ({BLOCK_TOKENS} a block)", figures.cached_percent));
     if let Some(taken) = &report.process {
         row("processor time a request", format!("{} us", taken.cpu_us_per_request));
-        row("resident memory", format!("{:.1} MiB", mebibytes(taken.resident_bytes)));
+        row("resident memory", size(Bytes(taken.resident_bytes)));
     }
     table
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
 }

@@ -166,16 +166,17 @@ fn plan(mock: &Mock, asked: &Asked<'_>, body_bytes: usize) -> Plan {
             .unwrap_or(u64::MAX)
             .div_ceil(u64::from(behaviour.bytes_per_token.max(1)))
     };
-    let contents = asked.messages.iter().filter_map(|message| message.content);
     // The quotes are not part of a text.
-    let prompt: Vec<u8> =
-        contents.flat_map(|raw| raw.get().trim_matches('"').as_bytes().iter().copied()).collect();
-    let prompt_tokens = tokens_of(if prompt.is_empty() { body_bytes } else { prompt.len() });
+    let contents = asked.messages.iter().filter_map(|message| message.content);
+    let texts: Vec<&[u8]> = contents.map(|raw| raw.get().trim_matches('"').as_bytes()).collect();
+    let prompt_bytes = texts.iter().fold(0_usize, |sum, text| sum.saturating_add(text.len()));
+    let prompt_tokens = tokens_of(if prompt_bytes == 0 { body_bytes } else { prompt_bytes });
+    // Without a cache nobody needs the prompt in one piece.
     let cached_tokens = if behaviour.cache_blocks == 0 {
         0
     } else {
         let mut cache = mock.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found, _) = cache.take(&prompt);
+        let (found, _) = cache.take(&texts.concat());
         u64::try_from(found).unwrap_or(0).saturating_mul(u64::from(behaviour.block_tokens))
     };
     Plan { prompt_tokens, cached_tokens, tokens }

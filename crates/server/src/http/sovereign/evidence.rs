@@ -21,7 +21,10 @@ use kernel::{
     evidence::{self, Claim, Kind},
     standing,
 };
-use policy::{ownership::EntityId, score};
+use policy::{
+    ownership::EntityId,
+    score::{self, PieceState},
+};
 use units::{Id, UnixMicros, kinds};
 
 use super::{entities, report::frameworks};
@@ -41,11 +44,7 @@ pub(crate) async fn record(call: Call<EvidenceRecord>) -> Result<Evidence, Fail>
     let issuer = call.read(|state| entities::find(state, &new.issuer))?;
     let claim = Claim {
         criterion: new.criterion.clone(),
-        kind: match new.kind {
-            EvidenceKind::Declared => Kind::Declared,
-            EvidenceKind::Measured => Kind::Measured,
-            EvidenceKind::Certificate => Kind::Certificate,
-        },
+        kind: kind_of(new.kind),
         issuer,
         valid_until: new.valid_until.map(|at| at.0),
         document: new.document,
@@ -184,23 +183,16 @@ impl Context<'_> {
     /// Without the position of its entry.
     pub(super) fn dto(&self, one: &evidence::Evidence) -> Option<Evidence> {
         let claim = &one.claim;
-        let kind = match claim.kind {
-            Kind::Declared => EvidenceKind::Declared,
-            Kind::Measured => EvidenceKind::Measured,
-            Kind::Certificate => EvidenceKind::Certificate,
-        };
-        let own = claim.kind == Kind::Certificate && self.own.contains(&claim.issuer);
+        let is_own = self.own.contains(&claim.issuer);
         Some(Evidence {
             id: one.id,
             criterion: claim.criterion.clone(),
-            kind,
-            counts_as: if own { EvidenceKind::Declared } else { kind },
-            state: if one.withdrawn_at.is_some() {
-                EvidenceState::Withdrawn
-            } else if one.is_valid_at(self.now) {
-                EvidenceState::Valid
-            } else {
-                EvidenceState::Expired
+            kind: kind_dto(claim.kind),
+            counts_as: kind_dto(claim.kind.counts_as(is_own)),
+            state: match one.state_at(self.now) {
+                PieceState::Valid => EvidenceState::Valid,
+                PieceState::Expired => EvidenceState::Expired,
+                PieceState::Withdrawn => EvidenceState::Withdrawn,
             },
             issuer: claim.issuer,
             issuer_name: self.state.entities.get(&claim.issuer)?.name.clone(),
@@ -215,10 +207,19 @@ impl Context<'_> {
     }
 }
 
-const fn kind_of(kind: EvidenceKind) -> score::Kind {
+const fn kind_of(kind: EvidenceKind) -> Kind {
     match kind {
-        EvidenceKind::Declared => score::Kind::Declared,
-        EvidenceKind::Measured => score::Kind::Measured,
-        EvidenceKind::Certificate => score::Kind::Certificate,
+        EvidenceKind::Declared => Kind::Declared,
+        EvidenceKind::Measured => Kind::Measured,
+        EvidenceKind::Certificate => Kind::Certificate,
+    }
+}
+
+/// The kind as the API says it.
+pub(super) const fn kind_dto(kind: Kind) -> EvidenceKind {
+    match kind {
+        Kind::Declared => EvidenceKind::Declared,
+        Kind::Measured => EvidenceKind::Measured,
+        Kind::Certificate => EvidenceKind::Certificate,
     }
 }

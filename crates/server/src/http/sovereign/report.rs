@@ -7,24 +7,19 @@ use std::{
 };
 
 use api::{
-    nouns::{
-        evidence::EvidenceKind,
-        sovereignty::{
-            CheckResult, Criteria, CriteriaFramework, CriteriaPart, Criterion, CriterionResult,
-            CriterionStanding, FrameworkResult, PartResult, PartStanding, ScoreScale,
-            SovereigntyCriteriaGet, SovereigntyReport, SovereigntyReportGet,
-        },
+    nouns::sovereignty::{
+        CheckResult, Criteria, CriteriaFramework, CriteriaPart, Criterion, CriterionResult,
+        CriterionStanding, FrameworkResult, PartResult, PartStanding, ScoreScale,
+        SovereigntyCriteriaGet, SovereigntyReport, SovereigntyReportGet,
     },
     text::Timestamp,
 };
 use kernel::standing;
-use policy::score::{
-    self, Check, Framework, Judged, Kind, Rated, RatedPart, Scale, Standing, Vendors,
-};
+use policy::score::{self, Check, Framework, Judged, Rated, RatedPart, Scale, Standing, Vendors};
 
 use units::UnixMicros;
 
-use super::evidence::{Context, fill};
+use super::evidence::{Context, fill, kind_dto};
 use crate::{
     http::{
         blobs::blocking_fail,
@@ -177,7 +172,7 @@ fn criterion_result(one: &Judged<'_>, spans: &BTreeMap<String, Span>) -> Criteri
         points: criterion.points,
         says: criterion.says.clone(),
         computed: criterion.computed.map(|check| check.as_str().to_owned()),
-        needs: criterion.computed.is_none().then(|| kind(criterion.needs)),
+        needs: criterion.computed.is_none().then(|| kind_dto(criterion.needs)),
         standing: match one.standing {
             Standing::Met => CriterionStanding::Met,
             Standing::NotSo => CriterionStanding::NotSo,
@@ -200,7 +195,7 @@ fn framework_dto(framework: &Framework) -> CriteriaFramework {
         points: one.points,
         says: one.says.clone(),
         computed: one.computed.map(|check| check.as_str().to_owned()),
-        needs: one.computed.is_none().then(|| kind(one.needs)),
+        needs: one.computed.is_none().then(|| kind_dto(one.needs)),
         broken_by: one.broken_by.iter().map(|check| check.as_str().to_owned()).collect(),
     };
     let part = |one: &score::Part| CriteriaPart {
@@ -225,14 +220,6 @@ const fn scale(scale: Scale) -> ScoreScale {
         Scale::Seal => ScoreScale::Seal,
         Scale::Levels => ScoreScale::Levels,
         Scale::Checklist => ScoreScale::Checklist,
-    }
-}
-
-const fn kind(kind: Kind) -> EvidenceKind {
-    match kind {
-        Kind::Declared => EvidenceKind::Declared,
-        Kind::Measured => EvidenceKind::Measured,
-        Kind::Certificate => EvidenceKind::Certificate,
     }
 }
 

@@ -23,7 +23,7 @@ const CASES_MAX: usize = 1_000;
 /// `POST /api/v1/policies/check`
 pub(crate) async fn check(call: Call<PolicyCheck>) -> Result<PolicyChecked, Fail> {
     let text = call.body.text.clone();
-    Ok(match compile(vec![PolicySource { id: DRAFT.to_owned(), text }]) {
+    Ok(match Policies::compile(&[PolicySource { id: DRAFT.to_owned(), text }]) {
         Ok(policies) => PolicyChecked {
             ok: true,
             fault: None,
@@ -57,7 +57,7 @@ pub(crate) async fn test(call: Call<PolicyTest>) -> Result<PolicyTested, Fail> {
         let (id, text) = (DRAFT.to_owned(), text.clone());
         PolicySource { id, text }
     }));
-    let policies = compile(sources).map_err(|error| {
+    let policies = Policies::compile(&sources).map_err(|error| {
         Fail::new(Code::InvalidField, error.to_string())
             .remedy("correct the text: `cocarde policy check FILE` says the same without cases")
     })?;
@@ -65,11 +65,6 @@ pub(crate) async fn test(call: Call<PolicyTest>) -> Result<PolicyTested, Fail> {
         new.cases.iter().map(|case| answer(&policies, case)).collect();
     let ok = results.iter().all(|result| result.ok);
     Ok(PolicyTested { ok, policy_set: policies.hash(), results })
-}
-
-/// Compiles on a stack of its own size; the base layer comes first where it is missing.
-fn compile(sources: Vec<PolicySource>) -> Result<Policies, policy::CompileError> {
-    Policies::compile(&sources)
 }
 
 /// Ids of the draft's policies, without the draft's name.
