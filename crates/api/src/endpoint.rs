@@ -184,6 +184,8 @@ pub fn codes<E: Endpoint>() -> Vec<Code> {
     }
     if E::MUTATES {
         codes.extend([Code::IdempotencyMismatch, Code::LimitReached, Code::StorageFull]);
+        // What a repeated request made may have been deleted since.
+        codes.push(Code::StateConflict);
     }
     if E::IF_MATCH {
         codes.push(Code::VersionConflict);

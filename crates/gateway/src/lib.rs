@@ -17,6 +17,7 @@
 mod answer;
 mod balance;
 mod cards;
+mod client;
 mod config;
 mod directory;
 mod error;

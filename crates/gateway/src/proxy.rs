@@ -15,6 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use units::{Id, kinds};
 
 use crate::answer;
+use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
@@ -26,7 +27,7 @@ use crate::relay::{Held, Relay, Stage};
 use crate::request::Completion;
 use crate::sse::Parser;
 use crate::tally::{End, Tally};
-use crate::upstream::{Order, Upstream};
+use crate::upstream::Upstream;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;

@@ -19,7 +19,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    groups,
+    gone, groups,
     mount::{Call, as_of},
     page, resolve, service_accounts, unexpected, users,
 };
@@ -38,7 +38,7 @@ pub(crate) async fn create(call: Call<BindingCreate>) -> Result<Binding, Fail> {
     let accepted = call.submit(Command::Binding(command)).await?;
     let Some(Subject::Binding(id)) = accepted.subject else { return Err(unexpected()) };
     let found = call.read(|s| s.bindings.get(&id).map(|binding| dto(s, binding, accepted.seq)));
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 /// A built-in role by name, or a custom one of the scope's organisation by name or id.

@@ -14,8 +14,9 @@ use kernel::{
 
 use super::{
     fail::Fail,
+    gone,
     mount::{Call, as_of},
-    require_operator, unexpected,
+    require_operator,
 };
 
 /// `POST /api/v1/sites/{id}/series/{measure}`
@@ -27,7 +28,7 @@ pub(crate) async fn set(call: Call<EnergySeriesSet>) -> Result<EnergySeries, Fai
     let (site, measure) = (call.path.id, measure(call.path.measure));
     let command = power::Command::SetSeries { site, measure, series };
     let accepted = call.submit(Command::Power(command)).await?;
-    call.read(|state| dto(state, call.path, accepted.seq)).ok_or_else(unexpected)
+    call.read(|state| dto(state, call.path, accepted.seq)).ok_or_else(gone)
 }
 
 /// `GET /api/v1/sites/{id}/series/{measure}`

@@ -17,6 +17,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page, unexpected, users, visible,
 };
@@ -28,7 +29,7 @@ pub(crate) async fn create(call: Call<GroupCreate>) -> Result<Group, Fail> {
     let command = group::Command::Create { home, name: new.name.clone() };
     let accepted = call.submit(Command::Group(command)).await?;
     let Some(Subject::Group(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.groups.get(&id).map(|g| dto(g, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.groups.get(&id).map(|g| dto(g, accepted.seq))).ok_or_else(gone)
 }
 
 /// `GET /api/v1/groups`
@@ -94,7 +95,7 @@ async fn change<E: Endpoint>(
     command: group::Command,
 ) -> Result<Group, Fail> {
     let accepted = call.submit(Command::Group(command)).await?;
-    call.read(|s| s.groups.get(&id).map(|g| dto(g, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.groups.get(&id).map(|g| dto(g, accepted.seq))).ok_or_else(gone)
 }
 
 /// A group that the caller administers.

@@ -29,10 +29,11 @@ use super::{
     blobs::blocking_fail,
     caller::Caller,
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page,
     people::{self, Home},
-    resolve, unexpected,
+    resolve,
     visible::scope_of_home,
 };
 use crate::sign_in::oidc::{self, Provider};
@@ -118,7 +119,7 @@ fn answer<E: api::endpoint::Endpoint>(
     seq: u64,
 ) -> Result<IdentityProvider, Fail> {
     let found = call.read(|s| s.identity_providers.get(&id).map(|provider| dto(provider, seq)));
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 fn find<'a>(

@@ -19,8 +19,9 @@ use units::{Id, UnixMicros, kinds};
 
 use super::{
     fail::Fail,
+    gone,
     mount::{Call, as_of},
-    page, quotas, require_operator, resolve, unexpected,
+    page, quotas, require_operator, resolve,
 };
 
 /// `POST /api/v1/power-budgets`
@@ -45,7 +46,7 @@ pub(crate) async fn set(call: Call<PowerBudgetSet>) -> Result<PowerBudget, Fail>
         let all = budgets(state, now, accepted.seq).into_iter();
         all.map(|(_, budget)| budget).find(|budget| budget.domain == domain_text(state, &domain))
     });
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 /// `GET /api/v1/power-budgets`
@@ -133,7 +134,7 @@ pub(crate) async fn set_figures(call: Call<PowerFiguresSet>) -> Result<PowerFigu
         let found = state.power.figures.values().find(|set| set.class == class);
         found.map(|set| figures_dto(&class, &set.figures, Some(set), accepted.seq))
     });
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 /// `GET /api/v1/power-figures`

@@ -19,8 +19,9 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
+    gone,
     mount::{Call, as_of},
-    page, resolve, unexpected,
+    page, resolve,
 };
 
 /// `POST /api/v1/quotas`
@@ -48,7 +49,7 @@ pub(crate) async fn set(call: Call<QuotaSet>) -> Result<Quota, Fail> {
         };
         found.map(|quota| dto(state, quota, accepted.seq))
     });
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 /// `GET /api/v1/quotas`

@@ -22,6 +22,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page, quotas, require_operator, resolve, unexpected,
 };
@@ -92,7 +93,7 @@ fn shown<E: api::endpoint::Endpoint>(
 ) -> Result<Reservation, Fail> {
     let now = call.platform().now();
     let found = call.read(|s| s.reservations.get(&id).map(|found| dto(s, found, now, seq)));
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 fn holder_of(state: &State, caller: &Caller, new: &ReservationNew) -> Result<Holder, Fail> {

@@ -18,6 +18,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -32,7 +33,7 @@ pub(crate) async fn create(call: Call<RoleCreate>) -> Result<Role, Fail> {
     let command = role::Command::Create { organisation, name, permissions };
     let accepted = call.submit(Command::Role(command)).await?;
     let Some(Subject::Role(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.roles.get(&id).map(|role| dto(role, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.roles.get(&id).map(|role| dto(role, accepted.seq))).ok_or_else(gone)
 }
 
 /// `GET /api/v1/roles`
@@ -67,7 +68,7 @@ pub(crate) async fn set(call: Call<RoleSet>) -> Result<Role, Fail> {
     call.read(|state| find(state, &call.caller, id).map(|_| ()))?;
     let permissions = call.body.permissions.iter().cloned().collect();
     let accepted = call.submit(Command::Role(role::Command::Set { id, permissions })).await?;
-    call.read(|s| s.roles.get(&id).map(|role| dto(role, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.roles.get(&id).map(|role| dto(role, accepted.seq))).ok_or_else(gone)
 }
 
 /// `DELETE /api/v1/roles/{id}`

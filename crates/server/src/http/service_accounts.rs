@@ -23,6 +23,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
+    gone,
     keys::place_of,
     mount::{Call, as_of},
     page, resolve, unexpected,
@@ -131,7 +132,7 @@ fn shown<E: Endpoint>(
     seq: u64,
 ) -> Result<ServiceAccount, Fail> {
     let found = call.read(|s| s.service_accounts.get(&id).map(|account| dto(s, account, seq)));
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 /// A service account that the caller administers.

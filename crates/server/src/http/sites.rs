@@ -13,6 +13,7 @@ use units::{Id, kinds};
 
 use super::{
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page, require_operator,
     sovereign::entities,
@@ -40,7 +41,7 @@ pub(crate) async fn create(call: Call<SiteCreate>) -> Result<Site, Fail> {
     let command = Command::Site(site::Command::Create { name: new.name, config });
     let accepted = call.submit(command).await?;
     let Some(Subject::Site(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(gone)
 }
 
 /// `PUT /api/v1/sites/{id}/entities`
@@ -55,7 +56,7 @@ pub(crate) async fn set_entities(call: Call<SiteEntitiesSet>) -> Result<Site, Fa
         Ok::<_, Fail>(site::Config { operator_entity, owner_entity, ..site.config.clone() })
     })?;
     let accepted = call.submit(Command::Site(site::Command::Update { id, config })).await?;
-    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(unexpected)
+    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(gone)
 }
 
 fn entities_of(

@@ -29,6 +29,22 @@ async fn a_repeated_request_answers_as_the_first_did() {
 }
 
 #[tokio::test]
+async fn a_repeated_request_whose_thing_is_deleted_says_so() {
+    let world = World::empty().await;
+    let create = |key: &str| {
+        let new = request(&world.operator, "POST", "/api/v1/groups", json!({ "name": "staff" }));
+        with(new, "idempotency-key", key)
+    };
+    let made = world.ask(create("abc")).await.expect(201);
+    let path = format!("/api/v1/groups/{}", made["id"].as_str().unwrap());
+    world.ask(request(&world.operator, "DELETE", &path, Value::Null)).await.expect(200);
+    let repeated = world.ask(create("abc")).await.expect(409);
+    assert_eq!(repeated["code"], "state-conflict");
+    assert!(repeated["remedy"].as_str().unwrap().contains("Idempotency-Key"), "{repeated}");
+    world.ask(create("abd")).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_stale_version_is_refused() {
     let world = World::with_machine().await;
     let acme = tenant(&world, "acme").await;

@@ -17,6 +17,7 @@ use units::{Id, kinds};
 
 use crate::http::{
     fail::Fail,
+    gone,
     mount::{Call, as_of},
     page, require_operator, unexpected,
 };
@@ -87,7 +88,7 @@ fn show<E: api::endpoint::Endpoint>(
     seq: u64,
 ) -> Result<Entity, Fail> {
     let found = call.read(|state| state.entities.get(&id).and_then(|one| dto(state, one, seq)));
-    found.ok_or_else(unexpected)
+    found.ok_or_else(gone)
 }
 
 fn facts(state: &State, given: &EntityFacts) -> Result<Facts, Fail> {
