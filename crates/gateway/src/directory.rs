@@ -6,6 +6,8 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
+use crate::guard::Checks;
+
 /// The application's view of keys, models and replicas.
 pub trait Directory: Send + Sync + 'static {
     /// Who holds this bearer key.
@@ -24,6 +26,12 @@ pub trait Directory: Send + Sync + 'static {
     /// [`Refusal::ModelNotFound`] when the name is unknown or its existence is secret from the
     /// caller, and the refusals for access, budget, rate and missing replicas.
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
+
+    /// What is checked of this caller's questions to an endpoint and of its answers; `None`, which costs
+    /// nothing, for nothing.
+    fn checks(&self, _caller: &Caller, _endpoint: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
+        None
+    }
 
     /// The highest roll-up sequence of this gateway already in the log; 0 for none.
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64;

@@ -19,10 +19,12 @@ mod config;
 mod directory;
 mod error;
 mod front;
+mod guard;
 mod json;
 mod limit;
 mod meter;
 mod metrics;
+mod observe;
 mod proxy;
 mod relay;
 mod request;
@@ -42,8 +44,13 @@ pub use futures_util::future::BoxFuture;
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
 pub use crate::front::Front;
+pub use crate::guard::{
+    CheckAction, CheckKind, CheckSpec, Checks, PATTERN_BYTES_MAX, SizeLimits, WINDOW_CHARS_MAX,
+    compile_pattern,
+};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;
+pub use crate::observe::{AccessLogTarget, SpanBatch, SpanBatches, TenantRow, TenantSums};
 pub use crate::usage::{Answers, Rollup, SinkError, UsageSink};
 
 /// Builds the routes `GET /v1/models`, `GET /v1/models/{id}` and those of every kind of call, all under

@@ -22,10 +22,12 @@ use crate::client::{Order, Reply};
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::guard::{Checks, Screen};
 use crate::json::quote;
 use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
+use crate::observe::Seen;
 use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
 use crate::tally::{End, Tally};
@@ -51,6 +53,7 @@ pub(crate) struct Gateway {
 /// What a client asked for, before it is sent on.
 struct Arrived {
     call: Call,
+    seen: Arc<Seen>,
     started: Instant,
     request_id: HeaderValue,
     answer_id: String,
@@ -64,6 +67,7 @@ struct Asked {
     names: Names,
     stream: bool,
     include_usage: bool,
+    checks: Option<Arc<Checks>>,
 }
 
 /// One kind of call, as a handler.
@@ -102,8 +106,11 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let answered = self.complete(call, request).await;
-        self.finish(answered)
+        let seen = Seen::begin(&self.metrics, call.path(), request.headers());
+        let answered = self.complete(call, request, &seen).await;
+        let response = self.finish(answered);
+        seen.answered(response.status(), response.headers().get("x-request-id"));
+        response
     }
 
     /// Runs a handler and finishes its answer.
@@ -158,7 +165,12 @@ impl Gateway {
         HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
-    async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
+    async fn complete<B>(
+        &self,
+        call: Call,
+        request: Request<B>,
+        seen: &Arc<Seen>,
+    ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
@@ -167,6 +179,7 @@ impl Gateway {
         let permit = match self.limiter.acquire(caller.key, Instant::now()) {
             Ok(permit) => permit,
             Err(exceeded) => {
+                seen.turned_away(&caller);
                 let mut error = self.refuse(Refusal::RateLimited, "");
                 error.retry_after_s = Some(exceeded.retry_after_s);
                 let mut response = error.into_response().map(Body::from);
@@ -179,8 +192,10 @@ impl Gateway {
         let (rate, request_id) = (permit.rate, self.fresh_request_id());
         let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
         let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
+        seen.admitted(&caller, &request_id);
         let arrived = Arrived {
             call,
+            seen: Arc::clone(seen),
             started: Instant::now(),
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
@@ -217,7 +232,7 @@ impl Gateway {
             return Err(error);
         }
         let body = self.read_body(request.into_body()).await?;
-        let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         let route = self
             .directory
             .route(&arrived.caller, &asked.model)
@@ -226,13 +241,22 @@ impl Gateway {
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
         let id_json = quote(&id);
         let said = Said::new(id, asked.model.clone());
-        let mut tally = Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said);
+        let seen = Arc::clone(&arrived.seen);
+        seen.routed(route.endpoint, &asked.model, asked.stream);
+        let checks = self.directory.checks(&arrived.caller, route.endpoint);
+        if let Some(checks) = &checks {
+            seen.checked(checks.question(asked.fields_mut()))?;
+        }
+        let about = (route.endpoint, estimate);
+        let mut tally = Tally::new(self.meter.clone(), caller, about, said, Arc::clone(&seen));
         let known = Asked {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
+            checks,
         };
         let body = asked.into_upstream(&route.upstream_model);
+        let sent_at = Instant::now();
         let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
             Ok(sent) => sent,
             Err(error) => {
@@ -240,7 +264,9 @@ impl Gateway {
                 return Err(error);
             }
         };
-        tally.at(route.site_of(&held.outstanding.replica));
+        let site = route.site_of(&held.outstanding.replica);
+        seen.answering(sent_at, site);
+        tally.at(site);
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -253,8 +279,13 @@ impl Gateway {
     ) -> Result<(Reply, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order =
-            Order { path: arrived.call.path(), body, request_id: &arrived.request_id, timeout };
+        let order = Order {
+            path: arrived.call.path(),
+            body,
+            request_id: &arrived.request_id,
+            trace: arrived.seen.trace_headers(),
+            timeout,
+        };
         let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -287,7 +318,10 @@ impl Gateway {
             return Err(ApiError::bad_gateway(message));
         }
         if !is_stream {
-            let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
+            let mut whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
+            if let Some(checks) = &asked.checks {
+                whole = tally.checked(whole, checks)?;
+            }
             let response = answer::completion(&head.headers, &whole, &asked.names, &mut tally)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
@@ -296,12 +330,15 @@ impl Gateway {
         let relay = Relay::new(Parts {
             upstream: body,
             event_bytes_max: self.config.event_bytes_max,
+            screen: asked
+                .checks
+                .as_ref()
+                .and_then(|checks| Screen::new(checks, self.config.event_bytes_max)),
             idle,
             tally,
             held,
             names: asked.names,
             include_usage: asked.include_usage,
-            started,
             metrics: Arc::clone(&self.metrics),
         });
         let mut response = Response::new(Body::Events(Box::new(relay)));

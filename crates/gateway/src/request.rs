@@ -67,6 +67,11 @@ impl<'a> Completion<'a> {
         Ok(Self { model, stream, include_usage, prompt_tokens_estimate, fields })
     }
 
+    /// Its fields, to be looked at before it is sent.
+    pub(crate) fn fields_mut(&mut self) -> &mut Fields<'a> {
+        &mut self.fields
+    }
+
     /// The body for a replica: its own model name, and usage asked for on streams.
     pub(crate) fn into_upstream(mut self, upstream_model: &str) -> Bytes {
         self.fields.set("model", quote(upstream_model));

@@ -3,11 +3,16 @@
 //! Whoever holds the tally settles it before the end of the answer is released; if the holder
 //! is dropped instead (the client left, the task was cancelled), dropping settles it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use units::{Id, kinds};
 
 use crate::directory::Caller;
+use crate::error::ApiError;
+use crate::guard::{Checks, Hits};
 use crate::meter::{Entry, Meter, Said};
+use crate::observe::{FailureKind, Pace, Seen};
 
 /// The part of OpenAI's `usage` object that is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -42,6 +47,8 @@ pub(crate) struct Tally {
     said: Option<Said>,
     in_band_error: bool,
     settled: bool,
+    seen: Arc<Seen>,
+    pace: Pace,
 }
 
 impl Tally {
@@ -49,10 +56,11 @@ impl Tally {
     pub(crate) fn new(
         meter: Meter,
         caller: Caller,
-        endpoint: Id<kinds::Endpoint>,
-        prompt_tokens_estimate: u64,
+        (endpoint, prompt_tokens_estimate): (Id<kinds::Endpoint>, u64),
         said: Said,
+        seen: Arc<Seen>,
     ) -> Self {
+        let pace = seen.pace();
         Self {
             meter,
             caller,
@@ -63,6 +71,8 @@ impl Tally {
             said: Some(said),
             in_band_error: false,
             settled: false,
+            seen,
+            pace,
         }
     }
 
@@ -80,10 +90,10 @@ impl Tally {
         }
     }
 
-    /// Counts one chunk that carries output; tells whether it was the first.
-    pub(crate) fn delta(&mut self) -> bool {
+    /// Counts one chunk that carries output.
+    pub(crate) fn delta(&mut self) {
         self.deltas = self.deltas.saturating_add(1);
-        self.deltas == 1
+        self.pace.chunk(self.meter.metrics());
     }
 
     /// Takes the engine's own figures; the last ones given count.
@@ -123,6 +133,7 @@ impl Tally {
         metrics.usage_estimated.add(u64::from(estimated));
         metrics.streams_broken.add(u64::from(end == End::Broken));
         let error = self.in_band_error || end != End::Complete;
+        self.observe(end, (usage.prompt_tokens, usage.completion_tokens, estimated));
         let said = self.said.take().filter(|_| end != End::Failed);
         let at_ms = self.meter.now().0.div_euclid(1_000);
         let answer = said.and_then(|said| said.finish(!error, at_ms, self.meter.salt_seed()));
@@ -137,10 +148,54 @@ impl Tally {
             answer,
         });
     }
+
+    /// Looks at an answer that came whole. What was generated is billed, shown or not.
+    ///
+    /// # Errors
+    /// 400 when a guardrail refuses it.
+    pub(crate) fn checked(&mut self, body: Vec<u8>, checks: &Checks) -> Result<Vec<u8>, ApiError> {
+        #[derive(Deserialize)]
+        struct Told {
+            usage: Option<Usage>,
+        }
+        let told = serde_json::from_slice::<Told>(&body).ok();
+        let checked = checks.answer(body);
+        if checked.is_err() {
+            self.usage = told.and_then(|told| told.usage);
+            self.refused();
+            self.settle(End::Complete);
+        }
+        let (body, hits) = checked?;
+        self.seen.hit(hits);
+        Ok(body)
+    }
+
+    /// Notes that a guardrail ends it.
+    pub(crate) fn refused(&mut self) {
+        self.seen.failed(FailureKind::ContentFilter);
+    }
+
+    /// Notes what matched and passed.
+    pub(crate) fn hit(&mut self, hits: Hits) {
+        self.seen.hit(hits);
+    }
+
+    fn observe(&mut self, end: End, tokens: (u64, u64, bool)) {
+        self.seen.settled(tokens, &mut self.pace);
+        match end {
+            End::Broken => self.seen.failed(FailureKind::StreamBroken),
+            End::Complete if self.in_band_error => self.seen.failed(FailureKind::Upstream),
+            End::Complete | End::Failed => {}
+        }
+    }
 }
 
 impl Drop for Tally {
     fn drop(&mut self) {
+        if !self.settled {
+            // Whoever holds it settles it; if it is dropped instead, its client is gone.
+            self.seen.failed(FailureKind::ClientLeft);
+        }
         self.settle(End::Broken);
     }
 }

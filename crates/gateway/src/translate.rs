@@ -4,7 +4,6 @@
 //! [`Fields`], which gives the same. What cannot be read at all goes on untouched.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::answer;
 use crate::json::{Fields, is_empty_array};
@@ -32,8 +31,6 @@ pub(crate) struct Translator {
     pub(crate) names: Names,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
-    /// When the request arrived.
-    pub(crate) started: Instant,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -147,8 +144,8 @@ impl Translator {
         if is_error {
             self.tally.in_band_error();
         }
-        if choices == Some(false) && self.tally.delta() {
-            self.metrics.first_token(self.started.elapsed());
+        if choices == Some(false) {
+            self.tally.delta();
         }
         self.include_usage || choices != Some(true) || usage.is_none()
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 96] = [
+pub const KINDS: [&str; 97] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -75,6 +75,7 @@ pub const KINDS: [&str; 96] = [
     "power.series_set",
     "price.set",
     "project.created",
+    "project.guardrails_set",
     "quota.deleted",
     "quota.set",
     "reservation.cancelled",

@@ -4,6 +4,7 @@ use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
+        inference::{InferenceGet, InferenceQuery},
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
             ModelEndpointNew,
@@ -27,6 +28,7 @@ use crate::output::{
 #[command(after_help = "Examples:
   cocarde endpoint create numbers --model nlp/numbers@v1 --project orange/nlp
   cocarde endpoint get numbers
+  cocarde endpoint calls --project orange/nlp
   cocarde endpoint delete numbers
 
 Callers then use the name as `model` in POST /v1/chat/completions.")]
@@ -42,6 +44,8 @@ pub(crate) enum Verb {
         /// Its name or id
         endpoint: Ref<kinds::Endpoint>,
     },
+    /// Show what the project's keys ask of its models, since the gateway started
+    Calls,
     /// Serve a model version under a public name
     Create(CreateArgs),
     /// Stop serving and stop the services
@@ -79,6 +83,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let path = IdPath { id: find(session, &endpoint)? };
             show(session, &session.read::<EndpointGet>(&path)?)
         }
+        Verb::Calls => calls(session),
         Verb::Create(args) => {
             let body = ModelEndpointNew {
                 project: session.project_required()?,
@@ -96,6 +101,29 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             show(session, &session.change::<EndpointDelete>(&path, &Nothing {}, &guard)?)
         }
     }
+}
+
+fn calls(session: &Session) -> Result<(), Failure> {
+    let query = InferenceQuery { project: session.project_required()? };
+    let figures = session.client()?.get::<InferenceGet>(&Nothing {}, &query)?;
+    session.output.show(&figures, || {
+        let columns = [left("KEY"), left("MODEL"), right("CALLS"), right("ERRORS")];
+        let tokens = [right("REFUSED"), right("TOKENS IN"), right("TOKENS OUT"), right("MEAN MS")];
+        let mut table = Table::new(&[&columns[..], &tokens[..]].concat());
+        for line in &figures.lines {
+            table.row([
+                line.key.map_or_else(|| "(the rest)".to_owned(), |key| key.to_string()),
+                line.model.clone().unwrap_or_default(),
+                line.requests.to_string(),
+                line.errors.to_string(),
+                line.refused.to_string(),
+                line.prompt_tokens.to_string(),
+                line.completion_tokens.to_string(),
+                line.duration_ms.checked_div(line.requests).unwrap_or(0).to_string(),
+            ]);
+        }
+        table.note(format!("counted since {}; the bill is in `cocarde cost`", figures.since))
+    })
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {

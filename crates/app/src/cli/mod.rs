@@ -23,6 +23,7 @@ pub(crate) mod exit;
 mod exit_data;
 pub(crate) mod failure;
 mod group;
+mod guardrail;
 mod identity_provider;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -114,6 +115,8 @@ enum Command {
     Org(organisation::Verb),
     #[command(subcommand)]
     Project(project::Verb),
+    #[command(subcommand)]
+    Guardrail(guardrail::Verb),
     #[command(subcommand)]
     Key(key::Verb),
     #[command(flatten)]
@@ -257,6 +260,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Cost(args) => cost::run(args, session).map(done),
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
+        Command::Guardrail(verb) => guardrail::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
         Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),

@@ -4,18 +4,23 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    AnswerPlace, BoxFuture, Caller, Charge, Checks, Directory, Front, GatewayConfig, Meter,
+    MeterConfig, Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, TenantRow,
+    UsageSink,
 };
-use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
+use server::{
+    AnswerPath, CallFigure, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform,
+};
 use units::{Id, kinds};
+
+use super::guardrails::Guardrails;
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Platform>);
+struct Wire(Arc<Platform>, Arc<Guardrails>);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ pub(super) async fn open(
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform));
+    let wire = Wire(Arc::clone(platform), Arc::default());
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -59,7 +64,31 @@ pub(super) async fn open(
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
     let metrics = Arc::clone(meter.metrics());
     platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    let metrics = Arc::clone(meter.metrics());
+    platform
+        .set_call_figures(Box::new(move || metrics.tenants().into_iter().map(figure).collect()));
     Ok(meter)
+}
+
+/// A row of the gateway's figures; the zero project stands for a key of wider scope.
+fn figure(row: TenantRow) -> CallFigure {
+    let TenantRow { project, key, endpoint, model, sums } = row;
+    CallFigure {
+        project: Some(project).filter(|project| *project.as_bytes() != [0; 16]),
+        key,
+        endpoint,
+        model,
+        requests: sums.requests,
+        errors: sums.errors,
+        refused: sums.refused,
+        redacted: sums.redacted,
+        reported: sums.reported,
+        prompt_tokens: sums.prompt_tokens,
+        completion_tokens: sums.completion_tokens,
+        duration_us: sums.duration_us,
+        streams: sums.streams,
+        first_token_us: sums.first_token_us,
+    }
 }
 
 /// What the gateway has kept of an answer.
@@ -82,7 +111,7 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
 pub(super) fn front(platform: &Arc<Platform>, meter: &Meter, others: axum::Router) -> Front {
     let config =
         GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
-    Front::new(config, Arc::new(Wire(Arc::clone(platform))), meter.clone(), others)
+    Front::new(config, Arc::new(Wire(Arc::clone(platform), Arc::default())), meter.clone(), others)
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {
@@ -148,6 +177,10 @@ impl Directory for Wire {
             replicas: route.replicas,
             sites: route.sites,
         })
+    }
+
+    fn checks(&self, _: &Caller, endpoint: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
+        self.1.of(&self.0, endpoint)
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {

@@ -7,6 +7,8 @@ mod banner;
 mod control;
 mod flows;
 mod gateway;
+mod guardrails;
+mod observers;
 mod site;
 mod virtual_nodes;
 mod witnesses;
@@ -34,6 +36,7 @@ use units::{Id, kinds};
 
 use crate::kek::KekArgs;
 
+pub(crate) use observers::ObserverArgs;
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
 pub(crate) use witnesses::start as start_witnesses;
@@ -66,6 +69,8 @@ pub(crate) struct UpConfig {
     pub(crate) witnesses: TrustPolicy,
     /// How long the facts of answers are kept, for receipts.
     pub(crate) answers_kept: Duration,
+    /// Who looks at the gateway.
+    pub(crate) observers: ObserverArgs,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -145,6 +150,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let meter = gateway::open(&platform, &config.data, config.answers_kept).await?;
+    observers::start(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::{
-    BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Rollup, Route, SinkError, UsageSink,
+    BoxFuture, Caller, Checks, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
+    Refusal, Rollup, Route, SinkError, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -22,6 +22,7 @@ use units::{Id, kinds};
 pub(crate) struct World {
     pub(crate) replicas: Mutex<Vec<String>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
+    pub(crate) checks: Mutex<Option<Arc<Checks>>>,
 }
 
 impl Directory for World {
@@ -58,6 +59,10 @@ impl Directory for World {
         let endpoint = Id::from_bytes([8; 16]);
         let sites = vec![Id::from_bytes([7; 16]); replicas.len()];
         Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas, sites })
+    }
+
+    fn checks(&self, _: &Caller, _: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
+        self.checks.lock().unwrap().clone()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
@@ -165,7 +170,7 @@ impl Bench {
         rest(self.chat(body).await.into_body()).await
     }
 
-    fn request(&self, method: Method, path: &str, key: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: Method, path: &str, key: &str) -> http::request::Builder {
         Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))

@@ -4,8 +4,10 @@
 
 mod bench;
 mod errors;
+mod guard;
 mod metering;
 mod models;
+mod observe;
 mod routing;
 mod streams;
 mod upstream;

@@ -88,7 +88,7 @@ fn refusal() -> impl IntoResponse {
 
 fn json_answer(model: &str) -> impl IntoResponse {
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14});
-    let body = json!({"id": "c", "model": model, "choices": [{"index": 0}], "usage": usage});
+    let body = json!({"id": "c", "model": model, "choices": [{"index": 0, "message": {"content": "abc"}}], "usage": usage});
     let headers = [
         ("server", "engine"),
         ("set-cookie", "a=b"),

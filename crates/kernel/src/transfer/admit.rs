@@ -43,7 +43,8 @@ pub(super) fn admit(
         | Event::IdentityProvider(_) => identities::admit(state, home, item, ctx)?,
         Event::Dataset(event) => of_dataset(state, home, event, ctx)?,
         Event::Model(event) => of_model(state, home, event, ctx)?,
-        Event::Organisation(_)
+        Event::Project(project::Event::GuardrailsSet { .. })
+        | Event::Organisation(_)
         | Event::Key(_)
         | Event::Site(_)
         | Event::Node(_)

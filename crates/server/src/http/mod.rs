@@ -31,10 +31,12 @@ mod follow;
 mod forecast;
 pub(crate) mod gpus;
 mod groups;
+pub(crate) mod guardrails;
 mod health;
 pub(crate) mod identify;
 mod identities;
 pub(crate) mod identity_providers;
+mod inference;
 mod job;
 mod keys;
 mod lineage;
@@ -96,6 +98,8 @@ use api::{
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
         gpu::GpuList,
+        guardrail::{GuardrailsGet, GuardrailsSet},
+        inference::{InferenceGet, InferenceMetricsGet},
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
@@ -235,6 +239,10 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
+        .mount::<GuardrailsGet, _>(guardrails::get)
+        .mount::<GuardrailsSet, _>(guardrails::set)
+        .mount::<InferenceGet, _>(inference::get)
+        .mount_raw::<InferenceMetricsGet, _>(inference::metrics)
 }
 
 fn mount_fleet(api: Api) -> Api {

@@ -2,9 +2,12 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
+use api::nouns::guardrail::Guardrail;
+use kernel::project;
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
 use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, directory};
+use crate::http::guardrails;
 use crate::sign_in::{
     capability::{self, CarriedCapability},
     session::Principal,
@@ -73,6 +76,29 @@ impl Platform {
         if let Err(error) = token.spend(cost, &self.sign_in.meter) {
             tracing::error!(%error, "what a capability token has spent was not written");
         }
+    }
+
+    /// The version of what is checked at an endpoint; `None` where nothing is.
+    #[must_use]
+    pub fn guardrails_version(&self, endpoint: Id<kinds::Endpoint>) -> Option<u64> {
+        self.read(|state| {
+            let project = state.projects.get(&state.endpoints.get(&endpoint)?.project)?;
+            (!project.guardrails.is_empty()).then_some(project.meta.version)
+        })
+    }
+
+    /// What is checked at an endpoint, in order, with its version.
+    #[must_use]
+    pub fn guardrails(&self, endpoint: Id<kinds::Endpoint>) -> (u64, Vec<Guardrail>) {
+        self.read(|state| {
+            let project = state.endpoints.get(&endpoint).map(|endpoint| endpoint.project);
+            let Some(project) = project.and_then(|id| state.projects.get(&id)) else {
+                return (0, Vec::new());
+            };
+            let own = |one: &&project::Guardrail| one.endpoint.is_none_or(|id| id == endpoint);
+            let rules = project.guardrails.iter().filter(own).map(guardrails::one_dto);
+            (project.meta.version, rules.collect())
+        })
     }
 
     /// The models that a key may call.

@@ -13,6 +13,7 @@ mod directory;
 pub mod drains;
 mod engine;
 pub mod erasures;
+mod figures;
 mod flows;
 pub mod importer;
 mod log;
@@ -41,6 +42,7 @@ use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
+pub use figures::{CallFigure, CallFigures};
 pub use flows::DeclaredFlow;
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
@@ -74,6 +76,8 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    call_figures: OnceLock<CallFigures>,
+    started_at: UnixMicros,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
     sign_in: SignIn,
@@ -283,6 +287,21 @@ impl Platform {
     #[must_use]
     pub fn gateway_metrics(&self) -> String {
         self.gateway_metrics.get().map_or_else(String::new, |render| render())
+    }
+
+    /// Sets who is asked for the figures of calls; once, at start.
+    pub fn set_call_figures(&self, figures: CallFigures) {
+        let _ = self.call_figures.set(figures);
+    }
+
+    /// What a gateway has counted of calls since it started; empty without a gateway.
+    pub(crate) fn call_figures(&self) -> Vec<CallFigure> {
+        self.call_figures.get().map_or_else(Vec::new, |figures| figures())
+    }
+
+    /// When this process opened the platform.
+    pub(crate) const fn started_at(&self) -> UnixMicros {
+        self.started_at
     }
 
     /// Sessions, attempts to sign in, and what capability tokens are signed with.

@@ -163,6 +163,8 @@ impl Platform {
             answers: OnceLock::new(),
             declared: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            call_figures: OnceLock::new(),
+            started_at: SystemClock.now(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),
