@@ -16,6 +16,7 @@ mod consents;
 mod countries;
 mod courses;
 mod fleet;
+mod guardrails;
 mod identity;
 mod leaving;
 mod life_cycle;
