@@ -9,6 +9,7 @@
 //! [`Front`] listens: a connection, its requests and the connections to replicas that these use stay on one
 //! thread.
 
+mod admission;
 mod answer;
 mod balance;
 mod body;
@@ -20,7 +21,6 @@ mod directory;
 mod error;
 mod front;
 mod json;
-mod limit;
 mod meter;
 mod metrics;
 mod proxy;
@@ -39,6 +39,10 @@ use axum::Router;
 use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::admission::{
+    ACCOUNTS_MAX, Account, Accounts, Allowance, Holder, LEVELS_MAX, Level, Limits, Measure, Room,
+    Standing,
+};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
 pub use crate::front::Front;

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use units::{Id, kinds};
 
+use crate::admission::Permit;
 use crate::directory::Caller;
 use crate::meter::{Entry, Meter, Said};
 
@@ -42,6 +43,7 @@ pub(crate) struct Tally {
     said: Option<Said>,
     in_band_error: bool,
     settled: bool,
+    permit: Option<Permit>,
 }
 
 impl Tally {
@@ -63,7 +65,14 @@ impl Tally {
             said: Some(said),
             in_band_error: false,
             settled: false,
+            permit: None,
         }
+    }
+
+    /// Keeps what the request holds until it has ended.
+    pub(crate) fn holding(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
     }
 
     /// Notes where the replica stands that answers.
@@ -114,6 +123,9 @@ impl Tally {
                 (Usage { prompt_tokens, completion_tokens: self.deltas }, true)
             }
         };
+        if let Some(permit) = &mut self.permit {
+            permit.settle(usage.prompt_tokens, usage.completion_tokens);
+        }
         if let Some(charge) = &self.caller.charge {
             charge.finished(usage.prompt_tokens, usage.completion_tokens);
         }

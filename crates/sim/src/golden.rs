@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 96] = [
+pub const KINDS: [&str; 98] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -77,6 +77,8 @@ pub const KINDS: [&str; 96] = [
     "project.created",
     "quota.deleted",
     "quota.set",
+    "rate_limit.deleted",
+    "rate_limit.set",
     "reservation.cancelled",
     "reservation.created",
     "role.changed",

@@ -4,11 +4,13 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    Allowance, AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter,
+    MeterConfig, Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
 use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
 use units::{Id, kinds};
+
+use super::admission;
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
@@ -54,6 +56,10 @@ pub(super) async fn open(
                 tracing::warn!(%error, "usage could not be delivered now");
             }
         })
+    }));
+    let own = meter.clone();
+    platform.set_local_held(Box::new(move |account, is_money, prices, epoch| {
+        admission::held(&own, account, is_money, (prices, epoch))
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
@@ -115,14 +121,16 @@ fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let Calling { key, project, carried } = self.0.caller(bearer).map_err(to_refusal)?;
+        let calling = self.0.caller(bearer).map_err(to_refusal)?;
+        let Calling { key, project, standing, carried } = calling;
+        let standing = admission::standing(&standing);
         // The endpoint's project pays; a key of wider scope belongs to no project of its own.
         let project = project.unwrap_or(Id::from_bytes([0; 16]));
         let charge = carried.map(|token| {
             let platform = Arc::clone(&self.0);
             Arc::new(Carried { platform, token }) as Arc<dyn Charge>
         });
-        Ok(Caller { key, project, charge })
+        Ok(Caller { key, project, standing, charge })
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
@@ -148,6 +156,15 @@ impl Directory for Wire {
             replicas: route.replicas,
             sites: route.sites,
         })
+    }
+
+    fn allowance(
+        &self,
+        gateway: Id<kinds::Gateway>,
+        key: Id<kinds::Key>,
+        endpoint: Id<kinds::Endpoint>,
+    ) -> Allowance {
+        admission::allowance(&self.0.call_allowance(gateway, key, endpoint))
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {
