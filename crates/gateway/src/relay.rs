@@ -131,7 +131,7 @@ impl Relay {
         }
         self.tally.say(&out);
         if let Err(error) = pushed {
-            tracing::warn!(%error, replica = self.held.outstanding.replica, "stream given up");
+            tracing::warn!(%error, replica = %self.held.outstanding.replica.address, "stream given up");
             out.extend(self.fail("the model's server sent an oversized event"));
         }
         out
@@ -186,7 +186,7 @@ impl Relay {
 
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str) -> Vec<u8> {
-        tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
+        tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.metrics.upstream_errors.add(1);
         let envelope = ApiError::bad_gateway(message).envelope().to_string();
         let mut out = Vec::new();
