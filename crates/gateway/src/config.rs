@@ -30,6 +30,8 @@ pub struct GatewayConfig {
     pub idle_timeout: Duration,
     /// Replicas tried per request, the first included.
     pub attempts_max: usize,
+    /// Connections of clients open at once; more are closed at once.
+    pub connections_max: usize,
     /// Requests in flight per key; more are answered with 429.
     pub concurrent_max_per_key: u32,
     /// Requests per key and minute, when limited; switches the `x-ratelimit-*` headers on.
@@ -56,6 +58,7 @@ impl Default for GatewayConfig {
             answer_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
             attempts_max: 3,
+            connections_max: 16_384,
             concurrent_max_per_key: 64,
             requests_per_minute_max: None,
             keys_max: 16_384,

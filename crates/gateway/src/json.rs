@@ -11,6 +11,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::splice::after_string;
+
 /// Most fields on the top level of an object.
 const FIELDS_MAX: usize = 256;
 /// Deepest nesting of arrays and objects.
@@ -83,25 +85,25 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 /// Whether a JSON text is an array without elements.
-pub(crate) fn is_empty_array(json: &str) -> bool {
-    json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| {
-        inside.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-    })
+pub(crate) fn is_empty_array(json: &[u8]) -> bool {
+    let inside = json.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inside.is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 /// Whether brackets outside strings never nest deeper than `depth_max`.
 fn depth_within(bytes: &[u8], depth_max: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (true, b'"') => in_string = false,
-            (true, _) => {}
-            (false, b'"') => in_string = true,
-            (false, b'[' | b'{') => depth = depth.saturating_add(1),
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            (false, _) => {}
+    let (mut depth, mut at) = (0_usize, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at = at.saturating_add(1);
+        match byte {
+            // A string without an end hides whatever follows: it is no JSON, which parsing will say.
+            b'"' => match after_string(bytes, at) {
+                Some(end) => at = end,
+                None => return true,
+            },
+            b'[' | b'{' => depth = depth.saturating_add(1),
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
         }
         if depth > depth_max {
             return false;

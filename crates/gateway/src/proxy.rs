@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::BoxError;
+use axum::extract::State;
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use crate::answer;
-use crate::client::Order;
+use crate::body::Body;
+use crate::call::Call;
+use crate::client::{Order, Reply};
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
@@ -23,10 +26,10 @@ use crate::json::quote;
 use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
-use crate::relay::{Held, Relay, Stage};
+use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
-use crate::sse::Parser;
 use crate::tally::{End, Tally};
+use crate::translate::Names;
 use crate::upstream::Upstream;
 
 /// Largest error body of a replica that is read.
@@ -47,7 +50,7 @@ pub(crate) struct Gateway {
 
 /// What a client asked for, before it is sent on.
 struct Arrived {
-    path: &'static str,
+    call: Call,
     started: Instant,
     request_id: HeaderValue,
     answer_id: String,
@@ -58,20 +61,18 @@ struct Arrived {
 
 /// What is known of a request once it has been sent.
 struct Asked {
-    model_json: String,
-    id_json: String,
+    names: Names,
     stream: bool,
     include_usage: bool,
 }
 
-/// `POST /v1/chat/completions`.
-pub(crate) async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    gateway.respond(async |gateway| gateway.complete("/v1/chat/completions", request).await).await
-}
-
-/// `POST /v1/completions`.
-pub(crate) async fn text(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    gateway.respond(async |gateway| gateway.complete("/v1/completions", request).await).await
+/// One kind of call, as a handler.
+pub(crate) async fn answer(
+    call: Call,
+    State(gateway): State<Arc<Gateway>>,
+    request: axum::extract::Request,
+) -> axum::response::Response {
+    gateway.call(call, request).await.map(axum::body::Body::from)
 }
 
 impl Gateway {
@@ -86,12 +87,40 @@ impl Gateway {
         self.directory.as_ref()
     }
 
-    /// Runs a handler and finishes its answer: envelope, request id, counters.
-    pub(crate) async fn respond(
+    /// Most connections of clients that may be open.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.config.connections_max
+    }
+
+    /// Lets go of connections to replicas that this thread has not used for a while.
+    pub(crate) fn sweep(&self) {
+        self.upstream.sweep();
+    }
+
+    /// Answers one call.
+    pub(crate) async fn call<B>(&self, call: Call, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let answered = self.complete(call, request).await;
+        self.finish(answered)
+    }
+
+    /// Runs a handler and finishes its answer.
+    pub(crate) async fn respond<B: From<axum::body::Body>>(
         &self,
-        handler: impl AsyncFnOnce(&Self) -> Result<Response, ApiError>,
-    ) -> Response {
-        let mut response = handler(self).await.unwrap_or_else(IntoResponse::into_response);
+        handler: impl AsyncFnOnce(&Self) -> Result<Response<B>, ApiError>,
+    ) -> Response<B> {
+        let answered = handler(self).await;
+        self.finish(answered)
+    }
+
+    /// What every answer gets: the envelope of an error, a request id, its place in the counters.
+    fn finish<B: From<axum::body::Body>>(
+        &self,
+        answered: Result<Response<B>, ApiError>,
+    ) -> Response<B> {
+        let mut response = answered.unwrap_or_else(|error| error.into_response().map(B::from));
         if !response.headers().contains_key("x-request-id") {
             response.headers_mut().insert("x-request-id", self.fresh_request_id());
         }
@@ -129,7 +158,10 @@ impl Gateway {
         HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
-    async fn complete(&self, path: &'static str, request: Request) -> Result<Response, ApiError> {
+    async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let in_flight = self.metrics.begin();
         let caller = self.authenticate(request.headers())?;
         let permit = match self.limiter.acquire(caller.key, Instant::now()) {
@@ -137,7 +169,7 @@ impl Gateway {
             Err(exceeded) => {
                 let mut error = self.refuse(Refusal::RateLimited, "");
                 error.retry_after_s = Some(exceeded.retry_after_s);
-                let mut response = error.into_response();
+                let mut response = error.into_response().map(Body::from);
                 if let Some(rate) = exceeded.rate {
                     rate.write(response.headers_mut());
                 }
@@ -146,9 +178,9 @@ impl Gateway {
         };
         let (rate, request_id) = (permit.rate, self.fresh_request_id());
         let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
-        let answer_id = answer_id(path, &request_id);
+        let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
         let arrived = Arrived {
-            path,
+            call,
             started: Instant::now(),
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
@@ -157,7 +189,7 @@ impl Gateway {
             caller,
         };
         let answered = self.forward(arrived, request).await;
-        let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+        let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
         let id = HeaderValue::from_str(&answer_id).ok();
         if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
@@ -169,7 +201,14 @@ impl Gateway {
         Ok(response)
     }
 
-    async fn forward(&self, arrived: Arrived, request: Request) -> Result<Response, ApiError> {
+    async fn forward<B>(
+        &self,
+        arrived: Arrived,
+        request: Request<B>,
+    ) -> Result<Response<Body>, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         if !self.meter.has_room() {
             let message = "usage cannot be recorded at the moment: retry later";
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -177,7 +216,7 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
-        let body = self.read_body(request).await?;
+        let body = self.read_body(request.into_body()).await?;
         let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         let route = self
             .directory
@@ -189,8 +228,7 @@ impl Gateway {
         let said = Said::new(id, asked.model.clone());
         let mut tally = Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said);
         let known = Asked {
-            model_json: quote(&asked.model),
-            id_json,
+            names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
         };
@@ -212,10 +250,11 @@ impl Gateway {
         route: &Route,
         body: Bytes,
         stream: bool,
-    ) -> Result<(http::Response<Incoming>, Held, Instant), ApiError> {
+    ) -> Result<(Reply, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order = Order { path: arrived.path, body, request_id: &arrived.request_id, timeout };
+        let order =
+            Order { path: arrived.call.path(), body, request_id: &arrived.request_id, timeout };
         let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -225,11 +264,11 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: http::Response<Incoming>,
+        answer: Reply,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),
-    ) -> Result<Response, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let idle = self.config.idle_timeout;
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
@@ -249,26 +288,23 @@ impl Gateway {
         }
         if !is_stream {
             let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
-            let names = (asked.model_json.as_str(), asked.id_json.as_str());
-            let response = answer::completion(&head.headers, &whole, names, &mut tally)?;
+            let response = answer::completion(&head.headers, &whole, &asked.names, &mut tally)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
         }
-        let relay = Relay {
+        let relay = Relay::new(Parts {
             upstream: body,
-            parser: Parser::new(self.config.event_bytes_max),
+            event_bytes_max: self.config.event_bytes_max,
+            idle,
             tally,
             held,
-            model_json: asked.model_json,
-            id_json: asked.id_json,
+            names: asked.names,
             include_usage: asked.include_usage,
-            idle,
             started,
-            stage: Stage::Reading,
             metrics: Arc::clone(&self.metrics),
-        };
-        let mut response = Response::new(relay.into_body());
+        });
+        let mut response = Response::new(Body::Events(Box::new(relay)));
         let headers = response.headers_mut();
         answer::pass_headers(&head.headers, headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -278,9 +314,11 @@ impl Gateway {
         Ok(response)
     }
 
-    async fn read_body(&self, request: Request) -> Result<Bytes, ApiError> {
+    async fn read_body<B>(&self, body: B) -> Result<Bytes, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let bytes_max = self.config.body_bytes_max;
-        let body = request.into_body();
         if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
             return Err(ApiError::too_large(bytes_max));
         }
@@ -297,13 +335,6 @@ impl Gateway {
             )),
         }
     }
-}
-
-/// The answer's id: that of its request, in the form that clients of completions know.
-fn answer_id(path: &str, request_id: &HeaderValue) -> String {
-    let kind = if path.ends_with("/chat/completions") { "chatcmpl-" } else { "cmpl-" };
-    let request = request_id.to_str().unwrap_or_default();
-    format!("{kind}{}", request.strip_prefix("req_").unwrap_or(request))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -3,11 +3,10 @@
 //! A request is repeated only while nothing of an answer has reached the client and the replica
 //! certainly did no work: it could not be reached, or it answered 503.
 
-use http::{Response, StatusCode};
-use hyper::body::Incoming;
+use http::StatusCode;
 
 use crate::balance::{Balance, Outstanding};
-use crate::client::{Client, Failure, Order};
+use crate::client::{Client, Failure, Order, Reply};
 use crate::config::GatewayConfig;
 use crate::directory::Refusal;
 use crate::error::ApiError;
@@ -32,6 +31,11 @@ impl Upstream {
         }
     }
 
+    /// Lets go of connections that this thread has not used for a while.
+    pub(crate) fn sweep(&self) {
+        self.client.sweep();
+    }
+
     /// Sends to one replica after another until one answers.
     ///
     /// # Errors
@@ -42,7 +46,7 @@ impl Upstream {
         replicas: &[String],
         order: &Order<'_>,
         metrics: &Metrics,
-    ) -> Result<(Response<Incoming>, Outstanding), ApiError> {
+    ) -> Result<(Reply, Outstanding), ApiError> {
         let mut tried: Vec<String> = Vec::new();
         let mut unavailable = None;
         while tried.len() < self.attempts_max {

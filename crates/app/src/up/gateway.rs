@@ -4,8 +4,8 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter, MeterConfig, Metrics,
-    ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter, MeterConfig,
+    Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
 use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
 use units::{Id, kinds};
@@ -78,11 +78,11 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
     }))
 }
 
-/// The OpenAI-compatible routes.
-pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
+/// The listener: the OpenAI-compatible routes, and the platform's own beside them.
+pub(super) fn front(platform: &Arc<Platform>, meter: &Meter, others: axum::Router) -> Front {
     let config =
         GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
-    gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
+    Front::new(config, Arc::new(Wire(Arc::clone(platform))), meter.clone(), others)
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {

@@ -151,8 +151,8 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
     }
-    let router = server::router(Arc::clone(&platform)).merge(gateway::router(&platform, &meter));
-    let server = tokio::spawn(listen(listener, router, stopped.clone()));
+    let front = gateway::front(&platform, &meter, server::router(Arc::clone(&platform)));
+    let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
         address,
         data: &config.data,
@@ -313,6 +313,20 @@ pub(crate) async fn listen(
     // Who is at the other end of the connection: attempts to sign in are counted by it.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// As [`listen`], with the data plane's threads.
+async fn listen_in_front(
+    listener: TcpListener,
+    front: ::gateway::Front,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let stop = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = front.listen(listener, stop).await {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

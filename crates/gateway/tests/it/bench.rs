@@ -114,10 +114,11 @@ impl Bench {
         let meter_config = MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]), [3; 32]);
         let (sink, metrics) = (Arc::clone(&world), Arc::new(Metrics::default()));
         let meter = Meter::open(meter_config, world.as_ref(), sink, metrics).unwrap();
-        let router = gateway::router(config, Arc::clone(&world) as _, meter.clone());
+        let front =
+            gateway::Front::new(config, Arc::clone(&world) as _, meter.clone(), Default::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = tokio::spawn(front.listen(listener, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { world, folder, meter, address, client, server }
     }
