@@ -15,6 +15,7 @@
 )]
 
 mod answer;
+mod backend;
 mod balance;
 mod cards;
 mod client;
@@ -39,6 +40,7 @@ use axum::Router;
 use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::backend::{Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
