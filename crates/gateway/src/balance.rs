@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::directory::Replica;
+use units::{Id, kinds};
+
+use crate::directory::{Replica, Route};
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,8 @@ pub(crate) struct Balance {
 /// One outstanding request at a replica; counted until dropped.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
+    /// Whose replica it is.
+    pub(crate) endpoint: Id<kinds::Endpoint>,
     /// The replica.
     pub(crate) replica: Replica,
     tokens: u64,
@@ -37,15 +41,31 @@ impl Balance {
         Self { counter: Arc::new(AtomicU64::new(seed)), outstanding: Arc::default() }
     }
 
+    /// The route that takes this request in its percentage, if one does.
+    pub(crate) fn canary<'a>(&self, canaries: &'a [(u32, Route)]) -> Option<&'a Route> {
+        if canaries.is_empty() {
+            return None;
+        }
+        let mut draw = mix(self.counter.fetch_add(1, Ordering::Relaxed)) % 100;
+        for (percent, route) in canaries {
+            match draw.checked_sub(u64::from(*percent)) {
+                None => return Some(route),
+                Some(rest) => draw = rest,
+            }
+        }
+        None
+    }
+
     /// Chooses among the replicas that were not tried for a request of so many tokens; `None` when none
     /// is left.
     pub(crate) fn choose(
         &self,
-        replicas: &[Replica],
+        route: &Route,
         tried: &[Arc<str>],
         tokens: u64,
     ) -> Option<Outstanding> {
-        let left: Vec<&Replica> = replicas.iter().filter(|r| !tried.contains(&r.address)).collect();
+        let usable = |one: &&Replica| one.weight > 0 && !tried.contains(&one.address);
+        let left: Vec<&Replica> = route.replicas.iter().filter(usable).collect();
         let draw = mix(self.counter.fetch_add(1, Ordering::Relaxed));
         let count = u64::try_from(left.len()).unwrap_or(u64::MAX);
         let first = draw.checked_rem(count)?;
@@ -54,8 +74,11 @@ impl Balance {
         let pick = |index: u64| left.get(usize::try_from(index % count).unwrap_or(0)).copied();
         let (first, second) = (pick(first)?, pick(first.saturating_add(step))?);
         let mut loads = self.outstanding.lock().unwrap_or_else(PoisonError::into_inner);
-        let load = |one: &Replica| loads.get(&one.address).copied().unwrap_or(0);
-        let chosen = if load(second) < load(first) { second } else { first };
+        let load = |one: &Replica| u128::from(loads.get(&one.address).copied().unwrap_or(0));
+        // Compared by load over weight.
+        let (of_first, of_second) =
+            (load(first) * u128::from(second.weight), load(second) * u128::from(first.weight));
+        let chosen = if of_second < of_first { second } else { first };
         if loads.len() >= REPLICAS_MAX {
             loads.retain(|_, load| *load > 0);
         }
@@ -64,7 +87,7 @@ impl Balance {
         let load = loads.entry(Arc::clone(&chosen.address)).or_insert(0);
         *load = load.saturating_add(tokens);
         let outstanding = Arc::clone(&self.outstanding);
-        Some(Outstanding { replica: chosen.clone(), tokens, outstanding })
+        Some(Outstanding { endpoint: route.endpoint, replica: chosen.clone(), tokens, outstanding })
     }
 }
 

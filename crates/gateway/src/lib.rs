@@ -10,6 +10,7 @@
 //! thread.
 
 mod answer;
+mod backend;
 mod balance;
 mod body;
 mod call;
@@ -39,6 +40,7 @@ use axum::Router;
 use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::backend::{Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;

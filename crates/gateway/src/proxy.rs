@@ -16,9 +16,10 @@ use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use crate::answer;
+use crate::backend::Flow;
 use crate::body::Body;
 use crate::call::Call;
-use crate::client::{Order, Reply};
+use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
@@ -249,7 +250,12 @@ impl Gateway {
                 return Err(error);
             }
         };
-        tally.at(held.outstanding.replica.site);
+        let taken = &held.outstanding;
+        tally.at(taken.endpoint, taken.replica.site);
+        if taken.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            tally.unsaid();
+        }
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -259,11 +265,16 @@ impl Gateway {
         route: &Route,
         demand: &Demand<'_>,
         (body, stream): (Bytes, bool),
-    ) -> Result<(Reply, Held, Instant), ApiError> {
+    ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order =
-            Order { path: arrived.call.path(), body, request_id: &arrived.request_id, timeout };
+        let order = Order {
+            path: arrived.call.path(),
+            body,
+            request_id: &arrived.request_id,
+            timeout,
+            model: &route.upstream_model,
+        };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -273,7 +284,7 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: Reply,
+        answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),

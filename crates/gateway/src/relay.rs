@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use crate::backend::Flow;
 use crate::balance::Outstanding;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::limit::Permit;
 use crate::metrics::{InFlight, Metrics};
@@ -37,7 +37,7 @@ pub(crate) struct Held {
 /// One stream.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    upstream: Inflow,
+    upstream: Flow,
     cutter: Cutter,
     translator: Translator,
     held: Held,
@@ -57,7 +57,7 @@ struct Silence {
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The replica's body.
-    pub(crate) upstream: Inflow,
+    pub(crate) upstream: Flow,
     /// Largest event in bytes.
     pub(crate) event_bytes_max: usize,
     /// Longest silence.
