@@ -14,6 +14,7 @@ use crate::body::Body;
 use crate::error::ApiError;
 use crate::json::Fields;
 use crate::splice::{Change, Top};
+use crate::surface::Shape;
 use crate::tally::{Tally, Usage};
 use crate::translate::Names;
 
@@ -71,9 +72,13 @@ pub(crate) fn completion(
     headers: &HeaderMap,
     body: &[u8],
     names: &Names,
-    tally: &mut Tally,
+    (tally, shape): (&mut Tally, &Shape),
 ) -> Result<Response<Body>, ApiError> {
-    let body = renamed(body, names, tally).map_err(|_| {
+    let shaped = match shape {
+        Shape::Named => renamed(body, names, tally),
+        Shape::Bare | Shape::Fim | Shape::Responses(_) => reshaped(body, names, tally, shape),
+    };
+    let body = shaped.map_err(|_| {
         ApiError::bad_gateway("the model's server did not answer a JSON object: retry")
     })?;
     tally.say(&body);
@@ -109,6 +114,20 @@ fn renamed(body: &[u8], names: &Names, tally: &mut Tally) -> Result<Vec<u8>, ser
     let mut out = Vec::with_capacity(body.len() + id_json.len() + model_json.len());
     top.write(body, change, &mut out);
     Ok(out)
+}
+
+/// The answer in the client's shape.
+fn reshaped(
+    body: &[u8],
+    names: &Names,
+    tally: &mut Tally,
+    shape: &Shape,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let fields = Fields::parse(body)?;
+    if let Some(usage) = fields.get("usage").and_then(|raw| usage(raw.as_bytes())) {
+        tally.usage(usage);
+    }
+    shape.whole(body, names)
 }
 
 /// What a completion or chunk says of usage, when it is readable.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response};
 
 pub(crate) use inflow::{Inflow, Lost};
 use link::{Link, Unanswered};
@@ -36,6 +36,8 @@ pub(crate) type Reply = Response<Inflow>;
 /// One request, ready to be sent to any replica.
 #[derive(Debug)]
 pub(crate) struct Order<'a> {
+    /// How it is asked.
+    pub(crate) method: &'static Method,
     /// Path at the replica.
     pub(crate) path: &'static str,
     /// The rewritten body.

@@ -19,7 +19,7 @@ const FIELDS_MAX: usize = 256;
 const DEPTH_MAX: usize = 128;
 
 /// The fields of an object; values are valid JSON texts.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fields<'a> {
     entries: Vec<(String, Cow<'a, str>)>,
 }
@@ -51,6 +51,11 @@ impl<'a> Fields<'a> {
             Cow::Borrowed(text) => Some(text).filter(|text| *text != "null"),
             Cow::Owned(_) => None,
         }
+    }
+
+    /// The fields in their order, those that are `null` too.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
     }
 
     /// Whether a field is there, `null` included.

@@ -10,7 +10,7 @@ use axum::BoxError;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
@@ -29,7 +29,8 @@ use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
 use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
-use crate::tally::{End, Tally};
+use crate::surface::{self, Shape, Translated};
+use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
 use crate::upstream::{Demand, Upstream};
 
@@ -67,6 +68,7 @@ struct Asked {
     names: Names,
     stream: bool,
     include_usage: bool,
+    shape: Shape,
 }
 
 /// One kind of call, as a handler.
@@ -219,9 +221,15 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
-        let session = request.headers().get(SESSION_HEADER).cloned();
-        let body = self.read_body(request.into_body()).await?;
-        let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        let (parts, body) = request.into_parts();
+        let session = parts.headers.get(SESSION_HEADER).cloned();
+        let (call, body) = (arrived.call, self.read_body(body).await?);
+        let line = (parts.uri.query(), &parts.headers);
+        let models = || self.directory.models(&arrived.caller);
+        let body = surface::tokens::with_model(call, line, body, models)?;
+        let Translated { body, shape } = surface::request(call, body)?;
+        let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        asked.speak(call)?;
         let route = self
             .directory
             .route(&arrived.caller, &asked.model)
@@ -235,7 +243,11 @@ impl Gateway {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
+            shape,
         };
+        if !call.uses_tokens() {
+            tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
+        }
         let demand = Demand {
             prompt: asked.prompt.as_bytes(),
             prompt_tokens: estimate,
@@ -268,13 +280,10 @@ impl Gateway {
     ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order = Order {
-            path: arrived.call.path(),
-            body,
-            request_id: &arrived.request_id,
-            timeout,
-            model: &route.upstream_model,
-        };
+        let (method, path) = (arrived.call.method(), arrived.call.path());
+        let body = if *method == Method::GET { Bytes::new() } else { body };
+        let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
+        let order = Order { method, path, body, request_id, timeout, model };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -308,7 +317,8 @@ impl Gateway {
         }
         if !is_stream {
             let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
-            let response = answer::completion(&head.headers, &whole, &asked.names, &mut tally)?;
+            let counted = (&mut tally, &asked.shape);
+            let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
@@ -321,6 +331,7 @@ impl Gateway {
             held,
             names: asked.names,
             include_usage: asked.include_usage,
+            reshaper: asked.shape.events(self.config.answer_bytes_max),
             started,
             metrics: Arc::clone(&self.metrics),
         });

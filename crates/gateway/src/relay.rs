@@ -20,6 +20,7 @@ use crate::limit::Permit;
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
+use crate::surface::Reshaper;
 use crate::tally::{End, Tally};
 use crate::translate::{Names, Translator, Verdict};
 
@@ -70,6 +71,8 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
+    /// What makes the client's events of the engine's, if they differ.
+    pub(crate) reshaper: Option<Reshaper>,
     /// When the request arrived.
     pub(crate) started: Instant,
     /// Counters.
@@ -79,11 +82,11 @@ pub(crate) struct Parts {
 impl Relay {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { upstream, event_bytes_max, idle, tally, held, names, .. } = parts;
-        let Parts { include_usage, started, metrics, .. } = parts;
+        let Parts { include_usage, reshaper, started, metrics, .. } = parts;
         Self {
             upstream,
             cutter: Cutter::new(event_bytes_max),
-            translator: Translator { tally, names, include_usage, started, metrics },
+            translator: Translator { tally, names, include_usage, reshaper, started, metrics },
             held,
             silence: Silence { longest: idle, last: Instant::now(), timer: None },
             is_over: false,
@@ -147,9 +150,9 @@ impl Relay {
         if !self.translator.tally.has_usage() {
             return self.fail("the model's server ended the stream early", out);
         }
-        let done = b"data: [DONE]\n\n";
-        out.extend_from_slice(done);
-        self.translator.tally.say(done);
+        let from = out.len();
+        self.translator.finish(out);
+        self.translator.tally.say(out.get(from..).unwrap_or_default());
         self.translator.tally.settle(End::Complete);
         self.is_over = true;
     }

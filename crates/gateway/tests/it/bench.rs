@@ -158,6 +158,12 @@ impl Bench {
         self.send(request).await
     }
 
+    /// Any call with the first key.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response<Incoming> {
+        let body = Full::from(body.to_owned());
+        self.send(self.request(Method::POST, path, "key-1").body(body).unwrap()).await
+    }
+
     pub(crate) async fn chat_json(&self, body: &str) -> (Response<()>, Value) {
         read_json(self.chat(body).await).await
     }

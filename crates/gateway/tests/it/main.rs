@@ -8,4 +8,5 @@ mod metering;
 mod models;
 mod routing;
 mod streams;
+mod surface;
 mod upstream;
