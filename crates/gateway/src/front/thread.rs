@@ -134,7 +134,8 @@ async fn connection(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
-    builder.max_buf_size(BUFFER_BYTES_MAX);
+    // Answers are short, or come in short pieces: copied together they cost the system less than apart.
+    builder.max_buf_size(BUFFER_BYTES_MAX).writev(false);
     let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let asked_to_stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
