@@ -68,18 +68,26 @@ pub struct Route {
     pub endpoint: Id<kinds::Endpoint>,
     /// The name under which the replicas know the model.
     pub upstream_model: String,
-    /// Ready replicas as `host:port`, spoken to in plain HTTP/1.1.
-    pub replicas: Vec<String>,
-    /// The site of each replica, in the same order; empty where nobody knows. An answer's receipt
-    /// names it.
-    pub sites: Vec<Id<kinds::Site>>,
+    /// Who can answer now.
+    pub replicas: Vec<Replica>,
 }
 
-impl Route {
-    /// The site of one of its replicas.
-    pub(crate) fn site_of(&self, replica: &str) -> Option<Id<kinds::Site>> {
-        let place = self.replicas.iter().position(|one| one == replica)?;
-        self.sites.get(place).copied()
+/// One place that can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its address as `host:port`; unique among the replicas that a gateway knows, and the name of its
+    /// load and health.
+    pub address: Arc<str>,
+    /// Its site; `None` where nobody knows. An answer's receipt names it.
+    pub site: Option<Id<kinds::Site>>,
+    /// Its share of the requests, relative to the route's other replicas; 0 gets none.
+    pub weight: u32,
+}
+
+impl Replica {
+    /// A replica with the usual weight, spoken to in plain HTTP/1.1.
+    pub fn new(address: impl Into<Arc<str>>, site: Option<Id<kinds::Site>>) -> Self {
+        Self { address: address.into(), site, weight: 100 }
     }
 }
 

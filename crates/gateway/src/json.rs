@@ -43,6 +43,16 @@ impl<'a> Fields<'a> {
         found.map(|(_, value)| value.as_ref()).filter(|value| *value != "null")
     }
 
+    /// The JSON text of a field as it came, for as long as the body lives; nothing for one that was set
+    /// here.
+    pub(crate) fn source(&self, name: &str) -> Option<&'a str> {
+        let found = self.entries.iter().find(|(key, _)| key == name)?;
+        match found.1 {
+            Cow::Borrowed(text) => Some(text).filter(|text| *text != "null"),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// Whether a field is there, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(key, _)| key == name)

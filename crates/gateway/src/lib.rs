@@ -40,7 +40,7 @@ use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
-pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
+pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;

@@ -30,12 +30,14 @@ use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
 use crate::tally::{End, Tally};
 use crate::translate::Names;
-use crate::upstream::Upstream;
+use crate::upstream::{Demand, Upstream};
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
+/// What requests of one conversation have in common: a hint at which replica has read it before.
+const SESSION_HEADER: &str = "x-session-id";
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -216,6 +218,7 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
+        let session = request.headers().get(SESSION_HEADER).cloned();
         let body = self.read_body(request.into_body()).await?;
         let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         let route = self
@@ -232,15 +235,21 @@ impl Gateway {
             stream: asked.stream,
             include_usage: asked.include_usage,
         };
-        let body = asked.into_upstream(&route.upstream_model);
-        let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
+        let demand = Demand {
+            prompt: asked.prompt.as_bytes(),
+            prompt_tokens: estimate,
+            completion_tokens_max: asked.completion_tokens_max,
+            session: session.as_ref().map(HeaderValue::as_bytes),
+        };
+        let sent = (asked.into_upstream(&route.upstream_model), known.stream);
+        let (answer, held, started) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,
             Err(error) => {
                 tally.settle(End::Failed);
                 return Err(error);
             }
         };
-        tally.at(route.site_of(&held.outstanding.replica));
+        tally.at(held.outstanding.replica.site);
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -248,14 +257,14 @@ impl Gateway {
         &self,
         arrived: Arrived,
         route: &Route,
-        body: Bytes,
-        stream: bool,
+        demand: &Demand<'_>,
+        (body, stream): (Bytes, bool),
     ) -> Result<(Reply, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
         let order =
             Order { path: arrived.call.path(), body, request_id: &arrived.request_id, timeout };
-        let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
+        let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
         Ok((answer, Held { _permit: permit, _in_flight: in_flight, outstanding }, started))

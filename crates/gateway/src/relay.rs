@@ -136,7 +136,7 @@ impl Relay {
                 self.is_over = true;
             }
             Verdict::TooLong => {
-                tracing::warn!(replica = self.held.outstanding.replica, "stream given up");
+                tracing::warn!(replica = %self.held.outstanding.replica.address, "stream given up");
                 self.fail("the model's server sent an oversized event", out);
             }
         }
@@ -156,7 +156,7 @@ impl Relay {
 
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
-        tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
+        tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.translator.metrics.upstream_errors.add(1);
         let envelope = ApiError::bad_gateway(message).envelope().to_string();
         let from = out.len();

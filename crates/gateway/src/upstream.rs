@@ -3,12 +3,14 @@
 //! A request is repeated only while nothing of an answer has reached the client and the replica
 //! certainly did no work: it could not be reached, or it answered 503.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use crate::balance::{Balance, Outstanding};
 use crate::client::{Client, Failure, Order, Reply};
 use crate::config::GatewayConfig;
-use crate::directory::Refusal;
+use crate::directory::{Refusal, Route};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 
@@ -19,6 +21,20 @@ pub(crate) struct Upstream {
     balance: Balance,
     attempts_max: usize,
     retry_after_s: u32,
+}
+
+/// What a request asks of a replica, as far as the choice of one goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'a> {
+    /// The text that an engine may have read before: the value of `messages` or `prompt` as it came, or
+    /// nothing.
+    pub(crate) prompt: &'a [u8],
+    /// The gateway's guess at the prompt.
+    pub(crate) prompt_tokens: u64,
+    /// The longest answer that was asked for, if the client said so.
+    pub(crate) completion_tokens_max: Option<u64>,
+    /// What the client says its requests have in common, such as a conversation.
+    pub(crate) session: Option<&'a [u8]>,
 }
 
 impl Upstream {
@@ -43,16 +59,19 @@ impl Upstream {
     /// before its headers. A replica's own error answer is not an error here.
     pub(crate) async fn send(
         &self,
-        replicas: &[String],
+        (route, demand): (&Route, &Demand<'_>),
         order: &Order<'_>,
         metrics: &Metrics,
     ) -> Result<(Reply, Outstanding), ApiError> {
-        let mut tried: Vec<String> = Vec::new();
+        let (prompt_bytes, in_session) = (demand.prompt.len(), demand.session.is_some());
+        tracing::trace!(endpoint = %route.endpoint, prompt_bytes, in_session, "a replica is chosen");
+        let mut tried: Vec<Arc<str>> = Vec::new();
         let mut unavailable = None;
+        let tokens = demand.prompt_tokens.saturating_add(demand.completion_tokens_max.unwrap_or(0));
         while tried.len() < self.attempts_max {
-            let Some(place) = self.balance.choose(replicas, &tried) else { break };
-            tried.push(place.replica.clone());
-            match self.client.send(&place.replica, order).await {
+            let Some(place) = self.balance.choose(&route.replicas, &tried, tokens) else { break };
+            tried.push(Arc::clone(&place.replica.address));
+            match self.client.send(&place.replica.address, order).await {
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     metrics.upstream_errors.add(1);
                     unavailable = Some((answer, place));

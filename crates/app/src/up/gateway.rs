@@ -5,7 +5,7 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use gateway::{
     AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
 use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
 use units::{Id, kinds};
@@ -142,11 +142,11 @@ impl Directory for Wire {
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
+        let replicas = route.replicas.into_iter().zip(route.sites);
         Ok(Route {
             endpoint: route.endpoint,
             upstream_model: model.to_owned(),
-            replicas: route.replicas,
-            sites: route.sites,
+            replicas: replicas.map(|(address, site)| Replica::new(address, Some(site))).collect(),
         })
     }
 
