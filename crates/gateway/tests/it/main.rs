@@ -9,3 +9,4 @@ mod models;
 mod routing;
 mod streams;
 mod upstream;
+mod wire;
