@@ -17,6 +17,7 @@ use crate::splice::{Change, Top};
 use crate::surface::Shape;
 use crate::tally::{Tally, Usage};
 use crate::translate::Names;
+use crate::within::within;
 
 /// Headers of a replica that reach the client. Everything else, hop-by-hop headers included
 /// (RFC 9110 §7.6.1), stays behind, since it speaks of our inside.
@@ -53,13 +54,12 @@ pub(crate) async fn collect(
     loop {
         let more =
             std::future::poll_fn(|cx| body.poll_pieces(cx, |piece| held.extend_from_slice(piece)));
-        // Mostly all of it came with the head, and no timer is needed.
-        match tokio::time::timeout(idle, more).await {
-            Err(_) => return Err(ApiError::timeout("the model's server fell silent: retry later")),
-            Ok(None) => return Ok(held),
-            Ok(Some(Err(_))) => return Err(broken()),
-            Ok(Some(Ok(()))) if held.len() > bytes_max => return Err(broken()),
-            Ok(Some(Ok(()))) => {}
+        match within(idle, more).await {
+            None => return Err(ApiError::timeout("the model's server fell silent: retry later")),
+            Some(None) => return Ok(held),
+            Some(Some(Err(_))) => return Err(broken()),
+            Some(Some(Ok(()))) if held.len() > bytes_max => return Err(broken()),
+            Some(Some(Ok(()))) => {}
         }
     }
 }

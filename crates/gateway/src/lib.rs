@@ -34,6 +34,7 @@ mod tally;
 mod translate;
 mod upstream;
 mod usage;
+mod within;
 
 use std::sync::Arc;
 

@@ -33,6 +33,7 @@ use crate::surface::{self, Shape, Translated};
 use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
 use crate::upstream::{Demand, Upstream};
+use crate::within::within;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -92,9 +93,8 @@ impl Gateway {
         self.directory.as_ref()
     }
 
-    /// Most connections of clients that may be open.
-    pub(crate) fn connections_max(&self) -> usize {
-        self.config.connections_max
+    pub(crate) fn config(&self) -> &GatewayConfig {
+        &self.config
     }
 
     /// Lets go of connections to replicas that this thread has not used for a while.
@@ -354,11 +354,15 @@ impl Gateway {
             return Err(ApiError::too_large(bytes_max));
         }
         let collected = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
-            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
-            Err(_) => Err(ApiError::new(
+        match within(self.config.body_timeout, collected).await {
+            Some(Ok(whole)) => Ok(whole.to_bytes()),
+            Some(Err(error)) if error.is::<LengthLimitError>() => {
+                Err(ApiError::too_large(bytes_max))
+            }
+            Some(Err(_)) => {
+                Err(ApiError::invalid(None, "the body broke off: send it again".into()))
+            }
+            None => Err(ApiError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "invalid_request_error",
                 "request_timeout",

@@ -10,3 +10,4 @@ mod routing;
 mod streams;
 mod surface;
 mod upstream;
+mod wire;
