@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::backend::Flow;
 use crate::body::Body;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::json::Fields;
 use crate::splice::{Change, Top};
@@ -39,7 +39,7 @@ pub(crate) fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
 /// # Errors
 /// 502 when it is too large or breaks off, 504 when it falls silent.
 pub(crate) async fn collect(
-    mut body: Inflow,
+    mut body: Flow,
     bytes_max: usize,
     idle: Duration,
 ) -> Result<Vec<u8>, ApiError> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response};
 
-pub(crate) use inflow::Inflow;
+pub(crate) use inflow::{Inflow, Lost};
 use link::{Link, Unanswered};
 use pool::Pool;
 pub(crate) use pool::use_shard;
@@ -46,6 +46,8 @@ pub(crate) struct Order<'a> {
     pub(crate) request_id: &'a HeaderValue,
     /// Longest time until the answer's headers.
     pub(crate) timeout: Duration,
+    /// The name of the model in the body.
+    pub(crate) model: &'a str,
 }
 
 /// What went wrong with one attempt.

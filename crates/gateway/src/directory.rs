@@ -6,6 +6,8 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
+use crate::backend::Remote;
+
 /// The application's view of keys, models and replicas.
 pub trait Directory: Send + Sync + 'static {
     /// Who holds this bearer key.
@@ -68,18 +70,53 @@ pub struct Route {
     pub endpoint: Id<kinds::Endpoint>,
     /// The name under which the replicas know the model.
     pub upstream_model: String,
-    /// Ready replicas as `host:port`, spoken to in plain HTTP/1.1.
-    pub replicas: Vec<String>,
-    /// The site of each replica, in the same order; empty where nobody knows. An answer's receipt
-    /// names it.
-    pub sites: Vec<Id<kinds::Site>>,
+    /// Who can answer now.
+    pub replicas: Vec<Replica>,
+    /// Routes that take a part of the requests, in percent, such as the next version of a model.
+    pub canaries: Vec<(u32, Self)>,
+    /// Routes to take when nothing of this one answers, in this order.
+    pub fallbacks: Vec<Self>,
 }
 
 impl Route {
-    /// The site of one of its replicas.
-    pub(crate) fn site_of(&self, replica: &str) -> Option<Id<kinds::Site>> {
-        let place = self.replicas.iter().position(|one| one == replica)?;
-        self.sites.get(place).copied()
+    /// A route without canaries and fallbacks.
+    #[must_use]
+    pub fn new(
+        endpoint: Id<kinds::Endpoint>,
+        upstream_model: String,
+        replicas: Vec<Replica>,
+    ) -> Self {
+        Self { endpoint, upstream_model, replicas, canaries: Vec::new(), fallbacks: Vec::new() }
+    }
+}
+
+/// One place that can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its address as `host:port`; unique among the replicas that a gateway knows, and the name of its
+    /// load and health.
+    pub address: Arc<str>,
+    /// Its site; `None` where nobody knows. An answer's receipt names it.
+    pub site: Option<Id<kinds::Site>>,
+    /// Its share of the requests, relative to the route's other replicas; 0 gets none.
+    pub weight: u32,
+    /// The name of the model there, where it is not the route's.
+    pub model: Option<Arc<str>>,
+    /// How it is spoken to if it was registered by URL.
+    pub remote: Option<Arc<Remote>>,
+}
+
+impl Replica {
+    /// A replica with the usual weight, spoken to in plain HTTP/1.1.
+    pub fn new(address: impl Into<Arc<str>>, site: Option<Id<kinds::Site>>) -> Self {
+        Self { address: address.into(), site, weight: 100, model: None, remote: None }
+    }
+
+    /// An upstream; known by its id, so that two with one address are two.
+    #[must_use]
+    pub fn remote(remote: &Arc<Remote>, site: Option<Id<kinds::Site>>, weight: u32) -> Self {
+        let (address, model) = (remote.id().to_string().into(), Some(Arc::clone(remote.model())));
+        Self { address, site, weight, model, remote: Some(Arc::clone(remote)) }
     }
 }
 

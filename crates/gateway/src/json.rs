@@ -48,6 +48,16 @@ impl<'a> Fields<'a> {
         self.entries.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
     }
 
+    /// The JSON text of a field as it came, for as long as the body lives; nothing for one that was set
+    /// here.
+    pub(crate) fn source(&self, name: &str) -> Option<&'a str> {
+        let found = self.entries.iter().find(|(key, _)| key == name)?;
+        match found.1 {
+            Cow::Borrowed(text) => Some(text).filter(|text| *text != "null"),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// Whether a field is there, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(key, _)| key == name)

@@ -10,6 +10,7 @@
 //! thread.
 
 mod answer;
+mod backend;
 mod balance;
 mod body;
 mod call;
@@ -40,8 +41,9 @@ use axum::Router;
 use axum::routing::{any, get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::backend::{Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
-pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Route};
+pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;

@@ -16,9 +16,10 @@ use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use crate::answer;
+use crate::backend::Flow;
 use crate::body::Body;
 use crate::call::Call;
-use crate::client::{Order, Reply};
+use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
@@ -31,12 +32,14 @@ use crate::request::Completion;
 use crate::surface::{self, Shape, Translated};
 use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
-use crate::upstream::Upstream;
+use crate::upstream::{Demand, Upstream};
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
+/// What requests of one conversation have in common: a hint at which replica has read it before.
+const SESSION_HEADER: &str = "x-session-id";
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -218,12 +221,11 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
+        let session = request.headers().get(SESSION_HEADER).cloned();
         let (parts, body) = request.into_parts();
         let (call, body) = (arrived.call, self.read_body(body).await?);
-        let line = (parts.uri.query(), &parts.headers);
         let models = || self.directory.models(&arrived.caller);
-        let body = surface::tokens::with_model(call, line, body, models)?;
-        let Translated { body, shape } = surface::request(call, body)?;
+        let Translated { body, shape } = surface::request(call, &parts, body, models)?;
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         asked.speak(call)?;
         let route = self
@@ -244,15 +246,26 @@ impl Gateway {
         if !call.uses_tokens() {
             tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
         }
-        let body = asked.into_upstream(&route.upstream_model);
-        let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
+        let demand = Demand {
+            prompt: asked.prompt.as_bytes(),
+            prompt_tokens: estimate,
+            completion_tokens_max: asked.completion_tokens_max,
+            session: session.as_ref().map(HeaderValue::as_bytes),
+        };
+        let sent = (asked.into_upstream(&route.upstream_model), known.stream);
+        let (answer, held, started) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,
             Err(error) => {
                 tally.settle(End::Failed);
                 return Err(error);
             }
         };
-        tally.at(route.site_of(&held.outstanding.replica));
+        let taken = &held.outstanding;
+        tally.at(taken.endpoint, taken.replica.site);
+        if taken.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            tally.unsaid();
+        }
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -260,15 +273,22 @@ impl Gateway {
         &self,
         arrived: Arrived,
         route: &Route,
-        body: Bytes,
-        stream: bool,
-    ) -> Result<(Reply, Held, Instant), ApiError> {
+        demand: &Demand<'_>,
+        (body, stream): (Bytes, bool),
+    ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
         let (method, path) = (arrived.call.method(), arrived.call.path());
         let body = if *method == Method::GET { Bytes::new() } else { body };
-        let order = Order { method, path, body, request_id: &arrived.request_id, timeout };
-        let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
+        let order = Order {
+            method,
+            path,
+            body,
+            request_id: &arrived.request_id,
+            timeout,
+            model: &route.upstream_model,
+        };
+        let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
         Ok((answer, Held { _permit: permit, _in_flight: in_flight, outstanding }, started))
@@ -277,7 +297,7 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: Reply,
+        answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),

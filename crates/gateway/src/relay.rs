@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use crate::backend::Flow;
 use crate::balance::Outstanding;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::limit::Permit;
 use crate::metrics::{InFlight, Metrics};
@@ -38,7 +38,7 @@ pub(crate) struct Held {
 /// One stream.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    upstream: Inflow,
+    upstream: Flow,
     cutter: Cutter,
     translator: Translator,
     held: Held,
@@ -58,7 +58,7 @@ struct Silence {
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The replica's body.
-    pub(crate) upstream: Inflow,
+    pub(crate) upstream: Flow,
     /// Largest event in bytes.
     pub(crate) event_bytes_max: usize,
     /// Longest silence.
@@ -139,7 +139,7 @@ impl Relay {
                 self.is_over = true;
             }
             Verdict::TooLong => {
-                tracing::warn!(replica = self.held.outstanding.replica, "stream given up");
+                tracing::warn!(replica = %self.held.outstanding.replica.address, "stream given up");
                 self.fail("the model's server sent an oversized event", out);
             }
         }
@@ -159,7 +159,7 @@ impl Relay {
 
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
-        tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
+        tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.translator.metrics.upstream_errors.add(1);
         let envelope = ApiError::bad_gateway(message).envelope().to_string();
         let from = out.len();

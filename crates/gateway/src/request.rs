@@ -29,6 +29,10 @@ pub(crate) struct Completion<'a> {
     pub(crate) include_usage: bool,
     /// The gateway's guess at the prompt, used only when the engine never tells.
     pub(crate) prompt_tokens_estimate: u64,
+    /// The value of `messages` or `prompt` as it came, or nothing.
+    pub(crate) prompt: &'a str,
+    /// The longest answer asked for, if the client said so.
+    pub(crate) completion_tokens_max: Option<u64>,
     fields: Fields<'a>,
 }
 
@@ -51,8 +55,10 @@ impl<'a> Completion<'a> {
             );
             return Err(ApiError::invalid(Some("model"), message));
         }
+        let mut longest = None;
         for name in ["max_tokens", "max_completion_tokens"] {
             let asked: Option<u64> = read(&fields, name, "a whole number, 0 or more")?;
+            longest = asked.or(longest);
             if let (Some(asked), Some(most)) = (asked, completion_tokens_max)
                 && asked > most
             {
@@ -66,7 +72,17 @@ impl<'a> Completion<'a> {
             None => false,
         };
         let prompt_tokens_estimate = estimate_prompt(&fields);
-        Ok(Self { model, stream, include_usage, prompt_tokens_estimate, fields })
+        let prompt = fields.source("messages").or_else(|| fields.source("prompt"));
+        let completion_tokens_max = longest;
+        Ok(Self {
+            model,
+            stream,
+            include_usage,
+            prompt_tokens_estimate,
+            prompt: prompt.unwrap_or_default(),
+            completion_tokens_max,
+            fields,
+        })
     }
 
     /// Puts a client's words into the engine's.

@@ -66,8 +66,14 @@ impl Tally {
         }
     }
 
-    /// Notes where the replica stands that answers.
-    pub(crate) fn at(&mut self, site: Option<Id<kinds::Site>>) {
+    /// Keeps no facts of the answer for a receipt.
+    pub(crate) fn unsaid(&mut self) {
+        self.said = None;
+    }
+
+    /// Notes whose replica answers, which is another endpoint's on a canary or a fallback, and where it stands.
+    pub(crate) fn at(&mut self, endpoint: Id<kinds::Endpoint>, site: Option<Id<kinds::Site>>) {
+        self.endpoint = endpoint;
         if let Some(said) = &mut self.said {
             said.at(site);
         }

@@ -3,13 +3,18 @@
 //! A request is repeated only while nothing of an answer has reached the client and the replica
 //! certainly did no work: it could not be reached, or it answered 503.
 
-use http::StatusCode;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use crate::backend::Flow;
 use crate::balance::{Balance, Outstanding};
-use crate::client::{Client, Failure, Order, Reply};
+use crate::client::{Client, Failure, Order};
 use crate::config::GatewayConfig;
-use crate::directory::Refusal;
+use crate::directory::{Refusal, Replica, Route};
 use crate::error::ApiError;
+use crate::json::{Fields, quote};
 use crate::metrics::Metrics;
 
 /// The replicas' client and the load it knows of.
@@ -19,6 +24,28 @@ pub(crate) struct Upstream {
     balance: Balance,
     attempts_max: usize,
     retry_after_s: u32,
+}
+
+/// What a request asks of a replica, as far as the choice of one goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand<'a> {
+    /// The text that an engine may have read before: the value of `messages` or `prompt` as it came, or
+    /// nothing.
+    pub(crate) prompt: &'a [u8],
+    /// The gateway's guess at the prompt.
+    pub(crate) prompt_tokens: u64,
+    /// The longest answer that was asked for, if the client said so.
+    pub(crate) completion_tokens_max: Option<u64>,
+    /// What the client says its requests have in common, such as a conversation.
+    pub(crate) session: Option<&'a [u8]>,
+}
+
+/// How an attempt at one route ended without an answer to pass on.
+enum Missed {
+    /// Nothing there can have worked on the request: another route may be tried.
+    Free(Option<(Response<Flow>, Outstanding)>),
+    /// Somebody may have: the client decides.
+    Spent(ApiError),
 }
 
 impl Upstream {
@@ -43,16 +70,39 @@ impl Upstream {
     /// before its headers. A replica's own error answer is not an error here.
     pub(crate) async fn send(
         &self,
-        replicas: &[String],
+        (route, demand): (&Route, &Demand<'_>),
         order: &Order<'_>,
         metrics: &Metrics,
-    ) -> Result<(Reply, Outstanding), ApiError> {
-        let mut tried: Vec<String> = Vec::new();
+    ) -> Result<(Response<Flow>, Outstanding), ApiError> {
+        let (prompt_bytes, in_session) = (demand.prompt.len(), demand.session.is_some());
+        tracing::trace!(endpoint = %route.endpoint, prompt_bytes, in_session, "a replica is chosen");
+        let canary = self.balance.canary(&route.canaries);
         let mut unavailable = None;
+        // A canary that cannot answer costs nobody an answer.
+        for one in canary.into_iter().chain([route]).chain(&route.fallbacks) {
+            match self.try_route((one, demand), order, metrics).await {
+                Ok(answered) => return Ok(answered),
+                Err(Missed::Spent(error)) => return Err(error),
+                Err(Missed::Free(told)) => unavailable = told.or(unavailable),
+            }
+        }
+        unavailable.ok_or_else(|| ApiError::refusal(Refusal::NoReplica, "", self.retry_after_s))
+    }
+
+    /// Sends to one replica of a route after another until one answers.
+    async fn try_route(
+        &self,
+        (route, demand): (&Route, &Demand<'_>),
+        order: &Order<'_>,
+        metrics: &Metrics,
+    ) -> Result<(Response<Flow>, Outstanding), Missed> {
+        let mut tried: Vec<Arc<str>> = Vec::new();
+        let mut unavailable = None;
+        let tokens = demand.prompt_tokens.saturating_add(demand.completion_tokens_max.unwrap_or(0));
         while tried.len() < self.attempts_max {
-            let Some(place) = self.balance.choose(replicas, &tried) else { break };
-            tried.push(place.replica.clone());
-            match self.client.send(&place.replica, order).await {
+            let Some(place) = self.balance.choose(route, &tried, tokens) else { break };
+            tried.push(Arc::clone(&place.replica.address));
+            match self.attempt((route, &place.replica), order).await {
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     metrics.upstream_errors.add(1);
                     unavailable = Some((answer, place));
@@ -61,15 +111,39 @@ impl Upstream {
                 Err(Failure::Unreachable) => metrics.upstream_errors.add(1),
                 Err(Failure::Broken) => {
                     metrics.upstream_errors.add(1);
-                    return Err(ApiError::bad_gateway("the model's server broke off: retry"));
+                    let message = "the model's server broke off: retry";
+                    return Err(Missed::Spent(ApiError::bad_gateway(message)));
                 }
                 Err(Failure::TooLate) => {
                     metrics.upstream_errors.add(1);
                     let message = "the model's server did not answer in time: retry later";
-                    return Err(ApiError::timeout(message));
+                    return Err(Missed::Spent(ApiError::timeout(message)));
                 }
             }
         }
-        unavailable.ok_or_else(|| ApiError::refusal(Refusal::NoReplica, "", self.retry_after_s))
+        Err(Missed::Free(unavailable))
     }
+
+    /// One request to one replica, under the name by which it knows the model.
+    async fn attempt(
+        &self,
+        (route, replica): (&Route, &Replica),
+        order: &Order<'_>,
+    ) -> Result<Response<Flow>, Failure> {
+        let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
+        let Order { method, path, body, request_id, timeout, model: sent } = order;
+        let body = if model == *sent { body.clone() } else { renamed(body, model) };
+        let order = Order { method, path, body, request_id, timeout: *timeout, model };
+        match &replica.remote {
+            Some(remote) => remote.send(&order).await,
+            None => Ok(self.client.send(&replica.address, &order).await?.map(Flow::from)),
+        }
+    }
+}
+
+/// The same body with another model's name; what is no object stays as it is.
+fn renamed(body: &Bytes, model: &str) -> Bytes {
+    let Ok(mut fields) = Fields::parse(body) else { return body.clone() };
+    fields.set("model", quote(model));
+    Bytes::from(fields.to_json())
 }

@@ -12,6 +12,7 @@ pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
+pub mod endpoint_routing;
 pub mod energy_series;
 pub mod entity;
 pub mod entry;
@@ -50,6 +51,7 @@ pub mod sign_in;
 pub mod site;
 pub mod sovereignty;
 pub mod storage;
+pub mod upstream;
 pub mod user;
 pub mod workload;
 pub mod workload_insight;
@@ -115,6 +117,12 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<sign_in::SignInProviderList>(),
         Operation::of::<sign_in::SignInDeviceCreate>(),
         Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<upstream::UpstreamCreate>(),
+        Operation::of::<upstream::UpstreamList>(),
+        Operation::of::<upstream::UpstreamGet>(),
+        Operation::of::<upstream::UpstreamReplace>(),
+        Operation::of::<upstream::UpstreamDelete>(),
+        Operation::of::<endpoint_routing::EndpointRoute>(),
         Operation::of::<identity_provider::IdentityProviderCreate>(),
         Operation::of::<identity_provider::IdentityProviderList>(),
         Operation::of::<identity_provider::IdentityProviderGet>(),

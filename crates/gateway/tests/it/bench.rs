@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Rollup, Route, SinkError, UsageSink,
+    Replica, Rollup, Route, SinkError, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -56,8 +56,9 @@ impl Directory for World {
         };
         let replicas = self.replicas.lock().unwrap().clone();
         let endpoint = Id::from_bytes([8; 16]);
-        let sites = vec![Id::from_bytes([7; 16]); replicas.len()];
-        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas, sites })
+        let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
+        let replicas = replicas.into_iter().map(replica).collect();
+        Ok(Route::new(endpoint, upstream_model.into(), replicas))
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

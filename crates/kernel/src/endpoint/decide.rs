@@ -1,6 +1,11 @@
 //! Validates endpoint commands.
 
-use super::{Command, Event};
+use units::{Id, kinds};
+
+use super::{
+    Command, Event,
+    routing::{self, Owner, Routing},
+};
 use crate::{Ctx, Reject, State, limits, model, model::Artefact, workload};
 
 pub(crate) fn decide(
@@ -42,6 +47,32 @@ pub(crate) fn decide(
             }
             Ok(events)
         }
+        Command::Open { project, name, class, routing } => {
+            Reject::limit("endpoints", state.endpoints.len(), limits::ENDPOINTS_MAX)?;
+            if !state.projects.contains_key(project) {
+                return Err(Reject::not_found("project", project));
+            }
+            if state.endpoint_by_name(*project, name).is_some() {
+                return Err(Reject::NameTaken { kind: "endpoint", name: name.to_string() });
+            }
+            if routing.backends.is_empty() {
+                let message = "name at least one upstream, or a model to serve";
+                return Err(Reject::invalid("backends", message));
+            }
+            let mut events = Vec::new();
+            let owner = Owner { id: ctx.id(0), project: *project, class: *class };
+            let opened = routing::open(state, owner, routing, &mut events)?;
+            events.push(crate::Event::Endpoint(Event::Opened {
+                id: owner.id,
+                project: *project,
+                name: name.clone(),
+                class: *class,
+                routing: routing.clone(),
+                opened,
+            }));
+            Ok(events)
+        }
+        Command::Route { id, routing } => route(state, *id, routing),
         Command::Delete { id } => {
             let endpoint =
                 state.endpoints.get(id).ok_or_else(|| Reject::not_found("endpoint", id))?;
@@ -55,4 +86,35 @@ pub(crate) fn decide(
             Ok(std::iter::once(deleted).chain(stops).collect())
         }
     }
+}
+
+/// New routes of an endpoint; those that stay the same are no event.
+fn route(
+    state: &State,
+    id: Id<kinds::Endpoint>,
+    routing: &Routing,
+) -> Result<Vec<crate::Event>, Reject> {
+    let endpoint = state.endpoints.get(&id).ok_or_else(|| Reject::not_found("endpoint", id))?;
+    if endpoint.deleted_at.is_some() {
+        let (kind, action, state) = ("endpoint", "route it", "deleted".to_owned());
+        return Err(Reject::WrongState { kind, id: id.to_string(), state, action });
+    }
+    if routing.backends.is_empty() && endpoint.workloads.is_empty() {
+        let message = "it has no services: name at least one upstream";
+        return Err(Reject::invalid("backends", message));
+    }
+    let class = endpoint.class(state);
+    let mut events = Vec::new();
+    let owner = Owner { id, project: endpoint.project, class };
+    let opened = routing::open(state, owner, routing, &mut events)?;
+    let same = endpoint.backends == routing.backends
+        && endpoint.canaries == routing.canaries
+        && endpoint.fallbacks == routing.fallbacks;
+    if same {
+        // Answers that had been forgotten still go on record.
+        return Ok(events);
+    }
+    let routing = routing.clone();
+    events.push(crate::Event::Endpoint(Event::Routed { id, class, routing, opened }));
+    Ok(events)
 }

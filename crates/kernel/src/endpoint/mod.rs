@@ -1,18 +1,21 @@
-//! Endpoints: a public model name with `service` workloads behind it.
+//! Endpoints: a public model name with `service` workloads or upstreams behind it.
 //!
 //! States: active → deleted (its services are stopped; the record stays for the bill).
 
 mod apply;
 mod decide;
+mod routing;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+
+pub use routing::{Backend, Canary, Opened, Opening, Routing};
 
 use std::collections::BTreeSet;
 
 use policy::Ask;
 use serde::{Deserialize, Serialize};
-use units::{Country, Id, Name, UnixMicros, kinds};
+use units::{Country, DataClass, Id, Name, UnixMicros, kinds};
 
 use crate::{
     Meta, State, Subject, limits,
@@ -28,12 +31,28 @@ pub struct Endpoint {
     pub project: Id<kinds::Project>,
     /// The model name that clients ask for; unique in the project among endpoints not deleted.
     pub name: Name,
-    /// The model behind it.
-    pub model: Id<kinds::Model>,
-    /// Its version.
+    /// The model behind its services; `None` if only upstreams are behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Id<kinds::Model>>,
+    /// Its version; 0 without a model.
     pub model_version: u32,
     /// The services behind it.
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The most sensitive prompts that it may take; that of its services if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
+    /// Upstreams behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<Backend>,
+    /// Routes to upstreams that are open, or were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub openings: Vec<Opening>,
+    /// Endpoints that take a part of its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<Canary>,
+    /// Endpoints that answer when nothing of its own does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<Id<kinds::Endpoint>>,
     /// Since when it is deleted.
     pub deleted_at: Option<UnixMicros>,
     /// Version and times.
@@ -85,6 +104,12 @@ impl Endpoint {
                 routes.extend(found.map(|(seq, _)| seq));
             }
         }
+        let open = |one: &&(&Opening, Ask)| one.0.until.is_none_or(|until| until >= since);
+        for (opening, ask) in self.opening_asks().collect::<Vec<_>>().iter().filter(open) {
+            routes.insert(opening.decided);
+            let found = state.decisions.find(ask).filter(|(_, decision)| decision.allowed);
+            routes.extend(found.map(|(seq, _)| seq));
+        }
         routes.into_iter().take(limits::ROUTES_MAX).collect()
     }
 }
@@ -118,6 +143,24 @@ pub enum Command {
         /// How each is run; its kind must be `service` and the model version one of its inputs.
         service: Box<workload::Spec>,
     },
+    /// Creates one over upstreams, without services of its own.
+    Open {
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The most sensitive prompts that it may take.
+        class: DataClass,
+        /// Where its requests go.
+        routing: Routing,
+    },
+    /// Sets where its requests go besides its services.
+    Route {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// Where they go from now on.
+        routing: Routing,
+    },
     /// Deletes one and stops its services.
     Delete {
         /// The endpoint.
@@ -144,6 +187,32 @@ pub enum Event {
         /// The services.
         workloads: Vec<Id<kinds::Workload>>,
     },
+    /// One was created over upstreams.
+    Opened {
+        /// Its id.
+        id: Id<kinds::Endpoint>,
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The most sensitive prompts that it may take.
+        class: DataClass,
+        /// Where its requests go.
+        routing: Routing,
+        /// The routes with the decisions that allow them.
+        opened: Vec<Opened>,
+    },
+    /// Its requests go elsewhere besides its services.
+    Routed {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// The most sensitive prompts that it takes.
+        class: DataClass,
+        /// Where they go from now on.
+        routing: Routing,
+        /// The routes with the decisions that allow them.
+        opened: Vec<Opened>,
+    },
     /// One was deleted.
     Deleted {
         /// The endpoint.
@@ -155,20 +224,25 @@ impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Created { .. } => "endpoint.created",
+            Self::Opened { .. } => "endpoint.opened",
+            Self::Routed { .. } => "endpoint.routed",
             Self::Deleted { .. } => "endpoint.deleted",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Created { id, .. } | Self::Deleted { id } => (*id).into(),
+            Self::Created { id, .. }
+            | Self::Opened { id, .. }
+            | Self::Routed { id, .. }
+            | Self::Deleted { id } => (*id).into(),
         }
     }
 }
 
 pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
     match command {
-        Command::Create { .. } => None,
-        Command::Delete { id } => Some(*id),
+        Command::Create { .. } | Command::Open { .. } => None,
+        Command::Route { id, .. } | Command::Delete { id } => Some(*id),
     }
 }

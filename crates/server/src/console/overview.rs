@@ -172,7 +172,7 @@ fn node_row(node: &Node) -> NodeRow {
 fn endpoint_row(endpoint: &ModelEndpoint) -> EndpointRow {
     EndpointRow {
         name: endpoint.name.to_string(),
-        model: endpoint.model.to_string(),
+        model: endpoint.model.as_ref().map_or_else(String::new, ToString::to_string),
         state: match endpoint.state {
             ModelEndpointState::Pending => "pending",
             ModelEndpointState::Ready => "ready",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::{
     nouns::{
         common::Page,
+        endpoint_routing::EndpointBackend,
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
             ModelEndpointNew, ModelEndpointState,
@@ -26,6 +27,7 @@ use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, kinds};
 use super::{
     access,
     caller::Caller,
+    endpoint_routing,
     fail::Fail,
     gone,
     mount::{Call, as_of},
@@ -51,25 +53,56 @@ const REPLICA_RETRIES: u32 = 100;
 /// `POST /api/v1/endpoints`
 pub(crate) async fn create(call: Call<EndpointCreate>) -> Result<ModelEndpoint, Fail> {
     let new = &call.body;
-    let (project, found) = call.read(|state| {
+    let command = call.read(|state| {
         let project = resolve::project(state, &call.caller, Role::Member, &new.project)?;
-        let model = InputRef::Model(new.model.clone());
-        Ok::<_, Fail>((project, resolve::input(state, project, &model)?))
+        match &new.model {
+            Some(model) => serving(state, project, new, model),
+            None => over_upstreams(state, project, new),
+        }
     })?;
+    let accepted = call.submit(Command::Endpoint(command)).await?;
+    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
+    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+}
+
+/// An endpoint with services of its own.
+fn serving(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+    model: &ArtefactRef,
+) -> Result<endpoint::Command, Fail> {
+    if !new.backends.is_empty() {
+        let text = "give a model to serve or upstreams; `PUT …/routing` adds these to services";
+        return Err(Fail::field("/backends", text));
+    }
+    let found = resolve::input(state, project, &InputRef::Model(model.clone()))?;
     let Artefact::Model { id: model, version: model_version } = found.artefact else {
         return Err(unexpected());
     };
-    let command = endpoint::Command::Create {
+    Ok(endpoint::Command::Create {
         project,
         name: new.name.clone(),
         model,
         model_version,
         replicas: new.replicas,
         service: Box::new(service(new, &found)),
-    };
-    let accepted = call.submit(Command::Endpoint(command)).await?;
-    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    })
+}
+
+/// An endpoint over upstreams.
+fn over_upstreams(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+) -> Result<endpoint::Command, Fail> {
+    if new.backends.is_empty() {
+        return Err(Fail::field("/model", "give a model to serve, or upstreams as `backends`"));
+    }
+    let backends = endpoint_routing::backends_of(state, project, &new.backends)?;
+    let (name, class) = (new.name.clone(), new.class.unwrap_or_default());
+    let routing = endpoint::Routing { backends, ..endpoint::Routing::default() };
+    Ok(endpoint::Command::Open { project, name, class, routing })
 }
 
 /// What each replica asks for.
@@ -137,7 +170,7 @@ pub(crate) async fn delete(call: Call<EndpointDelete>) -> Result<ModelEndpoint, 
     call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
 }
 
-fn find<'a>(
+pub(super) fn find<'a>(
     state: &'a State,
     caller: &Caller,
     role: Role,
@@ -147,30 +180,37 @@ fn find<'a>(
     access::find(state, caller, role, found, ("endpoint", &id))
 }
 
-fn dto(state: &State, endpoint: &endpoint::Endpoint, seq: u64) -> ModelEndpoint {
+pub(super) fn dto(state: &State, endpoint: &endpoint::Endpoint, seq: u64) -> ModelEndpoint {
     let services: Vec<&workload::Workload> =
         endpoint.workloads.iter().filter_map(|id| state.workloads.get(id)).collect();
     let n_ready = services.iter().filter(|w| w.ready_addresses().next().is_some()).count();
+    let (backends, canaries) = endpoint_routing::shown(state, endpoint);
+    let n_routed = backends.iter().filter(|one| one.allowed).count();
     let deleted = endpoint.deleted_at.is_some();
-    let endpoint_state = match n_ready {
+    let endpoint_state = match n_ready.saturating_add(n_routed) {
         _ if deleted => ModelEndpointState::Deleted,
         0 => ModelEndpointState::Pending,
-        n if n < services.len() => ModelEndpointState::Degraded,
+        n if n < services.len().saturating_add(backends.len()) => ModelEndpointState::Degraded,
         _ => ModelEndpointState::Ready,
     };
-    let artefact = Artefact::Model { id: endpoint.model, version: endpoint.model_version };
+    let version = endpoint.model_version;
+    let artefact = endpoint.model.map(|id| Artefact::Model { id, version });
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     ModelEndpoint {
         id: endpoint.id,
         project: endpoint.project,
         name: endpoint.name.clone(),
-        model: resolve::artefact_ref(state, artefact).unwrap_or_else(|| unnamed(endpoint)),
-        class: services.first().map_or(units::DataClass::Public, |w| w.class),
+        model: artefact
+            .map(|one| resolve::artefact_ref(state, one).unwrap_or_else(|| unnamed(endpoint))),
+        class: endpoint.class(state),
         replicas: count(services.len()),
         replicas_ready: count(n_ready),
         state: endpoint_state,
-        state_reason: why(endpoint_state, &services, n_ready),
+        state_reason: why(endpoint_state, &services, (n_ready, &backends)),
         workloads: endpoint.workloads.clone(),
+        backends,
+        canaries,
+        fallbacks: endpoint.fallbacks.clone(),
         version: endpoint.meta.version,
         seq,
         created_at: Timestamp(endpoint.meta.created_at),
@@ -186,12 +226,16 @@ fn unnamed(endpoint: &endpoint::Endpoint) -> ArtefactRef {
 fn why(
     state: ModelEndpointState,
     services: &[&workload::Workload],
-    n_ready: usize,
+    (n_ready, backends): (usize, &[EndpointBackend]),
 ) -> Option<String> {
     match state {
         ModelEndpointState::Ready => None,
         ModelEndpointState::Deleted => Some("it was deleted".to_owned()),
         ModelEndpointState::Pending | ModelEndpointState::Degraded => {
+            if let Some(one) = backends.iter().find(|one| !one.allowed) {
+                let what = "has no yes of policy on record and gets no request";
+                return Some(format!("upstream {} {what}", one.upstream));
+            }
             let waiting = services.iter().find(|w| w.ready_addresses().next().is_none());
             let what = waiting.map_or("none", |w| w.state_name());
             Some(format!("{n_ready} of {} replicas answer; the next is {what}", services.len()))

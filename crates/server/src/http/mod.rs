@@ -18,6 +18,7 @@ pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
 mod doors;
+mod endpoint_routing;
 pub(crate) mod endpoints;
 mod energy_series;
 mod entries;
@@ -70,6 +71,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
 pub(crate) mod tar_stream;
+pub(crate) mod upstreams;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -91,6 +93,7 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        endpoint_routing::EndpointRoute,
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
@@ -117,6 +120,7 @@ use api::{
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
+        upstream::{UpstreamCreate, UpstreamDelete, UpstreamGet, UpstreamList, UpstreamReplace},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -298,6 +302,12 @@ fn mount_work(api: Api) -> Api {
         .mount::<EndpointList, _>(endpoints::list)
         .mount::<EndpointGet, _>(endpoints::get)
         .mount::<EndpointDelete, _>(endpoints::delete)
+        .mount::<EndpointRoute, _>(endpoint_routing::route)
+        .mount::<UpstreamCreate, _>(upstreams::create)
+        .mount::<UpstreamList, _>(upstreams::list)
+        .mount::<UpstreamGet, _>(upstreams::get)
+        .mount::<UpstreamReplace, _>(upstreams::replace)
+        .mount::<UpstreamDelete, _>(upstreams::delete)
 }
 
 fn mount_platform(api: Api) -> Api {
