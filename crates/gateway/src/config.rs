@@ -51,7 +51,7 @@ pub struct GatewayConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            body_bytes_max: 4 << 20,
+            body_bytes_max: 16 << 20,
             headers_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             answer_bytes_max: 32 << 20,

@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
 
     /// The fields in their order, those that are `null` too.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries.iter().map(|(key, value)| (key.as_str(), value.as_ref()))
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     /// Whether a field is there, `null` included.

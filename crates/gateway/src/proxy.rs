@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
@@ -23,6 +22,7 @@ use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::intake;
 use crate::json::quote;
 use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
@@ -33,7 +33,6 @@ use crate::surface::{self, Shape, Translated};
 use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
 use crate::upstream::{Demand, Upstream};
-use crate::within::within;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -223,11 +222,10 @@ impl Gateway {
         }
         let (parts, body) = request.into_parts();
         let session = parts.headers.get(SESSION_HEADER).cloned();
-        let (call, body) = (arrived.call, self.read_body(body).await?);
-        let line = (parts.uri.query(), &parts.headers);
+        let (bytes_max, longest) = (self.config.body_bytes_max, self.config.body_timeout);
+        let (call, body) = (arrived.call, intake::read(body, bytes_max, longest).await?);
         let models = || self.directory.models(&arrived.caller);
-        let body = surface::tokens::with_model(call, line, body, models)?;
-        let Translated { body, shape } = surface::request(call, body)?;
+        let Translated { body, shape } = surface::request(call, &parts, body, models)?;
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         asked.speak(call)?;
         let route = self
@@ -343,32 +341,6 @@ impl Gateway {
         // Asks reverse proxies in front of us (nginx) not to gather chunks.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
-    }
-
-    async fn read_body<B>(&self, body: B) -> Result<Bytes, ApiError>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
-    {
-        let bytes_max = self.config.body_bytes_max;
-        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
-        }
-        let collected = Limited::new(body, bytes_max).collect();
-        match within(self.config.body_timeout, collected).await {
-            Some(Ok(whole)) => Ok(whole.to_bytes()),
-            Some(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(ApiError::too_large(bytes_max))
-            }
-            Some(Err(_)) => {
-                Err(ApiError::invalid(None, "the body broke off: send it again".into()))
-            }
-            None => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "invalid_request_error",
-                "request_timeout",
-                "the body came too slowly: send it again".into(),
-            )),
-        }
     }
 }
 

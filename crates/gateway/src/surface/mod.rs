@@ -7,12 +7,14 @@ mod dialect;
 mod fim;
 pub(crate) mod paths;
 mod responses;
-pub(crate) mod tokens;
+mod tokens;
 
 use bytes::Bytes;
+use http::request::Parts;
 use serde_json::value::RawValue;
 
 use crate::call::Call;
+use crate::directory::ModelCard;
 use crate::error::ApiError;
 use crate::json::Fields;
 use crate::translate::Names;
@@ -45,7 +47,13 @@ pub(crate) struct Translated {
 ///
 /// # Errors
 /// 400 with the field that no engine can honour.
-pub(crate) fn request(call: Call, body: Bytes) -> Result<Translated, ApiError> {
+pub(crate) fn request(
+    call: Call,
+    head: &Parts,
+    body: Bytes,
+    models: impl FnOnce() -> Vec<ModelCard>,
+) -> Result<Translated, ApiError> {
+    let body = tokens::with_model(call, (head.uri.query(), &head.headers), body, models)?;
     let shape = match call {
         Call::Chat | Call::Text | Call::Embeddings => Shape::Named,
         Call::Tokenize | Call::Detokenize | Call::TokenizerInfo => Shape::Bare,

@@ -96,7 +96,8 @@ proptest! {
     ) {
         for body in [bytes, text.into_bytes()] {
             for call in Call::ALL {
-                match request(call, Bytes::from(body.clone())) {
+                let (head, ()) = http::Request::new(()).into_parts();
+                match request(call, &head, Bytes::from(body.clone()), Vec::new) {
                     Ok(translated) => {
                         // An engine may answer anything.
                         let _ = translated.shape.whole(&body, &names());

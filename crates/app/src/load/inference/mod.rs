@@ -6,6 +6,7 @@
 pub(crate) mod arrivals;
 mod cache;
 mod client;
+mod mock;
 mod outcome;
 mod prompt;
 #[cfg(test)]
