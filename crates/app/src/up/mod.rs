@@ -156,6 +156,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         tasks.spawn(async move { meter.run().await });
     }
     tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().check());
     let models = gateway::router(&platform, &remotes, &meter);
     let router = server::router(Arc::clone(&platform)).merge(models);
     let server = tokio::spawn(listen(listener, router, stopped.clone()));

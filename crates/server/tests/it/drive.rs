@@ -124,9 +124,11 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",
         }),
         "workload_create" | "workload_plan" => job(project),
-        "upstream_create" => json!({ "project": project, "name": "new", "site": "paris", "config": {
-            "url": "https://models.test/v1", "model": "m",
-        }}),
+        "upstream_create" => {
+            json!({ "project": project, "name": "new", "site": "paris", "config": {
+                "url": "https://models.test/v1", "model": "m",
+            }})
+        }
         "upstream_replace" => json!({ "url": "https://models.test/v1", "model": "n" }),
         "endpoint_route" => json!({ "backends": [{ "upstream": tenant.upstream }] }),
         "endpoint_create" => {
