@@ -25,6 +25,7 @@ mod json;
 mod limit;
 mod meter;
 mod metrics;
+mod prefix;
 mod proxy;
 mod relay;
 mod request;
@@ -34,6 +35,7 @@ mod surface;
 mod tally;
 mod translate;
 mod upstream;
+mod uptime;
 mod usage;
 mod within;
 
@@ -43,7 +45,10 @@ use axum::Router;
 use axum::routing::{any, get, post};
 pub use futures_util::future::BoxFuture;
 
-pub use crate::backend::{Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError};
+pub use crate::backend::{
+    Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError, render_remotes,
+};
+pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;

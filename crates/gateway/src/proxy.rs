@@ -261,6 +261,7 @@ impl Gateway {
             }
         };
         let taken = &held.outstanding;
+        tally.teach(taken.fleet());
         tally.at(taken.endpoint, taken.replica.site);
         if taken.replica.remote.is_some() {
             // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.

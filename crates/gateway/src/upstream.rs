@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use crate::backend::Flow;
+pub(crate) use crate::balance::Demand;
 use crate::balance::{Balance, Outstanding};
 use crate::client::{Client, Failure, Order};
 use crate::config::GatewayConfig;
@@ -16,6 +17,7 @@ use crate::directory::{Refusal, Replica, Route};
 use crate::error::ApiError;
 use crate::json::{Fields, quote};
 use crate::metrics::Metrics;
+use crate::uptime;
 
 /// The replicas' client and the load it knows of.
 #[derive(Debug, Clone)]
@@ -24,20 +26,6 @@ pub(crate) struct Upstream {
     balance: Balance,
     attempts_max: usize,
     retry_after_s: u32,
-}
-
-/// What a request asks of a replica, as far as the choice of one goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Demand<'a> {
-    /// The text that an engine may have read before: the value of `messages` or `prompt` as it came, or
-    /// nothing.
-    pub(crate) prompt: &'a [u8],
-    /// The gateway's guess at the prompt.
-    pub(crate) prompt_tokens: u64,
-    /// The longest answer that was asked for, if the client said so.
-    pub(crate) completion_tokens_max: Option<u64>,
-    /// What the client says its requests have in common, such as a conversation.
-    pub(crate) session: Option<&'a [u8]>,
 }
 
 /// How an attempt at one route ended without an answer to pass on.
@@ -52,7 +40,7 @@ impl Upstream {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
         Self {
             client: Client::new(config.connect_timeout),
-            balance: Balance::new(config.balance_seed),
+            balance: Balance::new(config.balance.clone()),
             attempts_max: config.attempts_max.max(1),
             retry_after_s: config.retry_after_s,
         }
@@ -74,9 +62,7 @@ impl Upstream {
         order: &Order<'_>,
         metrics: &Metrics,
     ) -> Result<(Response<Flow>, Outstanding), ApiError> {
-        let (prompt_bytes, in_session) = (demand.prompt.len(), demand.session.is_some());
-        tracing::trace!(endpoint = %route.endpoint, prompt_bytes, in_session, "a replica is chosen");
-        let canary = self.balance.canary(&route.canaries);
+        let canary = self.balance.canary(&route.canaries, demand.session);
         let mut unavailable = None;
         // A canary that cannot answer costs nobody an answer.
         for one in canary.into_iter().chain([route]).chain(&route.fallbacks) {
@@ -98,11 +84,27 @@ impl Upstream {
     ) -> Result<(Response<Flow>, Outstanding), Missed> {
         let mut tried: Vec<Arc<str>> = Vec::new();
         let mut unavailable = None;
-        let tokens = demand.prompt_tokens.saturating_add(demand.completion_tokens_max.unwrap_or(0));
+        let traces = self.balance.trace(route, demand, uptime::now());
         while tried.len() < self.attempts_max {
-            let Some(place) = self.balance.choose(route, &tried, tokens) else { break };
+            let asked = (demand, traces.as_ref());
+            let chosen = self.balance.choose_traced(route, asked, &tried, uptime::now());
+            let Some(place) = chosen else { break };
+            match tried.len() {
+                0 => place.fleet().earn_retry(),
+                _ if place.fleet().spend_retry() => {}
+                _ => break,
+            }
             tried.push(Arc::clone(&place.replica.address));
-            match self.attempt((route, &place.replica), order).await {
+            let answered = self.attempt((route, &place.replica), order).await;
+            match &answered {
+                // What stands before a replica says with these that there is none behind it.
+                Ok(answer) if matches!(answer.status().as_u16(), 502 | 504) => {
+                    place.failed(uptime::now());
+                }
+                Ok(_) => place.answered(),
+                Err(_) => place.failed(uptime::now()),
+            }
+            match answered {
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     metrics.upstream_errors.add(1);
                     unavailable = Some((answer, place));

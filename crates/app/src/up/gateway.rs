@@ -4,8 +4,9 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter,
+    MeterConfig, Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError,
+    UsageSink,
 };
 use server::{
     AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform,
@@ -62,8 +63,12 @@ pub(super) async fn open(
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
-    let metrics = Arc::clone(meter.metrics());
-    platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    platform.set_gateway_metrics(Box::new(move || {
+        let mut text = metrics.render();
+        text.push_str(&gateway::render_remotes(&remotes.all()));
+        text
+    }));
     Ok(meter)
 }
 
@@ -90,8 +95,8 @@ pub(super) fn front(
     meter: &Meter,
     others: axum::Router,
 ) -> Front {
-    let config =
-        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let config = GatewayConfig { balance, ..Default::default() };
     let wire = Wire(Arc::clone(platform), remotes.clone());
     Front::new(config, Arc::new(wire), meter.clone(), others)
 }

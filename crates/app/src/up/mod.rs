@@ -156,6 +156,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         tasks.spawn(async move { meter.run().await });
     }
     tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().check());
     let others = server::router(Arc::clone(&platform));
     let front = gateway::front(&platform, &remotes, &meter, others);
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));

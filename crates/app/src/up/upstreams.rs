@@ -6,12 +6,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::StreamExt as _;
 use gateway::{Reach, Remote, RemoteConfig, RemoteTimeouts, Tls};
 use server::{Platform, UpstreamAccess};
 use units::{Id, kinds};
 
 /// How soon an upstream that could not be prepared is looked at again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How long after all were asked for their health they are asked again.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// How many are asked at once.
+const CHECKS_MAX: usize = 32;
 
 type UpstreamId = Id<kinds::Upstream>;
 
@@ -36,6 +42,22 @@ impl Remotes {
     pub(super) fn get(&self, id: UpstreamId) -> Option<Arc<Remote>> {
         let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
         ready.get(&id).map(|(_, remote)| Arc::clone(remote))
+    }
+
+    /// All that can be spoken to.
+    pub(super) fn all(&self) -> Vec<Arc<Remote>> {
+        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        ready.values().map(|(_, remote)| Arc::clone(remote)).collect()
+    }
+
+    /// Asks for the health of each, again and again, for ever.
+    pub(super) async fn check(self) {
+        loop {
+            let checks = self.all().into_iter().map(|one| async move { one.check().await });
+            let mut checks = futures_util::stream::iter(checks).buffer_unordered(CHECKS_MAX);
+            while checks.next().await.is_some() {}
+            tokio::time::sleep(CHECK_EVERY).await;
+        }
     }
 
     /// Follows the register of upstreams for ever.
@@ -113,5 +135,6 @@ fn config_of(access: &UpstreamAccess) -> RemoteConfig {
             total: ms(access.total_ms),
         },
         probe: access.probe.clone(),
+        is_shared: access.is_shared,
     }
 }

@@ -6,6 +6,7 @@
 //! is never connected to, whatever its name resolves to at that moment.
 
 mod dial;
+mod figures;
 mod flow;
 mod reach;
 mod remote;
@@ -14,15 +15,22 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 use units::{Id, kinds};
 
+use crate::{balance::Health, uptime};
+
 pub use dial::{Tls, TlsError};
+pub use figures::render_remotes;
 pub(crate) use flow::Flow;
 pub use reach::Reach;
+
+/// Longest time for the answer to a probe, besides that for a connection.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How an upstream is spoken to.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,6 +52,8 @@ pub struct RemoteConfig {
     /// Asked with `GET` to find out its health: `models` for its list of models, or a path of its host; not
     /// asked if absent.
     pub probe: Option<String>,
+    /// True for an upstream of the platform, which metrics name.
+    pub is_shared: bool,
 }
 
 impl fmt::Debug for RemoteConfig {
@@ -103,6 +113,9 @@ pub struct Remote {
     in_flight_max: Option<u32>,
     timeouts: RemoteTimeouts,
     probe: Option<String>,
+    is_shared: bool,
+    health: Arc<Health>,
+    figures: figures::Figures,
     client: remote::Client,
 }
 
@@ -161,6 +174,9 @@ impl Remote {
             in_flight_max: config.in_flight_max,
             timeouts: config.timeouts,
             probe: config.probe.clone(),
+            is_shared: config.is_shared,
+            health: Arc::default(),
+            figures: figures::Figures::default(),
             client: remote::Client::new(dial::Dial::new(
                 config.reach,
                 config.timeouts.connect,
@@ -179,6 +195,23 @@ impl Remote {
     #[must_use]
     pub fn model(&self) -> &Arc<str> {
         &self.model
+    }
+
+    /// Asks for its health, unless it is not to be asked: one that is not well gets no requests.
+    pub async fn check(&self) {
+        let timeout = self.timeouts.connect.saturating_add(PROBE_TIMEOUT);
+        match self.probe(timeout).await {
+            Some(true) => self.health.succeeded(),
+            Some(false) => {
+                self.figures.probes_failed.fetch_add(1, Ordering::Relaxed);
+                self.health.probe_failed(uptime::now());
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn health(&self) -> &Arc<Health> {
+        &self.health
     }
 
     /// Most requests there at once, if limited.

@@ -52,6 +52,7 @@ enum Unanswered {
 impl Remote {
     /// Sends a request and waits for the answer's head.
     pub(crate) async fn send(&self, order: &Order<'_>) -> Result<Response<Flow>, Failure> {
+        self.figures.requests.fetch_add(1, Ordering::Relaxed);
         let end = Instant::now() + self.timeouts.total;
         let first = order.timeout.min(self.timeouts.first_byte).min(self.timeouts.total);
         let exchanged = async {
@@ -67,7 +68,9 @@ impl Remote {
             }
         };
         let answer = tokio::time::timeout(first, exchanged).await;
-        let answer = answer.unwrap_or(Err(Failure::TooLate))?;
+        let answer = answer.unwrap_or(Err(Failure::TooLate)).inspect_err(|_| {
+            self.figures.failures.fetch_add(1, Ordering::Relaxed);
+        })?;
         Ok(answer.map(|body| Flow::limited(body, self.timeouts.gap, end)))
     }
 
@@ -103,6 +106,7 @@ impl Remote {
     fn told(&self, error: &Error, connection: &CaptureConnection) -> Unanswered {
         let was_used = used(connection).is_some_and(|used| used.0.load(Ordering::Relaxed));
         if was_used && is_closed(error) {
+            self.figures.stale.fetch_add(1, Ordering::Relaxed);
             return Unanswered::Stale;
         }
         let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -112,7 +116,7 @@ impl Remote {
     }
 
     /// Asks for its health; `None` if it is not to be asked.
-    pub(crate) async fn probe(&self, timeout: Duration) -> Option<bool> {
+    pub(super) async fn probe(&self, timeout: Duration) -> Option<bool> {
         let path = match self.probe.as_deref()? {
             "models" => "/v1/models",
             path => path,

@@ -17,6 +17,7 @@ fn config(url: &str, reach: Reach) -> RemoteConfig {
         in_flight_max: None,
         timeouts: RemoteTimeouts::default(),
         probe: None,
+        is_shared: false,
     }
 }
 

@@ -70,6 +70,8 @@ pub struct UpstreamAccess {
     pub probe: Option<String>,
     /// Its key.
     pub key: Option<String>,
+    /// True if it is the platform's.
+    pub is_shared: bool,
 }
 
 impl std::fmt::Debug for UpstreamAccess {
@@ -141,6 +143,7 @@ impl Platform {
                 Probe::Path(path) => Some(path),
             },
             key,
+            is_shared: found.project.is_none(),
         }))
     }
 }
