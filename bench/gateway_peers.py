@@ -264,7 +264,7 @@ def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("cocarde", type=pathlib.Path)
     words.add_argument("--peers", default="nginx,sglang,vllm,tensorzero", help=f"of {', '.join(PEERS)}; ours is always measured")
-    words.add_argument("--seconds", type=float, default=8, help="of each load")
+    words.add_argument("--seconds", type=int, default=8, help="of each load")
     words.add_argument("--connections", type=int, default=64)
     words.add_argument("--rate", type=int, default=1000, help="JSON requests a second of the open loop")
     words.add_argument("--stream-rate", type=int, default=200, help="streams a second of the open loop")

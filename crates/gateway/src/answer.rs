@@ -23,6 +23,8 @@ use crate::within::within;
 /// (RFC 9110 §7.6.1), stays behind, since it speaks of our inside.
 const PASSED_ON: [&str; 4] =
     ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
+/// Headers that an answer mostly has: those here, its id, limits, date and length.
+const HEADERS: usize = 6;
 /// Longest error message passed on, in characters.
 const MESSAGE_CHARS_MAX: usize = 4_096;
 
@@ -83,6 +85,7 @@ pub(crate) fn completion(
     })?;
     tally.say(&body);
     let mut response = Response::new(Body::Whole(body.into()));
+    response.headers_mut().reserve(HEADERS);
     pass_headers(headers, response.headers_mut());
     response
         .headers_mut()

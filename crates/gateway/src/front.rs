@@ -5,6 +5,7 @@
 //! that is not a call (the API, the console) is answered by the runtime that listens, so that what is slow
 //! there delays no token. A client that sends its request too slowly is let go.
 
+mod pulse;
 mod thread;
 
 use std::net::SocketAddr;

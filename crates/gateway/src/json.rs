@@ -15,6 +15,8 @@ use crate::splice::after_string;
 
 /// Most fields on the top level of an object.
 const FIELDS_MAX: usize = 256;
+/// Fields that a request mostly has, at most.
+const FIELDS_MOSTLY: usize = 8;
 /// Deepest nesting of arrays and objects.
 const DEPTH_MAX: usize = 128;
 
@@ -177,7 +179,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields::default();
+                let mut fields = Fields { entries: Vec::with_capacity(FIELDS_MOSTLY) };
                 while let Some(Name(key)) = map.next_key()? {
                     let value: &'de RawValue = map.next_value()?;
                     if fields.entries.len() >= FIELDS_MAX {

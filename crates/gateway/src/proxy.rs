@@ -159,7 +159,7 @@ impl Gateway {
         let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
         let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
         // Base 32 letters are always a valid header value.
-        HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
+        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
     async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
@@ -195,8 +195,8 @@ impl Gateway {
         let answered = self.forward(arrived, request).await;
         let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
-        let id = HeaderValue::from_str(&answer_id).ok();
-        if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
+        let id = wants_id.then(|| HeaderValue::try_from(answer_id).ok()).flatten();
+        if let Some(id) = id.filter(|_| response.status().is_success()) {
             response.headers_mut().insert(RECEIPT_HEADER, id);
         }
         if let Some(rate) = rate {

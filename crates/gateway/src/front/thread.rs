@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use super::pulse::{Pulse, Watched};
 use super::{Sender, Shared};
 use crate::client;
 
@@ -126,21 +127,27 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
-    let headers_timeout = shared.headers_timeout;
+    let (pulse, headers_timeout) = (Arc::new(Pulse::new()), shared.headers_timeout);
+    let watched = Arc::clone(&pulse);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(shared.answer(peer, request).await) }
+        let (shared, beat) = (Arc::clone(&shared), watched.beat());
+        async move {
+            let answer = shared.answer(peer, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Watched { body, _beat: beat }))
+        }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(headers_timeout);
     // Answers are short, or come in short pieces: copied together they cost the system less than apart.
     builder.max_buf_size(BUFFER_BYTES_MAX).writev(false);
+    // The time is kept by the pulse.
+    builder.header_read_timeout(None);
     let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let asked_to_stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = pulse.stopped(headers_timeout) => return,
         () = asked_to_stop => {
             served.as_mut().graceful_shutdown();
             served.await

@@ -262,3 +262,14 @@ async fn a_long_prompt_passes_whole() {
     assert_eq!(bench.chat(&body).await.status(), 200);
     assert_eq!(replica.requests.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_long_stream_is_not_a_slow_client() {
+    let engine = crate::upstream::Upstream::start().await;
+    let config = GatewayConfig { headers_timeout: Duration::from_millis(50), ..Default::default() };
+    let bench = Bench::start(&[&engine.address], config).await;
+    let body = bench.chat(&STREAMED.replace("plain", "gated")).await.into_body();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    engine.shared.gate.add_permits(10);
+    assert!(crate::bench::rest(body).await.ends_with("data: [DONE]\n\n"));
+}
