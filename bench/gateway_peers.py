@@ -24,6 +24,8 @@ import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 READY_S_MAX = 90
+# Load generators of a crowd, and connections of each: 1,008 streams at once.
+N_CROWD, CROWD_CONNECTIONS = 16, 63
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 NGINX = """worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error;
@@ -114,9 +116,9 @@ def answers(url, model, key):
 class Stand:
     """A gateway that runs: where it is, by what name it knows the model, and which process to look at."""
 
-    def __init__(self, process, url, pid=None, model="mock", key="none", version=""):
-        self.process, self.url, self.model, self.key, self.version = process, url, model, key, version
-        self.pid = pid or process.pid
+    def __init__(self, process, url, pid=None, model="mock", keys=("none",)):
+        self.process, self.url, self.model, self.keys = process, url, model, keys
+        self.key, self.pid = keys[0], pid or process.pid
 
 
 def ours(config, folder, engine):
@@ -153,8 +155,9 @@ def ours(config, folder, engine):
     run("model", "create", "mock")
     run("model", "add-version", "mock", model)
     run("endpoint", "create", "mock", "--model", "one/mock@v1")
-    key = run("key", "create", "load", "--role", "inference")["secret"]
-    return Stand(up, f"{url}/v1", key=key)
+    # A key may have 64 requests in flight: a crowd takes several.
+    keys = [run("key", "create", f"load-{number}", "--role", "inference")["secret"] for number in range(N_CROWD)]
+    return Stand(up, f"{url}/v1", keys=keys)
 
 
 def nginx(_config, folder, _engine):
@@ -226,7 +229,32 @@ def measure(config, stand):
         "json_32k": load(config, stand, "--prompt-tokens", 8192),
         "json_rate": load(config, stand, *rate),
         "stream_rate": load(config, stand, "--stream", "--rate", config.stream_rate),
+        "crowd_mib": crowd(config, stand),
     }
+
+
+def resident_mib(pid):
+    """Memory of a process that is in use now."""
+    fields = dict(one.split(":", 1) for one in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) >> 10
+
+
+def crowd(config, stand):
+    """The most memory while 1,008 streams of 256 tokens are open, in each of three rounds."""
+    rounds = []
+    for _ in range(3):
+        words = [config.cocarde, "bench", "gateway", "--url", stand.url, "--model", stand.model, "--stream",
+                 "--output-tokens", 256, "--seconds", 3, "--connections", CROWD_CONNECTIONS, "-o", "json"]
+        generators = [start([*words, "--token", stand.keys[number % len(stand.keys)]], os.devnull)
+                      for number in range(N_CROWD)]
+        most = 0
+        while any(one.poll() is None for one in generators):
+            most = max(most, resident_mib(stand.pid))
+            time.sleep(0.2)
+        if any(one.returncode for one in generators):
+            raise RuntimeError("a load generator of the crowd failed")
+        rounds.append(most)
+    return rounds
 
 
 def line(name, figures, direct):
@@ -245,11 +273,12 @@ def line(name, figures, direct):
     def cpu(one):
         return one["process"]["cpu_us_per_request"] if name != "none" else "–"
 
-    resident = max(one["process"]["resident_bytes"] for one in figures.values()) >> 20
+    resident = json_["process"]["resident_bytes"] >> 20
+    rounds = " · ".join(str(one) for one in figures["crowd_mib"])
     return (f"| {name} | {json_['answers_per_s']:,.0f}{bad(json_)} | {cpu(json_)} | {stream['answers_per_s']:,.0f}{bad(stream)}"
             f" | {cpu(stream)} | {figures['json_32k']['answers_per_s']:,.0f} | {cpu(figures['json_32k'])}"
             f" | {added('json_rate', 'due_to_end', 'p50_ms'):.2f} / {added('json_rate', 'due_to_end', 'p99_ms'):.2f}"
-            f" | {added('stream_rate', 'ttft', 'p50_ms'):.2f} / {added('stream_rate', 'ttft', 'p99_ms'):.2f} | {resident} |")
+            f" | {added('stream_rate', 'ttft', 'p50_ms'):.2f} / {added('stream_rate', 'ttft', 'p99_ms'):.2f} | {resident} | {rounds} |")
 
 
 def install(folder):
@@ -301,8 +330,8 @@ def main():
     finally:
         stop(mock)
     print("| gateway | JSON/s | CPU µs | streams/s | CPU µs | 32 kB/s | CPU µs"
-          f" | added at {config.rate}/s p50 / p99, ms | first token, added at {config.stream_rate}/s p50 / p99, ms | RSS MiB |")
-    print("|" + "---|" * 10)
+          f" | added at {config.rate}/s p50 / p99, ms | first token, added at {config.stream_rate}/s p50 / p99, ms | RSS MiB | RSS MiB, 1,008 streams, three rounds |")
+    print("|" + "---|" * 11)
     for name, figures in results.items():
         print(line(name, figures, results["none"]))
     if config.out:

@@ -174,7 +174,7 @@ impl<K: IdKind> Id<K> {
             *slot = ALPHABET.get(digit).copied().unwrap_or(b'0');
             rest >>= 5;
         }
-        let from = start.len().saturating_sub(K::PREFIX.len() + 1);
+        let from = start.len().saturating_sub(K::PREFIX.len().saturating_add(1));
         let name = K::PREFIX.bytes().chain([b'_']);
         start.iter_mut().skip(from).zip(name).for_each(|(slot, byte)| *slot = byte);
         // Prefixes and digits are ASCII: the text is never anything else.

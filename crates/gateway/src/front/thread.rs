@@ -17,6 +17,8 @@ use crate::client;
 
 /// Most bytes of a connection that wait to be read or written.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// How often a thread that is to end looks whether all has been answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How often idle connections to replicas are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -86,6 +88,11 @@ async fn run(
                 Err(_) => return,
             },
             _ = sweep.tick() => shared.front.gateway.sweep(),
+            () = tokio::time::sleep(LOOK_AGAIN), if is_stopping => {}
+        }
+        // What was handed over and not begun has asked for nothing yet.
+        while is_stopping && receiver.try_recv().is_ok() {
+            open.fetch_sub(1, Ordering::Relaxed);
         }
         if is_stopping && open.load(Ordering::Relaxed) == 0 {
             return;

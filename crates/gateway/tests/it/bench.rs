@@ -95,7 +95,9 @@ pub(crate) struct Bench {
     pub(crate) meter: Meter,
     pub(crate) address: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Asks the server to stop.
+    pub(crate) stop: Arc<tokio::sync::Notify>,
+    pub(crate) server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Bench {
@@ -119,9 +121,12 @@ impl Bench {
             gateway::Front::new(config, Arc::clone(&world) as _, meter.clone(), Default::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tokio::spawn(front.listen(listener, std::future::pending()));
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let asked = Arc::clone(&stop);
+        let stopped = async move { asked.notified().await };
+        let server = tokio::spawn(front.listen(listener, stopped));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { world, folder, meter, address, client, server }
+        Self { world, folder, meter, address, client, stop, server }
     }
 
     /// Ends the process' part without any flush, as a crash would, and waits until it is gone.

@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, eventually};
 
 const ANSWER: &str = r#"{"id":"c","model":"plain","choices":[{"index":0}],"usage":{"prompt_tokens":11,"completion_tokens":3}}"#;
 const QUESTION: &str = r#"{"model":"pub/plain","messages":[]}"#;
@@ -272,4 +272,18 @@ async fn a_long_stream_is_not_a_slow_client() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     engine.shared.gate.add_permits(10);
     assert!(crate::bench::rest(body).await.ends_with("data: [DONE]\n\n"));
+}
+
+#[tokio::test]
+async fn a_listener_that_stops_lets_requests_finish_and_takes_no_more() {
+    let engine = crate::upstream::Upstream::start().await;
+    let bench = Bench::start(&[&engine.address], GatewayConfig::default()).await;
+    let idle = TcpStream::connect(&bench.address).await.unwrap();
+    let body = bench.chat(&STREAMED.replace("plain", "gated")).await.into_body();
+    bench.stop.notify_one();
+    eventually("nobody is let in", || std::net::TcpStream::connect(&bench.address).is_err()).await;
+    engine.shared.gate.add_permits(10);
+    assert!(crate::bench::rest(body).await.ends_with("data: [DONE]\n\n"));
+    bench.server.await.unwrap().unwrap();
+    drop(idle);
 }
