@@ -114,7 +114,7 @@ type Body = BoxBody<Bytes, Infallible>;
 
 async fn answer(mock: &Arc<Mock>, request: Request<Incoming>) -> Response<Body> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/health") => json(StatusCode::OK, "{}".to_owned()),
+        (&Method::GET, "/health" | "/healthz") => json(StatusCode::OK, "{}".to_owned()),
         (&Method::GET, "/v1/models") => json(
             StatusCode::OK,
             format!(
