@@ -34,6 +34,7 @@ mod standing;
 mod tenancy;
 mod terms;
 mod texts;
+mod upstreams;
 
 use policy::residency_policy;
 use units::{

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 96] = [
+pub const KINDS: [&str; 101] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -35,6 +35,8 @@ pub const KINDS: [&str; 96] = [
     "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "endpoint.opened",
+    "endpoint.routed",
     "entity.registered",
     "entity.updated",
     "erasure.begun",
@@ -93,6 +95,9 @@ pub const KINDS: [&str; 96] = [
     "storage.sent",
     "transfer.begun",
     "transfer.finished",
+    "upstream.deleted",
+    "upstream.registered",
+    "upstream.replaced",
     "usage.attempt",
     "usage.egress",
     "usage.tokens",

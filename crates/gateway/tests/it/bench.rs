@@ -21,6 +21,10 @@ use units::{Id, kinds};
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) replicas: Mutex<Vec<String>>,
+    /// Replicas that are not only an address.
+    pub(crate) others: Mutex<Vec<Replica>>,
+    /// An endpoint to fall back to.
+    pub(crate) fallback: Mutex<Option<(Id<kinds::Endpoint>, Replica)>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
 }
 
@@ -57,8 +61,13 @@ impl Directory for World {
         let replicas = self.replicas.lock().unwrap().clone();
         let endpoint = Id::from_bytes([8; 16]);
         let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
-        let replicas = replicas.into_iter().map(replica).collect();
-        Ok(Route::new(endpoint, upstream_model.into(), replicas))
+        let others = self.others.lock().unwrap().clone();
+        let replicas = replicas.into_iter().map(replica).chain(others).collect();
+        let fallback = self.fallback.lock().unwrap().clone();
+        let fallback = fallback
+            .map(|(endpoint, replica)| Route::new(endpoint, upstream_model.into(), vec![replica]));
+        let fallbacks = fallback.into_iter().collect();
+        Ok(Route { fallbacks, ..Route::new(endpoint, upstream_model.into(), replicas) })
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -100,8 +100,9 @@ fn check_url(config: &Config) -> Result<(), Reject> {
     };
     let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
     if authority.is_empty() || url.contains(['@', '?', '#', ' ', '\\']) {
+        // What was given is not said again: it may hold a secret.
         let what = "must be scheme, host, port and path only: no user, query or fragment";
-        return refuse(format!("`{authority}` {what}"));
+        return refuse(format!("the address {what}"));
     }
     match (scheme, config.reach) {
         ("https", _) | ("http", Reach::Private) => Ok(()),

@@ -31,4 +31,5 @@ mod sovereign;
 mod streams;
 mod support;
 mod terms;
+mod upstreams;
 mod world;

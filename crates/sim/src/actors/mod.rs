@@ -12,6 +12,7 @@ mod network;
 mod planner;
 mod power;
 mod sovereign;
+mod upstreams;
 
 pub use client::Clients;
 pub(crate) use client::prices;

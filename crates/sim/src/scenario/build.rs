@@ -9,7 +9,9 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, budgets, capacity, identity, leaving, names, power, sovereign, work};
+use super::{
+    args::Args, budgets, capacity, identity, leaving, names, power, sovereign, upstreams, work,
+};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -43,6 +45,7 @@ pub(super) fn command(
         }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
+        verb if upstreams::VERBS.contains(&verb) => upstreams::command(state, verb, args)?,
         verb if identity::VERBS.contains(&verb) => identity::command(state, verb, args)?,
         "key-issue" | "key-rotate" => identity::of_key(state, verb, args)?,
         "key" => new_key(state, args)?,

@@ -18,6 +18,7 @@ mod leaving;
 mod names;
 mod power;
 mod sovereign;
+mod upstreams;
 mod views;
 mod work;
 mod world;

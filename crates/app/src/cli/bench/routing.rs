@@ -20,14 +20,18 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cocarde bench routing --trace conversation_trace.jsonl
+  cocarde bench routing --prompt-bytes 4096 --prompt-bytes 1048576
   cocarde bench routing --trace conversation_trace.jsonl --cache-blocks 4000 --way ours --miss-milli 500
 
 The trace is Mooncake's (FAST 2025, Apache-2.0): https://github.com/kvcache-ai/Mooncake, unpacked. Engines
 are simulated: nothing here is the time of a GPU.")]
 pub(crate) struct RoutingArgs {
     /// The trace: lines of JSON with `timestamp`, lengths and `hash_ids`
-    #[arg(long, value_name = "FILE")]
-    trace: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "prompt_bytes")]
+    trace: Option<PathBuf>,
+    /// Only time our choice, for prompts of so many bytes of which no two are alike; repeat for several
+    #[arg(long, value_name = "BYTES", conflicts_with = "trace")]
+    prompt_bytes: Vec<usize>,
     /// Engines
     #[arg(long, default_value_t = 8)]
     replicas: usize,
@@ -65,12 +69,33 @@ pub(crate) struct RoutingArgs {
 
 /// Runs the verb.
 pub(super) fn run(args: &RoutingArgs, session: &Session) -> Result<Exit, Failure> {
-    let size = Size { prompt_tokens: 1, output_tokens: 1 };
-    let options = Options { category: None, size };
-    let arrivals = trace::read(&args.trace, Form::Mooncake, &options, &mut Rng::new(1))?;
     if !(args.speed.is_finite() && args.speed > 0.0) || args.replicas == 0 {
         return Err(Failure::usage("`--speed` and `--replicas` must be more than 0"));
     }
+    let setting = setting(args);
+    let Some(trace) = &args.trace else {
+        let timed = args.prompt_bytes.iter();
+        let timed: Vec<_> =
+            timed.map(|bytes| (*bytes, routing::choice_us(&setting, *bytes))).collect();
+        session.output.show(&timed, || {
+            let mut table = Table::new(&[right("PROMPT BYTES"), right("CHOICE US")]);
+            for (bytes, us) in &timed {
+                table.row([bytes.to_string(), format!("{us:.2}")]);
+            }
+            table
+        })?;
+        return Ok(Exit::Ok);
+    };
+    let size = Size { prompt_tokens: 1, output_tokens: 1 };
+    let options = Options { category: None, size };
+    let arrivals = trace::read(trace, Form::Mooncake, &options, &mut Rng::new(1))?;
+    let ways = if args.ways.is_empty() { Way::ALL.to_vec() } else { args.ways.clone() };
+    let outcomes = routing::run(&setting, &arrivals, &ways);
+    session.output.show(&outcomes, || table(&outcomes))?;
+    Ok(Exit::Ok)
+}
+
+fn setting(args: &RoutingArgs) -> Setting {
     let usual = gateway::BalanceConfig::default();
     let half_life = args.half_life_s.map(std::time::Duration::from_secs);
     let balance = gateway::BalanceConfig {
@@ -80,7 +105,7 @@ pub(super) fn run(args: &RoutingArgs, session: &Session) -> Result<Exit, Failure
         prefixes_max: args.prefixes_max.unwrap_or(usual.prefixes_max),
         ..usual
     };
-    let setting = Setting {
+    Setting {
         replicas: args.replicas,
         cache_blocks: args.cache_blocks.unwrap_or(usize::MAX),
         prefill_us: args.prefill_us,
@@ -88,11 +113,7 @@ pub(super) fn run(args: &RoutingArgs, session: &Session) -> Result<Exit, Failure
         decode_us: args.decode_us,
         speed: args.speed,
         balance,
-    };
-    let ways = if args.ways.is_empty() { Way::ALL.to_vec() } else { args.ways.clone() };
-    let outcomes = routing::run(&setting, &arrivals, &ways);
-    session.output.show(&outcomes, || table(&outcomes))?;
-    Ok(Exit::Ok)
+    }
 }
 
 fn table(outcomes: &[Outcome]) -> Table {

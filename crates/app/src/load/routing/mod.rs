@@ -13,6 +13,9 @@ use engine::Engine;
 use ways::Chooser;
 pub(crate) use ways::Way;
 
+/// Choices that are timed.
+const CHOICES_TIMED: u64 = 20_000;
+
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
@@ -57,6 +60,26 @@ pub(crate) struct Outcome {
 pub(crate) fn run(setting: &Setting, arrivals: &[Arrival], ways: &[Way]) -> Vec<Outcome> {
     let infinite = hit_rate_of_one(arrivals);
     ways.iter().map(|way| run_one(setting, arrivals, *way, infinite)).collect()
+}
+
+/// Mean time in µs that a choice takes on this machine for prompts of so many bytes, no two of them alike.
+pub(crate) fn choice_us(setting: &Setting, bytes: usize) -> f64 {
+    let mut chooser = Chooser::new(Way::Ours, setting);
+    let blocks = Box::default();
+    let arrival = Arrival { due_us: 0, prompt_tokens: 1_000, output_tokens: 100, blocks };
+    let mut prompt = vec![b'a'; bytes.max(8)];
+    let mut spent = Duration::ZERO;
+    for number in 0..CHOICES_TIMED {
+        for (to, from) in prompt.iter_mut().zip(number.to_le_bytes()) {
+            *to = from;
+        }
+        let now_us = number.saturating_mul(1_000);
+        let began = Instant::now();
+        let place = chooser.choose(&arrival, &prompt, now_us);
+        spent = spent.saturating_add(began.elapsed());
+        chooser.sent(place, now_us.saturating_add(50_000), 100);
+    }
+    spent.as_secs_f64() * 1e6 / figure(Some(CHOICES_TIMED))
 }
 
 /// Blocks that one cache without limit finds, of all blocks.
