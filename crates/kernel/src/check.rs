@@ -99,7 +99,13 @@ impl State {
             }
         }
         for endpoint in self.endpoints.values() {
-            let missing = endpoint.workloads.iter().any(|id| !self.workloads.contains_key(id));
+            let named = endpoint.workloads.iter().chain(&endpoint.retired);
+            let missing = named.clone().any(|id| !self.workloads.contains_key(id));
+            let own = |id: &Id<kinds::Workload>| endpoint.workloads.contains(id);
+            let arriving = endpoint.rollout.iter().flat_map(|rollout| &rollout.workloads);
+            if !endpoint.draining.keys().chain(arriving).all(own) {
+                broken.push(format!("endpoint {} moves services of others", endpoint.id));
+            }
             let model = self.models.get(&endpoint.model);
             if missing || model.is_none_or(|m| m.version(endpoint.model_version).is_none()) {
                 broken.push(format!("endpoint {} names what does not exist", endpoint.id));

@@ -12,6 +12,7 @@ pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
+pub mod endpoint_scaling;
 pub mod energy_series;
 pub mod entity;
 pub mod entry;
@@ -257,6 +258,10 @@ fn work() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
+        Operation::of::<endpoint_scaling::EndpointScale>(),
+        Operation::of::<endpoint_scaling::EndpointUpdate>(),
+        Operation::of::<endpoint_scaling::EndpointPromote>(),
+        Operation::of::<endpoint_scaling::EndpointRollBack>(),
     ]
 }
 

@@ -6,7 +6,10 @@ use units::{DataClass, Id, Name, kinds};
 
 use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
-    nouns::common::{IdPath, Page, ProjectNamedQuery},
+    nouns::{
+        common::{IdPath, Page, ProjectNamedQuery},
+        endpoint_scaling::{EndpointReplica, EndpointRollout, EndpointScaling},
+    },
     problem::Code,
     reference::{ArtefactRef, ProjectRef},
     text::{ClassText, IdText, NameText, Timestamp},
@@ -24,6 +27,8 @@ pub enum ModelEndpointState {
     Ready,
     /// Some replicas are ready.
     Degraded,
+    /// It has no replica until somebody asks.
+    Asleep,
     /// It was deleted.
     Deleted,
 }
@@ -57,6 +62,15 @@ pub struct ModelEndpoint {
     /// Its services.
     #[schemars(with = "Vec<IdText<kinds::Workload>>")]
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The same, with where each stands and its share of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<EndpointReplica>,
+    /// Bounds of their number; absent if it is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<EndpointScaling>,
+    /// The version that is being introduced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<EndpointRollout>,
     /// Grows with every change; the value for `If-Match`.
     pub version: u64,
     /// Log sequence number as of which this is true; after a change, that of its entry.

@@ -1,5 +1,7 @@
 //! `endpoint`: public model names and the services behind them.
 
+mod scaling;
+
 use api::{
     endpoint::Nothing,
     nouns::{
@@ -26,8 +28,9 @@ use crate::output::{
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   cocarde endpoint create numbers --model nlp/numbers@v1 --project orange/nlp
-  cocarde endpoint get numbers
-  cocarde endpoint delete numbers
+  cocarde endpoint scale numbers --replicas 1..8 --target-tokens 4000
+  cocarde endpoint update numbers --model nlp/numbers@v2 --canary 10%
+  cocarde endpoint show numbers
 
 Callers then use the name as `model` in POST /v1/chat/completions.")]
 pub(crate) enum Verb {
@@ -37,7 +40,8 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 200)]
         limit: u32,
     },
-    /// Show one endpoint
+    /// Show one endpoint with its services
+    #[command(visible_alias = "show")]
     Get {
         /// Its name or id
         endpoint: Ref<kinds::Endpoint>,
@@ -51,6 +55,10 @@ pub(crate) enum Verb {
         #[command(flatten)]
         once: Once,
     },
+    Scale(scaling::ScaleArgs),
+    Update(scaling::UpdateArgs),
+    Promote(scaling::PromoteArgs),
+    Rollback(scaling::RollBackArgs),
 }
 
 /// What an endpoint is made from.
@@ -95,6 +103,10 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let guard = Guard::once(once);
             show(session, &session.change::<EndpointDelete>(&path, &Nothing {}, &guard)?)
         }
+        Verb::Scale(args) => scaling::scale(session, args),
+        Verb::Update(args) => scaling::update(session, args),
+        Verb::Promote(args) => scaling::promote(session, args),
+        Verb::Rollback(args) => scaling::roll_back(session, args),
     }
 }
 
@@ -132,7 +144,9 @@ fn show(session: &Session, one: &ModelEndpoint) -> Result<(), Failure> {
             .field_if("reason", one.state_reason.as_ref())
             .field("model", &one.model)
             .field("class", one.class)
-            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas));
-        one.workloads.iter().fold(table, |table, workload| table.field("workload", workload))
+            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas))
+            .field_if("replicas", one.scaling.as_ref().map(scaling::bounds))
+            .field_if("update", one.rollout.as_ref().map(scaling::rollout));
+        one.services.iter().fold(table, |table, one| table.field("workload", scaling::service(one)))
     })
 }

@@ -142,11 +142,15 @@ impl Directory for Wire {
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
-        let replicas = route.replicas.into_iter().zip(route.sites);
+        let places = route.replicas.into_iter().zip(route.sites).zip(route.weights);
+        let replicas = places.map(|((address, site), weight)| Replica {
+            weight,
+            ..Replica::new(address, Some(site))
+        });
         Ok(Route {
             endpoint: route.endpoint,
             upstream_model: model.to_owned(),
-            replicas: replicas.map(|(address, site)| Replica::new(address, Some(site))).collect(),
+            replicas: replicas.collect(),
         })
     }
 

@@ -172,14 +172,27 @@ fn node_row(node: &Node) -> NodeRow {
 fn endpoint_row(endpoint: &ModelEndpoint) -> EndpointRow {
     EndpointRow {
         name: endpoint.name.to_string(),
-        model: endpoint.model.to_string(),
+        model: match &endpoint.rollout {
+            None => endpoint.model.to_string(),
+            Some(rollout) => format!("{} → {}", endpoint.model, rollout.model),
+        },
         state: match endpoint.state {
             ModelEndpointState::Pending => "pending",
             ModelEndpointState::Ready => "ready",
             ModelEndpointState::Degraded => "degraded",
+            ModelEndpointState::Asleep => "asleep",
             ModelEndpointState::Deleted => "deleted",
         },
-        replicas: format!("{} of {}", endpoint.replicas_ready, endpoint.replicas),
+        replicas: match &endpoint.scaling {
+            None => format!("{} of {}", endpoint.replicas_ready, endpoint.replicas),
+            Some(bounds) => format!(
+                "{} of {}, {} to {}",
+                endpoint.replicas_ready,
+                endpoint.replicas,
+                bounds.replicas_min,
+                bounds.replicas_max
+            ),
+        },
     }
 }
 

@@ -18,7 +18,9 @@ pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
 mod doors;
+mod endpoint_scaling;
 pub(crate) mod endpoints;
+mod endpoints_dto;
 mod energy_series;
 mod entries;
 mod erasures;
@@ -91,6 +93,7 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        endpoint_scaling::{EndpointPromote, EndpointRollBack, EndpointScale, EndpointUpdate},
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
@@ -298,6 +301,10 @@ fn mount_work(api: Api) -> Api {
         .mount::<EndpointList, _>(endpoints::list)
         .mount::<EndpointGet, _>(endpoints::get)
         .mount::<EndpointDelete, _>(endpoints::delete)
+        .mount::<EndpointScale, _>(endpoint_scaling::scale)
+        .mount::<EndpointUpdate, _>(endpoint_scaling::update)
+        .mount::<EndpointPromote, _>(endpoint_scaling::promote)
+        .mount::<EndpointRollBack, _>(endpoint_scaling::roll_back)
 }
 
 fn mount_platform(api: Api) -> Api {

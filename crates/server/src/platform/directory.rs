@@ -60,6 +60,8 @@ pub struct CallRoute {
     pub replicas: Vec<String>,
     /// The site of each, in the same order.
     pub sites: Vec<Id<kinds::Site>>,
+    /// The share of each relative to the others, in the same order.
+    pub weights: Vec<u32>,
 }
 
 /// The key behind a secret, if it is valid now.
@@ -114,18 +116,18 @@ pub(crate) fn route(
         }
         budget::require_open_for_calls(state, endpoint.project, key.id, now)
             .map_err(|refused| CallRefused::BudgetExhausted(refused.to_string().into()))?;
-        let replicas = endpoint.ready_replicas_in(state, |country| {
-            key.limits.allow_country(country) && allowed(country)
-        });
-        if replicas.is_empty() {
+        let serving = endpoint
+            .serving_in(state, |country| key.limits.allow_country(country) && allowed(country));
+        if serving.is_empty() {
             // What is narrowed away is refused; what is not there may come.
-            let elsewhere =
-                endpoint.ready_replicas_in(state, |country| key.limits.allow_country(country));
+            let elsewhere = endpoint.serving_in(state, |country| key.limits.allow_country(country));
             let narrowed = !elsewhere.is_empty();
             return Err(if narrowed { CallRefused::Forbidden } else { CallRefused::NoReplica });
         }
-        let (replicas, sites) = replicas.into_iter().unzip();
-        return Ok(CallRoute { endpoint: endpoint.id, replicas, sites });
+        let weights = serving.iter().map(|one| one.weight).collect();
+        let places = serving.into_iter().map(|one| (one.address, one.site));
+        let (replicas, sites) = places.unzip();
+        return Ok(CallRoute { endpoint: endpoint.id, replicas, sites, weights });
     }
     Err(refused)
 }

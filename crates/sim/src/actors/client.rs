@@ -364,6 +364,9 @@ fn model_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 }
 
 fn endpoint_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
+    if rng.chance(40) {
+        return Ok(super::endpoints::command(rng, state));
+    }
     if rng.chance(35) {
         let id = any(rng, &state.endpoints).unwrap_or(nobody());
         return Ok(Command::Endpoint(endpoint::Command::Delete { id }));

@@ -22,6 +22,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
     ("logs/sending", "scenarios/18-sending.txt"),
     ("logs/budgets", "scenarios/19-budgets.txt"),
+    ("logs/scaling", "scenarios/20-scaling.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {
