@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde_json::Value;
 
+use crate::backend::Flow;
 use crate::error::ApiError;
 use crate::json::Fields;
 use crate::tally::{Tally, Usage};
@@ -37,7 +37,7 @@ pub(crate) fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
 /// # Errors
 /// 502 when it is too large or breaks off, 504 when it falls silent.
 pub(crate) async fn collect(
-    body: Incoming,
+    body: Flow,
     bytes_max: usize,
     idle: Duration,
 ) -> Result<Bytes, ApiError> {

@@ -33,6 +33,8 @@ pub(crate) struct Order<'a> {
     pub(crate) request_id: &'a HeaderValue,
     /// Longest time until the answer's headers.
     pub(crate) timeout: Duration,
+    /// The name of the model in the body.
+    pub(crate) model: &'a str,
 }
 
 /// What went wrong with one attempt.

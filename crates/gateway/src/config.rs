@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use units::{Id, UnixMicros, kinds};
 
+use crate::balance::BalanceConfig;
+
 /// Limits and timeouts of the proxy.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -40,8 +42,8 @@ pub struct GatewayConfig {
     pub completion_tokens_max: Option<u64>,
     /// What `Retry-After` says, in seconds, when no better figure is known.
     pub retry_after_s: u32,
-    /// Start of the sequence that draws replicas; any value is right, equal values repeat draws.
-    pub balance_seed: u64,
+    /// How replicas are chosen.
+    pub balance: BalanceConfig,
 }
 
 impl Default for GatewayConfig {
@@ -61,7 +63,7 @@ impl Default for GatewayConfig {
             keys_max: 16_384,
             completion_tokens_max: None,
             retry_after_s: 2,
-            balance_seed: 0,
+            balance: BalanceConfig::default(),
         }
     }
 }

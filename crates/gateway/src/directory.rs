@@ -6,6 +6,8 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
+use crate::backend::Remote;
+
 /// The application's view of keys, models and replicas.
 pub trait Directory: Send + Sync + 'static {
     /// Who holds this bearer key.
@@ -70,6 +72,22 @@ pub struct Route {
     pub upstream_model: String,
     /// Who can answer now.
     pub replicas: Vec<Replica>,
+    /// Routes that take a part of the requests, in percent, such as the next version of a model.
+    pub canaries: Vec<(u32, Self)>,
+    /// Routes to take when nothing of this one answers, in this order.
+    pub fallbacks: Vec<Self>,
+}
+
+impl Route {
+    /// A route without canaries and fallbacks.
+    #[must_use]
+    pub fn new(
+        endpoint: Id<kinds::Endpoint>,
+        upstream_model: String,
+        replicas: Vec<Replica>,
+    ) -> Self {
+        Self { endpoint, upstream_model, replicas, canaries: Vec::new(), fallbacks: Vec::new() }
+    }
 }
 
 /// One place that can answer.
@@ -82,12 +100,23 @@ pub struct Replica {
     pub site: Option<Id<kinds::Site>>,
     /// Its share of the requests, relative to the route's other replicas; 0 gets none.
     pub weight: u32,
+    /// The name of the model there, where it is not the route's.
+    pub model: Option<Arc<str>>,
+    /// How it is spoken to if it was registered by URL.
+    pub remote: Option<Arc<Remote>>,
 }
 
 impl Replica {
     /// A replica with the usual weight, spoken to in plain HTTP/1.1.
     pub fn new(address: impl Into<Arc<str>>, site: Option<Id<kinds::Site>>) -> Self {
-        Self { address: address.into(), site, weight: 100 }
+        Self { address: address.into(), site, weight: 100, model: None, remote: None }
+    }
+
+    /// An upstream; known by its id, so that two with one address are two.
+    #[must_use]
+    pub fn remote(remote: &Arc<Remote>, site: Option<Id<kinds::Site>>, weight: u32) -> Self {
+        let (address, model) = (remote.id().to_string().into(), Some(Arc::clone(remote.model())));
+        Self { address, site, weight, model, remote: Some(Arc::clone(remote)) }
     }
 }
 

@@ -15,6 +15,7 @@
 )]
 
 mod answer;
+mod backend;
 mod balance;
 mod cards;
 mod client;
@@ -25,12 +26,14 @@ mod json;
 mod limit;
 mod meter;
 mod metrics;
+mod prefix;
 mod proxy;
 mod relay;
 mod request;
 mod sse;
 mod tally;
 mod upstream;
+mod uptime;
 mod usage;
 
 use std::sync::Arc;
@@ -39,6 +42,10 @@ use axum::Router;
 use axum::routing::{get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::backend::{
+    Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError, render_remotes,
+};
+pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use units::{Id, kinds};
 
 use crate::answer;
+use crate::backend::Flow;
 use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
@@ -211,7 +212,13 @@ impl Gateway {
                 return Err(error);
             }
         };
-        tally.at(held.outstanding.replica.site);
+        let taken = &held.outstanding;
+        tally.teach(taken.fleet());
+        tally.at(taken.endpoint, taken.replica.site);
+        if taken.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            tally.unsaid();
+        }
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
@@ -221,10 +228,16 @@ impl Gateway {
         route: &Route,
         demand: &Demand<'_>,
         (body, stream): (Bytes, bool),
-    ) -> Result<(http::Response<Incoming>, Held, Instant), ApiError> {
+    ) -> Result<(http::Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order = Order { path: arrived.path, body, request_id: &arrived.request_id, timeout };
+        let order = Order {
+            path: arrived.path,
+            body,
+            request_id: &arrived.request_id,
+            timeout,
+            model: &route.upstream_model,
+        };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -234,7 +247,7 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: http::Response<Incoming>,
+        answer: http::Response<Flow>,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),

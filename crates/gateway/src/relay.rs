@@ -11,9 +11,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use crate::answer;
+use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
 use crate::json::{Fields, is_empty_array};
@@ -40,7 +40,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) struct Relay {
     /// The replica's body.
-    pub(crate) upstream: Incoming,
+    pub(crate) upstream: Flow,
     /// The reader of events.
     pub(crate) parser: Parser,
     /// The count.

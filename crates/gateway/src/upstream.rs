@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 
+use crate::backend::Flow;
+pub(crate) use crate::balance::Demand;
 use crate::balance::{Balance, Outstanding};
 use crate::client::{Client, Failure, Order};
 use crate::config::GatewayConfig;
-use crate::directory::{Refusal, Route};
+use crate::directory::{Refusal, Replica, Route};
 use crate::error::ApiError;
+use crate::json::{Fields, quote};
 use crate::metrics::Metrics;
+use crate::uptime;
 
 /// The replicas' client and the load it knows of.
 #[derive(Debug, Clone)]
@@ -24,25 +28,19 @@ pub(crate) struct Upstream {
     retry_after_s: u32,
 }
 
-/// What a request asks of a replica, as far as the choice of one goes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Demand<'a> {
-    /// The text that an engine may have read before: the value of `messages` or `prompt` as it came, or
-    /// nothing.
-    pub(crate) prompt: &'a [u8],
-    /// The gateway's guess at the prompt.
-    pub(crate) prompt_tokens: u64,
-    /// The longest answer that was asked for, if the client said so.
-    pub(crate) completion_tokens_max: Option<u64>,
-    /// What the client says its requests have in common, such as a conversation.
-    pub(crate) session: Option<&'a [u8]>,
+/// How an attempt at one route ended without an answer to pass on.
+enum Missed {
+    /// Nothing there can have worked on the request: another route may be tried.
+    Free(Option<(Response<Flow>, Outstanding)>),
+    /// Somebody may have: the client decides.
+    Spent(ApiError),
 }
 
 impl Upstream {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
         Self {
             client: Client::new(config.connect_timeout),
-            balance: Balance::new(config.balance_seed),
+            balance: Balance::new(config.balance.clone()),
             attempts_max: config.attempts_max.max(1),
             retry_after_s: config.retry_after_s,
         }
@@ -58,16 +56,50 @@ impl Upstream {
         (route, demand): (&Route, &Demand<'_>),
         order: &Order<'_>,
         metrics: &Metrics,
-    ) -> Result<(Response<Incoming>, Outstanding), ApiError> {
-        let (prompt_bytes, in_session) = (demand.prompt.len(), demand.session.is_some());
-        tracing::trace!(endpoint = %route.endpoint, prompt_bytes, in_session, "a replica is chosen");
+    ) -> Result<(Response<Flow>, Outstanding), ApiError> {
+        let canary = self.balance.canary(&route.canaries, demand.session);
+        let mut unavailable = None;
+        // A canary that cannot answer costs nobody an answer.
+        for one in canary.into_iter().chain([route]).chain(&route.fallbacks) {
+            match self.try_route((one, demand), order, metrics).await {
+                Ok(answered) => return Ok(answered),
+                Err(Missed::Spent(error)) => return Err(error),
+                Err(Missed::Free(told)) => unavailable = told.or(unavailable),
+            }
+        }
+        unavailable.ok_or_else(|| ApiError::refusal(Refusal::NoReplica, "", self.retry_after_s))
+    }
+
+    /// Sends to one replica of a route after another until one answers.
+    async fn try_route(
+        &self,
+        (route, demand): (&Route, &Demand<'_>),
+        order: &Order<'_>,
+        metrics: &Metrics,
+    ) -> Result<(Response<Flow>, Outstanding), Missed> {
         let mut tried: Vec<Arc<str>> = Vec::new();
         let mut unavailable = None;
-        let tokens = demand.prompt_tokens.saturating_add(demand.completion_tokens_max.unwrap_or(0));
+        let traces = self.balance.trace(route, demand, uptime::now());
         while tried.len() < self.attempts_max {
-            let Some(place) = self.balance.choose(&route.replicas, &tried, tokens) else { break };
+            let asked = (demand, traces.as_ref());
+            let chosen = self.balance.choose_traced(route, asked, &tried, uptime::now());
+            let Some(place) = chosen else { break };
+            match tried.len() {
+                0 => place.fleet().earn_retry(),
+                _ if place.fleet().spend_retry() => {}
+                _ => break,
+            }
             tried.push(Arc::clone(&place.replica.address));
-            match self.client.send(&place.replica.address, order).await {
+            let answered = self.attempt((route, &place.replica), order).await;
+            match &answered {
+                // What stands before a replica says with these that there is none behind it.
+                Ok(answer) if matches!(answer.status().as_u16(), 502 | 504) => {
+                    place.failed(uptime::now());
+                }
+                Ok(_) => place.answered(),
+                Err(_) => place.failed(uptime::now()),
+            }
+            match answered {
                 Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
                     metrics.upstream_errors.add(1);
                     unavailable = Some((answer, place));
@@ -76,15 +108,39 @@ impl Upstream {
                 Err(Failure::Unreachable) => metrics.upstream_errors.add(1),
                 Err(Failure::Broken) => {
                     metrics.upstream_errors.add(1);
-                    return Err(ApiError::bad_gateway("the model's server broke off: retry"));
+                    let message = "the model's server broke off: retry";
+                    return Err(Missed::Spent(ApiError::bad_gateway(message)));
                 }
                 Err(Failure::TooLate) => {
                     metrics.upstream_errors.add(1);
                     let message = "the model's server did not answer in time: retry later";
-                    return Err(ApiError::timeout(message));
+                    return Err(Missed::Spent(ApiError::timeout(message)));
                 }
             }
         }
-        unavailable.ok_or_else(|| ApiError::refusal(Refusal::NoReplica, "", self.retry_after_s))
+        Err(Missed::Free(unavailable))
     }
+
+    /// One request to one replica, under the name by which it knows the model.
+    async fn attempt(
+        &self,
+        (route, replica): (&Route, &Replica),
+        order: &Order<'_>,
+    ) -> Result<Response<Flow>, Failure> {
+        let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
+        let Order { path, body, request_id, timeout, model: sent } = order;
+        let body = if model == *sent { body.clone() } else { renamed(body, model) };
+        let order = Order { path, body, request_id, timeout: *timeout, model };
+        match &replica.remote {
+            Some(remote) => remote.send(&order).await,
+            None => Ok(self.client.send(&replica.address, &order).await?.map(Flow::from)),
+        }
+    }
+}
+
+/// The same body with another model's name; what is no object stays as it is.
+fn renamed(body: &Bytes, model: &str) -> Bytes {
+    let Ok(mut fields) = Fields::parse(body) else { return body.clone() };
+    fields.set("model", quote(model));
+    Bytes::from(fields.to_json())
 }

@@ -52,5 +52,6 @@ subject!(
     Erasure,
     Course,
     IdentityProvider,
-    Consent
+    Consent,
+    Upstream
 );

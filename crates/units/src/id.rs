@@ -74,6 +74,8 @@ kinds! {
     Binding = "bnd";
     /// An organisation's own identity provider.
     IdentityProvider = "idp";
+    /// A server of models elsewhere, registered by its URL.
+    Upstream = "ups";
     /// A tenant's permission for support to look.
     Consent = "cns";
     /// Something that must be destroyed, and the proof that it was.

@@ -96,7 +96,8 @@ pub struct EndpointReplica {
     #[schemars(with = "IdText<kinds::Workload>")]
     pub workload: Id<kinds::Workload>,
     /// The version that it serves.
-    pub model: ArtefactRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ArtefactRef>,
     /// Its state as a workload.
     pub state: String,
     /// Why, while it waits; `GET /api/v1/workloads/{id}/explain` says more.

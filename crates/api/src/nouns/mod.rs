@@ -12,6 +12,7 @@ pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
+pub mod endpoint_routing;
 pub mod endpoint_scaling;
 pub mod energy_series;
 pub mod entity;
@@ -51,6 +52,7 @@ pub mod sign_in;
 pub mod site;
 pub mod sovereignty;
 pub mod storage;
+pub mod upstream;
 pub mod user;
 pub mod workload;
 pub mod workload_insight;
@@ -116,6 +118,12 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<sign_in::SignInProviderList>(),
         Operation::of::<sign_in::SignInDeviceCreate>(),
         Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<upstream::UpstreamCreate>(),
+        Operation::of::<upstream::UpstreamList>(),
+        Operation::of::<upstream::UpstreamGet>(),
+        Operation::of::<upstream::UpstreamReplace>(),
+        Operation::of::<upstream::UpstreamDelete>(),
+        Operation::of::<endpoint_routing::EndpointRoute>(),
         Operation::of::<identity_provider::IdentityProviderCreate>(),
         Operation::of::<identity_provider::IdentityProviderList>(),
         Operation::of::<identity_provider::IdentityProviderGet>(),

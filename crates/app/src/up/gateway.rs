@@ -4,18 +4,23 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter, MeterConfig, Metrics,
-    ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter,
+    MeterConfig, Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError,
+    UsageSink,
 };
-use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
+use server::{
+    AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform,
+};
 use units::{Id, kinds};
+
+use super::upstreams::Remotes;
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Platform>);
+struct Wire(Arc<Platform>, Remotes);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -34,13 +39,14 @@ impl Charge for Carried {
 pub(super) async fn open(
     platform: &Arc<Platform>,
     data: &Path,
+    remotes: &Remotes,
     answers_kept: Duration,
 ) -> anyhow::Result<Meter> {
     let mut salt_seed = [0; 32];
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform));
+    let wire = Wire(Arc::clone(platform), remotes.clone());
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -57,8 +63,12 @@ pub(super) async fn open(
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
-    let metrics = Arc::clone(meter.metrics());
-    platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    platform.set_gateway_metrics(Box::new(move || {
+        let mut text = metrics.render();
+        text.push_str(&gateway::render_remotes(&remotes.all()));
+        text
+    }));
     Ok(meter)
 }
 
@@ -79,10 +89,11 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
 }
 
 /// The OpenAI-compatible routes.
-pub(super) fn router(platform: &Arc<Platform>, meter: &Meter) -> axum::Router {
-    let config =
-        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
-    gateway::router(config, Arc::new(Wire(Arc::clone(platform))), meter.clone())
+pub(super) fn router(platform: &Arc<Platform>, remotes: &Remotes, meter: &Meter) -> axum::Router {
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let config = GatewayConfig { balance, ..Default::default() };
+    let wire = Wire(Arc::clone(platform), remotes.clone());
+    gateway::router(config, Arc::new(wire), meter.clone())
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {
@@ -96,6 +107,33 @@ fn to_refusal(refused: CallRefused) -> Refusal {
 }
 
 impl Wire {
+    /// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
+    fn route_of(&self, found: CallRoute, model: &str) -> Route {
+        let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
+        let services = places.map(|((address, site), weight)| Replica {
+            weight,
+            ..Replica::new(address, Some(site))
+        });
+        let upstreams = found.upstreams.into_iter().filter_map(|one| {
+            let remote = self.1.get(one.id)?;
+            let replica = Replica::remote(&remote, Some(one.site), one.weight);
+            let model = one.model.map(Into::into).or(replica.model);
+            Some(Replica { model, ..replica })
+        });
+        let replicas = services.chain(upstreams).collect();
+        let canaries = found.canaries.into_iter();
+        let fallbacks = found.fallbacks.into_iter();
+        Route {
+            endpoint: found.endpoint,
+            upstream_model: model.to_owned(),
+            replicas,
+            canaries: canaries
+                .map(|(percent, route)| (percent, self.route_of(route, model)))
+                .collect(),
+            fallbacks: fallbacks.map(|route| self.route_of(route, model)).collect(),
+        }
+    }
+
     /// A token tells of no model that it does not open; one that only has no replica now it may name.
     fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
         match self.0.call_route(caller.key, Some(token), model) {
@@ -141,17 +179,8 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
-        let places = route.replicas.into_iter().zip(route.sites).zip(route.weights);
-        let replicas = places.map(|((address, site), weight)| Replica {
-            weight,
-            ..Replica::new(address, Some(site))
-        });
-        Ok(Route {
-            endpoint: route.endpoint,
-            upstream_model: model.to_owned(),
-            replicas: replicas.collect(),
-        })
+        let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
+        Ok(self.route_of(found, model))
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {

@@ -8,6 +8,7 @@ mod control;
 mod flows;
 mod gateway;
 mod site;
+mod upstreams;
 mod virtual_nodes;
 mod witnesses;
 
@@ -66,6 +67,8 @@ pub(crate) struct UpConfig {
     pub(crate) witnesses: TrustPolicy,
     /// How long the facts of answers are kept, for receipts.
     pub(crate) answers_kept: Duration,
+    /// Authorities, besides the usual ones, whose certificates upstreams may show; in PEM, empty for none.
+    pub(crate) upstream_authorities: Vec<u8>,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -144,14 +147,18 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let meter = gateway::open(&platform, &config.data, config.answers_kept).await?;
+    let remotes = upstreams::Remotes::new(&config.upstream_authorities)?;
+    let meter = gateway::open(&platform, &config.data, &remotes, config.answers_kept).await?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
     }
-    let router = server::router(Arc::clone(&platform)).merge(gateway::router(&platform, &meter));
+    tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().check());
+    let models = gateway::router(&platform, &remotes, &meter);
+    let router = server::router(Arc::clone(&platform)).merge(models);
     let server = tokio::spawn(listen(listener, router, stopped.clone()));
     banner::print(&banner::Start {
         address,

@@ -58,7 +58,7 @@ impl Directory for World {
         let endpoint = Id::from_bytes([8; 16]);
         let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
         let replicas = replicas.into_iter().map(replica).collect();
-        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas })
+        Ok(Route::new(endpoint, upstream_model.into(), replicas))
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -142,7 +142,8 @@ impl Decisions {
                         .any(|own| own == *ask)
                 })
             });
-            if !placed {
+            let leads_there = endpoint.opening_asks().any(|(_, own)| own == *ask);
+            if !placed && !leads_there {
                 return Err(format!("decision {seq} is about no service of {}", endpoint.id));
             }
             asks.push(ask.clone());

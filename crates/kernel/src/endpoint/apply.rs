@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use units::{Id, UnixMicros, kinds};
+use units::{DataClass, Id, Name, UnixMicros, kinds};
 
 use super::{Endpoint, Event, Rollout, Stage};
 use crate::{Actor, Meta, Stamp, State, limits};
@@ -10,29 +10,38 @@ use crate::{Actor, Meta, Stamp, State, limits};
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     match event {
         Event::Created { id, project, name, model, model_version, workloads } => {
-            state.index.endpoint_names.insert((*project, name.clone()), *id);
             let endpoint = Endpoint {
-                id: *id,
-                project: *project,
-                name: name.clone(),
-                model: *model,
+                model: Some(*model),
                 model_version: *model_version,
                 workloads: workloads.clone(),
-                deleted_at: None,
-                scaling: None,
-                replicas: None,
-                resized_at: None,
-                draining: BTreeMap::new(),
-                retired: Vec::new(),
-                rollout: None,
-                service: None,
-                held: None,
-                meta: Meta::new(stamp),
+                ..empty((*id, *project, name), stamp)
             };
-            state.endpoints.insert(*id, endpoint);
+            insert(state, endpoint);
+        }
+        Event::Opened { id, project, name, class, routing, opened } => {
+            let mut endpoint = Endpoint {
+                class: Some(*class),
+                backends: routing.backends.clone(),
+                canaries: routing.canaries.clone(),
+                fallbacks: routing.fallbacks.clone(),
+                ..empty((*id, *project, name), stamp)
+            };
+            endpoint.reopen(*class, opened, stamp.at);
+            insert(state, endpoint);
+        }
+        Event::Routed { id, class, routing, opened } => {
+            if let Some(endpoint) = state.endpoints.get_mut(id) {
+                endpoint.class = Some(*class);
+                endpoint.backends.clone_from(&routing.backends);
+                endpoint.canaries.clone_from(&routing.canaries);
+                endpoint.fallbacks.clone_from(&routing.fallbacks);
+                endpoint.reopen(*class, opened, stamp.at);
+                endpoint.meta.touch(stamp);
+            }
         }
         Event::Deleted { id } => {
             if let Some(endpoint) = state.endpoints.get_mut(id) {
+                endpoint.reopen(DataClass::default(), &[], stamp.at);
                 endpoint.deleted_at = Some(stamp.at);
                 endpoint.meta.touch(stamp);
                 state.index.endpoint_names.remove(&(endpoint.project, endpoint.name.clone()));
@@ -58,12 +67,50 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     }
 }
 
+fn insert(state: &mut State, endpoint: Endpoint) {
+    state.index.endpoint_names.insert((endpoint.project, endpoint.name.clone()), endpoint.id);
+    state.endpoints.insert(endpoint.id, endpoint);
+}
+
+/// An endpoint with nothing behind it.
+fn empty(
+    (id, project, name): (Id<kinds::Endpoint>, Id<kinds::Project>, &Name),
+    stamp: &Stamp,
+) -> Endpoint {
+    Endpoint {
+        id,
+        project,
+        name: name.clone(),
+        model: None,
+        model_version: 0,
+        workloads: Vec::new(),
+        class: None,
+        backends: Vec::new(),
+        openings: Vec::new(),
+        canaries: Vec::new(),
+        fallbacks: Vec::new(),
+        deleted_at: None,
+        scaling: None,
+        replicas: None,
+        resized_at: None,
+        draining: BTreeMap::new(),
+        retired: Vec::new(),
+        rollout: None,
+        service: None,
+        held: None,
+        meta: Meta::new(stamp),
+    }
+}
+
 /// What happens to an endpoint that is there, and concerns nothing else.
 fn changed(state: &mut State, event: &Event, stamp: &Stamp) {
     let Some(endpoint) = state.endpoints.get_mut(&event.id()) else { return };
     endpoint.meta.touch(stamp);
     match event {
-        Event::Created { .. } | Event::Deleted { .. } => {}
+        Event::Created { .. }
+        | Event::Opened { .. }
+        | Event::Routed { .. }
+        | Event::Deleted { .. } => {}
         Event::ScalingSet { scaling, .. } => {
             // The number it was created with is what is wanted until something changes it.
             endpoint.replicas = Some(endpoint.wanted());
@@ -93,7 +140,7 @@ fn changed(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::RolledBack { .. } => move_to(endpoint, Stage::Leaving, stamp.at),
         Event::UpdateEnded { updated, .. } => {
             if let Some(rollout) = endpoint.rollout.take().filter(|_| *updated) {
-                endpoint.model = rollout.model;
+                endpoint.model = Some(rollout.model);
                 endpoint.model_version = rollout.model_version;
                 endpoint.service = Some(rollout.service);
             }

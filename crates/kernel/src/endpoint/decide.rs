@@ -1,10 +1,12 @@
 //! Validates endpoint commands.
 
-use std::borrow::Cow;
-
 use units::{Id, kinds};
 
-use super::{Command, Endpoint, Event, Observed, Stage, Step, apply::creator, steps};
+use super::{
+    Command, Endpoint, Event, Observed, Stage,
+    converge::converge,
+    routing::{self, Owner, Routing},
+};
 use crate::{Ctx, Reject, State, limits, model, model::Artefact, workload};
 
 /// Longest time until a canary is promoted by itself: 30 days.
@@ -17,9 +19,11 @@ pub(crate) fn decide(
 ) -> Result<Vec<crate::Event>, Reject> {
     match command {
         Command::Create { .. } => create(state, command, ctx),
+        Command::Open { .. } => open_routes(state, command, ctx),
+        Command::Route { id, routing } => route(state, *id, routing),
         Command::Delete { id } => delete(state, *id),
         Command::Scale { id, scaling } => {
-            let endpoint = open(state, *id, "scale it")?;
+            let endpoint = with_services(state, *id, "scale it")?;
             scaling.check()?;
             if endpoint.scaling.as_ref() == Some(scaling) {
                 return Ok(Vec::new());
@@ -57,7 +61,7 @@ pub(crate) fn decide(
     }
 }
 
-fn one(event: Event) -> Vec<crate::Event> {
+pub(super) fn one(event: Event) -> Vec<crate::Event> {
     vec![crate::Event::Endpoint(event)]
 }
 
@@ -73,6 +77,19 @@ fn open<'a>(
     let endpoint = get(state, id)?;
     if endpoint.deleted_at.is_some() {
         return Err(wrong(id, "deleted", action));
+    }
+    Ok(endpoint)
+}
+
+/// An endpoint that has services, or had: one over upstreams alone has none to add or to replace.
+fn with_services<'a>(
+    state: &'a State,
+    id: Id<kinds::Endpoint>,
+    action: &'static str,
+) -> Result<&'a Endpoint, Reject> {
+    let endpoint = open(state, id, action)?;
+    if endpoint.model.is_none() {
+        return Err(wrong(id, "over upstreams alone", action));
     }
     Ok(endpoint)
 }
@@ -115,6 +132,33 @@ fn create(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Even
     for number in 1..=*replicas {
         workload::submit(state, (*project, &service), id_of(number), ctx, &mut events)?;
     }
+    Ok(events)
+}
+
+fn open_routes(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Event>, Reject> {
+    let Command::Open { project, name, class, routing } = command else { return Ok(Vec::new()) };
+    Reject::limit("endpoints", state.endpoints.len(), limits::ENDPOINTS_MAX)?;
+    if !state.projects.contains_key(project) {
+        return Err(Reject::not_found("project", project));
+    }
+    if state.endpoint_by_name(*project, name).is_some() {
+        return Err(Reject::NameTaken { kind: "endpoint", name: name.to_string() });
+    }
+    if routing.backends.is_empty() {
+        let message = "name at least one upstream, or a model to serve";
+        return Err(Reject::invalid("backends", message));
+    }
+    let mut events = Vec::new();
+    let owner = Owner { id: ctx.id(0), project: *project, class: *class };
+    let opened = routing::open(state, owner, routing, &mut events)?;
+    events.push(crate::Event::Endpoint(Event::Opened {
+        id: owner.id,
+        project: *project,
+        name: name.clone(),
+        class: *class,
+        routing: routing.clone(),
+        opened,
+    }));
     Ok(events)
 }
 
@@ -173,14 +217,14 @@ fn update(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Even
     else {
         return Ok(Vec::new());
     };
-    let endpoint = open(state, *id, "update it")?;
+    let endpoint = with_services(state, *id, "update it")?;
     if let Some(rollout) = &endpoint.rollout {
         let action = "introduce another: promote that one or roll it back first";
         let at = format!("introducing a version already ({})", rollout.stage.as_str());
         return Err(wrong(*id, &at, action));
     }
     require_serves(state, (*model, *model_version), service)?;
-    if (endpoint.model, endpoint.model_version) == (*model, *model_version) {
+    if (endpoint.model, endpoint.model_version) == (Some(*model), *model_version) {
         let message = "is what the endpoint serves already: name another version";
         return Err(Reject::invalid("model", message));
     }
@@ -212,86 +256,33 @@ fn update(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Even
     }))
 }
 
-fn converge(
+/// New routes of an endpoint; those that stay the same are no event.
+fn route(
     state: &State,
-    endpoint: &Endpoint,
-    quiet: &[Id<kinds::Workload>],
-    ctx: &Ctx,
+    id: Id<kinds::Endpoint>,
+    routing: &Routing,
 ) -> Result<Vec<crate::Event>, Reject> {
-    let id = endpoint.id;
-    let mut events = Vec::new();
-    let mut numbers = 1_u16..;
-    for step in steps(state, endpoint, quiet, ctx.now) {
-        let event = match step {
-            Step::Grow { arriving, n } => {
-                let ids = numbers.by_ref().take(usize::try_from(n).unwrap_or(0));
-                let ids: Vec<Id<kinds::Workload>> = ids.map(|number| ctx.id(number)).collect();
-                events.extend(grow(state, endpoint, (arriving, ids), ctx));
-                continue;
-            }
-            Step::Drain { workloads } => {
-                Event::DrainStarted { id, workloads, until: ctx.now.plus(endpoint.drain()) }
-            }
-            Step::Resume { workloads } => Event::DrainCancelled { id, workloads },
-            Step::Retire { workloads } => {
-                let cause = workload::StopCause::ScaledDown;
-                let stops: Vec<_> = workloads
-                    .iter()
-                    .filter_map(|id| workload::stop_one(state, *id, cause))
-                    .collect();
-                events.extend(one(Event::Retired { id, workloads }));
-                events.extend(stops);
-                continue;
-            }
-            Step::EndUpdate { updated } => Event::UpdateEnded { id, updated },
-        };
-        events.extend(one(event));
+    let endpoint = state.endpoints.get(&id).ok_or_else(|| Reject::not_found("endpoint", id))?;
+    if endpoint.deleted_at.is_some() {
+        let (kind, action, state) = ("endpoint", "route it", "deleted".to_owned());
+        return Err(Reject::WrongState { kind, id: id.to_string(), state, action });
     }
+    if routing.backends.is_empty() && endpoint.model.is_none() {
+        let message = "it has no services: name at least one upstream";
+        return Err(Reject::invalid("backends", message));
+    }
+    let class = endpoint.class(state);
+    let mut events = Vec::new();
+    let owner = Owner { id, project: endpoint.project, class };
+    let opened = routing::open(state, owner, routing, &mut events)?;
+    let same = endpoint.backends == routing.backends
+        && endpoint.canaries == routing.canaries
+        && endpoint.fallbacks == routing.fallbacks;
+    if same {
+        // Answers that had been forgotten still go on record.
+        return Ok(events);
+    }
+    let routing = routing.clone();
+    events.push(crate::Event::Endpoint(Event::Routed { id, class, routing, opened }));
     Ok(events)
-}
-
-/// Submits services, or records why that is not possible now.
-fn grow(
-    state: &State,
-    endpoint: &Endpoint,
-    (arriving, workloads): (bool, Vec<Id<kinds::Workload>>),
-    ctx: &Ctx,
-) -> Vec<crate::Event> {
-    // They count for whoever made the endpoint: so do the budgets in the way.
-    let ctx = Ctx { actor: creator(state, endpoint).unwrap_or(ctx.actor), ..*ctx };
-    let mut events = Vec::new();
-    let submitted = spec_of(state, endpoint, arriving).and_then(|spec| {
-        let mut ids = workloads.iter();
-        ids.try_for_each(|id| {
-            workload::submit(state, (endpoint.project, &spec), *id, &ctx, &mut events)
-        })
-    });
-    let id = endpoint.id;
-    match submitted {
-        Ok(()) => {
-            events.extend(one(Event::Grown { id, workloads, arriving }));
-            events
-        }
-        Err(reject) => {
-            let reason = limits::cut(&reject.to_string());
-            let known = endpoint.held.as_ref() == Some(&reason);
-            if known { Vec::new() } else { one(Event::Held { id, reason }) }
-        }
-    }
-}
-
-/// How a service of one side is run: as was said with its version, or as the others are.
-fn spec_of<'a>(
-    state: &'a State,
-    endpoint: &'a Endpoint,
-    arriving: bool,
-) -> Result<Cow<'a, workload::Spec>, Reject> {
-    let rollout = endpoint.rollout.as_ref().filter(|_| arriving);
-    let said = rollout.map(|rollout| &rollout.service).or(endpoint.service.as_ref());
-    if let Some(spec) = said {
-        return Ok(Cow::Borrowed(spec));
-    }
-    let first = endpoint.services(state).min_by_key(|one| one.submitted_seq);
-    let first = first.ok_or_else(|| Reject::not_found("service of endpoint", endpoint.id))?;
-    Ok(Cow::Borrowed(&first.spec))
 }

@@ -1,9 +1,9 @@
 //! What can happen to endpoints.
 
 use serde::{Deserialize, Serialize};
-use units::{DurationMicros, Id, Name, UnixMicros, kinds};
+use units::{DataClass, DurationMicros, Id, Name, UnixMicros, kinds};
 
-use super::{Observed, Scaling};
+use super::{Observed, Opened, Routing, Scaling};
 use crate::{Subject, workload};
 
 /// What can happen to endpoints.
@@ -24,6 +24,32 @@ pub enum Event {
         model_version: u32,
         /// The services.
         workloads: Vec<Id<kinds::Workload>>,
+    },
+    /// One was created over upstreams.
+    Opened {
+        /// Its id.
+        id: Id<kinds::Endpoint>,
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The most sensitive prompts that it may take.
+        class: DataClass,
+        /// Where its requests go.
+        routing: Routing,
+        /// The routes with the decisions that allow them.
+        opened: Vec<Opened>,
+    },
+    /// Its requests go elsewhere besides its services.
+    Routed {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// The most sensitive prompts that it takes.
+        class: DataClass,
+        /// Where they go from now on.
+        routing: Routing,
+        /// The routes with the decisions that allow them.
+        opened: Vec<Opened>,
     },
     /// One was deleted.
     Deleted {
@@ -126,6 +152,8 @@ impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Created { .. } => "endpoint.created",
+            Self::Opened { .. } => "endpoint.opened",
+            Self::Routed { .. } => "endpoint.routed",
             Self::Deleted { .. } => "endpoint.deleted",
             Self::ScalingSet { .. } => "endpoint.scaling_set",
             Self::Resized { .. } => "endpoint.resized",
@@ -146,6 +174,8 @@ impl Event {
     pub const fn id(&self) -> Id<kinds::Endpoint> {
         match self {
             Self::Created { id, .. }
+            | Self::Opened { id, .. }
+            | Self::Routed { id, .. }
             | Self::Deleted { id }
             | Self::ScalingSet { id, .. }
             | Self::Resized { id, .. }

@@ -1,14 +1,16 @@
-//! Endpoints: a public model name with `service` workloads behind it.
+//! Endpoints: a public model name with `service` workloads or upstreams behind it.
 //!
 //! States: active → deleted (its services are stopped; the record stays for the bill). How many services
 //! there are is agreed once or follows the load ([`Scaling`]); another version comes beside the one in
 //! force before it takes its place ([`Rollout`]).
 
 mod apply;
+mod converge;
 mod decide;
 mod event;
 mod load;
 mod rollout;
+mod routing;
 mod scaling;
 mod serving;
 mod steps;
@@ -18,6 +20,7 @@ pub(crate) use decide::decide;
 pub use event::Event;
 pub use load::{History, Observed, Sample, Standing, desired_replicas};
 pub use rollout::{Rollout, Stage};
+pub use routing::{Backend, Canary, Opened, Opening, Routing};
 pub use scaling::{DRAIN_DEFAULT, Scaling};
 pub use serving::Serving;
 pub use steps::{Step, steps};
@@ -25,7 +28,7 @@ pub use steps::{Step, steps};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use units::{DurationMicros, Id, Name, UnixMicros, kinds};
+use units::{DataClass, DurationMicros, Id, Name, UnixMicros, kinds};
 
 use crate::{Meta, State, workload};
 
@@ -38,12 +41,28 @@ pub struct Endpoint {
     pub project: Id<kinds::Project>,
     /// The model name that clients ask for; unique in the project among endpoints not deleted.
     pub name: Name,
-    /// The model behind it.
-    pub model: Id<kinds::Model>,
-    /// Its version.
+    /// The model behind its services; `None` if only upstreams are behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Id<kinds::Model>>,
+    /// Its version; 0 without a model.
     pub model_version: u32,
     /// The services behind it, those that are to go and those of a version that arrives included.
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The most sensitive prompts that it may take; that of its services if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
+    /// Upstreams behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<Backend>,
+    /// Routes to upstreams that are open, or were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub openings: Vec<Opening>,
+    /// Endpoints that take a part of its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<Canary>,
+    /// Endpoints that answer when nothing of its own does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<Id<kinds::Endpoint>>,
     /// Since when it is deleted.
     pub deleted_at: Option<UnixMicros>,
     /// Bounds of its services; without, their number is what it was created with.
@@ -115,6 +134,24 @@ pub enum Command {
         /// How each is run; its kind must be `service` and the model version one of its inputs.
         service: Box<workload::Spec>,
     },
+    /// Creates one over upstreams, without services of its own.
+    Open {
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The most sensitive prompts that it may take.
+        class: DataClass,
+        /// Where its requests go.
+        routing: Routing,
+    },
+    /// Sets where its requests go besides its services.
+    Route {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// Where they go from now on.
+        routing: Routing,
+    },
     /// Deletes one and stops its services.
     Delete {
         /// The endpoint.
@@ -172,8 +209,9 @@ pub enum Command {
 
 pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
     match command {
-        Command::Create { .. } => None,
-        Command::Delete { id }
+        Command::Create { .. } | Command::Open { .. } => None,
+        Command::Route { id, .. }
+        | Command::Delete { id }
         | Command::Scale { id, .. }
         | Command::Resize { id, .. }
         | Command::Converge { id, .. }

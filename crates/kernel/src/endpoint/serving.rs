@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use policy::Ask;
 use units::{Country, Id, UnixMicros, kinds};
 
-use super::{Endpoint, Stage};
+use super::{Endpoint, Opening, Stage};
 use crate::{
     State, limits,
     workload::{self, Attempt, Workload},
@@ -15,8 +15,6 @@ use crate::{
 
 /// The usual share of a service, relative to others.
 const WEIGHT: u32 = 100;
-/// What all services of an endpoint share while a version is tried out, so that rounding is small.
-const WEIGHT_WHOLE: u32 = 100_000;
 
 /// A service that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +60,9 @@ impl Endpoint {
 
     /// The share of one service, of a version with so many that answer beside the other's.
     fn weight(&self, is_arriving: bool, arriving: u32, others: u32) -> u32 {
+        // Together they keep what those of the version in force have: upstreams beside them have theirs.
         let part = |percent: u32, among: u32| {
-            let whole = WEIGHT_WHOLE.saturating_mul(percent) / 100;
+            let whole = others.max(1).saturating_mul(percent);
             whole.checked_div(among).unwrap_or(0).max(1)
         };
         match self.rollout.as_deref().map(|rollout| &rollout.stage) {
@@ -122,6 +121,12 @@ impl Endpoint {
                 });
                 routes.extend(found.map(|(seq, _)| seq));
             }
+        }
+        let open = |one: &&(&Opening, Ask)| one.0.until.is_none_or(|until| until >= since);
+        for (opening, ask) in self.opening_asks().collect::<Vec<_>>().iter().filter(open) {
+            routes.insert(opening.decided);
+            let found = state.decisions.find(ask).filter(|(_, decision)| decision.allowed);
+            routes.extend(found.map(|(seq, _)| seq));
         }
         routes.into_iter().take(limits::ROUTES_MAX).collect()
     }

@@ -199,13 +199,15 @@ impl<'a> Look<'a> {
     /// Services of one side that were to go and still can be asked.
     fn could_stay(&self, arriving: bool) -> impl Iterator<Item = Id<kinds::Workload>> {
         let endpoint = self.endpoint;
-        let serves = endpoint.rollout.as_ref().filter(|_| arriving).map_or(
-            Artefact::Model { id: endpoint.model, version: endpoint.model_version },
-            |rollout| Artefact::Model { id: rollout.model, version: rollout.model_version },
-        );
+        let rollout = endpoint.rollout.as_ref().filter(|_| arriving);
+        let (model, version) = rollout
+            .map_or((endpoint.model, endpoint.model_version), |rollout| {
+                (Some(rollout.model), rollout.model_version)
+            });
+        let serves = model.map(|id| Artefact::Model { id, version });
         let going = self.services().filter(move |one| {
             let draining = endpoint.draining.contains_key(&one.id);
-            let same = one.spec.inputs.iter().any(|input| input.artefact == serves);
+            let same = one.spec.inputs.iter().any(|input| Some(input.artefact) == serves);
             draining && same && answers(one) && endpoint.is_arriving(one.id) == arriving
         });
         let ended: Vec<_> =

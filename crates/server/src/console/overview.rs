@@ -169,13 +169,19 @@ fn node_row(node: &Node) -> NodeRow {
     }
 }
 
+/// What it serves, and what it is about to.
+fn endpoint_model(endpoint: &ModelEndpoint) -> String {
+    let model = endpoint.model.as_ref().map_or_else(String::new, ToString::to_string);
+    match &endpoint.rollout {
+        None => model,
+        Some(rollout) => format!("{model} → {}", rollout.model),
+    }
+}
+
 fn endpoint_row(endpoint: &ModelEndpoint) -> EndpointRow {
     EndpointRow {
         name: endpoint.name.to_string(),
-        model: match &endpoint.rollout {
-            None => endpoint.model.to_string(),
-            Some(rollout) => format!("{} → {}", endpoint.model, rollout.model),
-        },
+        model: endpoint_model(endpoint),
         state: match endpoint.state {
             ModelEndpointState::Pending => "pending",
             ModelEndpointState::Ready => "ready",

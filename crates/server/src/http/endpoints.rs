@@ -8,9 +8,10 @@ use api::{
         common::Page,
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
+            ModelEndpointNew,
         },
     },
-    reference::InputRef,
+    reference::{ArtefactRef, InputRef},
 };
 use kernel::{
     Command, Reject, State, Subject,
@@ -25,6 +26,7 @@ use units::{Bytes, DataClass, DurationMicros, GpuCount, Id, MilliCpu, Name, kind
 use super::{
     access,
     caller::Caller,
+    endpoint_routing,
     endpoints_dto::{Detail, dto},
     fail::Fail,
     gone,
@@ -51,25 +53,56 @@ const REPLICA_RETRIES: u32 = 100;
 /// `POST /api/v1/endpoints`
 pub(crate) async fn create(call: Call<EndpointCreate>) -> Result<ModelEndpoint, Fail> {
     let new = &call.body;
-    let (project, found) = call.read(|state| {
+    let command = call.read(|state| {
         let project = resolve::project(state, &call.caller, Role::Member, &new.project)?;
-        let model = InputRef::Model(new.model.clone());
-        Ok::<_, Fail>((project, resolve::input(state, project, &model)?))
+        match &new.model {
+            Some(model) => serving(state, project, new, model),
+            None => over_upstreams(state, project, new),
+        }
     })?;
+    let accepted = call.submit(Command::Endpoint(command)).await?;
+    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
+    shown(&call, id, accepted.seq)
+}
+
+/// An endpoint with services of its own.
+fn serving(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+    model: &ArtefactRef,
+) -> Result<endpoint::Command, Fail> {
+    if !new.backends.is_empty() {
+        let text = "give a model to serve or upstreams; `PUT …/routing` adds these to services";
+        return Err(Fail::field("/backends", text));
+    }
+    let found = resolve::input(state, project, &InputRef::Model(model.clone()))?;
     let Artefact::Model { id: model, version: model_version } = found.artefact else {
         return Err(unexpected());
     };
-    let command = endpoint::Command::Create {
+    Ok(endpoint::Command::Create {
         project,
         name: new.name.clone(),
         model,
         model_version,
         replicas: new.replicas,
         service: Box::new(service(&new.name, new.class, &found)),
-    };
-    let accepted = call.submit(Command::Endpoint(command)).await?;
-    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
-    shown(&call, id, accepted.seq)
+    })
+}
+
+/// An endpoint over upstreams.
+fn over_upstreams(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+) -> Result<endpoint::Command, Fail> {
+    if new.backends.is_empty() {
+        return Err(Fail::field("/model", "give a model to serve, or upstreams as `backends`"));
+    }
+    let backends = endpoint_routing::backends_of(state, project, &new.backends)?;
+    let (name, class) = (new.name.clone(), new.class.unwrap_or_default());
+    let routing = endpoint::Routing { backends, ..endpoint::Routing::default() };
+    Ok(endpoint::Command::Open { project, name, class, routing })
 }
 
 /// What each replica asks for.

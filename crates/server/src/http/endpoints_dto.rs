@@ -3,6 +3,7 @@
 
 use api::{
     nouns::{
+        endpoint_routing::EndpointBackend,
         endpoint_scaling::{
             EndpointReplica, EndpointRollout, EndpointRolloutStage, EndpointScaling,
         },
@@ -19,7 +20,7 @@ use kernel::{
 };
 use units::{DurationMicros, UnixMicros};
 
-use super::{explain, resolve};
+use super::{endpoint_routing, explain, resolve};
 
 /// How much is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +37,25 @@ pub(crate) fn dto(state: &State, endpoint: &Endpoint, detail: Detail, seq: u64) 
         endpoint.workloads.iter().filter_map(|id| state.workloads.get(id)).collect();
     let n_ready = services.iter().filter(|one| counts(endpoint, one)).count();
     let n_ready = u32::try_from(n_ready).unwrap_or(u32::MAX);
-    let shown = state_of(endpoint, n_ready);
-    let first = services.first().copied().or_else(|| endpoint.services(state).next());
+    let (backends, canaries) = endpoint_routing::shown(state, endpoint);
+    let n_routed = backends.iter().filter(|one| one.allowed).count();
+    let shown = state_of(endpoint, n_ready, (n_routed, backends.len()));
+    let version = endpoint.model_version;
     ModelEndpoint {
         id: endpoint.id,
         project: endpoint.project,
         name: endpoint.name.clone(),
-        model: named(state, endpoint, (endpoint.model, endpoint.model_version)),
-        class: first.map_or(units::DataClass::Public, |one| one.class),
+        model: endpoint.model.map(|id| named(state, endpoint, (id, version))),
+        class: endpoint.class(state),
         replicas: endpoint.wanted(),
         replicas_ready: n_ready,
         state: shown,
-        state_reason: why(state, endpoint, (shown, n_ready), detail),
+        state_reason: why(state, endpoint, (shown, n_ready, &backends), detail),
         workloads: endpoint.workloads.clone(),
         services: replicas(state, endpoint, &services),
+        backends,
+        canaries,
+        fallbacks: endpoint.fallbacks.clone(),
         scaling: endpoint.scaling.as_deref().map(scaling),
         rollout: endpoint.rollout.as_deref().map(|one| rollout(state, endpoint, one)),
         version: endpoint.meta.version,
@@ -63,12 +69,17 @@ fn counts(endpoint: &Endpoint, service: &Workload) -> bool {
     !endpoint.draining.contains_key(&service.id) && service.ready_addresses().next().is_some()
 }
 
-fn state_of(endpoint: &Endpoint, n_ready: u32) -> ModelEndpointState {
-    match n_ready {
+fn state_of(
+    endpoint: &Endpoint,
+    n_ready: u32,
+    (n_routed, n_backends): (usize, usize),
+) -> ModelEndpointState {
+    let all_routed = n_routed >= n_backends;
+    match (n_ready, n_routed) {
         _ if endpoint.deleted_at.is_some() => ModelEndpointState::Deleted,
-        0 if endpoint.wanted() == 0 => ModelEndpointState::Asleep,
-        0 => ModelEndpointState::Pending,
-        n if n < endpoint.wanted() => ModelEndpointState::Degraded,
+        (0, 0) if endpoint.wanted() == 0 && n_backends == 0 => ModelEndpointState::Asleep,
+        (0, 0) => ModelEndpointState::Pending,
+        (n, _) if n < endpoint.wanted() || !all_routed => ModelEndpointState::Degraded,
         _ => ModelEndpointState::Ready,
     }
 }
@@ -76,7 +87,7 @@ fn state_of(endpoint: &Endpoint, n_ready: u32) -> ModelEndpointState {
 fn why(
     state: &State,
     endpoint: &Endpoint,
-    (shown, n_ready): (ModelEndpointState, u32),
+    (shown, n_ready, backends): (ModelEndpointState, u32, &[EndpointBackend]),
     detail: Detail,
 ) -> Option<String> {
     match shown {
@@ -84,6 +95,10 @@ fn why(
         ModelEndpointState::Deleted => Some("it was deleted".to_owned()),
         ModelEndpointState::Asleep => Some("it starts with the first request".to_owned()),
         ModelEndpointState::Pending | ModelEndpointState::Degraded => {
+            if let Some(one) = backends.iter().find(|one| !one.allowed) {
+                let what = "has no yes of policy on record and gets no request";
+                return Some(format!("upstream {} {what}", one.upstream));
+            }
             let services = endpoint.workloads.iter().filter_map(|id| state.workloads.get(id));
             let waiting = services.into_iter().find(|one| !counts(endpoint, one));
             let mut next = waiting.map_or("none", |one| one.state_name()).to_owned();
@@ -118,10 +133,9 @@ fn replicas(state: &State, endpoint: &Endpoint, services: &[&Workload]) -> Vec<E
             Artefact::Model { id, version } => Some((id, version)),
             Artefact::Dataset { .. } => None,
         });
-        let serves = serves.unwrap_or((endpoint.model, endpoint.model_version));
         EndpointReplica {
             workload: service.id,
-            model: named(state, endpoint, serves),
+            model: serves.map(|serves| named(state, endpoint, serves)),
             state: service.state_name().to_owned(),
             state_reason: reason,
             ready: service.ready_addresses().next().is_some(),

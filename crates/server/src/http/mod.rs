@@ -18,6 +18,7 @@ pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
 mod doors;
+mod endpoint_routing;
 mod endpoint_scaling;
 pub(crate) mod endpoints;
 mod endpoints_dto;
@@ -72,6 +73,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
 pub(crate) mod tar_stream;
+pub(crate) mod upstreams;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -93,6 +95,7 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        endpoint_routing::EndpointRoute,
         endpoint_scaling::{EndpointPromote, EndpointRollBack, EndpointScale, EndpointUpdate},
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
@@ -120,6 +123,7 @@ use api::{
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
+        upstream::{UpstreamCreate, UpstreamDelete, UpstreamGet, UpstreamList, UpstreamReplace},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -301,6 +305,12 @@ fn mount_work(api: Api) -> Api {
         .mount::<EndpointList, _>(endpoints::list)
         .mount::<EndpointGet, _>(endpoints::get)
         .mount::<EndpointDelete, _>(endpoints::delete)
+        .mount::<EndpointRoute, _>(endpoint_routing::route)
+        .mount::<UpstreamCreate, _>(upstreams::create)
+        .mount::<UpstreamList, _>(upstreams::list)
+        .mount::<UpstreamGet, _>(upstreams::get)
+        .mount::<UpstreamReplace, _>(upstreams::replace)
+        .mount::<UpstreamDelete, _>(upstreams::delete)
         .mount::<EndpointScale, _>(endpoint_scaling::scale)
         .mount::<EndpointUpdate, _>(endpoint_scaling::update)
         .mount::<EndpointPromote, _>(endpoint_scaling::promote)

@@ -22,6 +22,7 @@ pub(crate) mod positions;
 pub(crate) mod signature;
 mod sovereign;
 pub(crate) mod token;
+mod upstreams;
 mod usage;
 
 use std::{
@@ -44,6 +45,7 @@ pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use flows::DeclaredFlow;
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
+pub use upstreams::{CallUpstream, UpstreamAccess, UpstreamError};
 pub use usage::TokenUsage;
 
 use crate::sign_in::SignIn;

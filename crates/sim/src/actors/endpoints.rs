@@ -47,7 +47,7 @@ pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
 /// Some endpoint to the newest version of its model.
 fn update(rng: &mut Rng, state: &State) -> Option<Command> {
     let found = state.endpoints.get(&any(rng, &state.endpoints)?)?;
-    let model = state.models.get(&found.model)?;
+    let model = state.models.get(&found.model?)?;
     let newest = model.versions.last()?;
     let mut service = Box::new(found.services(state).next()?.spec.clone());
     let artefact = Artefact::Model { id: model.id, version: newest.number };

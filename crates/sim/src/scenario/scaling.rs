@@ -51,7 +51,8 @@ fn update(
     args: &mut Args<'_>,
 ) -> Result<endpoint::Command, String> {
     let found = state.endpoints.get(&id).ok_or("this endpoint does not exist")?;
-    let model = state.models.get(&found.model).ok_or("its model does not exist")?;
+    let model =
+        found.model.and_then(|id| state.models.get(&id)).ok_or("its model does not exist")?;
     let newest = model.versions.last().ok_or("its model has no version")?;
     let one = found.services(state).next().ok_or("it never had a service")?;
     let mut service = Box::new(one.spec.clone());

@@ -197,7 +197,8 @@ pub(super) fn rollout(one: &EndpointRollout) -> String {
 pub(super) fn service(one: &EndpointReplica) -> String {
     let state = if one.ready { "ready" } else { one.state.as_str() };
     let share = format!("{}.{} %", one.share_milli / 10, one.share_milli % 10);
-    let mut text = format!("{} {} {state}, {share} of the requests", one.workload, one.model);
+    let model = one.model.as_ref().map_or_else(String::new, |model| format!(" {model}"));
+    let mut text = format!("{}{model} {state}, {share} of the requests", one.workload);
     if let Some(at) = &one.stops_at {
         text.push_str(&format!(", ends what it has begun until {at}"));
     } else if let Some(why) = &one.state_reason {
