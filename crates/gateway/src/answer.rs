@@ -4,22 +4,27 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use axum::response::IntoResponse;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::backend::Flow;
+use crate::body::Body;
 use crate::error::ApiError;
 use crate::json::Fields;
+use crate::splice::{Change, Top};
+use crate::surface::Shape;
 use crate::tally::{Tally, Usage};
+use crate::translate::Names;
+use crate::within::within;
 
 /// Headers of a replica that reach the client. Everything else, hop-by-hop headers included
 /// (RFC 9110 §7.6.1), stays behind, since it speaks of our inside.
 const PASSED_ON: [&str; 4] =
     ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
+/// Headers that an answer mostly has: those here, its id, limits, date and length.
+const HEADERS: usize = 6;
 /// Longest error message passed on, in characters.
 const MESSAGE_CHARS_MAX: usize = 4_096;
 
@@ -37,26 +42,26 @@ pub(crate) fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
 /// # Errors
 /// 502 when it is too large or breaks off, 504 when it falls silent.
 pub(crate) async fn collect(
-    body: Flow,
+    mut body: Flow,
     bytes_max: usize,
     idle: Duration,
-) -> Result<Bytes, ApiError> {
-    let mut body = Limited::new(body, bytes_max);
-    let mut held = Vec::new();
+) -> Result<Vec<u8>, ApiError> {
+    let broken =
+        || ApiError::bad_gateway("the model's server broke off or answered too much: retry");
+    let length = body.length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    if length > bytes_max {
+        return Err(broken());
+    }
+    let mut held = Vec::with_capacity(length);
     loop {
-        let frame = tokio::time::timeout(idle, body.frame()).await;
-        match frame {
-            Err(_) => return Err(ApiError::timeout("the model's server fell silent: retry later")),
-            Ok(None) => return Ok(Bytes::from(held)),
-            Ok(Some(Err(_))) => {
-                let message = "the model's server broke off or answered too much: retry";
-                return Err(ApiError::bad_gateway(message));
-            }
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    held.extend_from_slice(&data);
-                }
-            }
+        let more =
+            std::future::poll_fn(|cx| body.poll_pieces(cx, |piece| held.extend_from_slice(piece)));
+        match within(idle, more).await {
+            None => return Err(ApiError::timeout("the model's server fell silent: retry later")),
+            Some(None) => return Ok(held),
+            Some(Some(Err(_))) => return Err(broken()),
+            Some(Some(Ok(()))) if held.len() > bytes_max => return Err(broken()),
+            Some(Some(Ok(()))) => {}
         }
     }
 }
@@ -68,22 +73,19 @@ pub(crate) async fn collect(
 pub(crate) fn completion(
     headers: &HeaderMap,
     body: &[u8],
-    (model_json, id_json): (&str, &str),
-    tally: &mut Tally,
-) -> Result<Response, ApiError> {
-    let mut fields = Fields::parse(body).map_err(|_| {
+    names: &Names,
+    (tally, shape): (&mut Tally, &Shape),
+) -> Result<Response<Body>, ApiError> {
+    let shaped = match shape {
+        Shape::Named => renamed(body, names, tally),
+        Shape::Bare | Shape::Fim | Shape::Responses(_) => reshaped(body, names, tally, shape),
+    };
+    let body = shaped.map_err(|_| {
         ApiError::bad_gateway("the model's server did not answer a JSON object: retry")
     })?;
-    if let Some(usage) = usage(&fields) {
-        tally.usage(usage);
-    }
-    if fields.has("model") {
-        fields.set("model", model_json.into());
-    }
-    fields.set("id", id_json.into());
-    let body = fields.to_json();
-    tally.say(body.as_bytes());
-    let mut response = Response::new(Body::from(body));
+    tally.say(&body);
+    let mut response = Response::new(Body::Whole(body.into()));
+    response.headers_mut().reserve(HEADERS);
     pass_headers(headers, response.headers_mut());
     response
         .headers_mut()
@@ -91,9 +93,49 @@ pub(crate) fn completion(
     Ok(response)
 }
 
-/// The usage in a completion or chunk, when it is there and readable.
-pub(crate) fn usage(fields: &Fields<'_>) -> Option<Usage> {
-    fields.get("usage").and_then(|raw| serde_json::from_str(raw).ok())
+/// The answer under the client's names.
+fn renamed(body: &[u8], names: &Names, tally: &mut Tally) -> Result<Vec<u8>, serde_json::Error> {
+    // Unlike an event that nobody could read, a body that is no JSON must not reach the client.
+    let _: &RawValue = serde_json::from_slice(body)?;
+    let top = Top::of(body).filter(|top| !top.is_empty());
+    let Some(top) = top else {
+        let mut fields = Fields::parse(body)?;
+        if let Some(usage) = fields.get("usage").and_then(|raw| usage(raw.as_bytes())) {
+            tally.usage(usage);
+        }
+        if fields.has("model") {
+            fields.set("model", names.model_json.clone());
+        }
+        fields.set("id", names.id_json.clone());
+        return Ok(fields.to_json().into_bytes());
+    };
+    if let Some(usage) = top.usage(body).and_then(usage) {
+        tally.usage(usage);
+    }
+    let Names { model_json, id_json } = names;
+    let change = Change { model_json, id_json, add_id: true, hide_usage: false };
+    let mut out = Vec::with_capacity(body.len() + id_json.len() + model_json.len());
+    top.write(body, change, &mut out);
+    Ok(out)
+}
+
+/// The answer in the client's shape.
+fn reshaped(
+    body: &[u8],
+    names: &Names,
+    tally: &mut Tally,
+    shape: &Shape,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let fields = Fields::parse(body)?;
+    if let Some(usage) = fields.get("usage").and_then(|raw| usage(raw.as_bytes())) {
+        tally.usage(usage);
+    }
+    shape.whole(body, names)
+}
+
+/// What a completion or chunk says of usage, when it is readable.
+pub(crate) fn usage(raw: &[u8]) -> Option<Usage> {
+    serde_json::from_slice(raw).ok()
 }
 
 /// Turns an error answer of a replica into the envelope; `body` is `None` if it was unreadable.
@@ -101,7 +143,7 @@ pub(crate) fn upstream_error(
     status: StatusCode,
     headers: &HeaderMap,
     body: Option<&[u8]>,
-) -> Response {
+) -> Response<Body> {
     // A replica that refuses *us*, or sends us elsewhere, is our fault and not the client's.
     let ours = status.is_redirection()
         || status.is_informational()
@@ -113,7 +155,8 @@ pub(crate) fn upstream_error(
         );
     if ours {
         return ApiError::bad_gateway("the model's server refused the gateway: tell the operator")
-            .into_response();
+            .into_response()
+            .map(Body::from);
     }
     let told = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
     let mut response = told
@@ -122,7 +165,8 @@ pub(crate) fn upstream_error(
             let message = format!("the model's server answered {}", status.as_u16());
             ApiError::new(status, kind_of(status), "upstream_error", message)
         })
-        .into_response();
+        .into_response()
+        .map(Body::from);
     pass_headers(headers, response.headers_mut());
     response
 }

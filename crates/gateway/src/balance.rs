@@ -338,6 +338,11 @@ impl Outstanding {
         self.state.health().failed(now);
     }
 
+    /// The answer had so many tokens: the next ones are expected to be as long.
+    pub fn learn(&self, completion_tokens: u64) {
+        self.fleet.finished(completion_tokens);
+    }
+
     /// What learns how long answers are.
     pub(crate) fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet

@@ -1,30 +1,43 @@
-//! One request to one replica: pooled connections, a connect timeout, and what went wrong.
+//! One request to one replica over HTTP/1.1, with connections of our own: written at once, read in place.
 //!
-//! The client's own headers (its key above all) are never sent on. Which replica, and whether
-//! another is tried, is decided in [`crate::upstream`].
+//! A connection is polled by the task that answers its client, on the same thread and through no channel:
+//! a byte of an answer crosses no queue. The client's own headers (its key above all) are never sent on.
+//! Which replica, and whether another is tried, is decided in [`crate::upstream`].
 
+mod chunks;
+mod head;
+mod inflow;
+mod link;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client as Pool, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{HeaderValue, Method, Response};
 
-/// Idle connections kept per replica.
-const IDLE_CONNECTIONS_MAX: usize = 64;
-/// How long an idle connection is kept; below the 5 s after which common Python servers close.
-const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(4);
+pub(crate) use inflow::{Inflow, Lost};
+use link::{Link, Unanswered};
+use pool::Pool;
+pub(crate) use pool::use_shard;
 
 /// The pooled client.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(Pool<HttpConnector, Full<Bytes>>);
+pub(crate) struct Client {
+    pool: Arc<Pool>,
+    connect_timeout: Duration,
+}
+
+/// A replica's answer, its body still to come.
+pub(crate) type Reply = Response<Inflow>;
 
 /// One request, ready to be sent to any replica.
 #[derive(Debug)]
 pub(crate) struct Order<'a> {
+    /// How it is asked.
+    pub(crate) method: &'static Method,
     /// Path at the replica.
     pub(crate) path: &'static str,
     /// The rewritten body.
@@ -50,37 +63,55 @@ pub(crate) enum Failure {
 
 impl Client {
     pub(crate) fn new(connect_timeout: Duration) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(connect_timeout));
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION_AGE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .build(connector);
-        Self(pool)
+        Self { pool: Arc::new(Pool::new()), connect_timeout }
     }
 
     /// Sends a request and waits for the answer's headers.
-    pub(crate) async fn send(
-        &self,
-        replica: &str,
-        order: &Order<'_>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("http://{replica}{}", order.path))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("x-request-id", order.request_id)
-            .body(Full::new(order.body.clone()))
-            .map_err(|error| {
-                tracing::warn!(replica, %error, "replica address is not usable");
-                Failure::Unreachable
-            })?;
-        let sent = tokio::time::timeout(order.timeout, self.0.request(request)).await;
-        sent.map_err(|_| Failure::TooLate)?.map_err(|error: Error| {
-            tracing::warn!(replica, %error, "replica did not answer");
-            if error.is_connect() { Failure::Unreachable } else { Failure::Broken }
-        })
+    pub(crate) async fn send(&self, replica: &str, order: &Order<'_>) -> Result<Reply, Failure> {
+        let exchanged = tokio::time::timeout(order.timeout, self.exchange(replica, order)).await;
+        exchanged.unwrap_or(Err(Failure::TooLate))
     }
+
+    /// Closes what has been idle for too long; called about once a second.
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep();
+    }
+
+    async fn exchange(&self, replica: &str, order: &Order<'_>) -> Result<Reply, Failure> {
+        let Some(head) = head::request(replica, order) else {
+            tracing::warn!(replica, "replica address is not usable");
+            return Err(Failure::Unreachable);
+        };
+        while let Some(kept) = self.pool.take(replica) {
+            match kept.ask(&head, &order.body).await {
+                Ok((head, link)) => return Ok(self.reply(head, link)),
+                // It had been closed under us, and nobody can have read a whole request from it.
+                Err(Unanswered::Unwritten) => {}
+                Err(unanswered) => return Err(told(replica, unanswered)),
+            }
+        }
+        let opened = Link::open(replica, self.connect_timeout).await;
+        let fresh = opened.map_err(|error| {
+            tracing::warn!(replica, %error, "replica cannot be reached");
+            Failure::Unreachable
+        })?;
+        let answered = fresh.ask(&head, &order.body).await;
+        let (head, link) = answered.map_err(|unanswered| told(replica, unanswered))?;
+        Ok(self.reply(head, link))
+    }
+
+    fn reply(&self, head: head::Answer, link: Link) -> Reply {
+        let body =
+            Inflow::new(link, head.framing, head.ahead, head.is_kept, Arc::clone(&self.pool));
+        let mut reply = Response::new(body);
+        *reply.status_mut() = head.status;
+        *reply.headers_mut() = head.headers;
+        reply
+    }
+}
+
+/// Says once what was wrong with an answer.
+fn told(replica: &str, unanswered: Unanswered) -> Failure {
+    tracing::warn!(replica, error = %unanswered, "replica did not answer");
+    Failure::Broken
 }

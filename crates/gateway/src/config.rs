@@ -16,6 +16,8 @@ use crate::balance::BalanceConfig;
 pub struct GatewayConfig {
     /// Largest request body in bytes; more is answered with 413.
     pub body_bytes_max: usize,
+    /// Longest time a client may take to send a request's headers, and a connection may wait for its next.
+    pub headers_timeout: Duration,
     /// Longest time a client may take to send its body.
     pub body_timeout: Duration,
     /// Largest JSON answer of an upstream in bytes; streams have no such limit.
@@ -32,6 +34,8 @@ pub struct GatewayConfig {
     pub idle_timeout: Duration,
     /// Replicas tried per request, the first included.
     pub attempts_max: usize,
+    /// Connections of clients open at once; more are closed at once.
+    pub connections_max: usize,
     /// Requests in flight per key; more are answered with 429.
     pub concurrent_max_per_key: u32,
     /// Requests per key and minute, when limited; switches the `x-ratelimit-*` headers on.
@@ -49,7 +53,8 @@ pub struct GatewayConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            body_bytes_max: 4 << 20,
+            body_bytes_max: 16 << 20,
+            headers_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             answer_bytes_max: 32 << 20,
             event_bytes_max: 1 << 20,
@@ -58,6 +63,7 @@ impl Default for GatewayConfig {
             answer_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(60),
             attempts_max: 3,
+            connections_max: 16_384,
             concurrent_max_per_key: 64,
             requests_per_minute_max: None,
             keys_max: 16_384,

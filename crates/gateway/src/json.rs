@@ -11,15 +11,19 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::splice::after_string;
+
 /// Most fields on the top level of an object.
 const FIELDS_MAX: usize = 256;
+/// Fields that a request mostly has, at most.
+const FIELDS_MOSTLY: usize = 8;
 /// Deepest nesting of arrays and objects.
 const DEPTH_MAX: usize = 128;
 
 /// The fields of an object; values are valid JSON texts.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fields<'a> {
-    entries: Vec<(String, Cow<'a, str>)>,
+    entries: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Fields<'a> {
@@ -51,6 +55,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The fields in their order, those that are `null` too.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
     /// Whether a field is there, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(key, _)| key == name)
@@ -60,7 +69,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn set(&mut self, name: &str, json: String) {
         match self.entries.iter_mut().find(|(key, _)| key == name) {
             Some((_, value)) => *value = Cow::Owned(json),
-            None => self.entries.push((name.into(), Cow::Owned(json))),
+            None => self.entries.push((Cow::Owned(name.into()), Cow::Owned(json))),
         }
     }
 
@@ -78,7 +87,7 @@ impl<'a> Fields<'a> {
             if index > 0 {
                 text.push(',');
             }
-            text.push_str(&quote(key));
+            quote_into(key, &mut text);
             text.push(':');
             text.push_str(value);
         }
@@ -89,35 +98,74 @@ impl<'a> Fields<'a> {
 
 /// A text as a JSON string.
 pub(crate) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quote_into(text, &mut quoted);
+    quoted
+}
+
+/// Appends a text as a JSON string.
+fn quote_into(text: &str, out: &mut String) {
+    let is_plain = |byte: u8| !matches!(byte, 0..=0x1f | b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 /// Whether a JSON text is an array without elements.
-pub(crate) fn is_empty_array(json: &str) -> bool {
-    json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| {
-        inside.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-    })
+pub(crate) fn is_empty_array(json: &[u8]) -> bool {
+    let inside = json.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inside.is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 /// Whether brackets outside strings never nest deeper than `depth_max`.
 fn depth_within(bytes: &[u8], depth_max: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (true, b'"') => in_string = false,
-            (true, _) => {}
-            (false, b'"') => in_string = true,
-            (false, b'[' | b'{') => depth = depth.saturating_add(1),
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            (false, _) => {}
+    let (mut depth, mut at) = (0_usize, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at = at.saturating_add(1);
+        match byte {
+            // A string without an end hides whatever follows: it is no JSON, which parsing will say.
+            b'"' => match after_string(bytes, at) {
+                Some(end) => at = end,
+                None => return true,
+            },
+            b'[' | b'{' => depth = depth.saturating_add(1),
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
         }
         if depth > depth_max {
             return false;
         }
     }
     true
+}
+
+/// A name, borrowed unless it is written with escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -131,8 +179,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key::<String>()? {
+                let mut fields = Fields { entries: Vec::with_capacity(FIELDS_MOSTLY) };
+                while let Some(Name(key)) = map.next_key()? {
                     let value: &'de RawValue = map.next_value()?;
                     if fields.entries.len() >= FIELDS_MAX {
                         return Err(M::Error::custom(format!("more than {FIELDS_MAX} fields")));

@@ -6,22 +6,21 @@
 //! This crate knows neither the kernel nor the store: the application wires it through
 //! [`Directory`] (who may call what, and where it runs) and [`UsageSink`] (where roll-ups go).
 //!
-//! The listener belongs to the application; it should set `TCP_NODELAY` on accepted connections,
-//! or small chunks wait for the client's delayed acknowledgement.
-
-#![expect(
-    clippy::result_large_err,
-    reason = "a refusal ends its request and is moved once; boxing it would only hide its fields"
-)]
+//! [`Front`] listens: a connection, its requests and the connections to replicas that these use stay on one
+//! thread.
 
 mod answer;
 mod backend;
 mod balance;
+mod body;
+mod call;
 mod cards;
 mod client;
 mod config;
 mod directory;
 mod error;
+mod front;
+mod intake;
 mod json;
 mod limit;
 mod meter;
@@ -30,16 +29,20 @@ mod prefix;
 mod proxy;
 mod relay;
 mod request;
+mod splice;
 mod sse;
+mod surface;
 mod tally;
+mod translate;
 mod upstream;
 mod uptime;
 mod usage;
+mod within;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 pub use futures_util::future::BoxFuture;
 
 pub use crate::backend::{
@@ -48,21 +51,34 @@ pub use crate::backend::{
 pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
+pub use crate::front::Front;
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;
+use crate::surface::paths::{unknown, wrong_method};
 pub use crate::usage::{Answers, Rollup, SinkError, UsageSink};
 
-/// Builds the routes `GET /v1/models`, `GET /v1/models/{id}`, `POST /v1/chat/completions` and
-/// `POST /v1/completions`, all under bearer keys.
+/// Builds the routes `GET /v1/models`, `GET /v1/models/{id}` and those of every kind of call, all under
+/// bearer keys, and answers for what is not under `/v1`, for a server of the caller's own; [`Front`] is the one that is meant for load.
 ///
 /// Counters are those of [`Meter::metrics`]; [`Meter::run`] must be spawned beside the server, or
 /// usage stays in the spool folder.
 pub fn router(config: GatewayConfig, directory: Arc<dyn Directory>, meter: Meter) -> Router {
-    let gateway = Arc::new(proxy::Gateway::new(config, directory, meter));
-    Router::new()
-        .route("/v1/models", get(cards::list))
-        .route("/v1/models/{*id}", get(cards::show))
-        .route("/v1/chat/completions", post(proxy::chat))
-        .route("/v1/completions", post(proxy::text))
-        .with_state(gateway)
+    routes(Arc::new(proxy::Gateway::new(config, directory, meter)))
+}
+
+fn routes(gateway: Arc<proxy::Gateway>) -> Router {
+    let mut router = Router::new()
+        .route("/v1/models", get(cards::list).fallback(wrong_method))
+        .route("/v1/models/{*id}", get(cards::show).fallback(wrong_method))
+        .route("/v1", any(unknown))
+        .route("/v1/", any(unknown))
+        .route("/v1/{*path}", any(unknown));
+    for call in call::Call::ALL {
+        let answer = move |state, ask| proxy::answer(call, state, ask);
+        let answer = if *call.method() == http::Method::GET { get(answer) } else { post(answer) };
+        for path in call.paths() {
+            router = router.route(path, answer.clone().fallback(wrong_method));
+        }
+    }
+    router.with_state(gateway)
 }

@@ -6,28 +6,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::BoxError;
+use axum::extract::State;
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body as _;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use crate::answer;
 use crate::backend::Flow;
+use crate::body::Body;
+use crate::call::Call;
 use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::intake;
 use crate::json::quote;
 use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
-use crate::relay::{Held, Relay, Stage};
+use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
-use crate::sse::Parser;
-use crate::tally::{End, Tally};
+use crate::surface::{self, Shape, Translated};
+use crate::tally::{End, Tally, Usage};
+use crate::translate::Names;
 use crate::upstream::{Demand, Upstream};
 
 /// Largest error body of a replica that is read.
@@ -50,7 +54,7 @@ pub(crate) struct Gateway {
 
 /// What a client asked for, before it is sent on.
 struct Arrived {
-    path: &'static str,
+    call: Call,
     started: Instant,
     request_id: HeaderValue,
     answer_id: String,
@@ -61,20 +65,19 @@ struct Arrived {
 
 /// What is known of a request once it has been sent.
 struct Asked {
-    model_json: String,
-    id_json: String,
+    names: Names,
     stream: bool,
     include_usage: bool,
+    shape: Shape,
 }
 
-/// `POST /v1/chat/completions`.
-pub(crate) async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    gateway.respond(async |gateway| gateway.complete("/v1/chat/completions", request).await).await
-}
-
-/// `POST /v1/completions`.
-pub(crate) async fn text(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    gateway.respond(async |gateway| gateway.complete("/v1/completions", request).await).await
+/// One kind of call, as a handler.
+pub(crate) async fn answer(
+    call: Call,
+    State(gateway): State<Arc<Gateway>>,
+    request: axum::extract::Request,
+) -> axum::response::Response {
+    gateway.call(call, request).await.map(axum::body::Body::from)
 }
 
 impl Gateway {
@@ -89,12 +92,39 @@ impl Gateway {
         self.directory.as_ref()
     }
 
-    /// Runs a handler and finishes its answer: envelope, request id, counters.
-    pub(crate) async fn respond(
+    pub(crate) fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    /// Lets go of connections to replicas that this thread has not used for a while.
+    pub(crate) fn sweep(&self) {
+        self.upstream.sweep();
+    }
+
+    /// Answers one call.
+    pub(crate) async fn call<B>(&self, call: Call, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let answered = self.complete(call, request).await;
+        self.finish(answered)
+    }
+
+    /// Runs a handler and finishes its answer.
+    pub(crate) async fn respond<B: From<axum::body::Body>>(
         &self,
-        handler: impl AsyncFnOnce(&Self) -> Result<Response, ApiError>,
-    ) -> Response {
-        let mut response = handler(self).await.unwrap_or_else(IntoResponse::into_response);
+        handler: impl AsyncFnOnce(&Self) -> Result<Response<B>, ApiError>,
+    ) -> Response<B> {
+        let answered = handler(self).await;
+        self.finish(answered)
+    }
+
+    /// What every answer gets: the envelope of an error, a request id, its place in the counters.
+    fn finish<B: From<axum::body::Body>>(
+        &self,
+        answered: Result<Response<B>, ApiError>,
+    ) -> Response<B> {
+        let mut response = answered.unwrap_or_else(|error| error.into_response().map(B::from));
         if !response.headers().contains_key("x-request-id") {
             response.headers_mut().insert("x-request-id", self.fresh_request_id());
         }
@@ -129,10 +159,13 @@ impl Gateway {
         let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
         let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
         // Base 32 letters are always a valid header value.
-        HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
+        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
-    async fn complete(&self, path: &'static str, request: Request) -> Result<Response, ApiError> {
+    async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let in_flight = self.metrics.begin();
         let caller = self.authenticate(request.headers())?;
         let permit = match self.limiter.acquire(caller.key, Instant::now()) {
@@ -140,7 +173,7 @@ impl Gateway {
             Err(exceeded) => {
                 let mut error = self.refuse(Refusal::RateLimited, "");
                 error.retry_after_s = Some(exceeded.retry_after_s);
-                let mut response = error.into_response();
+                let mut response = error.into_response().map(Body::from);
                 if let Some(rate) = exceeded.rate {
                     rate.write(response.headers_mut());
                 }
@@ -149,9 +182,9 @@ impl Gateway {
         };
         let (rate, request_id) = (permit.rate, self.fresh_request_id());
         let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
-        let answer_id = answer_id(path, &request_id);
+        let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
         let arrived = Arrived {
-            path,
+            call,
             started: Instant::now(),
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
@@ -160,10 +193,10 @@ impl Gateway {
             caller,
         };
         let answered = self.forward(arrived, request).await;
-        let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+        let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
-        let id = HeaderValue::from_str(&answer_id).ok();
-        if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
+        let id = wants_id.then(|| HeaderValue::try_from(answer_id).ok()).flatten();
+        if let Some(id) = id.filter(|_| response.status().is_success()) {
             response.headers_mut().insert(RECEIPT_HEADER, id);
         }
         if let Some(rate) = rate {
@@ -172,7 +205,14 @@ impl Gateway {
         Ok(response)
     }
 
-    async fn forward(&self, arrived: Arrived, request: Request) -> Result<Response, ApiError> {
+    async fn forward<B>(
+        &self,
+        arrived: Arrived,
+        request: Request<B>,
+    ) -> Result<Response<Body>, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         if !self.meter.has_room() {
             let message = "usage cannot be recorded at the moment: retry later";
             let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -180,9 +220,14 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
-        let session = request.headers().get(SESSION_HEADER).cloned();
-        let body = self.read_body(request).await?;
-        let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        let (parts, body) = request.into_parts();
+        let session = parts.headers.get(SESSION_HEADER).cloned();
+        let (bytes_max, longest) = (self.config.body_bytes_max, self.config.body_timeout);
+        let (call, body) = (arrived.call, intake::read(body, bytes_max, longest).await?);
+        let models = || self.directory.models(&arrived.caller);
+        let Translated { body, shape } = surface::request(call, &parts, body, models)?;
+        let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        asked.speak(call)?;
         let route = self
             .directory
             .route(&arrived.caller, &asked.model)
@@ -193,11 +238,14 @@ impl Gateway {
         let said = Said::new(id, asked.model.clone());
         let mut tally = Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said);
         let known = Asked {
-            model_json: quote(&asked.model),
-            id_json,
+            names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
+            shape,
         };
+        if !call.uses_tokens() {
+            tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
+        }
         let demand = Demand {
             prompt: asked.prompt.as_bytes(),
             prompt_tokens: estimate,
@@ -228,16 +276,13 @@ impl Gateway {
         route: &Route,
         demand: &Demand<'_>,
         (body, stream): (Bytes, bool),
-    ) -> Result<(http::Response<Flow>, Held, Instant), ApiError> {
+    ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order = Order {
-            path: arrived.path,
-            body,
-            request_id: &arrived.request_id,
-            timeout,
-            model: &route.upstream_model,
-        };
+        let (method, path) = (arrived.call.method(), arrived.call.path());
+        let body = if *method == Method::GET { Bytes::new() } else { body };
+        let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
+        let order = Order { method, path, body, request_id, timeout, model };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { permit, in_flight, started, .. } = arrived;
@@ -247,11 +292,11 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: http::Response<Flow>,
+        answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),
-    ) -> Result<Response, ApiError> {
+    ) -> Result<Response<Body>, ApiError> {
         let idle = self.config.idle_timeout;
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
@@ -271,26 +316,25 @@ impl Gateway {
         }
         if !is_stream {
             let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
-            let names = (asked.model_json.as_str(), asked.id_json.as_str());
-            let response = answer::completion(&head.headers, &whole, names, &mut tally)?;
+            let counted = (&mut tally, &asked.shape);
+            let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
         }
-        let relay = Relay {
+        let relay = Relay::new(Parts {
             upstream: body,
-            parser: Parser::new(self.config.event_bytes_max),
+            event_bytes_max: self.config.event_bytes_max,
+            idle,
             tally,
             held,
-            model_json: asked.model_json,
-            id_json: asked.id_json,
+            names: asked.names,
             include_usage: asked.include_usage,
-            idle,
+            reshaper: asked.shape.events(self.config.answer_bytes_max),
             started,
-            stage: Stage::Reading,
             metrics: Arc::clone(&self.metrics),
-        };
-        let mut response = Response::new(relay.into_body());
+        });
+        let mut response = Response::new(Body::Events(Box::new(relay)));
         let headers = response.headers_mut();
         answer::pass_headers(&head.headers, headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -299,33 +343,6 @@ impl Gateway {
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
     }
-
-    async fn read_body(&self, request: Request) -> Result<Bytes, ApiError> {
-        let bytes_max = self.config.body_bytes_max;
-        let body = request.into_body();
-        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
-        }
-        let collected = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
-            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
-            Err(_) => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "invalid_request_error",
-                "request_timeout",
-                "the body came too slowly: send it again".into(),
-            )),
-        }
-    }
-}
-
-/// The answer's id: that of its request, in the form that clients of completions know.
-fn answer_id(path: &str, request_id: &HeaderValue) -> String {
-    let kind = if path.ends_with("/chat/completions") { "chatcmpl-" } else { "cmpl-" };
-    let request = request_id.to_str().unwrap_or_default();
-    format!("{kind}{}", request.strip_prefix("req_").unwrap_or(request))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

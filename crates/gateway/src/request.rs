@@ -5,8 +5,10 @@
 
 use bytes::Bytes;
 
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::json::{Fields, quote};
+use crate::surface;
 
 #[cfg(test)]
 mod tests;
@@ -83,6 +85,14 @@ impl<'a> Completion<'a> {
         })
     }
 
+    /// Puts a client's words into the engine's.
+    ///
+    /// # Errors
+    /// 400 for what no engine can do.
+    pub(crate) fn speak(&mut self, call: Call) -> Result<(), ApiError> {
+        surface::to_engine(call, &mut self.fields)
+    }
+
     /// The body for a replica: its own model name, and usage asked for on streams.
     pub(crate) fn into_upstream(mut self, upstream_model: &str) -> Bytes {
         self.fields.set("model", quote(upstream_model));
@@ -119,7 +129,10 @@ fn read<T: serde::de::DeserializeOwned>(
 
 /// A quarter of the prompt's bytes, or the number of elements when it is given as token ids.
 fn estimate_prompt(fields: &Fields<'_>) -> u64 {
-    let Some(prompt) = fields.get("messages").or_else(|| fields.get("prompt")) else { return 0 };
+    let Some(prompt) = ["messages", "prompt", "input"].iter().find_map(|name| fields.get(name))
+    else {
+        return 0;
+    };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     if prompt.starts_with('[') && !prompt.contains('"') {
         return count(prompt.bytes().filter(|b| *b == b',').count()).saturating_add(1);

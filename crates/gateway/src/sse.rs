@@ -4,6 +4,7 @@
 //! the events. At most one unfinished event is held, and its size is limited. Unlike a browser,
 //! comments are handed out too, since they keep connections alive.
 
+pub(crate) mod cut;
 #[cfg(test)]
 mod tests;
 

@@ -46,6 +46,11 @@ impl Upstream {
         }
     }
 
+    /// Lets go of connections that this thread has not used for a while.
+    pub(crate) fn sweep(&self) {
+        self.client.sweep();
+    }
+
     /// Sends to one replica after another until one answers.
     ///
     /// # Errors
@@ -128,9 +133,9 @@ impl Upstream {
         order: &Order<'_>,
     ) -> Result<Response<Flow>, Failure> {
         let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
-        let Order { path, body, request_id, timeout, model: sent } = order;
+        let Order { method, path, body, request_id, timeout, model: sent } = order;
         let body = if model == *sent { body.clone() } else { renamed(body, model) };
-        let order = Order { path, body, request_id, timeout: *timeout, model };
+        let order = Order { method, path, body, request_id, timeout: *timeout, model };
         match &replica.remote {
             Some(remote) => remote.send(&order).await,
             None => Ok(self.client.send(&replica.address, &order).await?.map(Flow::from)),

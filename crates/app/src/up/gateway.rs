@@ -4,7 +4,7 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, GatewayConfig, Meter,
+    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter,
     MeterConfig, Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError,
     UsageSink,
 };
@@ -88,12 +88,17 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
     }))
 }
 
-/// The OpenAI-compatible routes.
-pub(super) fn router(platform: &Arc<Platform>, remotes: &Remotes, meter: &Meter) -> axum::Router {
+/// The listener: the OpenAI-compatible routes, and the platform's own beside them.
+pub(super) fn front(
+    platform: &Arc<Platform>,
+    remotes: &Remotes,
+    meter: &Meter,
+    others: axum::Router,
+) -> Front {
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let config = GatewayConfig { balance, ..Default::default() };
     let wire = Wire(Arc::clone(platform), remotes.clone());
-    gateway::router(config, Arc::new(wire), meter.clone())
+    Front::new(config, Arc::new(wire), meter.clone(), others)
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {

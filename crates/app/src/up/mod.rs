@@ -157,9 +157,9 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     }
     tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
     tasks.spawn(remotes.clone().check());
-    let models = gateway::router(&platform, &remotes, &meter);
-    let router = server::router(Arc::clone(&platform)).merge(models);
-    let server = tokio::spawn(listen(listener, router, stopped.clone()));
+    let others = server::router(Arc::clone(&platform));
+    let front = gateway::front(&platform, &remotes, &meter, others);
+    let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
         address,
         data: &config.data,
@@ -320,6 +320,20 @@ pub(crate) async fn listen(
     // Who is at the other end of the connection: attempts to sign in are counted by it.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "the HTTP server ended");
+    }
+}
+
+/// As [`listen`], with the data plane's threads.
+async fn listen_in_front(
+    listener: TcpListener,
+    front: ::gateway::Front,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let stop = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = front.listen(listener, stop).await {
         tracing::error!(%error, "the HTTP server ended");
     }
 }

@@ -76,7 +76,7 @@ impl Remote {
 
     async fn exchange(&self, order: &Order<'_>) -> Result<Response<Incoming>, Unanswered> {
         let mut request =
-            Request::builder().method(Method::POST).header("x-request-id", order.request_id);
+            Request::builder().method(order.method).header("x-request-id", order.request_id);
         if let Some(uri) = self.uri(order.path) {
             request = request.uri(uri);
         }

@@ -115,10 +115,11 @@ impl Bench {
         let meter_config = MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]), [3; 32]);
         let (sink, metrics) = (Arc::clone(&world), Arc::new(Metrics::default()));
         let meter = Meter::open(meter_config, world.as_ref(), sink, metrics).unwrap();
-        let router = gateway::router(config, Arc::clone(&world) as _, meter.clone());
+        let front =
+            gateway::Front::new(config, Arc::clone(&world) as _, meter.clone(), Default::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = tokio::spawn(front.listen(listener, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { world, folder, meter, address, client, server }
     }
@@ -155,6 +156,12 @@ impl Bench {
             .body(Full::from(body.to_vec()))
             .unwrap();
         self.send(request).await
+    }
+
+    /// Any call with the first key.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response<Incoming> {
+        let body = Full::from(body.to_owned());
+        self.send(self.request(Method::POST, path, "key-1").body(body).unwrap()).await
     }
 
     pub(crate) async fn chat_json(&self, body: &str) -> (Response<()>, Value) {

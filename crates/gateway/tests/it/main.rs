@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod bench;
+mod drills;
 mod errors;
 mod metering;
 mod models;
 mod routing;
 mod streams;
+mod surface;
 mod upstream;
+mod wire;
