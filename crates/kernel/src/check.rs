@@ -99,7 +99,13 @@ impl State {
             }
         }
         for endpoint in self.endpoints.values() {
-            let missing = endpoint.workloads.iter().any(|id| !self.workloads.contains_key(id));
+            let named = endpoint.workloads.iter().chain(&endpoint.retired);
+            let missing = named.clone().any(|id| !self.workloads.contains_key(id));
+            let own = |id: &Id<kinds::Workload>| endpoint.workloads.contains(id);
+            let arriving = endpoint.rollout.iter().flat_map(|rollout| &rollout.workloads);
+            if !endpoint.draining.keys().chain(arriving).all(own) {
+                broken.push(format!("endpoint {} moves services of others", endpoint.id));
+            }
             let model = endpoint.model.and_then(|id| self.models.get(&id));
             let has_model = model.is_some_and(|m| m.version(endpoint.model_version).is_some());
             let gone = endpoint.deleted_at.is_none()

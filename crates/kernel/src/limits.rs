@@ -144,6 +144,10 @@ pub const DETOURS_MAX: usize = 8;
 pub const OPENINGS_KEPT: usize = 256;
 /// Replicas of one endpoint.
 pub const REPLICAS_MAX: u32 = 64;
+/// Services of one endpoint that are gone and still named by it: usage of their last minutes may come.
+pub const RETIRED_KEPT: usize = 256;
+/// Most tokens in flight that can be the target of one replica.
+pub const TARGET_TOKENS_MAX: u64 = 1_000_000_000;
 /// Workloads that have not ended.
 pub const ACTIVE_WORKLOADS_MAX: usize = 1_000_000;
 /// Nodes of one gang: a placement names each in one entry of at most [`ENTRY_BYTES_MAX`], with up

@@ -15,6 +15,7 @@ mod capacity;
 mod consents;
 mod countries;
 mod courses;
+mod endpoints;
 mod fleet;
 mod identity;
 mod leaving;

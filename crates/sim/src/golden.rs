@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 101] = [
+pub const KINDS: [&str; 112] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -35,8 +35,19 @@ pub const KINDS: [&str; 101] = [
     "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "endpoint.drain_cancelled",
+    "endpoint.drain_started",
+    "endpoint.grown",
+    "endpoint.held",
     "endpoint.opened",
+    "endpoint.promoted",
+    "endpoint.resized",
+    "endpoint.retired",
+    "endpoint.rolled_back",
     "endpoint.routed",
+    "endpoint.scaling_set",
+    "endpoint.update_ended",
+    "endpoint.update_started",
     "entity.registered",
     "entity.updated",
     "erasure.begun",

@@ -13,6 +13,7 @@ pub mod cost;
 pub mod course;
 pub mod dataset;
 pub mod endpoint_routing;
+pub mod endpoint_scaling;
 pub mod energy_series;
 pub mod entity;
 pub mod entry;
@@ -265,6 +266,10 @@ fn work() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
+        Operation::of::<endpoint_scaling::EndpointScale>(),
+        Operation::of::<endpoint_scaling::EndpointUpdate>(),
+        Operation::of::<endpoint_scaling::EndpointPromote>(),
+        Operation::of::<endpoint_scaling::EndpointRollBack>(),
     ]
 }
 

@@ -9,6 +9,7 @@ use crate::{
     nouns::{
         common::{IdPath, Page, ProjectNamedQuery},
         endpoint_routing::{EndpointBackend, EndpointBackendNew, EndpointCanary},
+        endpoint_scaling::{EndpointReplica, EndpointRollout, EndpointScaling},
     },
     problem::Code,
     reference::{ArtefactRef, ProjectRef},
@@ -27,6 +28,8 @@ pub enum ModelEndpointState {
     Ready,
     /// Some replicas are ready.
     Degraded,
+    /// It has no replica until somebody asks.
+    Asleep,
     /// It was deleted.
     Deleted,
 }
@@ -61,6 +64,15 @@ pub struct ModelEndpoint {
     /// Its services.
     #[schemars(with = "Vec<IdText<kinds::Workload>>")]
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The same, with where each stands and its share of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<EndpointReplica>,
+    /// Bounds of their number; absent if it is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<EndpointScaling>,
+    /// The version that is being introduced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<EndpointRollout>,
     /// Upstreams that answer beside its services, or instead of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<EndpointBackend>,

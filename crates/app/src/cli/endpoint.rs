@@ -1,5 +1,7 @@
 //! `endpoint`: public model names and the services behind them.
 
+mod scaling;
+
 use api::{
     endpoint::Nothing,
     nouns::{
@@ -28,8 +30,9 @@ use crate::output::{
 #[command(after_help = "Examples:
   cocarde endpoint create numbers --model nlp/numbers@v1 --project orange/nlp
   cocarde endpoint create chat --upstream gpu-a --upstream gpu-b --project orange/nlp
-  cocarde endpoint get numbers
-  cocarde endpoint delete numbers
+  cocarde endpoint scale numbers --replicas 1..8 --target-tokens 4000
+  cocarde endpoint update numbers --model nlp/numbers@v2 --canary 10%
+  cocarde endpoint show numbers
 
 Callers then use the name as `model` in POST /v1/chat/completions.")]
 pub(crate) enum Verb {
@@ -39,7 +42,8 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 200)]
         limit: u32,
     },
-    /// Show one endpoint
+    /// Show one endpoint with its services
+    #[command(visible_alias = "show")]
     Get {
         /// Its name or id
         endpoint: Ref<kinds::Endpoint>,
@@ -58,6 +62,10 @@ pub(crate) enum Verb {
         #[command(flatten)]
         once: Once,
     },
+    Scale(scaling::ScaleArgs),
+    Update(scaling::UpdateArgs),
+    Promote(scaling::PromoteArgs),
+    Rollback(scaling::RollBackArgs),
 }
 
 /// What an endpoint is made from.
@@ -164,6 +172,10 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let guard = Guard::once(once);
             show(session, &session.change::<EndpointDelete>(&path, &Nothing {}, &guard)?)
         }
+        Verb::Scale(args) => scaling::scale(session, args),
+        Verb::Update(args) => scaling::update(session, args),
+        Verb::Promote(args) => scaling::promote(session, args),
+        Verb::Rollback(args) => scaling::roll_back(session, args),
     }
 }
 
@@ -201,8 +213,12 @@ fn show(session: &Session, one: &ModelEndpoint) -> Result<(), Failure> {
             .field_if("reason", one.state_reason.as_ref())
             .field_if("model", one.model.as_ref())
             .field("class", one.class)
-            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas));
-        let table = one.workloads.iter().fold(table, |table, id| table.field("workload", id));
+            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas))
+            .field_if("replicas", one.scaling.as_ref().map(scaling::bounds))
+            .field_if("update", one.rollout.as_ref().map(scaling::rollout));
+        let services = one.services.iter();
+        let table =
+            services.fold(table, |table, one| table.field("workload", scaling::service(one)));
         let table = one.backends.iter().fold(table, |table, backend| {
             let state = if backend.allowed { "" } else { ", policy has not allowed it" };
             let what = format!(

@@ -114,8 +114,11 @@ fn to_refusal(refused: CallRefused) -> Refusal {
 impl Wire {
     /// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
     fn route_of(&self, found: CallRoute, model: &str) -> Route {
-        let services = found.replicas.into_iter().zip(found.sites);
-        let services = services.map(|(address, site)| Replica::new(address, Some(site)));
+        let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
+        let services = places.map(|((address, site), weight)| Replica {
+            weight,
+            ..Replica::new(address, Some(site))
+        });
         let upstreams = found.upstreams.into_iter().filter_map(|one| {
             let remote = self.1.get(one.id)?;
             let replica = Replica::remote(&remote, Some(one.site), one.weight);

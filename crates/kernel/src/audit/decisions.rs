@@ -129,7 +129,7 @@ impl Decisions {
             let (count, requests) = (answers.count, metered.requests);
             return Err(format!("it has {count} answers to {requests} requests"));
         }
-        let services = endpoint.workloads.iter().filter_map(|id| state.workloads.get(id));
+        let services = endpoint.services(state);
         let mut asks = Vec::new();
         for seq in &metered.decided {
             let Some((ask, _)) = self.made.get(seq) else {

@@ -75,8 +75,7 @@ impl Endpoint {
     /// The most sensitive prompts that it may take.
     #[must_use]
     pub fn class(&self, state: &State) -> DataClass {
-        let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
-        self.class.or_else(|| services.map(|one| one.class).max()).unwrap_or_default()
+        self.class.or_else(|| self.services(state).map(|one| one.class).max()).unwrap_or_default()
     }
 
     /// Upstreams that policy, on record, allows a route to, in certain countries.

@@ -18,9 +18,8 @@ use units::{Id, kinds};
 
 use super::{
     caller::Caller,
-    endpoints::{dto, find},
+    endpoints::{find, shown as shown_after},
     fail::Fail,
-    gone,
     mount::Call,
 };
 
@@ -33,7 +32,7 @@ pub(crate) async fn route(call: Call<EndpointRoute>) -> Result<ModelEndpoint, Fa
     })?;
     let command = endpoint::Command::Route { id, routing };
     let accepted = call.submit(Command::Endpoint(command)).await?;
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    shown_after(&call, id, accepted.seq)
 }
 
 fn routing_of(

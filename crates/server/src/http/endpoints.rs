@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use api::{
+    endpoint::Endpoint as ApiEndpoint,
     nouns::{
         common::Page,
-        endpoint_routing::EndpointBackend,
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
-            ModelEndpointNew, ModelEndpointState,
+            ModelEndpointNew,
         },
     },
     reference::{ArtefactRef, InputRef},
-    text::Timestamp,
 };
 use kernel::{
     Command, Reject, State, Subject,
@@ -20,14 +19,15 @@ use kernel::{
     endpoint,
     model::Artefact,
     node::Capacity,
-    workload::{self, Input, Kind, Outputs, RetryOn, Spec, Terms},
+    workload::{Input, Kind, Outputs, RetryOn, Spec, Terms},
 };
-use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, kinds};
+use units::{Bytes, DataClass, DurationMicros, GpuCount, Id, MilliCpu, Name, kinds};
 
 use super::{
     access,
     caller::Caller,
     endpoint_routing,
+    endpoints_dto::{Detail, dto},
     fail::Fail,
     gone,
     mount::{Call, as_of},
@@ -62,7 +62,7 @@ pub(crate) async fn create(call: Call<EndpointCreate>) -> Result<ModelEndpoint, 
     })?;
     let accepted = call.submit(Command::Endpoint(command)).await?;
     let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    shown(&call, id, accepted.seq)
 }
 
 /// An endpoint with services of its own.
@@ -86,7 +86,7 @@ fn serving(
         model,
         model_version,
         replicas: new.replicas,
-        service: Box::new(service(new, &found)),
+        service: Box::new(service(&new.name, new.class, &found)),
     })
 }
 
@@ -106,14 +106,14 @@ fn over_upstreams(
 }
 
 /// What each replica asks for.
-fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
+pub(crate) fn service(name: &Name, class: Option<DataClass>, found: &Found) -> Spec {
     let weights = found.size_bytes.saturating_mul(MEMORY_PER_MODEL_BYTE);
     let memory = Bytes(weights.saturating_add(REPLICA_MEMORY));
     Spec {
-        name: new.name.clone(),
+        name: name.clone(),
         kind: Kind::Service,
         // A name holds no character that a shell would read.
-        script: format!("{SERVE_SCRIPT} --name {}", new.name),
+        script: format!("{SERVE_SCRIPT} --name {name}"),
         image: None,
         environment: BTreeMap::new(),
         nodes_min: 1,
@@ -132,7 +132,7 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
         retries_max: REPLICA_RETRIES,
         retry_on: RetryOn { failure: true, node_failure: true, preempted: true },
         residency_countries: None,
-        class: new.class.unwrap_or(found.class),
+        class: class.unwrap_or(found.class),
         outputs: Outputs::default(),
         priority: 0,
         terms: Terms::default(),
@@ -143,14 +143,17 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
 pub(crate) async fn list(call: Call<EndpointList>) -> Result<Page<ModelEndpoint>, Fail> {
     call.read(|state| {
         let listing = Listing { state, caller: &call.caller, query: &call.query };
-        listing.page(&state.endpoints, |e| (e.project, &e.name), |e| dto(state, e, as_of(state)))
+        let line = |e: &endpoint::Endpoint| dto(state, e, Detail::Line, as_of(state));
+        listing.page(&state.endpoints, |e| (e.project, &e.name), line)
     })
 }
 
 /// `GET /api/v1/endpoints/{id}`
 pub(crate) async fn get(call: Call<EndpointGet>) -> Result<ModelEndpoint, Fail> {
+    let now = call.platform().now();
     call.read(|state| {
-        find(state, &call.caller, Role::Viewer, call.path.id).map(|e| dto(state, e, as_of(state)))
+        let found = find(state, &call.caller, Role::Viewer, call.path.id)?;
+        Ok(dto(state, found, Detail::Whole(now), as_of(state)))
     })
 }
 
@@ -167,10 +170,21 @@ pub(crate) async fn delete(call: Call<EndpointDelete>) -> Result<ModelEndpoint, 
         Err(Fail::from(Reject::WrongState { kind, id: id.to_string(), state, action }))
     })?;
     let accepted = call.submit(Command::Endpoint(endpoint::Command::Delete { id })).await?;
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    shown(&call, id, accepted.seq)
 }
 
-pub(super) fn find<'a>(
+/// The endpoint after a change.
+pub(crate) fn shown<E: ApiEndpoint>(
+    call: &Call<E>,
+    id: Id<kinds::Endpoint>,
+    seq: u64,
+) -> Result<ModelEndpoint, Fail> {
+    let shown = |s: &State| s.endpoints.get(&id).map(|e| dto(s, e, Detail::Line, seq));
+    call.read(shown).ok_or_else(gone)
+}
+
+/// The endpoint, if the caller has the role for it.
+pub(crate) fn find<'a>(
     state: &'a State,
     caller: &Caller,
     role: Role,
@@ -178,67 +192,4 @@ pub(super) fn find<'a>(
 ) -> Result<&'a endpoint::Endpoint, Fail> {
     let found = state.endpoints.get(&id).map(|e| (e, Scope::Project(e.project)));
     access::find(state, caller, role, found, ("endpoint", &id))
-}
-
-pub(super) fn dto(state: &State, endpoint: &endpoint::Endpoint, seq: u64) -> ModelEndpoint {
-    let services: Vec<&workload::Workload> =
-        endpoint.workloads.iter().filter_map(|id| state.workloads.get(id)).collect();
-    let n_ready = services.iter().filter(|w| w.ready_addresses().next().is_some()).count();
-    let (backends, canaries) = endpoint_routing::shown(state, endpoint);
-    let n_routed = backends.iter().filter(|one| one.allowed).count();
-    let deleted = endpoint.deleted_at.is_some();
-    let endpoint_state = match n_ready.saturating_add(n_routed) {
-        _ if deleted => ModelEndpointState::Deleted,
-        0 => ModelEndpointState::Pending,
-        n if n < services.len().saturating_add(backends.len()) => ModelEndpointState::Degraded,
-        _ => ModelEndpointState::Ready,
-    };
-    let version = endpoint.model_version;
-    let artefact = endpoint.model.map(|id| Artefact::Model { id, version });
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    ModelEndpoint {
-        id: endpoint.id,
-        project: endpoint.project,
-        name: endpoint.name.clone(),
-        model: artefact
-            .map(|one| resolve::artefact_ref(state, one).unwrap_or_else(|| unnamed(endpoint))),
-        class: endpoint.class(state),
-        replicas: count(services.len()),
-        replicas_ready: count(n_ready),
-        state: endpoint_state,
-        state_reason: why(endpoint_state, &services, (n_ready, &backends)),
-        workloads: endpoint.workloads.clone(),
-        backends,
-        canaries,
-        fallbacks: endpoint.fallbacks.clone(),
-        version: endpoint.meta.version,
-        seq,
-        created_at: Timestamp(endpoint.meta.created_at),
-    }
-}
-
-/// Models are never deleted, so this stands for nothing that can be seen.
-fn unnamed(endpoint: &endpoint::Endpoint) -> ArtefactRef {
-    let name = endpoint.name.clone();
-    ArtefactRef { project: name.clone(), name, artefact_version: Some(endpoint.model_version) }
-}
-
-fn why(
-    state: ModelEndpointState,
-    services: &[&workload::Workload],
-    (n_ready, backends): (usize, &[EndpointBackend]),
-) -> Option<String> {
-    match state {
-        ModelEndpointState::Ready => None,
-        ModelEndpointState::Deleted => Some("it was deleted".to_owned()),
-        ModelEndpointState::Pending | ModelEndpointState::Degraded => {
-            if let Some(one) = backends.iter().find(|one| !one.allowed) {
-                let what = "has no yes of policy on record and gets no request";
-                return Some(format!("upstream {} {what}", one.upstream));
-            }
-            let waiting = services.iter().find(|w| w.ready_addresses().next().is_none());
-            let what = waiting.map_or("none", |w| w.state_name());
-            Some(format!("{n_ready} of {} replicas answer; the next is {what}", services.len()))
-        }
-    }
 }

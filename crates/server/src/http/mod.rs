@@ -19,7 +19,9 @@ mod courses;
 pub(crate) mod datasets;
 mod doors;
 mod endpoint_routing;
+mod endpoint_scaling;
 pub(crate) mod endpoints;
+mod endpoints_dto;
 mod energy_series;
 mod entries;
 mod erasures;
@@ -94,6 +96,7 @@ use api::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
         endpoint_routing::EndpointRoute,
+        endpoint_scaling::{EndpointPromote, EndpointRollBack, EndpointScale, EndpointUpdate},
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
@@ -308,6 +311,10 @@ fn mount_work(api: Api) -> Api {
         .mount::<UpstreamGet, _>(upstreams::get)
         .mount::<UpstreamReplace, _>(upstreams::replace)
         .mount::<UpstreamDelete, _>(upstreams::delete)
+        .mount::<EndpointScale, _>(endpoint_scaling::scale)
+        .mount::<EndpointUpdate, _>(endpoint_scaling::update)
+        .mount::<EndpointPromote, _>(endpoint_scaling::promote)
+        .mount::<EndpointRollBack, _>(endpoint_scaling::roll_back)
 }
 
 fn mount_platform(api: Api) -> Api {

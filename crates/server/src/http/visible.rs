@@ -318,14 +318,12 @@ fn workload_scope(state: &State, event: &workload::Event) -> Option<Scope> {
 }
 
 fn endpoint_scope(state: &State, event: &endpoint::Event) -> Option<Scope> {
-    match event {
-        endpoint::Event::Created { project, .. } | endpoint::Event::Opened { project, .. } => {
-            Some(Scope::Project(*project))
-        }
-        endpoint::Event::Routed { id, .. } | endpoint::Event::Deleted { id } => {
-            state.endpoints.get(id).map(|endpoint| Scope::Project(endpoint.project))
-        }
+    if let endpoint::Event::Created { project, .. } | endpoint::Event::Opened { project, .. } =
+        event
+    {
+        return Some(Scope::Project(*project));
     }
+    state.endpoints.get(&event.id()).map(|endpoint| Scope::Project(endpoint.project))
 }
 
 /// Places are the platform's; what a tenant took there is the tenant's.

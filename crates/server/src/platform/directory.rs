@@ -63,6 +63,8 @@ pub struct CallRoute {
     pub replicas: Vec<String>,
     /// The site of each, in the same order.
     pub sites: Vec<Id<kinds::Site>>,
+    /// The share of each relative to the others, in the same order.
+    pub weights: Vec<u32>,
     /// Upstreams that answer as well.
     pub upstreams: Vec<CallUpstream>,
     /// Routes that take a part of the requests, in percent.
@@ -74,10 +76,13 @@ pub struct CallRoute {
 impl CallRoute {
     /// Where an endpoint's own requests go.
     fn of(state: &State, endpoint: &Endpoint, allowed: &dyn Fn(Country) -> bool) -> Self {
-        let (replicas, sites) = endpoint.ready_replicas_in(state, allowed).into_iter().unzip();
+        let serving = endpoint.serving_in(state, allowed);
+        let weights = serving.iter().map(|one| one.weight).collect();
+        let (replicas, sites) = serving.into_iter().map(|one| (one.address, one.site)).unzip();
         let upstreams = upstreams::of_endpoint(state, endpoint, allowed);
         let (canaries, fallbacks) = (Vec::new(), Vec::new());
-        Self { endpoint: endpoint.id, replicas, sites, upstreams, canaries, fallbacks }
+        let endpoint = endpoint.id;
+        Self { endpoint, replicas, sites, weights, upstreams, canaries, fallbacks }
     }
 
     /// The same with its canaries and fallbacks, of which none has any of its own.

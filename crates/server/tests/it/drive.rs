@@ -134,6 +134,8 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
+        "endpoint_scale" => json!({ "replicas_min": 0, "replicas_max": 2, "target_tokens": 4_000 }),
+        "endpoint_update" => json!({ "model": "lab/words@v1" }),
         "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => sovereign_body(operation, tenant, name),
     }

@@ -365,6 +365,9 @@ fn model_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 }
 
 fn endpoint_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
+    if rng.chance(40) {
+        return Ok(super::endpoints::command(rng, state));
+    }
     if rng.chance(25) {
         return upstream_command(rng, state);
     }

@@ -4,6 +4,7 @@
 mod capacity;
 pub(crate) mod catalogue;
 mod client;
+mod endpoints;
 mod engine;
 mod gateway;
 mod identity;

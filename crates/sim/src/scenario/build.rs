@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
 use super::{
-    args::Args, budgets, capacity, identity, leaving, names, power, sovereign, upstreams, work,
+    args::Args, budgets, capacity, identity, leaving, names, power, scaling, sovereign, upstreams,
+    work,
 };
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
@@ -58,6 +59,8 @@ pub(super) fn command(
         "site-carbon" => site_carbon(state, args)?,
         "entity" | "entity-update" | "storage" | "storage-retire" | "send" | "residency"
         | "evidence" | "evidence-withdraw" | "review" => sovereign::command(state, verb, args)?,
+        "endpoint-scale" | "endpoint-resize" | "endpoint-converge" | "endpoint-update"
+        | "endpoint-promote" | "endpoint-rollback" => return scaling::command(state, verb, args),
         _ => return work::command(state, verb, args),
     }))
 }

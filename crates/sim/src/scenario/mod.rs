@@ -17,6 +17,7 @@ mod identity;
 mod leaving;
 mod names;
 mod power;
+mod scaling;
 mod sovereign;
 mod upstreams;
 mod views;

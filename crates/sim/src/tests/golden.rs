@@ -23,6 +23,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/sending", "scenarios/18-sending.txt"),
     ("logs/budgets", "scenarios/19-budgets.txt"),
     ("logs/upstreams", "scenarios/20-upstreams.txt"),
+    ("logs/scaling", "scenarios/21-scaling.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

@@ -43,13 +43,13 @@ pub(crate) async fn list(call: Call<FlowList>) -> Result<FlowInventory, Fail> {
 fn replicas(state: &State) -> Vec<Flow> {
     let endpoints = state.endpoints.values().filter(|one| one.deleted_at.is_none());
     let routed = endpoints.flat_map(|one| {
-        one.ready_replicas_in(state, |_| true).into_iter().map(|replica| (one.id, replica))
+        one.serving_in(state, |_| true).into_iter().map(|replica| (one.id, replica))
     });
     routed
-        .map(|(id, (address, site))| {
-            let site = state.sites.get(&site).map(|site| &site.config);
+        .map(|(id, replica)| {
+            let site = state.sites.get(&replica.site).map(|site| &site.config);
             Flow {
-                destination: address,
+                destination: replica.address,
                 protocol: "http".to_owned(),
                 purpose: FlowPurpose::Inference,
                 data: FlowData::Customer,
