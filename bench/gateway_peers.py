@@ -92,6 +92,16 @@ def stop(process):
             continue
 
 
+def end_services(folder):
+    """Ends what runs from programs in this folder: a stopped platform leaves its services running."""
+    for one in pathlib.Path("/proc").iterdir():
+        try:
+            if one.name.isdigit() and pathlib.Path(os.readlink(one / "exe")).is_relative_to(folder.resolve()):
+                os.kill(int(one.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
 def wait(what, answered):
     """Asks again until the answer is true."""
     deadline = time.monotonic() + READY_S_MAX
@@ -327,6 +337,7 @@ def main():
             finally:
                 if stand:
                     stop(stand.process)
+                end_services(folder)
     finally:
         stop(mock)
     print("| gateway | JSON/s | CPU µs | streams/s | CPU µs | 32 kB/s | CPU µs"
