@@ -20,6 +20,7 @@ mod config;
 mod directory;
 mod error;
 mod front;
+mod intake;
 mod json;
 mod limit;
 mod meter;

@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
@@ -23,6 +22,7 @@ use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::intake;
 use crate::json::quote;
 use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
@@ -276,7 +276,7 @@ impl Gateway {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         let (head, body) = request.into_parts();
-        let body = self.read_body(body).await?;
+        let body = intake::read(body, self.config.body_bytes_max, self.config.body_timeout).await?;
         surface::request(arrived.call, &head, body, || self.directory.models(&arrived.caller))
     }
 
@@ -358,28 +358,6 @@ impl Gateway {
         // Asks reverse proxies in front of us (nginx) not to gather chunks.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
-    }
-
-    async fn read_body<B>(&self, body: B) -> Result<Bytes, ApiError>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
-    {
-        let bytes_max = self.config.body_bytes_max;
-        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
-        }
-        let collected = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
-            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
-            Err(_) => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "invalid_request_error",
-                "request_timeout",
-                "the body came too slowly: send it again".into(),
-            )),
-        }
     }
 }
 
