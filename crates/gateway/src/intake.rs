@@ -1,71 +1,45 @@
-//! The reading of a request's body: whole, within a limit of bytes and of time.
+//! A request's body on its way in: whole, within its limits, or refused in words that its sender still reads.
 
 use std::time::Duration;
 
 use axum::BoxError;
 use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::BodyExt as _;
-use hyper::body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as HttpBody;
 
 use crate::error::ApiError;
 use crate::within::within;
 
-/// How long a body that is too large is still taken and thrown away. Most clients write all of it before
-/// they read an answer; one that finds the connection closed never learns why.
-const LINGER: Duration = Duration::from_secs(5);
-/// Most bytes of it, as a multiple of the limit.
-const LINGER_TIMES_MAX: usize = 8;
+/// Most of a refused body that is read and dropped.
+const DISCARDED_BYTES_MAX: usize = 64 << 20;
+/// Longest silence while it is.
+const DISCARD_PAUSE: Duration = Duration::from_millis(250);
 
 /// Reads a body.
 ///
 /// # Errors
-/// 413 if it is larger than `bytes_max`, 408 if it takes longer than `longest`, 400 if it breaks off.
+/// 413 when it is too large, 408 when it comes too slowly, 400 when it breaks off.
 pub(crate) async fn read<B>(
     mut body: B,
     bytes_max: usize,
-    longest: Duration,
+    timeout: Duration,
 ) -> Result<Bytes, ApiError>
 where
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if told > bytes_max {
-        linger(body, bytes_max).await;
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
+        discard(&mut body, timeout).await;
         return Err(ApiError::too_large(bytes_max));
     }
-    let whole = async {
-        let mut first: Option<Bytes> = None;
-        let mut held = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else {
-                return Err(ApiError::invalid(None, "the body broke off: send it again".into()));
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            let length = first.as_ref().map_or(held.len(), Bytes::len);
-            if length.saturating_add(data.len()) > bytes_max {
-                return Ok(None);
-            }
-            match first.take() {
-                // Mostly all of it comes in one piece, which needs no copy.
-                None if held.is_empty() => first = Some(data),
-                None => held.extend_from_slice(&data),
-                Some(before) => {
-                    held.reserve(told.max(before.len().saturating_add(data.len())));
-                    held.extend_from_slice(&before);
-                    held.extend_from_slice(&data);
-                }
-            }
-        }
-        Ok(Some(first.unwrap_or_else(|| Bytes::from(held))))
-    };
-    match within(longest, whole).await {
-        Some(Ok(Some(whole))) => Ok(whole),
-        Some(Ok(None)) => {
-            linger(body, bytes_max).await;
+    let collected = Limited::new(&mut body, bytes_max).collect();
+    match within(timeout, collected).await {
+        Some(Ok(whole)) => Ok(whole.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(&mut body, timeout).await;
             Err(ApiError::too_large(bytes_max))
         }
-        Some(Err(error)) => Err(error),
+        Some(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
         None => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "invalid_request_error",
@@ -75,14 +49,13 @@ where
     }
 }
 
-/// Takes what is left of a body, as long as that is reasonable.
-async fn linger<B>(mut body: B, bytes_max: usize)
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
-{
-    let mut left = bytes_max.saturating_mul(LINGER_TIMES_MAX);
-    let rest = async {
-        while let Some(Ok(frame)) = body.frame().await {
+/// Reads what is left of a body that is refused, within limits, and keeps nothing: a connection that is closed
+/// on a client which still sends loses the answer that says why.
+async fn discard<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B, timeout: Duration) {
+    let reading = async {
+        let mut left = DISCARDED_BYTES_MAX;
+        // Who pauses has been told to stop, or waits for the answer.
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(DISCARD_PAUSE, body.frame()).await {
             let length = frame.data_ref().map_or(0, Bytes::len);
             left = left.saturating_sub(length);
             if left == 0 {
@@ -90,5 +63,6 @@ where
             }
         }
     };
-    within(LINGER, rest).await;
+    // Whoever sends too slowly loses the answer.
+    let _ = tokio::time::timeout(timeout, reading).await;
 }

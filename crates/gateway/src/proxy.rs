@@ -220,12 +220,8 @@ impl Gateway {
             error.retry_after_s = Some(self.config.retry_after_s);
             return Err(error);
         }
-        let (parts, body) = request.into_parts();
-        let session = parts.headers.get(SESSION_HEADER).cloned();
-        let (bytes_max, longest) = (self.config.body_bytes_max, self.config.body_timeout);
-        let (call, body) = (arrived.call, intake::read(body, bytes_max, longest).await?);
-        let models = || self.directory.models(&arrived.caller);
-        let Translated { body, shape } = surface::request(call, &parts, body, models)?;
+        let (call, session) = (arrived.call, request.headers().get(SESSION_HEADER).cloned());
+        let Translated { body, shape } = self.understand(&arrived, request).await?;
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         asked.speak(call)?;
         let route = self
@@ -268,6 +264,20 @@ impl Gateway {
             tally.unsaid();
         }
         self.pass_on(answer, known, tally, (held, started)).await
+    }
+
+    /// A request's body in an engine's words.
+    async fn understand<B>(
+        &self,
+        arrived: &Arrived,
+        request: Request<B>,
+    ) -> Result<Translated, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let (head, body) = request.into_parts();
+        let body = intake::read(body, self.config.body_bytes_max, self.config.body_timeout).await?;
+        surface::request(arrived.call, &head, body, || self.directory.models(&arrived.caller))
     }
 
     async fn send(
