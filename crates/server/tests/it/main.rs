@@ -31,5 +31,4 @@ mod sovereign;
 mod streams;
 mod support;
 mod terms;
-mod upstreams;
 mod world;

@@ -12,7 +12,6 @@ mod network;
 mod planner;
 mod power;
 mod sovereign;
-mod upstreams;
 
 pub use client::Clients;
 pub(crate) use client::prices;

@@ -157,6 +157,3 @@ fn share(part: usize, whole: usize) -> f64 {
 fn scaled(at_us: u64, speed: f64) -> u64 {
     (at_us as f64 / speed) as u64
 }
-
-#[cfg(test)]
-mod tests;
