@@ -11,4 +11,5 @@ mod routing;
 mod streams;
 mod surface;
 mod upstream;
+mod wake;
 mod wire;
