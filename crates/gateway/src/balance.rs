@@ -20,6 +20,7 @@ use std::time::Duration;
 use units::{Id, kinds};
 
 use crate::directory::{Replica, Route};
+use crate::load::{Load, Loads};
 use crate::prefix::{BYTES_MAX, Chain, Matches, Table, hash_of};
 pub(crate) use fleet::Fleet;
 use fleet::State;
@@ -96,6 +97,8 @@ pub struct Outstanding {
     is_trial: bool,
     state: Arc<State>,
     fleet: Arc<Fleet>,
+    /// Counted for the number of replicas.
+    load: Option<Load>,
 }
 
 /// A request on its way to a route: what its beginnings are known by.
@@ -216,6 +219,7 @@ impl Balance {
             is_trial: chosen.is_trial,
             state: Arc::clone(&chosen.state),
             fleet,
+            load: None,
         })
     }
 
@@ -336,6 +340,19 @@ impl Outstanding {
     /// It could not be reached, or broke off, or did not answer in time.
     pub(crate) fn failed(&self, now: Duration) {
         self.state.health().failed(now);
+        self.blame();
+    }
+
+    /// Counts it for the number of replicas as well.
+    pub(crate) fn count_in(&mut self, loads: &Loads) {
+        self.load = Some(loads.begin(self.endpoint, &self.replica.address, self.tokens));
+    }
+
+    /// The replica failed the request, in whatever way.
+    pub(crate) fn blame(&self) {
+        if let Some(load) = &self.load {
+            load.failed();
+        }
     }
 
     /// The answer had so many tokens: the next ones are expected to be as long.

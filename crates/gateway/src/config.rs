@@ -44,6 +44,8 @@ pub struct GatewayConfig {
     pub keys_max: usize,
     /// Largest `max_tokens` a request may ask for, when limited.
     pub completion_tokens_max: Option<u64>,
+    /// Waiting for an endpoint that sleeps.
+    pub wake: WakeConfig,
     /// What `Retry-After` says, in seconds, when no better figure is known.
     pub retry_after_s: u32,
     /// How replicas are chosen.
@@ -68,9 +70,25 @@ impl Default for GatewayConfig {
             requests_per_minute_max: None,
             keys_max: 16_384,
             completion_tokens_max: None,
+            wake: WakeConfig::default(),
             retry_after_s: 2,
             balance: BalanceConfig::default(),
         }
+    }
+}
+
+/// Waiting for an endpoint that sleeps.
+#[derive(Debug, Clone)]
+pub struct WakeConfig {
+    /// Most requests that wait for one endpoint; more are answered with 503.
+    pub waiting_max: usize,
+    /// Longest wait of one; then it is answered with 503.
+    pub wait_max: Duration,
+}
+
+impl Default for WakeConfig {
+    fn default() -> Self {
+        Self { waiting_max: 256, wait_max: Duration::from_secs(120) }
     }
 }
 

@@ -27,6 +27,13 @@ pub trait Directory: Send + Sync + 'static {
     /// caller, and the refusals for access, budget, rate and missing replicas.
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
 
+    /// The endpoint that a request refused for [`Refusal::NoReplica`] may wait for, because asking for it
+    /// starts one.
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        let _ = (caller, model);
+        None
+    }
+
     /// The highest roll-up sequence of this gateway already in the log; 0 for none.
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64;
 }

@@ -23,6 +23,7 @@ mod front;
 mod intake;
 mod json;
 mod limit;
+mod load;
 mod meter;
 mod metrics;
 mod prefix;
@@ -37,6 +38,7 @@ mod translate;
 mod upstream;
 mod uptime;
 mod usage;
+mod wake;
 mod within;
 
 use std::sync::Arc;
@@ -49,9 +51,10 @@ pub use crate::backend::{
     Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError, render_remotes,
 };
 pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
-pub use crate::config::{Clock, GatewayConfig, MeterConfig};
+pub use crate::config::{Clock, GatewayConfig, MeterConfig, WakeConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
+pub use crate::load::{EndpointLoad, ReplicaLoad};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;
 use crate::surface::paths::{unknown, wrong_method};

@@ -33,6 +33,7 @@ use crate::surface::{self, Shape, Translated};
 use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
 use crate::upstream::{Demand, Upstream};
+use crate::wake;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -224,9 +225,9 @@ impl Gateway {
         let Translated { body, shape } = self.understand(&arrived, request).await?;
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         asked.speak(call)?;
-        let route = self
-            .directory
-            .route(&arrived.caller, &asked.model)
+        let (known, wake) = ((self.directory(), &*self.metrics), &self.config.wake);
+        let route = wake::route(known, wake, &arrived.caller, &asked.model)
+            .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let estimate = asked.prompt_tokens_estimate;
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());

@@ -88,7 +88,8 @@ impl Upstream {
         while tried.len() < self.attempts_max {
             let asked = (demand, traces.as_ref());
             let chosen = self.balance.choose_traced(route, asked, &tried, uptime::now());
-            let Some(place) = chosen else { break };
+            let Some(mut place) = chosen else { break };
+            place.count_in(&metrics.loads);
             match tried.len() {
                 0 => place.fleet().earn_retry(),
                 _ if place.fleet().spend_retry() => {}
@@ -100,6 +101,10 @@ impl Upstream {
                 // What stands before a replica says with these that there is none behind it.
                 Ok(answer) if matches!(answer.status().as_u16(), 502 | 504) => {
                     place.failed(uptime::now());
+                }
+                Ok(answer) if answer.status().is_server_error() => {
+                    place.answered();
+                    place.blame();
                 }
                 Ok(_) => place.answered(),
                 Err(_) => place.failed(uptime::now()),

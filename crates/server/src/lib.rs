@@ -17,9 +17,9 @@ pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     AnswerFinder, AnswerPath, Assigned, Assignments, CallRefused, CallRoute, CallUpstream,
     CallableModel, Calling, DeclaredFlow, KeptAnswer, MaterialiseError, ModelSigner, OpenError,
-    Platform, PlatformConfig, SignatureError, SignedFile, SubmitFailure, TokenUsage,
-    UpstreamAccess, UpstreamError, courses, drains, erasures, importer, model_public_key, planner,
-    verify_model,
+    Platform, PlatformConfig, SeenLoad, SeenReplica, SignatureError, SignedFile, SubmitFailure,
+    TokenUsage, UpstreamAccess, UpstreamError, courses, drains, erasures, importer,
+    model_public_key, planner, scaling, verify_model,
 };
 pub use sign_in::{
     SignInError,

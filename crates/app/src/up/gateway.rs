@@ -4,14 +4,15 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter,
-    MeterConfig, Metrics, ModelCard, Refusal, Replica, RolledAnswer, Rollup, Route, SinkError,
-    UsageSink,
+    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, EndpointLoad, Front,
+    GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica, ReplicaLoad,
+    RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
 use server::{
-    AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform,
+    AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform, SeenLoad,
+    SeenReplica,
 };
-use units::{Id, kinds};
+use units::{DurationMicros, Id, kinds};
 
 use super::upstreams::Remotes;
 
@@ -63,6 +64,8 @@ pub(super) async fn open(
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
+    let loads = Arc::clone(meter.metrics());
+    platform.add_load_source(Box::new(move || loads.loads().into_iter().map(load_of).collect()));
     let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
     platform.set_gateway_metrics(Box::new(move || {
         let mut text = metrics.render();
@@ -70,6 +73,26 @@ pub(super) async fn open(
         text
     }));
     Ok(meter)
+}
+
+/// What a gateway has in flight for an endpoint, as the platform knows it.
+fn load_of(
+    (endpoint, load): (Id<kinds::Endpoint>, EndpointLoad),
+) -> (Id<kinds::Endpoint>, SeenLoad) {
+    let micros = u64::try_from(load.waited.as_micros()).unwrap_or(u64::MAX);
+    let replica = |(address, one): (Arc<str>, ReplicaLoad)| {
+        let ReplicaLoad { in_flight, sent, failed } = one;
+        (address.as_ref().to_owned(), SeenReplica { in_flight, sent, failed })
+    };
+    let seen = SeenLoad {
+        tokens: load.tokens,
+        token_micros: load.token_micros,
+        requests: load.requests,
+        waiting: load.waiting,
+        waited: DurationMicros(micros),
+        replicas: load.replicas.into_iter().map(replica).collect(),
+    };
+    (endpoint, seen)
 }
 
 /// What the gateway has kept of an answer.
@@ -186,6 +209,10 @@ impl Directory for Wire {
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
         Ok(self.route_of(found, model))
+    }
+
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        self.0.call_wakes(caller.key, token_of(caller), model)
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {

@@ -289,6 +289,7 @@ fn spawn_loops(
     tasks.spawn(server::drains::run(Arc::clone(platform)));
     tasks.spawn(server::erasures::run(Arc::clone(platform)));
     tasks.spawn(server::courses::run(Arc::clone(platform)));
+    tasks.spawn(server::scaling::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

@@ -59,6 +59,9 @@ impl Directory for World {
             other => other.strip_prefix("pub/").ok_or(Refusal::ModelNotFound)?,
         };
         let replicas = self.replicas.lock().unwrap().clone();
+        if upstream_model == "sleeper" && replicas.is_empty() {
+            return Err(Refusal::NoReplica);
+        }
         let endpoint = Id::from_bytes([8; 16]);
         let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
         let others = self.others.lock().unwrap().clone();
@@ -68,6 +71,10 @@ impl Directory for World {
             .map(|(endpoint, replica)| Route::new(endpoint, upstream_model.into(), vec![replica]));
         let fallbacks = fallback.into_iter().collect();
         Ok(Route { fallbacks, ..Route::new(endpoint, upstream_model.into(), replicas) })
+    }
+
+    fn wakes(&self, _: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -13,4 +13,5 @@ mod streams;
 mod surface;
 mod upstream;
 mod upstream_drills;
+mod wake;
 mod wire;

@@ -172,6 +172,21 @@ pub(crate) fn route(
     Err(refused)
 }
 
+/// The endpoint whose services follow the load that a call of this key would lead to.
+#[must_use]
+pub(crate) fn wakes(
+    state: &State,
+    key: Id<kinds::Key>,
+    model: &str,
+    now: UnixMicros,
+) -> Option<Id<kinds::Endpoint>> {
+    let key = state.keys.get(&key)?;
+    let grants = Grants::of(state, Principal::Key(key.id), now);
+    let mut named = state.endpoints.values().filter(|one| one.name.as_str() == model);
+    let found = named.find(|one| may_call(state, (key, &grants), one).is_ok())?;
+    found.scaling.as_ref().map(|_| found.id)
+}
+
 /// A key that is limited to some models knows of no other.
 fn may_call(
     state: &State,

@@ -163,6 +163,7 @@ impl Platform {
             answers: OnceLock::new(),
             declared: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            loads: Mutex::default(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),
