@@ -9,11 +9,15 @@ use std::time::{Duration, SystemTime};
 
 use units::{Id, UnixMicros, kinds};
 
+use crate::balance::BalanceConfig;
+
 /// Limits and timeouts of the proxy.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
     /// Largest request body in bytes; more is answered with 413.
     pub body_bytes_max: usize,
+    /// Longest time a client may take to send a request's headers, and a connection may wait for its next.
+    pub headers_timeout: Duration,
     /// Longest time a client may take to send its body.
     pub body_timeout: Duration,
     /// Largest JSON answer of an upstream in bytes; streams have no such limit.
@@ -50,16 +54,19 @@ pub struct GatewayConfig {
     pub completion_tokens_most: u64,
     /// Largest `max_tokens` a request may ask for, when limited.
     pub completion_tokens_max: Option<u64>,
+    /// Waiting for an endpoint that sleeps.
+    pub wake: WakeConfig,
     /// What `Retry-After` says, in seconds, when no better figure is known.
     pub retry_after_s: u32,
-    /// Start of the sequence that draws replicas; any value is right, equal values repeat draws.
-    pub balance_seed: u64,
+    /// How replicas are chosen.
+    pub balance: BalanceConfig,
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            body_bytes_max: 4 << 20,
+            body_bytes_max: 16 << 20,
+            headers_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             answer_bytes_max: 32 << 20,
             event_bytes_max: 1 << 20,
@@ -78,9 +85,25 @@ impl Default for GatewayConfig {
             completion_tokens_guess: 256,
             completion_tokens_most: 4_096,
             completion_tokens_max: None,
+            wake: WakeConfig::default(),
             retry_after_s: 2,
-            balance_seed: 0,
+            balance: BalanceConfig::default(),
         }
+    }
+}
+
+/// Waiting for an endpoint that sleeps.
+#[derive(Debug, Clone)]
+pub struct WakeConfig {
+    /// Most requests that wait for one endpoint; more are answered with 503.
+    pub waiting_max: usize,
+    /// Longest wait of one; then it is answered with 503.
+    pub wait_max: Duration,
+}
+
+impl Default for WakeConfig {
+    fn default() -> Self {
+        Self { waiting_max: 256, wait_max: Duration::from_secs(120) }
     }
 }
 

@@ -7,6 +7,10 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use units::{Id, kinds};
+
+use crate::load::{EndpointLoad, Loads};
+
 /// Upper bounds of the time-to-first-token buckets in milliseconds, with their text in seconds.
 const BUCKETS: [(u64, &str); 12] = [
     (5, "0.005"),
@@ -50,6 +54,9 @@ pub struct Metrics {
     ttft_buckets: [Count; BUCKETS.len()],
     ttft_count: Count,
     ttft_sum_us: Count,
+    pub(crate) loads: Loads,
+    pub(crate) wakes: Count,
+    pub(crate) wakes_refused: Count,
     pub(crate) prompt_tokens: Count,
     pub(crate) completion_tokens: Count,
     pub(crate) upstream_errors: Count,
@@ -108,6 +115,12 @@ impl Metrics {
         self.in_flight.get()
     }
 
+    /// What is in flight for each endpoint, and what waits for it.
+    #[must_use]
+    pub fn loads(&self) -> Vec<(Id<kinds::Endpoint>, EndpointLoad)> {
+        self.loads.read()
+    }
+
     /// Spool lines that could not be read at start; each may be one request's usage lost.
     #[must_use]
     pub fn spool_lines_corrupt(&self) -> u64 {
@@ -124,6 +137,9 @@ impl Metrics {
         }
         head(&mut out, "in_flight_requests", "gauge", "Requests being answered.");
         line(&mut out, "in_flight_requests", self.in_flight.get());
+        let waiting: u64 = self.loads().iter().map(|(_, load)| u64::from(load.waiting)).sum();
+        head(&mut out, "waiting_requests", "gauge", "Requests that wait for a replica to start.");
+        line(&mut out, "waiting_requests", waiting);
         for (name, help, count) in self.plain() {
             head(&mut out, name, "counter", help);
             line(&mut out, name, count.get());
@@ -132,8 +148,10 @@ impl Metrics {
         out
     }
 
-    fn plain(&self) -> [(&'static str, &'static str, &Count); 9] {
+    fn plain(&self) -> [(&'static str, &'static str, &Count); 11] {
         [
+            ("wakes_total", "Requests that waited for an endpoint that slept.", &self.wakes),
+            ("wakes_refused_total", "Those for which it took too long.", &self.wakes_refused),
             ("prompt_tokens_total", "Tokens read.", &self.prompt_tokens),
             ("completion_tokens_total", "Tokens written.", &self.completion_tokens),
             ("upstream_errors_total", "Attempts a replica failed.", &self.upstream_errors),

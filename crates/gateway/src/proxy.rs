@@ -10,27 +10,30 @@ use axum::BoxError;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use crate::admission::{Admission, Ask, Denied, Permit, Rates, Tokens};
 use crate::answer;
+use crate::backend::Flow;
 use crate::body::Body;
 use crate::call::Call;
-use crate::client::{Order, Reply};
+use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::intake;
 use crate::json::quote;
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
 use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
-use crate::tally::{End, Tally};
+use crate::surface::{self, Shape, Translated};
+use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
-use crate::upstream::Upstream;
+use crate::upstream::{Demand, Upstream};
+use crate::wake;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -38,6 +41,8 @@ const ERROR_BYTES_MAX: usize = 1 << 20;
 const TEMPLATE_TOKENS_MAX: u64 = 64;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
+/// What requests of one conversation have in common: a hint at which replica has read it before.
+const SESSION_HEADER: &str = "x-session-id";
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -65,6 +70,7 @@ struct Asked {
     names: Names,
     stream: bool,
     include_usage: bool,
+    shape: Shape,
 }
 
 /// One kind of call, as a handler.
@@ -89,9 +95,8 @@ impl Gateway {
         self.directory.as_ref()
     }
 
-    /// Most connections of clients that may be open.
-    pub(crate) fn connections_max(&self) -> usize {
-        self.config.connections_max
+    pub(crate) fn config(&self) -> &GatewayConfig {
+        &self.config
     }
 
     /// Lets go of connections to replicas that this thread has not used for a while.
@@ -157,7 +162,7 @@ impl Gateway {
         let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
         let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
         // Base 32 letters are always a valid header value.
-        HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
+        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
     async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
@@ -188,8 +193,8 @@ impl Gateway {
         let answered = self.forward(arrived, request, (permit, &mut rates)).await;
         let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
-        let id = HeaderValue::from_str(&answer_id).ok();
-        if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
+        let id = wants_id.then(|| HeaderValue::try_from(answer_id).ok()).flatten();
+        if let Some(id) = id.filter(|_| response.status().is_success()) {
             response.headers_mut().insert(RECEIPT_HEADER, id);
         }
         rates.write(response.headers_mut());
@@ -205,21 +210,17 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        if !self.meter.has_room() {
-            let message = "usage cannot be recorded at the moment: retry later";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut error = ApiError::new(status, "server_error", "metering_full", message.into());
-            error.retry_after_s = Some(self.config.retry_after_s);
-            return Err(error);
-        }
-        let body = self.read_body(request.into_body()).await?;
-        let asked = Completion::parse(&body, self.config.completion_tokens_max)?;
-        let route = self
-            .directory
-            .route(&arrived.caller, &asked.model)
+        self.require_room_for_usage()?;
+        let (call, session) = (arrived.call, request.headers().get(SESSION_HEADER).cloned());
+        let Translated { body, shape } = self.understand(&arrived, request).await?;
+        let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
+        asked.speak(call)?;
+        let (known, wake) = ((self.directory(), &*self.metrics), &self.config.wake);
+        let route = wake::route(known, wake, &arrived.caller, &asked.model)
+            .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let estimate = asked.prompt_tokens_estimate;
-        let ask = self.ask(&route, &asked, body.len());
+        let ask = self.ask(call, &route, (&asked, body.len()));
         let admitted = permit.admit(self.directory(), &arrived.caller, ask, rates).await;
         admitted.map_err(Denied::into_error)?;
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
@@ -231,47 +232,97 @@ impl Gateway {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
+            shape,
         };
-        let body = asked.into_upstream(&route.upstream_model);
-        let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
+        if !call.uses_tokens() {
+            tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
+        }
+        let demand = Demand {
+            prompt: asked.prompt.as_bytes(),
+            prompt_tokens: estimate,
+            completion_tokens_max: asked.completion_tokens_max,
+            session: session.as_ref().map(HeaderValue::as_bytes),
+        };
+        let sent = (asked.into_upstream(&route.upstream_model), known.stream);
+        let (answer, held, started) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,
             Err(error) => {
                 tally.settle(End::Failed);
                 return Err(error);
             }
         };
-        tally.at(route.site_of(&held.outstanding.replica));
+        let taken = &held.outstanding;
+        tally.teach(taken.fleet());
+        tally.at(taken.endpoint, taken.replica.site);
+        tally.hold_there(self.directory());
+        if taken.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            tally.unsaid();
+        }
         self.pass_on(answer, known, tally, (held, started)).await
     }
 
+    /// Refuses what could not be counted.
+    fn require_room_for_usage(&self) -> Result<(), ApiError> {
+        if self.meter.has_room() {
+            return Ok(());
+        }
+        let message = "usage cannot be recorded at the moment: retry later";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut error = ApiError::new(status, "server_error", "metering_full", message.into());
+        error.retry_after_s = Some(self.config.retry_after_s);
+        Err(error)
+    }
+
     /// What a request asks of limits, budgets and the line.
-    fn ask(&self, route: &Route, asked: &Completion<'_>, body_bytes: usize) -> Ask {
-        let guess = asked.written_most(self.config.completion_tokens_guess);
+    fn ask(&self, call: Call, route: &Route, (asked, body_bytes): (&Completion<'_>, usize)) -> Ask {
+        let (endpoint, replicas) = (route.endpoint, route.replicas_in_all());
+        if !call.uses_tokens() {
+            return Ask { endpoint, replicas, probably: 0, most: Tokens::default() };
+        }
+        let written = |otherwise| if call.writes() { asked.written_most(otherwise) } else { 0 };
+        let guess = written(self.config.completion_tokens_guess);
         let body_bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
         Ask {
-            endpoint: route.endpoint,
-            replicas: route.replicas.len(),
+            endpoint,
+            replicas,
             probably: asked.prompt_tokens_estimate.saturating_add(guess),
             most: Tokens {
                 // No tokenizer makes more tokens than there are bytes; a template may add a few.
                 read: body_bytes.saturating_add(TEMPLATE_TOKENS_MAX),
-                written: asked.written_most(self.config.completion_tokens_most),
+                written: written(self.config.completion_tokens_most),
             },
         }
+    }
+
+    /// A request's body in an engine's words.
+    async fn understand<B>(
+        &self,
+        arrived: &Arrived,
+        request: Request<B>,
+    ) -> Result<Translated, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let (head, body) = request.into_parts();
+        let body = intake::read(body, self.config.body_bytes_max, self.config.body_timeout).await?;
+        surface::request(arrived.call, &head, body, || self.directory.models(&arrived.caller))
     }
 
     async fn send(
         &self,
         arrived: Arrived,
         route: &Route,
-        body: Bytes,
-        stream: bool,
-    ) -> Result<(Reply, Held, Instant), ApiError> {
+        demand: &Demand<'_>,
+        (body, stream): (Bytes, bool),
+    ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order =
-            Order { path: arrived.call.path(), body, request_id: &arrived.request_id, timeout };
-        let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
+        let (method, path) = (arrived.call.method(), arrived.call.path());
+        let body = if *method == Method::GET { Bytes::new() } else { body };
+        let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
+        let order = Order { method, path, body, request_id, timeout, model };
+        let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
         let Arrived { in_flight, started, .. } = arrived;
         Ok((answer, Held { _in_flight: in_flight, outstanding }, started))
@@ -280,7 +331,7 @@ impl Gateway {
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: Reply,
+        answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
         (held, started): (Held, Instant),
@@ -304,7 +355,8 @@ impl Gateway {
         }
         if !is_stream {
             let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
-            let response = answer::completion(&head.headers, &whole, &asked.names, &mut tally)?;
+            let counted = (&mut tally, &asked.shape);
+            let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
             self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
@@ -317,6 +369,7 @@ impl Gateway {
             held,
             names: asked.names,
             include_usage: asked.include_usage,
+            reshaper: asked.shape.events(self.config.answer_bytes_max),
             started,
             metrics: Arc::clone(&self.metrics),
         });
@@ -328,28 +381,6 @@ impl Gateway {
         // Asks reverse proxies in front of us (nginx) not to gather chunks.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
-    }
-
-    async fn read_body<B>(&self, body: B) -> Result<Bytes, ApiError>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
-    {
-        let bytes_max = self.config.body_bytes_max;
-        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
-        }
-        let collected = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
-            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
-            Err(_) => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "invalid_request_error",
-                "request_timeout",
-                "the body came too slowly: send it again".into(),
-            )),
-        }
     }
 }
 

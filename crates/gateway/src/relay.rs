@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use crate::backend::Flow;
 use crate::balance::Outstanding;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
+use crate::surface::Reshaper;
 use crate::tally::{End, Tally};
 use crate::translate::{Names, Translator, Verdict};
 
@@ -34,7 +35,7 @@ pub(crate) struct Held {
 /// One stream.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    upstream: Inflow,
+    upstream: Flow,
     cutter: Cutter,
     translator: Translator,
     held: Held,
@@ -54,7 +55,7 @@ struct Silence {
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The replica's body.
-    pub(crate) upstream: Inflow,
+    pub(crate) upstream: Flow,
     /// Largest event in bytes.
     pub(crate) event_bytes_max: usize,
     /// Longest silence.
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
+    /// What makes the client's events of the engine's, if they differ.
+    pub(crate) reshaper: Option<Reshaper>,
     /// When the request arrived.
     pub(crate) started: Instant,
     /// Counters.
@@ -76,11 +79,11 @@ pub(crate) struct Parts {
 impl Relay {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { upstream, event_bytes_max, idle, tally, held, names, .. } = parts;
-        let Parts { include_usage, started, metrics, .. } = parts;
+        let Parts { include_usage, reshaper, started, metrics, .. } = parts;
         Self {
             upstream,
             cutter: Cutter::new(event_bytes_max),
-            translator: Translator { tally, names, include_usage, started, metrics },
+            translator: Translator { tally, names, include_usage, reshaper, started, metrics },
             held,
             silence: Silence { longest: idle, last: Instant::now(), timer: None },
             is_over: false,
@@ -133,7 +136,7 @@ impl Relay {
                 self.is_over = true;
             }
             Verdict::TooLong => {
-                tracing::warn!(replica = self.held.outstanding.replica, "stream given up");
+                tracing::warn!(replica = %self.held.outstanding.replica.address, "stream given up");
                 self.fail("the model's server sent an oversized event", out);
             }
         }
@@ -144,16 +147,16 @@ impl Relay {
         if !self.translator.tally.has_usage() {
             return self.fail("the model's server ended the stream early", out);
         }
-        let done = b"data: [DONE]\n\n";
-        out.extend_from_slice(done);
-        self.translator.tally.say(done);
+        let from = out.len();
+        self.translator.finish(out);
+        self.translator.tally.say(out.get(from..).unwrap_or_default());
         self.translator.tally.settle(End::Complete);
         self.is_over = true;
     }
 
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
-        tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
+        tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.translator.metrics.upstream_errors.add(1);
         let envelope = ApiError::bad_gateway(message).envelope().to_string();
         let from = out.len();

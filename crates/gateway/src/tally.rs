@@ -3,11 +3,14 @@
 //! Whoever holds the tally settles it before the end of the answer is released; if the holder
 //! is dropped instead (the client left, the task was cancelled), dropping settles it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use units::{Id, kinds};
 
 use crate::admission::Permit;
-use crate::directory::Caller;
+use crate::balance::Fleet;
+use crate::directory::{Caller, Directory};
 use crate::meter::{Entry, Meter, Said};
 
 /// The part of OpenAI's `usage` object that is billed.
@@ -44,6 +47,7 @@ pub(crate) struct Tally {
     in_band_error: bool,
     settled: bool,
     permit: Option<Permit>,
+    fleet: Option<Arc<Fleet>>,
 }
 
 impl Tally {
@@ -66,6 +70,7 @@ impl Tally {
             in_band_error: false,
             settled: false,
             permit: None,
+            fleet: None,
         }
     }
 
@@ -75,10 +80,28 @@ impl Tally {
         self
     }
 
-    /// Notes where the replica stands that answers.
-    pub(crate) fn at(&mut self, site: Option<Id<kinds::Site>>) {
+    /// Tells how long the answer was, once it is whole, to who expects the next.
+    pub(crate) fn teach(&mut self, fleet: &Arc<Fleet>) {
+        self.fleet = Some(Arc::clone(fleet));
+    }
+
+    /// Keeps no facts of the answer for a receipt.
+    pub(crate) fn unsaid(&mut self) {
+        self.said = None;
+    }
+
+    /// Notes whose replica answers, which is another endpoint's on a canary or a fallback, and where it stands.
+    pub(crate) fn at(&mut self, endpoint: Id<kinds::Endpoint>, site: Option<Id<kinds::Site>>) {
+        self.endpoint = endpoint;
         if let Some(said) = &mut self.said {
             said.at(site);
+        }
+    }
+
+    /// Holds what the request may use where it is answered, which on a canary or a fallback is another's.
+    pub(crate) fn hold_there(&mut self, directory: &dyn Directory) {
+        if let Some(permit) = &mut self.permit {
+            permit.moves(directory, (self.caller.key, self.endpoint));
         }
     }
 
@@ -128,6 +151,9 @@ impl Tally {
         }
         if let Some(charge) = &self.caller.charge {
             charge.finished(usage.prompt_tokens, usage.completion_tokens);
+        }
+        if let Some(fleet) = self.fleet.take().filter(|_| end == End::Complete) {
+            fleet.finished(usage.completion_tokens);
         }
         let metrics = self.meter.metrics();
         metrics.prompt_tokens.add(usage.prompt_tokens);

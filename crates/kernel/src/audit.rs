@@ -136,6 +136,7 @@ impl Auditor {
             | Event::Price(_)
             | Event::Model(_)
             | Event::Endpoint(_)
+            | Event::Upstream(_)
             | Event::Usage(_)
             | Event::User(_)
             | Event::Group(_)

@@ -4,7 +4,7 @@ use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
     course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
     model, node, organisation, policy_set, power, price, project, quota, rate_limit, reservation,
-    role, service_account, site, storage, transfer, usage, user, workload,
+    role, service_account, site, storage, transfer, upstream, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -37,6 +37,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Model(c) => model::decide(state, c, ctx),
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
+        Command::Upstream(c) => upstream::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
         Command::Entity(c) => entity::decide(state, c, ctx),
         Command::Storage(c) => storage::decide(state, c, ctx),
@@ -115,6 +116,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
+        Command::Upstream(c) => {
+            upstream::target(c).and_then(|id| state.upstreams.get(&id)).map(|u| u.meta.version)
+        }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
@@ -156,5 +160,6 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
         Event::Course(e) => course::apply(state, e, stamp),
+        Event::Upstream(e) => upstream::apply(state, e, stamp),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Actor, Subject, binding, budget, capability, consent, course, dataset, decision, endpoint,
     entity, erasure, evidence, group, identity_provider, key, limits, model, node, organisation,
     policy_set, power, price, project, quota, rate_limit, reservation, role, service_account, site,
-    storage, transfer, usage, user, workload,
+    storage, transfer, upstream, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -83,6 +83,8 @@ pub enum Event {
     Transfer(transfer::Event),
     /// About courses.
     Course(course::Event),
+    /// About upstreams.
+    Upstream(upstream::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -190,6 +192,7 @@ impl Event {
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
             Self::Course(e) => e.kind(),
+            Self::Upstream(e) => e.kind(),
         }
     }
 
@@ -229,6 +232,7 @@ impl Event {
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
             Self::Course(e) => e.subject(),
+            Self::Upstream(e) => e.subject(),
         }
     }
 }

@@ -63,6 +63,7 @@ mod state;
 pub mod storage;
 mod subject;
 pub mod transfer;
+pub mod upstream;
 pub mod usage;
 pub mod user;
 pub mod workload;

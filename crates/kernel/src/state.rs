@@ -16,8 +16,8 @@ use crate::{
     changes::Changes,
     consent, course, dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency,
     identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
-    quota, rate_limit, reservation, role, service_account, site, storage, transfer, usage, user,
-    workload,
+    quota, rate_limit, reservation, role, service_account, site, storage, transfer, upstream,
+    usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -136,6 +136,9 @@ pub struct State {
     pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Servers of models elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstreams: BTreeMap<Id<kinds::Upstream>, upstream::Upstream>,
     /// Erasures, those that are over included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
@@ -286,6 +289,7 @@ impl State {
             datasets: self.datasets.clone(),
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
+            upstreams: self.upstreams.clone(),
             erasures: self.erasures.clone(),
             transfers: self.transfers.clone(),
             courses: self.courses.clone(),

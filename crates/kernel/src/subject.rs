@@ -53,5 +53,6 @@ subject!(
     Erasure,
     Course,
     IdentityProvider,
-    Consent
+    Consent,
+    Upstream
 );

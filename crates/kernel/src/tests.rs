@@ -15,6 +15,7 @@ mod capacity;
 mod consents;
 mod countries;
 mod courses;
+mod endpoints;
 mod fleet;
 mod identity;
 mod leaving;
@@ -35,6 +36,7 @@ mod standing;
 mod tenancy;
 mod terms;
 mod texts;
+mod upstreams;
 
 use policy::residency_policy;
 use units::{

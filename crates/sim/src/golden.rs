@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 98] = [
+pub const KINDS: [&str; 114] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -35,6 +35,19 @@ pub const KINDS: [&str; 98] = [
     "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "endpoint.drain_cancelled",
+    "endpoint.drain_started",
+    "endpoint.grown",
+    "endpoint.held",
+    "endpoint.opened",
+    "endpoint.promoted",
+    "endpoint.resized",
+    "endpoint.retired",
+    "endpoint.rolled_back",
+    "endpoint.routed",
+    "endpoint.scaling_set",
+    "endpoint.update_ended",
+    "endpoint.update_started",
     "entity.registered",
     "entity.updated",
     "erasure.begun",
@@ -95,6 +108,9 @@ pub const KINDS: [&str; 98] = [
     "storage.sent",
     "transfer.begun",
     "transfer.finished",
+    "upstream.deleted",
+    "upstream.registered",
+    "upstream.replaced",
     "usage.attempt",
     "usage.egress",
     "usage.tokens",

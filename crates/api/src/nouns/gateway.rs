@@ -54,6 +54,8 @@ pub struct GatewaySnapshot {
     pub keys: Vec<GatewayKey>,
     /// What may be called; keys name them by their place in this list.
     pub models: Vec<GatewayModel>,
+    /// Upstreams that were registered by their address and that models name.
+    pub upstreams: Vec<GatewayUpstream>,
     /// Budgets that end calls.
     pub budgets: Vec<GatewayBudget>,
     /// Price of a million tokens read, in micro-euro.
@@ -120,6 +122,19 @@ pub struct GatewayLimit {
 pub struct GatewayModel {
     /// The public name.
     pub name: String,
+    /// When it was published, in seconds since 1970.
+    pub created_unix_s: i64,
+    /// The project that offers it, by name.
+    pub owner: String,
+    /// Whether it was made here from another.
+    pub fine_tuned: bool,
+    /// Who answers.
+    pub route: GatewayRoute,
+}
+
+/// Where calls go, and what they are counted for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayRoute {
     /// The endpoint.
     #[schemars(with = "IdText<kinds::Endpoint>")]
     pub endpoint: Id<kinds::Endpoint>,
@@ -129,14 +144,83 @@ pub struct GatewayModel {
     /// Its organisation.
     #[schemars(with = "IdText<kinds::Organisation>")]
     pub organisation: Id<kinds::Organisation>,
-    /// When it was published, in seconds since 1970.
-    pub created_unix_s: i64,
-    /// The project that offers it, by name.
-    pub owner: String,
-    /// Whether it was made here from another.
-    pub fine_tuned: bool,
-    /// Who answers.
+    /// Services that answer.
     pub replicas: Vec<GatewayReplica>,
+    /// Upstreams that answer as well.
+    pub upstreams: Vec<GatewayBackend>,
+    /// Routes that take a part of the requests.
+    pub canaries: Vec<GatewayCanary>,
+    /// Routes to take when nothing of this one answers, in this order.
+    pub fallbacks: Vec<Self>,
+}
+
+/// A route that takes a part of the requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayCanary {
+    /// Percent of the requests.
+    pub percent: u32,
+    /// Where they go.
+    pub route: GatewayRoute,
+}
+
+/// An upstream on a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayBackend {
+    /// The upstream.
+    #[schemars(with = "IdText<kinds::Upstream>")]
+    pub id: Id<kinds::Upstream>,
+    /// Where it stands.
+    #[schemars(with = "IdText<kinds::Site>")]
+    pub site: Id<kinds::Site>,
+    /// Its share of the requests, where a service has 100.
+    pub weight: u32,
+    /// The name of the model there, where the upstream's own is not meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// How an upstream is spoken to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GatewayUpstream {
+    /// The upstream.
+    #[schemars(with = "IdText<kinds::Upstream>")]
+    pub id: Id<kinds::Upstream>,
+    /// Grows with every change.
+    pub version: u64,
+    /// Its base URL.
+    pub url: String,
+    /// The name under which it knows the model.
+    pub model: String,
+    /// True if its name may stand for addresses of private networks.
+    pub is_private: bool,
+    /// Most requests there at once, if limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight_max: Option<u32>,
+    /// Milliseconds to take a connection.
+    pub connect_ms: u32,
+    /// Milliseconds to the first byte of an answer.
+    pub first_byte_ms: u32,
+    /// Milliseconds between two pieces of an answer.
+    pub gap_ms: u32,
+    /// Milliseconds to the end of an answer.
+    pub total_ms: u32,
+    /// How its health is found out: nothing, `models`, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+    /// True if it has a key; without it in `key` it cannot be spoken to.
+    pub has_key: bool,
+    /// Its key. A gateway does not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// True if it is the platform's.
+    pub is_shared: bool,
+}
+
+impl std::fmt::Debug for GatewayUpstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never with the key.
+        f.debug_struct("GatewayUpstream").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A replica.
@@ -147,6 +231,8 @@ pub struct GatewayReplica {
     /// Its site.
     #[schemars(with = "IdText<kinds::Site>")]
     pub site: Id<kinds::Site>,
+    /// Its share of the requests relative to the others.
+    pub weight: u32,
 }
 
 /// A budget, and this gateway's share of what is left of it.

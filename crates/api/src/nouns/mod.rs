@@ -12,6 +12,8 @@ pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
+pub mod endpoint_routing;
+pub mod endpoint_scaling;
 pub mod energy_series;
 pub mod entity;
 pub mod entry;
@@ -52,6 +54,7 @@ pub mod sign_in;
 pub mod site;
 pub mod sovereignty;
 pub mod storage;
+pub mod upstream;
 pub mod user;
 pub mod workload;
 pub mod workload_insight;
@@ -123,6 +126,12 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<sign_in::SignInProviderList>(),
         Operation::of::<sign_in::SignInDeviceCreate>(),
         Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<upstream::UpstreamCreate>(),
+        Operation::of::<upstream::UpstreamList>(),
+        Operation::of::<upstream::UpstreamGet>(),
+        Operation::of::<upstream::UpstreamReplace>(),
+        Operation::of::<upstream::UpstreamDelete>(),
+        Operation::of::<endpoint_routing::EndpointRoute>(),
         Operation::of::<identity_provider::IdentityProviderCreate>(),
         Operation::of::<identity_provider::IdentityProviderList>(),
         Operation::of::<identity_provider::IdentityProviderGet>(),
@@ -265,6 +274,10 @@ fn work() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
+        Operation::of::<endpoint_scaling::EndpointScale>(),
+        Operation::of::<endpoint_scaling::EndpointUpdate>(),
+        Operation::of::<endpoint_scaling::EndpointPromote>(),
+        Operation::of::<endpoint_scaling::EndpointRollBack>(),
     ]
 }
 

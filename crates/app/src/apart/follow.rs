@@ -26,7 +26,8 @@ use gateway::{
 };
 use units::{Id, kinds};
 
-use super::view::View;
+use super::view::{self, View};
+use crate::up::Remotes;
 
 /// Longest time that a question waits for something newer.
 const WAIT: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub(super) struct Control {
     client: Client,
     file: PathBuf,
     view: RwLock<Arc<View>>,
+    /// Upstreams that can be spoken to.
+    pub(super) remotes: Remotes,
     started: Instant,
     /// When it was last heard, in milliseconds since `started`, plus one; 0 for never.
     heard_ms: AtomicU64,
@@ -53,7 +56,7 @@ pub(super) struct Control {
 impl Control {
     /// Reads what was told last.
     pub(super) fn open(
-        client: Client,
+        (client, remotes): (Client, Remotes),
         folder: &Path,
         stale_max: Option<Duration>,
     ) -> io::Result<Self> {
@@ -63,10 +66,12 @@ impl Control {
             Err(error) if error.kind() == io::ErrorKind::NotFound => GatewaySnapshot::default(),
             Err(error) => return Err(error),
         };
+        remotes.keep(view::remotes(&told));
         Ok(Self {
             client,
             file,
             view: RwLock::new(Arc::new(View::new(told))),
+            remotes,
             started: Instant::now(),
             heard_ms: AtomicU64::new(0),
             stale_max,
@@ -100,6 +105,7 @@ impl Control {
         if let Err(error) = self.keep(&told) {
             tracing::warn!(%error, "what the control plane says is not kept for the next start");
         }
+        self.remotes.keep(view::remotes(&told));
         let fresh = Arc::new(View::new(told));
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -130,7 +136,10 @@ impl Control {
 
     fn keep(&self, told: &GatewaySnapshot) -> io::Result<()> {
         let fresh = self.file.with_extension("new");
-        fs::write(&fresh, serde_json::to_vec(told)?)?;
+        let mut told = told.clone();
+        // Keys of upstreams stay in memory: one that needs its key waits for the platform after a start.
+        told.upstreams.iter_mut().for_each(|one| one.key = None);
+        fs::write(&fresh, serde_json::to_vec(&told)?)?;
         fs::rename(fresh, &self.file)
     }
 
@@ -163,7 +172,7 @@ impl Directory for Remote {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        self.0.view().route(caller.key, model)
+        self.0.view().route(caller.key, model, &self.0.remotes)
     }
 
     fn allowance(

@@ -17,10 +17,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use api::client::Client;
-use gateway::{Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink};
+use gateway::{BalanceConfig, Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink};
 use tokio::signal::unix::{SignalKind, signal};
 use units::{Id, kinds};
 
+use crate::up::Remotes;
 use follow::{Control, Remote};
 
 /// How long requests in flight may take when asked to stop.
@@ -41,6 +42,8 @@ pub(crate) struct ApartConfig {
     pub(crate) listen: SocketAddr,
     /// A file that gets the address once requests are answered.
     pub(crate) ready_file: Option<PathBuf>,
+    /// Certificates in PEM of further authorities for upstreams.
+    pub(crate) upstream_authorities: Vec<u8>,
     /// Longest time to serve without having heard the control plane; `None` for ever.
     pub(crate) stale_max: Option<Duration>,
 }
@@ -71,30 +74,26 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let client = Client::new(&config.control, Some(&config.token))?;
     let control = Arc::new(
-        Control::open(client, &config.data, config.stale_max)
-            .context("what the control plane said last cannot be read: move `control.json` away")?,
+        Control::open(
+            (client, Remotes::new(&config.upstream_authorities)?),
+            &config.data,
+            config.stale_max,
+        )
+        .context("what the control plane said last cannot be read: move `control.json` away")?,
     );
     let (meter, remote) = open(&control, &config.data).await?;
-    let first = tokio::task::spawn_blocking({
-        let (control, meter) = (Arc::clone(&control), meter.clone());
-        move || control.ask(&meter, FIRST)
-    });
-    if let Err(error) = first.await? {
-        if !control.knows_something() {
-            bail!("the control plane at `{}` does not answer: {error}", config.control);
-        }
-        tracing::warn!(%error, "the control plane is not heard: serving from what it said last");
-    }
+    hear(&control, &meter, config).await?;
     let follower = std::thread::spawn({
         let (control, meter) = (Arc::clone(&control), meter.clone());
         move || control.follow(&meter)
     });
+    let checker = tokio::spawn(control.remotes.clone().check());
     let deliverer = tokio::spawn({
         let meter = meter.clone();
         async move { meter.run().await }
     });
-    let gateway_config =
-        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let gateway_config = GatewayConfig { balance, ..Default::default() };
     let front = Front::new(gateway_config, Arc::new(remote), meter.clone(), others(&meter));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(front.listen(listener, async move {
@@ -112,12 +111,28 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     control.stop.store(true, Ordering::Relaxed);
     let _ = stop.send(());
     let _ = tokio::time::timeout(DRAIN, server).await;
+    checker.abort();
     deliverer.abort();
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
     }
     drop(follower);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the control plane a first time; it may be away if it has said something before.
+async fn hear(control: &Arc<Control>, meter: &Meter, config: &ApartConfig) -> anyhow::Result<()> {
+    let first = tokio::task::spawn_blocking({
+        let (control, meter) = (Arc::clone(control), meter.clone());
+        move || control.ask(&meter, FIRST)
+    });
+    if let Err(error) = first.await? {
+        if !control.knows_something() {
+            bail!("the control plane at `{}` does not answer: {error}", config.control);
+        }
+        tracing::warn!(%error, "the control plane is not heard: serving from what it said last");
+    }
+    Ok(())
 }
 
 /// Opens the spool.

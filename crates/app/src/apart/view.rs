@@ -3,15 +3,22 @@
 //! It holds hashes of keys and never a key. What it says is as old as the snapshot; how old that may get is
 //! decided in [`super::follow`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use api::nouns::gateway::{GatewayBudget, GatewayKey, GatewayModel, GatewaySnapshot};
+use api::nouns::gateway::{
+    GatewayBudget, GatewayKey, GatewayModel, GatewayRoute, GatewaySnapshot, GatewayUpstream,
+};
 use gateway::{
     ACCOUNTS_MAX, Account, Accounts, Allowance, Caller, Holder, LEVELS_MAX, Level, Limits, Measure,
-    ModelCard, Refusal, Room, Route, Standing,
+    ModelCard, Reach, Refusal, RemoteConfig, RemoteTimeouts, Replica, Room, Route, Standing,
 };
 use sha2::{Digest as _, Sha256};
 use units::{Id, kinds};
+
+use crate::up::Remotes;
 
 /// What is told of the context of a model.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
@@ -23,7 +30,8 @@ pub(super) struct View {
     pub(super) snapshot: GatewaySnapshot,
     secrets: HashMap<[u8; 32], (usize, Option<i64>)>,
     keys: BTreeMap<Id<kinds::Key>, usize>,
-    endpoints: BTreeMap<Id<kinds::Endpoint>, usize>,
+    /// Who pays for an endpoint: a project and its organisation.
+    payers: BTreeMap<Id<kinds::Endpoint>, [[u8; 16]; 2]>,
     rooms: HashMap<Account, Vec<Room>>,
 }
 
@@ -37,13 +45,13 @@ impl View {
             let known = own.filter_map(|one| Some((bytes(&one.sha256)?, one.until_unix_us)));
             secrets.extend(known.map(|(hash, until)| (hash, (place, until))));
         }
-        let models = snapshot.models.iter().enumerate();
-        let endpoints = models.map(|(place, model)| (model.endpoint, place)).collect();
+        let mut payers = BTreeMap::new();
+        snapshot.models.iter().for_each(|model| note_payers(&model.route, &mut payers));
         let mut rooms: HashMap<Account, Vec<Room>> = HashMap::new();
         for room in snapshot.budgets.iter().filter_map(room) {
             rooms.entry(room.account).or_default().push(room);
         }
-        Self { secrets, keys, endpoints, rooms, snapshot }
+        Self { secrets, keys, payers, rooms, snapshot }
     }
 
     /// All budgets.
@@ -80,18 +88,20 @@ impl View {
     }
 
     /// Where a call goes.
-    pub(super) fn route(&self, key: Id<kinds::Key>, name: &str) -> Result<Route, Refusal> {
+    pub(super) fn route(
+        &self,
+        key: Id<kinds::Key>,
+        name: &str,
+        remotes: &Remotes,
+    ) -> Result<Route, Refusal> {
         let model = self.of(key).find(|model| model.name == name);
         let model = model.ok_or(Refusal::ModelNotFound)?;
-        if model.replicas.is_empty() {
-            return Err(Refusal::NoReplica);
+        let route = route_of(&model.route, name, remotes);
+        let is_served = |route: &Route| !route.replicas.is_empty();
+        if is_served(&route) || route.fallbacks.iter().any(is_served) {
+            return Ok(route);
         }
-        Ok(Route {
-            endpoint: model.endpoint,
-            upstream_model: name.to_owned(),
-            replicas: model.replicas.iter().map(|one| one.address.clone()).collect(),
-            sites: model.replicas.iter().map(|one| one.site).collect(),
-        })
+        Err(Refusal::NoReplica)
     }
 
     /// What is left of the budgets over a call, of this gateway's share.
@@ -101,11 +111,10 @@ impl View {
         endpoint: Id<kinds::Endpoint>,
     ) -> Allowance {
         let mut said = Allowance { recorded: self.snapshot.recorded, ..self.prices() };
-        let Some(model) = self.endpoints.get(&endpoint) else { return said };
-        let Some(model) = self.snapshot.models.get(*model) else { return said };
+        let Some(payers) = self.payers.get(&endpoint) else { return said };
         let whose = self.keys.get(&key).and_then(|place| self.snapshot.keys.get(*place));
         let whose = whose.and_then(|key| key.whose.as_deref()).and_then(bytes::<16>);
-        said.accounts = accounts(key, whose, model);
+        said.accounts = accounts(key, whose, *payers);
         let over = said.accounts.iter().flatten().filter_map(|account| self.rooms.get(account));
         said.rooms = over.flatten().copied().collect();
         said
@@ -129,9 +138,63 @@ impl View {
     }
 }
 
+/// How the upstreams are spoken to; without its key one is not.
+pub(super) fn remotes(snapshot: &GatewaySnapshot) -> impl Iterator<Item = (u64, RemoteConfig)> {
+    let usable = snapshot.upstreams.iter().filter(|one| one.has_key == one.key.is_some());
+    usable.map(|one| (one.version, config_of(one)))
+}
+
+fn config_of(one: &GatewayUpstream) -> RemoteConfig {
+    let ms = |value: u32| Duration::from_millis(value.into());
+    RemoteConfig {
+        id: one.id,
+        url: one.url.clone(),
+        model: one.model.clone(),
+        key: one.key.clone(),
+        reach: if one.is_private { Reach::Private } else { Reach::Public },
+        in_flight_max: one.in_flight_max,
+        timeouts: RemoteTimeouts {
+            connect: ms(one.connect_ms),
+            first_byte: ms(one.first_byte_ms),
+            gap: ms(one.gap_ms),
+            total: ms(one.total_ms),
+        },
+        probe: one.probe.clone(),
+        is_shared: one.is_shared,
+    }
+}
+
+/// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
+fn route_of(told: &GatewayRoute, model: &str, remotes: &Remotes) -> Route {
+    let services = told.replicas.iter().map(|one| Replica {
+        weight: one.weight,
+        ..Replica::new(one.address.as_str(), Some(one.site))
+    });
+    let upstreams = told.upstreams.iter().filter_map(|one| {
+        let replica = Replica::remote(&remotes.get(one.id)?, Some(one.site), one.weight);
+        let model = one.model.as_deref().map(Into::into).or(replica.model);
+        Some(Replica { model, ..replica })
+    });
+    let there = |route: &GatewayRoute| route_of(route, model, remotes);
+    Route {
+        canaries: told.canaries.iter().map(|one| (one.percent, there(&one.route))).collect(),
+        fallbacks: told.fallbacks.iter().map(there).collect(),
+        ..Route::new(told.endpoint, model.to_owned(), services.chain(upstreams).collect())
+    }
+}
+
+fn note_payers(route: &GatewayRoute, payers: &mut BTreeMap<Id<kinds::Endpoint>, [[u8; 16]; 2]>) {
+    payers.insert(route.endpoint, [*route.project.as_bytes(), *route.organisation.as_bytes()]);
+    route.canaries.iter().for_each(|canary| note_payers(&canary.route, payers));
+    route.fallbacks.iter().for_each(|there| note_payers(there, payers));
+}
+
 /// The owners over a call, everywhere and, for somebody, within the project.
-fn accounts(key: Id<kinds::Key>, whose: Option<[u8; 16]>, model: &GatewayModel) -> Accounts {
-    let (project, organisation) = (*model.project.as_bytes(), *model.organisation.as_bytes());
+fn accounts(
+    key: Id<kinds::Key>,
+    whose: Option<[u8; 16]>,
+    [project, organisation]: [[u8; 16]; 2],
+) -> Accounts {
     let everywhere = |owner| Account { owner, within: NONE };
     let here = |owner| Account { owner, within: project };
     let key = *key.as_bytes();

@@ -31,6 +31,9 @@ pub(crate) struct GatewayArgs {
     /// File that gets the address once requests are answered
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Certificates in PEM of authorities, besides the usual ones, that upstreams of models may be certified by
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Option<PathBuf>,
     /// Longest time to serve without having heard the platform, in seconds [default: for ever]
     #[arg(long, value_name = "SECONDS")]
     stale_max_s: Option<u64>,
@@ -55,6 +58,7 @@ pub(crate) fn run(args: GatewayArgs) -> Result<ExitCode, Failure> {
         data: args.data,
         listen: args.listen,
         ready_file: args.ready_file,
+        upstream_authorities: super::up::authorities(args.upstream_ca)?,
         stale_max: args.stale_max_s.map(Duration::from_secs),
     };
     apart::run(&config).map_err(Failure::from)

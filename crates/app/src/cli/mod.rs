@@ -52,6 +52,7 @@ mod site;
 mod sovereign;
 mod submit;
 mod up;
+mod upstream;
 mod user;
 mod vault;
 mod witness;
@@ -134,6 +135,8 @@ enum Command {
     Model(model::Verb),
     #[command(subcommand)]
     Endpoint(endpoint::Verb),
+    #[command(subcommand)]
+    Upstream(upstream::Verb),
     #[command(subcommand)]
     Site(site::Verb),
     #[command(flatten)]
@@ -272,6 +275,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Dataset(verb) => dataset::run(verb, session).map(done),
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
+        Command::Upstream(verb) => upstream::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
         Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),

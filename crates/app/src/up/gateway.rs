@@ -4,11 +4,17 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    Allowance, AnswerPlace, BoxFuture, Caller, Charge, Directory, Front, GatewayConfig, Meter,
-    MeterConfig, Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, EndpointLoad,
+    Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica, ReplicaLoad,
+    RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
-use server::{AnswerPath, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform};
-use units::{Id, kinds};
+use server::{
+    AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform, SeenLoad,
+    SeenReplica,
+};
+use units::{DurationMicros, Id, kinds};
+
+use super::upstreams::Remotes;
 
 use super::admission;
 
@@ -17,7 +23,7 @@ const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Platform>);
+struct Wire(Arc<Platform>, Remotes);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -36,13 +42,14 @@ impl Charge for Carried {
 pub(super) async fn open(
     platform: &Arc<Platform>,
     data: &Path,
+    remotes: &Remotes,
     answers_kept: Duration,
 ) -> anyhow::Result<Meter> {
     let mut salt_seed = [0; 32];
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform));
+    let wire = Wire(Arc::clone(platform), remotes.clone());
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -63,9 +70,35 @@ pub(super) async fn open(
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
-    let metrics = Arc::clone(meter.metrics());
-    platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    let loads = Arc::clone(meter.metrics());
+    platform.add_load_source(Box::new(move || loads.loads().into_iter().map(load_of).collect()));
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    platform.set_gateway_metrics(Box::new(move || {
+        let mut text = metrics.render();
+        text.push_str(&gateway::render_remotes(&remotes.all()));
+        text
+    }));
     Ok(meter)
+}
+
+/// What a gateway has in flight for an endpoint, as the platform knows it.
+fn load_of(
+    (endpoint, load): (Id<kinds::Endpoint>, EndpointLoad),
+) -> (Id<kinds::Endpoint>, SeenLoad) {
+    let micros = u64::try_from(load.waited.as_micros()).unwrap_or(u64::MAX);
+    let replica = |(address, one): (Arc<str>, ReplicaLoad)| {
+        let ReplicaLoad { in_flight, sent, failed } = one;
+        (address.as_ref().to_owned(), SeenReplica { in_flight, sent, failed })
+    };
+    let seen = SeenLoad {
+        tokens: load.tokens,
+        token_micros: load.token_micros,
+        requests: load.requests,
+        waiting: load.waiting,
+        waited: DurationMicros(micros),
+        replicas: load.replicas.into_iter().map(replica).collect(),
+    };
+    (endpoint, seen)
 }
 
 /// What the gateway has kept of an answer.
@@ -85,10 +118,16 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
 }
 
 /// The listener: the OpenAI-compatible routes, and the platform's own beside them.
-pub(super) fn front(platform: &Arc<Platform>, meter: &Meter, others: axum::Router) -> Front {
-    let config =
-        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
-    Front::new(config, Arc::new(Wire(Arc::clone(platform))), meter.clone(), others)
+pub(super) fn front(
+    platform: &Arc<Platform>,
+    remotes: &Remotes,
+    meter: &Meter,
+    others: axum::Router,
+) -> Front {
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let config = GatewayConfig { balance, ..Default::default() };
+    let wire = Wire(Arc::clone(platform), remotes.clone());
+    Front::new(config, Arc::new(wire), meter.clone(), others)
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {
@@ -102,6 +141,33 @@ fn to_refusal(refused: CallRefused) -> Refusal {
 }
 
 impl Wire {
+    /// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
+    fn route_of(&self, found: CallRoute, model: &str) -> Route {
+        let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
+        let services = places.map(|((address, site), weight)| Replica {
+            weight,
+            ..Replica::new(address, Some(site))
+        });
+        let upstreams = found.upstreams.into_iter().filter_map(|one| {
+            let remote = self.1.get(one.id)?;
+            let replica = Replica::remote(&remote, Some(one.site), one.weight);
+            let model = one.model.map(Into::into).or(replica.model);
+            Some(Replica { model, ..replica })
+        });
+        let replicas = services.chain(upstreams).collect();
+        let canaries = found.canaries.into_iter();
+        let fallbacks = found.fallbacks.into_iter();
+        Route {
+            endpoint: found.endpoint,
+            upstream_model: model.to_owned(),
+            replicas,
+            canaries: canaries
+                .map(|(percent, route)| (percent, self.route_of(route, model)))
+                .collect(),
+            fallbacks: fallbacks.map(|route| self.route_of(route, model)).collect(),
+        }
+    }
+
     /// A token tells of no model that it does not open; one that only has no replica now it may name.
     fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
         match self.0.call_route(caller.key, Some(token), model) {
@@ -149,13 +215,12 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
-        Ok(Route {
-            endpoint: route.endpoint,
-            upstream_model: model.to_owned(),
-            replicas: route.replicas,
-            sites: route.sites,
-        })
+        let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
+        Ok(self.route_of(found, model))
+    }
+
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        self.0.call_wakes(caller.key, token_of(caller), model)
     }
 
     fn allowance(

@@ -9,6 +9,7 @@ mod control;
 mod flows;
 mod gateway;
 mod site;
+mod upstreams;
 mod virtual_nodes;
 mod witnesses;
 
@@ -37,6 +38,7 @@ use crate::kek::KekArgs;
 
 pub(crate) use banner::write_ready;
 pub(crate) use site::SiteArgs;
+pub(crate) use upstreams::Remotes;
 pub(crate) use virtual_nodes::VirtualNodes;
 pub(crate) use witnesses::start as start_witnesses;
 
@@ -68,6 +70,8 @@ pub(crate) struct UpConfig {
     pub(crate) witnesses: TrustPolicy,
     /// How long the facts of answers are kept, for receipts.
     pub(crate) answers_kept: Duration,
+    /// Authorities, besides the usual ones, whose certificates upstreams may show; in PEM, empty for none.
+    pub(crate) upstream_authorities: Vec<u8>,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -146,14 +150,18 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let meter = gateway::open(&platform, &config.data, config.answers_kept).await?;
+    let remotes = upstreams::Remotes::new(&config.upstream_authorities)?;
+    let meter = gateway::open(&platform, &config.data, &remotes, config.answers_kept).await?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
     }
-    let front = gateway::front(&platform, &meter, server::router(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().check());
+    let others = server::router(Arc::clone(&platform));
+    let front = gateway::front(&platform, &remotes, &meter, others);
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
         address,
@@ -284,6 +292,7 @@ fn spawn_loops(
     tasks.spawn(server::drains::run(Arc::clone(platform)));
     tasks.spawn(server::erasures::run(Arc::clone(platform)));
     tasks.spawn(server::courses::run(Arc::clone(platform)));
+    tasks.spawn(server::scaling::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

@@ -149,28 +149,20 @@ impl Books {
                 return Err(Short::Reserved(room.budget));
             }
         }
-        let open = inner.open(pair, allowance.accounts);
-        open.in_flight += 1;
-        let accounts = open.accounts;
-        for account in accounts.iter().flatten() {
-            inner.held.entry(*account).or_default().reserved.add(most);
-        }
+        inner.hold(pair, allowance.accounts, most);
         Ok(())
+    }
+
+    /// Holds at another pair what was reserved for one.
+    pub(crate) fn moves(&self, from: Pair, (to, accounts): (Pair, Accounts), most: Tokens) {
+        let mut inner = self.lock();
+        inner.hold(to, accounts, most);
+        inner.end(from, most, Tokens::default());
     }
 
     /// Ends a request: what it has used is held until it is counted.
     pub(crate) fn settle(&self, pair: Pair, most: Tokens, used: Tokens) {
-        let mut inner = self.lock();
-        let Some(open) = inner.pairs.get_mut(&bytes(pair)) else { return };
-        open.in_flight = open.in_flight.saturating_sub(1);
-        open.unrecorded.add(used);
-        let accounts = open.accounts;
-        for account in accounts.iter().flatten() {
-            let held = inner.held.entry(*account).or_default();
-            held.reserved.sub(most);
-            held.unrecorded.add(used);
-        }
-        inner.tidy(pair);
+        self.lock().end(pair, most, used);
     }
 
     /// Holds what an earlier process has left in the spool.
@@ -223,6 +215,28 @@ impl Inner {
     fn open(&mut self, pair: Pair, accounts: Accounts) -> &mut Open {
         let fresh = Open { accounts, in_flight: 0, unrecorded: Tokens::default() };
         self.pairs.entry(bytes(pair)).or_insert(fresh)
+    }
+
+    fn hold(&mut self, pair: Pair, accounts: Accounts, most: Tokens) {
+        let open = self.open(pair, accounts);
+        open.in_flight += 1;
+        let accounts = open.accounts;
+        for account in accounts.iter().flatten() {
+            self.held.entry(*account).or_default().reserved.add(most);
+        }
+    }
+
+    fn end(&mut self, pair: Pair, most: Tokens, used: Tokens) {
+        let Some(open) = self.pairs.get_mut(&bytes(pair)) else { return };
+        open.in_flight = open.in_flight.saturating_sub(1);
+        open.unrecorded.add(used);
+        let accounts = open.accounts;
+        for account in accounts.iter().flatten() {
+            let held = self.held.entry(*account).or_default();
+            held.reserved.sub(most);
+            held.unrecorded.add(used);
+        }
+        self.tidy(pair);
     }
 
     fn forget(&mut self, recorded: u64) {

@@ -154,6 +154,15 @@ impl Permit {
         Err(Denied::Overloaded { wait_us: 0 })
     }
 
+    /// Holds the same at another endpoint, which answers in this one's place. It is not refused there: it has
+    /// been sent.
+    pub(crate) fn moves(&mut self, directory: &dyn Directory, there: Pair) {
+        let Some((here, most)) = self.held.filter(|(here, _)| *here != there) else { return };
+        let accounts = directory.allowance(self.shared.gateway, there.0, there.1).accounts;
+        self.shared.books.moves(here, (there, accounts), most);
+        self.held = Some((there, most));
+    }
+
     /// Says what the request has used, before its usage is recorded. Later calls do nothing.
     pub(crate) fn settle(&mut self, read: u64, written: u64) {
         if let Some((pair, most)) = self.held.take() {

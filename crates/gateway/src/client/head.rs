@@ -47,7 +47,8 @@ pub(super) fn request(replica: &str, order: &Order<'_>) -> Option<Vec<u8>> {
     }
     let id = order.request_id.as_bytes();
     let mut head = Vec::with_capacity(192 + order.path.len() + replica.len() + id.len());
-    head.extend_from_slice(b"POST ");
+    head.extend_from_slice(order.method.as_str().as_bytes());
+    head.push(b' ');
     head.extend_from_slice(order.path.as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     head.extend_from_slice(replica.as_bytes());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Rollup, Route, SinkError, Standing, UsageSink,
+    Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -21,6 +21,10 @@ use units::{Id, kinds};
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) replicas: Mutex<Vec<String>>,
+    /// Replicas that are not only an address.
+    pub(crate) others: Mutex<Vec<Replica>>,
+    /// An endpoint to fall back to.
+    pub(crate) fallback: Mutex<Option<(Id<kinds::Endpoint>, Replica)>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
 }
 
@@ -55,9 +59,22 @@ impl Directory for World {
             other => other.strip_prefix("pub/").ok_or(Refusal::ModelNotFound)?,
         };
         let replicas = self.replicas.lock().unwrap().clone();
+        if upstream_model == "sleeper" && replicas.is_empty() {
+            return Err(Refusal::NoReplica);
+        }
         let endpoint = Id::from_bytes([8; 16]);
-        let sites = vec![Id::from_bytes([7; 16]); replicas.len()];
-        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas, sites })
+        let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
+        let others = self.others.lock().unwrap().clone();
+        let replicas = replicas.into_iter().map(replica).chain(others).collect();
+        let fallback = self.fallback.lock().unwrap().clone();
+        let fallback = fallback
+            .map(|(endpoint, replica)| Route::new(endpoint, upstream_model.into(), vec![replica]));
+        let fallbacks = fallback.into_iter().collect();
+        Ok(Route { fallbacks, ..Route::new(endpoint, upstream_model.into(), replicas) })
+    }
+
+    fn wakes(&self, _: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
@@ -94,7 +111,9 @@ pub(crate) struct Bench {
     pub(crate) meter: Meter,
     pub(crate) address: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Asks the server to stop.
+    pub(crate) stop: Arc<tokio::sync::Notify>,
+    pub(crate) server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Bench {
@@ -118,9 +137,12 @@ impl Bench {
             gateway::Front::new(config, Arc::clone(&world) as _, meter.clone(), Default::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tokio::spawn(front.listen(listener, std::future::pending()));
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let asked = Arc::clone(&stop);
+        let stopped = async move { asked.notified().await };
+        let server = tokio::spawn(front.listen(listener, stopped));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { world, folder, meter, address, client, server }
+        Self { world, folder, meter, address, client, stop, server }
     }
 
     /// Ends the process' part without any flush, as a crash would, and waits until it is gone.
@@ -155,6 +177,12 @@ impl Bench {
             .body(Full::from(body.to_vec()))
             .unwrap();
         self.send(request).await
+    }
+
+    /// Any call with the first key.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response<Incoming> {
+        let body = Full::from(body.to_owned());
+        self.send(self.request(Method::POST, path, "key-1").body(body).unwrap()).await
     }
 
     pub(crate) async fn chat_json(&self, body: &str) -> (Response<()>, Value) {

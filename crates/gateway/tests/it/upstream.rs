@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -45,7 +45,10 @@ impl Upstream {
             gate: Semaphore::new(0),
             active: AtomicUsize::new(0),
         });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .fallback(answer)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -61,11 +64,26 @@ impl Upstream {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap();
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let body: Value =
+        if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    // Tests see the request line beside the headers.
+    headers.insert("x-line", format!("{method} {uri}").parse().unwrap());
     let model = body["model"].as_str().unwrap_or_default().to_owned();
     let streams = body["stream"] == json!(true);
     shared.seen.lock().unwrap().push((headers, body));
+    match uri.path() {
+        "/tokenizer_info" => return axum::Json(json!({"eos_token": "</s>"})).into_response(),
+        "/tokenize" => return axum::Json(json!({"count": 2, "tokens": [1, 2]})).into_response(),
+        "/v1/embeddings" => return vectors().into_response(),
+        _ => {}
+    }
     match model.as_str() {
         "busy" => (StatusCode::SERVICE_UNAVAILABLE, "overloaded").into_response(),
         "html" => (StatusCode::INTERNAL_SERVER_ERROR, "<html>secret</html>").into_response(),
@@ -79,6 +97,12 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         _ if streams => stream_answer(&shared, &model),
         _ => json_answer(&model).into_response(),
     }
+}
+
+fn vectors() -> impl IntoResponse {
+    let data = json!([{"object": "embedding", "index": 0, "embedding": [0.5, -1.25e-3]}]);
+    let usage = json!({"prompt_tokens": 7, "total_tokens": 7});
+    axum::Json(json!({"object": "list", "model": "internal", "data": data, "usage": usage}))
 }
 
 fn refusal() -> impl IntoResponse {

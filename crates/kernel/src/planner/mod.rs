@@ -388,6 +388,7 @@ const fn concerns_everything(subject: Subject) -> bool {
         | Subject::Course(_)
         | Subject::IdentityProvider(_)
         | Subject::Consent(_)
+        | Subject::Upstream(_)
         | Subject::Erasure(_) => false,
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn admit(
         | Event::Price(_)
         | Event::Workload(_)
         | Event::Endpoint(_)
+        | Event::Upstream(_)
         | Event::Usage(_)
         | Event::Power(_)
         | Event::Course(_)

@@ -1,6 +1,6 @@
 //! Gateways that run apart: what they follow, and where they hand in what they have counted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::nouns::gateway::{
     GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord,
@@ -28,8 +28,11 @@ pub(crate) async fn follow(call: Call<GatewayFollow>) -> Result<GatewaySnapshot,
         // Whoever was stopped while it waited is told so.
         require_operator(&call)?;
     }
-    let made = call.platform().gateway_snapshot(ask);
-    made.map_err(|error| Fail::internal("the snapshot could not be made", &error))
+    let (app, ask) = (Arc::clone(&call.app), ask.clone());
+    let made = tokio::task::spawn_blocking(move || app.platform.gateway_snapshot(&ask)).await;
+    let failed = "the snapshot could not be made";
+    let made = made.map_err(|error| Fail::internal(failed, &error))?;
+    made.map_err(|error| Fail::internal(failed, &error))
 }
 
 /// `POST /api/v1/gateway/usage`

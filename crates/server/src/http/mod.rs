@@ -18,7 +18,10 @@ pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
 mod doors;
+mod endpoint_routing;
+mod endpoint_scaling;
 pub(crate) mod endpoints;
+mod endpoints_dto;
 mod energy_series;
 mod entries;
 mod erasures;
@@ -72,6 +75,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
 pub(crate) mod tar_stream;
+pub(crate) mod upstreams;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -93,6 +97,8 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        endpoint_routing::EndpointRoute,
+        endpoint_scaling::{EndpointPromote, EndpointRollBack, EndpointScale, EndpointUpdate},
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
@@ -121,6 +127,7 @@ use api::{
         rate_limit::{RateLimitDelete, RateLimitGet, RateLimitList, RateLimitSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
+        upstream::{UpstreamCreate, UpstreamDelete, UpstreamGet, UpstreamList, UpstreamReplace},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -308,6 +315,16 @@ fn mount_work(api: Api) -> Api {
         .mount::<EndpointList, _>(endpoints::list)
         .mount::<EndpointGet, _>(endpoints::get)
         .mount::<EndpointDelete, _>(endpoints::delete)
+        .mount::<EndpointRoute, _>(endpoint_routing::route)
+        .mount::<UpstreamCreate, _>(upstreams::create)
+        .mount::<UpstreamList, _>(upstreams::list)
+        .mount::<UpstreamGet, _>(upstreams::get)
+        .mount::<UpstreamReplace, _>(upstreams::replace)
+        .mount::<UpstreamDelete, _>(upstreams::delete)
+        .mount::<EndpointScale, _>(endpoint_scaling::scale)
+        .mount::<EndpointUpdate, _>(endpoint_scaling::update)
+        .mount::<EndpointPromote, _>(endpoint_scaling::promote)
+        .mount::<EndpointRollBack, _>(endpoint_scaling::roll_back)
 }
 
 fn mount_platform(api: Api) -> Api {

@@ -1,6 +1,9 @@
 //! Calls of models: who makes them, where they go, and what they add to what a capability token has spent.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
@@ -104,5 +107,26 @@ impl Platform {
             })
         };
         self.read(|state| directory::route(state, key, model, now, allowed))
+    }
+
+    /// The endpoint that a call refused for want of a replica may wait for.
+    #[must_use]
+    pub fn call_wakes(
+        &self,
+        key: Id<kinds::Key>,
+        carried: Option<&CarriedCapability>,
+        model: &str,
+    ) -> Option<Id<kinds::Endpoint>> {
+        let (now, meter) = (self.now(), &self.sign_in.meter);
+        let (found, countries) = self.read(|state| {
+            let countries: BTreeSet<Country> =
+                state.sites.values().map(|site| site.config.country).collect();
+            (directory::wakes(state, key, model, now), countries)
+        });
+        // A token starts nothing that it could not ask anywhere.
+        let opens = |token: &CarriedCapability| {
+            countries.iter().any(|one| token.allows(now, model, *one, meter).is_ok())
+        };
+        found.filter(|_| carried.is_none_or(opens))
     }
 }

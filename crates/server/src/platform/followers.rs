@@ -1,11 +1,11 @@
 //! What gateways that run apart from this process need to serve: one snapshot of keys, models, limits and
 //! budgets, all of one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::nouns::gateway::{
-    GatewayAsk, GatewayBudget, GatewayKey, GatewayLimit, GatewayModel, GatewayReplica,
-    GatewaySecret, GatewaySnapshot,
+    GatewayAsk, GatewayBackend, GatewayBudget, GatewayCanary, GatewayKey, GatewayLimit,
+    GatewayReplica, GatewayRoute, GatewaySecret, GatewaySnapshot, GatewayUpstream,
 };
 use kernel::{
     Actor, State,
@@ -19,6 +19,8 @@ use super::{
     Platform,
     allowances::{self, CallAccount, CallLevel, CallStanding},
     directory,
+    directory::CallRoute,
+    upstreams::{CallUpstream, UpstreamAccess},
 };
 
 /// What this process's own gateway has in hand of an account, in micro-euro or tokens, as of an epoch of
@@ -33,6 +35,8 @@ impl Platform {
     }
 
     /// What a gateway apart needs to serve, with its share of every budget.
+    ///
+    /// Reads keys of upstreams, and so may block.
     ///
     /// # Errors
     /// If the shares cannot be written down, or more gateways ask than are counted.
@@ -59,8 +63,30 @@ impl Platform {
         }
         book.give(ask.gateway, number, shares);
         self.leases.store(&book)?;
+        drop(book);
+        self.tell_upstreams(&mut snapshot);
         Ok(snapshot)
     }
+
+    /// Adds how the upstreams are spoken to; one whose key cannot be read gets no request.
+    fn tell_upstreams(&self, snapshot: &mut GatewaySnapshot) {
+        let mut ids = BTreeSet::new();
+        snapshot.models.iter().for_each(|model| upstreams_of(&model.route, &mut ids));
+        for id in ids {
+            match self.upstream_access(id) {
+                Ok(found) => snapshot.upstreams.extend(found.map(access)),
+                Err(error) => {
+                    tracing::warn!(upstream.id = %id, %error, "upstream {id} is not told")
+                }
+            }
+        }
+    }
+}
+
+fn upstreams_of(route: &GatewayRoute, ids: &mut BTreeSet<Id<kinds::Upstream>>) {
+    ids.extend(route.upstreams.iter().map(|one| one.id));
+    route.canaries.iter().for_each(|canary| upstreams_of(&canary.route, ids));
+    route.fallbacks.iter().for_each(|there| upstreams_of(there, ids));
 }
 
 fn snapshot(
@@ -76,7 +102,9 @@ fn snapshot(
     let keys = keys.map(|key| {
         let mut own = Vec::new();
         for model in directory::openings(state, key, now) {
-            let place = *places.entry(of(&model)).or_insert_with(|| {
+            // Keys of other countries may see other replicas of one endpoint.
+            let text = serde_json::to_string(&model).unwrap_or_default();
+            let place = *places.entry(text).or_insert_with(|| {
                 models.push(model.clone());
                 models.len().saturating_sub(1)
             });
@@ -103,15 +131,11 @@ fn snapshot(
         keys,
         budgets: budgets.collect(),
         models,
+        upstreams: Vec::new(),
         price_in_micro_euro: price(PriceUnit::MTokensIn),
         price_out_micro_euro: price(PriceUnit::MTokensOut),
     };
     (snapshot, rooms.iter().map(|room| room.account).collect())
-}
-
-/// What tells two openings of an endpoint apart.
-fn of(model: &GatewayModel) -> (Id<kinds::Endpoint>, Vec<String>) {
-    (model.endpoint, model.replicas.iter().map(|replica| replica.address.clone()).collect())
 }
 
 fn describe(state: &State, key: &Key, models: Vec<u32>) -> GatewayKey {
@@ -143,14 +167,47 @@ fn limit(level: CallLevel) -> GatewayLimit {
     GatewayLimit { holder: hex(holder), requests_per_minute, tokens_per_minute, concurrent_max }
 }
 
-/// The replicas that may answer a key's calls of an endpoint.
-pub(super) fn replicas(
-    endpoint: &kernel::endpoint::Endpoint,
-    state: &State,
-    key: &Key,
-) -> Vec<GatewayReplica> {
-    let ready = endpoint.ready_replicas_in(state, |country| key.limits.allow_country(country));
-    ready.into_iter().map(|(address, site)| GatewayReplica { address, site }).collect()
+/// A route as a gateway elsewhere needs it; `None` if its project is gone.
+pub(super) fn route(state: &State, found: CallRoute) -> Option<GatewayRoute> {
+    let project = state.endpoints.get(&found.endpoint)?.project;
+    let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
+    let canary = |(percent, there)| Some(GatewayCanary { percent, route: route(state, there)? });
+    Some(GatewayRoute {
+        endpoint: found.endpoint,
+        project,
+        organisation: state.projects.get(&project)?.organisation,
+        replicas: places
+            .map(|((address, site), weight)| GatewayReplica { address, site, weight })
+            .collect(),
+        upstreams: found.upstreams.into_iter().map(backend).collect(),
+        canaries: found.canaries.into_iter().filter_map(canary).collect(),
+        fallbacks: found.fallbacks.into_iter().filter_map(|there| route(state, there)).collect(),
+    })
+}
+
+fn backend(one: CallUpstream) -> GatewayBackend {
+    let CallUpstream { id, weight, model, site } = one;
+    GatewayBackend { id, site, weight, model }
+}
+
+/// How an upstream is spoken to, with its key.
+fn access(one: UpstreamAccess) -> GatewayUpstream {
+    GatewayUpstream {
+        id: one.id,
+        version: one.version,
+        url: one.url,
+        model: one.model,
+        is_private: one.is_private,
+        in_flight_max: one.in_flight_max,
+        connect_ms: one.connect_ms,
+        first_byte_ms: one.first_byte_ms,
+        gap_ms: one.gap_ms,
+        total_ms: one.total_ms,
+        probe: one.probe,
+        has_key: one.key.is_some(),
+        key: one.key,
+        is_shared: one.is_shared,
+    }
 }
 
 fn hex(bytes: [u8; 16]) -> String {

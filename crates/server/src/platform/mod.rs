@@ -22,9 +22,11 @@ mod log;
 mod open;
 pub mod planner;
 pub(crate) mod positions;
+pub mod scaling;
 pub(crate) mod signature;
 mod sovereign;
 pub(crate) mod token;
+mod upstreams;
 mod usage;
 
 use std::{
@@ -48,7 +50,9 @@ pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use flows::DeclaredFlow;
 pub use followers::LocalHeld;
 pub use open::{OpenError, PlatformConfig, model_public_key};
+pub use scaling::{SeenLoad, SeenReplica};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
+pub use upstreams::{CallUpstream, UpstreamAccess, UpstreamError};
 pub use usage::TokenUsage;
 
 use crate::sign_in::SignIn;
@@ -79,6 +83,7 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    loads: Mutex<Vec<scaling::LoadSource>>,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
     leases: leases::Leases,
@@ -279,6 +284,17 @@ impl Platform {
         if let Some(flush) = self.usage_flush.get() {
             flush().await;
         }
+    }
+
+    /// Adds a gateway whose load the number of services follows.
+    pub fn add_load_source(&self, source: scaling::LoadSource) {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+    }
+
+    /// What each gateway has in flight now.
+    pub(crate) fn seen_loads(&self) -> Vec<Vec<(Id<kinds::Endpoint>, SeenLoad)>> {
+        let sources = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.iter().map(|source| source()).collect()
     }
 
     /// Sets how the gateway's counters are rendered; once, at start.

@@ -167,6 +167,7 @@ impl Platform {
             leases,
             local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            loads: Mutex::default(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),

@@ -32,4 +32,5 @@ mod sovereign;
 mod streams;
 mod support;
 mod terms;
+mod upstreams;
 mod world;

@@ -264,6 +264,7 @@ pub(crate) struct Tenant {
     pub(crate) support: String,
     pub(crate) erasure: String,
     pub(crate) identity_provider: String,
+    pub(crate) upstream: String,
 }
 
 fn id(value: &Value) -> String {
@@ -322,6 +323,12 @@ pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Te
     let new =
         json!({ "project": project, "name": format!("{name}-words"), "model": "lab/words@v1" });
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
+    let sites = world.get(&world.operator, "/api/v1/sites").await.json();
+    if !sites["items"].as_array().unwrap().is_empty() {
+        let config = json!({ "url": "https://models.test/v1", "model": "m" });
+        let new = json!({ "project": project, "name": "other", "site": "paris", "config": config });
+        tenant.upstream = id(&world.make("/api/v1/upstreams", new).await);
+    }
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
     let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });

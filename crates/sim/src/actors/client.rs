@@ -19,6 +19,7 @@ use super::catalogue::{
 use super::identity::identity_command;
 use super::power::power_command;
 use super::sovereign::sovereign_command;
+use super::upstreams::upstream_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -366,6 +367,12 @@ fn model_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 }
 
 fn endpoint_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
+    if rng.chance(40) {
+        return Ok(super::endpoints::command(rng, state));
+    }
+    if rng.chance(25) {
+        return upstream_command(rng, state);
+    }
     if rng.chance(35) {
         let id = any(rng, &state.endpoints).unwrap_or(nobody());
         return Ok(Command::Endpoint(endpoint::Command::Delete { id }));

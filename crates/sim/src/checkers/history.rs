@@ -76,6 +76,7 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
+            | Event::Upstream(_)
             | Event::Usage(_)
             | Event::Entity(_)
             | Event::Storage(_)

@@ -82,6 +82,7 @@ impl Money {
             | Event::Model(_)
             | Event::Workload(_)
             | Event::Endpoint(_)
+            | Event::Upstream(_)
             | Event::Erasure(_)
             | Event::Course(_)
             | Event::Transfer(_) => Ok(()),

@@ -69,6 +69,7 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.organisations.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.projects.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.keys.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.upstreams.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.groups.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.service_accounts.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.roles.values().for_each(|x| add(x.id.to_string(), &x.name));

@@ -157,6 +157,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Dataset(_)
         | Event::Model(_)
         | Event::Endpoint(_)
+        | Event::Upstream(_)
         | Event::Usage(_)
         | Event::Entity(_)
         | Event::Storage(_)

@@ -149,3 +149,19 @@ fn what_was_shared_out_meanwhile_is_not_spent_by_an_older_allowance() {
     let room = Room { measure: Measure::Money, ..half.rooms[0] };
     assert_eq!(books.held_at(room, &half), 90, "three micro-euro for a token written");
 }
+
+#[test]
+fn what_another_endpoint_answers_is_held_where_it_is_counted() {
+    const OTHER: Account = Account { owner: [2; 16], within: [0; 16] };
+    let (books, most) = (Books::default(), Tokens { read: 0, written: 30 });
+    books.reserve(pair(), &allowance(0, 100, Measure::Tokens), most).unwrap();
+    let there = (pair().0, Id::from_bytes([4; 16]));
+    books.moves(pair(), (there, [Some(OTHER), None, None, None, None, None]), most);
+    assert_eq!(books.held(ACCOUNT), (Tokens::default(), Tokens::default()));
+    assert_eq!(books.held(OTHER), (most, Tokens::default()));
+    books.settle(there, most, most);
+    assert_eq!(books.held(OTHER), (Tokens::default(), most));
+    books.sealed(&Rollup { endpoint: there.1, ..rollup(1, 0, 30) });
+    books.reserve(pair(), &allowance(1, 100, Measure::Tokens), most).unwrap();
+    assert_eq!(books.held(OTHER), (Tokens::default(), Tokens::default()));
+}

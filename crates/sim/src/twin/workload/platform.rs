@@ -118,6 +118,7 @@ impl History {
             | Event::Dataset(_)
             | Event::Model(_)
             | Event::Endpoint(_)
+            | Event::Upstream(_)
             | Event::Organisation(_)
             | Event::Erasure(_)
             | Event::Course(_)
