@@ -36,12 +36,22 @@ pub struct GatewayConfig {
     pub attempts_max: usize,
     /// Connections of clients open at once; more are closed at once.
     pub connections_max: usize,
-    /// Requests in flight per key; more are answered with 429.
+    /// Requests in flight per key for which nothing else is set; more are answered with 429.
     pub concurrent_max_per_key: u32,
-    /// Requests per key and minute, when limited; switches the `x-ratelimit-*` headers on.
+    /// Requests per minute of a key for which nothing else is set, when limited.
     pub requests_per_minute_max: Option<u32>,
-    /// Keys whose limits are remembered at once.
+    /// Keys, people, projects and organisations whose limits are counted at once.
     pub keys_max: usize,
+    /// Requests that a replica takes at once; more than all replicas of an endpoint take wait in line.
+    pub outstanding_max_per_replica: usize,
+    /// Requests that may wait in line for an endpoint; more are answered with 429.
+    pub waiting_max: usize,
+    /// Longest time in line.
+    pub wait_max: Duration,
+    /// Tokens that limits reserve for an answer whose client gave no longest one.
+    pub completion_tokens_guess: u64,
+    /// Tokens that budgets reserve for an answer whose client gave no longest one: a model's context.
+    pub completion_tokens_most: u64,
     /// Largest `max_tokens` a request may ask for, when limited.
     pub completion_tokens_max: Option<u64>,
     /// Waiting for an endpoint that sleeps.
@@ -69,6 +79,11 @@ impl Default for GatewayConfig {
             concurrent_max_per_key: 64,
             requests_per_minute_max: None,
             keys_max: 16_384,
+            outstanding_max_per_replica: 256,
+            waiting_max: 1_024,
+            wait_max: Duration::from_secs(10),
+            completion_tokens_guess: 256,
+            completion_tokens_most: 4_096,
             completion_tokens_max: None,
             wake: WakeConfig::default(),
             retry_after_s: 2,

@@ -6,6 +6,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
+use crate::admission::{Allowance, Standing};
 use crate::backend::Remote;
 
 /// The application's view of keys, models and replicas.
@@ -34,6 +35,19 @@ pub trait Directory: Send + Sync + 'static {
         None
     }
 
+    /// What the budgets over a call of this endpoint with this key leave it, and the last roll-up of this
+    /// gateway that they have counted, both of one moment. Without budgets the default is right.
+    fn allowance(
+        &self,
+        gateway: Id<kinds::Gateway>,
+        key: Id<kinds::Key>,
+        endpoint: Id<kinds::Endpoint>,
+    ) -> Allowance {
+        let recorded = self.recorded(gateway);
+        tracing::trace!(%key, %endpoint, recorded, "no budgets are known here");
+        Allowance { recorded, ..Allowance::default() }
+    }
+
     /// The highest roll-up sequence of this gateway already in the log; 0 for none.
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64;
 }
@@ -51,6 +65,8 @@ pub struct Caller {
     pub key: Id<kinds::Key>,
     /// The project that pays.
     pub project: Id<kinds::Project>,
+    /// The limits over it, and its place among tenants that wait.
+    pub standing: Standing,
     /// What else the credential says; the directory's own, `None` for a plain key.
     pub charge: Option<Arc<dyn Charge>>,
 }

@@ -9,6 +9,7 @@
 //! [`Front`] listens: a connection, its requests and the connections to replicas that these use stay on one
 //! thread.
 
+mod admission;
 mod answer;
 mod backend;
 mod balance;
@@ -22,7 +23,6 @@ mod error;
 mod front;
 mod intake;
 mod json;
-mod limit;
 mod load;
 mod meter;
 mod metrics;
@@ -47,6 +47,10 @@ use axum::Router;
 use axum::routing::{any, get, post};
 pub use futures_util::future::BoxFuture;
 
+pub use crate::admission::{
+    ACCOUNTS_MAX, Account, Accounts, Allowance, Holder, LEVELS_MAX, Level, Limits, Measure, Room,
+    Standing,
+};
 pub use crate::backend::{
     Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError, render_remotes,
 };

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
+use crate::admission::{Admission, Ask, Denied, Permit, Rates, Tokens};
 use crate::answer;
 use crate::backend::Flow;
 use crate::body::Body;
@@ -24,7 +25,6 @@ use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
 use crate::intake;
 use crate::json::quote;
-use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
 use crate::relay::{Held, Parts, Relay};
@@ -37,6 +37,8 @@ use crate::wake;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
+/// Tokens that a template may put around a conversation.
+const TEMPLATE_TOKENS_MAX: u64 = 64;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
 /// What requests of one conversation have in common: a hint at which replica has read it before.
@@ -48,7 +50,7 @@ pub(crate) struct Gateway {
     directory: Arc<dyn Directory>,
     meter: Meter,
     metrics: Arc<Metrics>,
-    limiter: Limiter,
+    admission: Admission,
     upstream: Upstream,
     requests: AtomicU64,
 }
@@ -60,7 +62,6 @@ struct Arrived {
     request_id: HeaderValue,
     answer_id: String,
     in_flight: InFlight,
-    permit: Permit,
     caller: Caller,
 }
 
@@ -83,10 +84,11 @@ pub(crate) async fn answer(
 
 impl Gateway {
     pub(crate) fn new(config: GatewayConfig, directory: Arc<dyn Directory>, meter: Meter) -> Self {
-        let (limiter, upstream) = (Limiter::new(&config), Upstream::new(&config));
+        let upstream = Upstream::new(&config);
+        let admission = Admission::new(&config, meter.gateway(), Arc::clone(meter.books()));
         let metrics = Arc::clone(meter.metrics());
         let requests = AtomicU64::new(0);
-        Self { config, directory, meter, metrics, limiter, upstream, requests }
+        Self { config, directory, meter, metrics, admission, upstream, requests }
     }
 
     pub(crate) fn directory(&self) -> &dyn Directory {
@@ -169,19 +171,15 @@ impl Gateway {
     {
         let in_flight = self.metrics.begin();
         let caller = self.authenticate(request.headers())?;
-        let permit = match self.limiter.acquire(caller.key, Instant::now()) {
-            Ok(permit) => permit,
-            Err(exceeded) => {
-                let mut error = self.refuse(Refusal::RateLimited, "");
-                error.retry_after_s = Some(exceeded.retry_after_s);
-                let mut response = error.into_response().map(Body::from);
-                if let Some(rate) = exceeded.rate {
-                    rate.write(response.headers_mut());
-                }
+        let (permit, mut rates) = match self.admission.enter(&caller) {
+            Ok(entered) => entered,
+            Err(denied) => {
+                let mut response = denied.into_error().into_response().map(Body::from);
+                denied.rates().write(response.headers_mut());
                 return Ok(response);
             }
         };
-        let (rate, request_id) = (permit.rate, self.fresh_request_id());
+        let request_id = self.fresh_request_id();
         let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
         let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
         let arrived = Arrived {
@@ -190,19 +188,16 @@ impl Gateway {
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
             in_flight,
-            permit,
             caller,
         };
-        let answered = self.forward(arrived, request).await;
+        let answered = self.forward(arrived, request, (permit, &mut rates)).await;
         let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
         let id = wants_id.then(|| HeaderValue::try_from(answer_id).ok()).flatten();
         if let Some(id) = id.filter(|_| response.status().is_success()) {
             response.headers_mut().insert(RECEIPT_HEADER, id);
         }
-        if let Some(rate) = rate {
-            rate.write(response.headers_mut());
-        }
+        rates.write(response.headers_mut());
         Ok(response)
     }
 
@@ -210,6 +205,7 @@ impl Gateway {
         &self,
         arrived: Arrived,
         request: Request<B>,
+        (mut permit, rates): (Permit, &mut Rates),
     ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -230,10 +226,14 @@ impl Gateway {
             .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let estimate = asked.prompt_tokens_estimate;
+        let ask = self.ask(&route, &asked, body.len());
+        let admitted = permit.admit(self.directory(), &arrived.caller, ask, rates).await;
+        admitted.map_err(Denied::into_error)?;
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
         let id_json = quote(&id);
         let said = Said::new(id, asked.model.clone());
-        let mut tally = Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said);
+        let mut tally =
+            Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said).holding(permit);
         let known = Asked {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
@@ -281,6 +281,22 @@ impl Gateway {
         surface::request(arrived.call, &head, body, || self.directory.models(&arrived.caller))
     }
 
+    /// What a request asks of limits, budgets and the line.
+    fn ask(&self, route: &Route, asked: &Completion<'_>, body_bytes: usize) -> Ask {
+        let guess = asked.written_most(self.config.completion_tokens_guess);
+        let body_bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
+        Ask {
+            endpoint: route.endpoint,
+            replicas: route.replicas.len(),
+            probably: asked.prompt_tokens_estimate.saturating_add(guess),
+            most: Tokens {
+                // No tokenizer makes more tokens than there are bytes; a template may add a few.
+                read: body_bytes.saturating_add(TEMPLATE_TOKENS_MAX),
+                written: asked.written_most(self.config.completion_tokens_most),
+            },
+        }
+    }
+
     async fn send(
         &self,
         arrived: Arrived,
@@ -296,8 +312,8 @@ impl Gateway {
         let order = Order { method, path, body, request_id, timeout, model };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
-        let Arrived { permit, in_flight, started, .. } = arrived;
-        Ok((answer, Held { _permit: permit, _in_flight: in_flight, outstanding }, started))
+        let Arrived { in_flight, started, .. } = arrived;
+        Ok((answer, Held { _in_flight: in_flight, outstanding }, started))
     }
 
     /// Turns a replica's answer into the client's.

@@ -16,7 +16,6 @@ use tokio::time::Sleep;
 use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
-use crate::limit::Permit;
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
@@ -27,8 +26,6 @@ use crate::translate::{Names, Translator, Verdict};
 /// What is held for as long as a request is being answered.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// The key's place.
-    pub(crate) _permit: Permit,
     /// The gauge.
     pub(crate) _in_flight: InFlight,
     /// The replica's load.

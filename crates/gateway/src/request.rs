@@ -93,6 +93,14 @@ impl<'a> Completion<'a> {
         surface::to_engine(call, &mut self.fields)
     }
 
+    /// The most tokens that may be written: as many answers as asked for, each as long as allowed.
+    pub(crate) fn written_most(&self, otherwise: u64) -> u64 {
+        let number = |name: &str| read::<u64>(&self.fields, name, "").ok().flatten();
+        let longest = number("max_completion_tokens").or_else(|| number("max_tokens"));
+        let answers = number("n").max(number("best_of")).unwrap_or(1).max(1);
+        longest.unwrap_or(otherwise).saturating_mul(answers)
+    }
+
     /// The body for a replica: its own model name, and usage asked for on streams.
     pub(crate) fn into_upstream(mut self, upstream_model: &str) -> Bytes {
         self.fields.set("model", quote(upstream_model));

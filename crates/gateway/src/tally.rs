@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use units::{Id, kinds};
 
+use crate::admission::Permit;
 use crate::balance::Fleet;
 use crate::directory::Caller;
 use crate::meter::{Entry, Meter, Said};
@@ -46,6 +47,7 @@ pub(crate) struct Tally {
     in_band_error: bool,
     settled: bool,
     fleet: Option<Arc<Fleet>>,
+    permit: Option<Permit>,
 }
 
 impl Tally {
@@ -68,7 +70,14 @@ impl Tally {
             in_band_error: false,
             settled: false,
             fleet: None,
+            permit: None,
         }
+    }
+
+    /// Keeps what the request holds until it has ended.
+    pub(crate) fn holding(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
     }
 
     /// Tells how long the answer was, once it is whole, to who expects the next.
@@ -130,6 +139,9 @@ impl Tally {
                 (Usage { prompt_tokens, completion_tokens: self.deltas }, true)
             }
         };
+        if let Some(permit) = &mut self.permit {
+            permit.settle(usage.prompt_tokens, usage.completion_tokens);
+        }
         if let Some(charge) = &self.caller.charge {
             charge.finished(usage.prompt_tokens, usage.completion_tokens);
         }

@@ -130,6 +130,7 @@ impl Auditor {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::RateLimit(_)
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)

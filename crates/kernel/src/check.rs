@@ -229,6 +229,7 @@ impl State {
             ("budgets", kept.budgets == fresh.budgets),
             ("shut_budgets", kept.shut_budgets == fresh.shut_budgets),
             ("quotas", kept.quotas == fresh.quotas),
+            ("rate_limits", kept.rate_limits == fresh.rate_limits),
             ("reservations", kept.reservations == fresh.reservations),
             ("queued", kept.queued == fresh.queued),
             ("line", kept.line == fresh.line),

@@ -3,8 +3,8 @@
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
     course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
-    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, storage, transfer, upstream, usage, user, workload,
+    model, node, organisation, policy_set, power, price, project, quota, rate_limit, reservation,
+    role, service_account, site, storage, transfer, upstream, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -29,6 +29,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Node(c) => node::decide(state, c, ctx),
         Command::Budget(c) => budget::decide(state, c, ctx),
         Command::Quota(c) => quota::decide(state, c, ctx),
+        Command::RateLimit(c) => rate_limit::decide(state, c, ctx),
         Command::Reservation(c) => reservation::decide(state, c, ctx),
         Command::Power(c) => power::decide(state, c, ctx),
         Command::Price(c) => price::decide(state, c, ctx),
@@ -92,6 +93,7 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             budget::target(c).and_then(|id| state.budgets.get(&id)).map(|b| b.meta.version)
         }
         Command::Quota(c) => quota::existing(state, c).map(|q| q.meta.version),
+        Command::RateLimit(c) => rate_limit::existing(state, c).map(|l| l.meta.version),
         Command::Reservation(c) => reservation::target(c)
             .and_then(|id| state.reservations.get(&id))
             .map(|r| r.meta.version),
@@ -134,6 +136,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Node(e) => node::apply(state, e, stamp),
         Event::Budget(e) => budget::apply(state, e, stamp),
         Event::Quota(e) => quota::apply(state, e, stamp),
+        Event::RateLimit(e) => rate_limit::apply(state, e, stamp),
         Event::Reservation(e) => reservation::apply(state, e, stamp),
         Event::Power(e) => power::apply(state, e, stamp),
         Event::Price(e) => price::apply(state, e, stamp),

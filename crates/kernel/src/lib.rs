@@ -52,6 +52,7 @@ pub mod price;
 pub mod project;
 mod queue;
 pub mod quota;
+pub mod rate_limit;
 mod reject;
 pub mod reservation;
 pub mod role;

@@ -86,6 +86,12 @@ pub const QUOTA_MILLI_MAX: u64 = 10_000_000_000;
 pub const QUOTA_WEIGHT_MAX: u32 = 1_000_000;
 /// Nodes of one reservation: all are named in one entry of at most [`ENTRY_BYTES_MAX`].
 pub const RESERVATION_NODES_MAX: usize = 1_500;
+/// Rate limits on one platform.
+pub const RATE_LIMITS_MAX: usize = 100_000;
+/// Most requests or tokens per minute, and requests at once, that a rate limit says.
+pub const RATE_PER_MINUTE_MAX: u64 = 100_000_000_000;
+/// Largest weight of a rate limit.
+pub const RATE_WEIGHT_MAX: u32 = 1_000;
 /// Reservations in force or still to come.
 pub const RESERVATIONS_MAX: usize = 10_000;
 /// Reservations kept in the state, over ones included; older ones are in the log.

@@ -33,6 +33,7 @@ subject!(
     Policy,
     Budget,
     Quota,
+    RateLimit,
     Reservation,
     Power,
     Price,

@@ -28,6 +28,7 @@ mod no_fallback;
 mod parts;
 mod power;
 mod preempting;
+mod rate_limits;
 mod rules;
 mod sign_in;
 mod sovereignty;

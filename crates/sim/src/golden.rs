@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 112] = [
+pub const KINDS: [&str; 114] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -90,6 +90,8 @@ pub const KINDS: [&str; 112] = [
     "project.created",
     "quota.deleted",
     "quota.set",
+    "rate_limit.deleted",
+    "rate_limit.set",
     "reservation.cancelled",
     "reservation.created",
     "role.changed",

@@ -96,6 +96,8 @@ kinds! {
     Budget = "bud";
     /// A quota of a class of GPU.
     Quota = "quo";
+    /// A limit of what somebody may ask of models.
+    RateLimit = "lim";
     /// A block of nodes reserved for a window of time.
     Reservation = "rsv";
     /// A power budget, or what a class of machines draws.

@@ -23,6 +23,7 @@ pub mod evidence;
 pub mod exit;
 pub mod finality;
 pub mod flow;
+pub mod gateway;
 pub mod gpu;
 pub mod group;
 pub mod identity_provider;
@@ -43,6 +44,7 @@ pub mod project;
 pub mod proof;
 pub mod queue;
 pub mod quota;
+pub mod rate_limit;
 pub mod reservation;
 pub mod residency;
 pub mod role;
@@ -85,10 +87,16 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
         Operation::of::<budget::BudgetSet>(),
+        Operation::of::<gateway::GatewayFollow>(),
+        Operation::of::<gateway::GatewayUsageRecord>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<rate_limit::RateLimitSet>(),
+        Operation::of::<rate_limit::RateLimitList>(),
+        Operation::of::<rate_limit::RateLimitGet>(),
+        Operation::of::<rate_limit::RateLimitDelete>(),
         Operation::of::<organisation::OrganisationTraining>(),
         Operation::of::<exit::OrganisationExport>(),
         Operation::of::<exit::OrganisationImport>(),

@@ -22,6 +22,7 @@ mod events;
 pub(crate) mod exit;
 mod exit_data;
 pub(crate) mod failure;
+mod gateway;
 mod group;
 mod identity_provider;
 pub(crate) mod input;
@@ -39,6 +40,7 @@ mod price;
 mod project;
 mod queue;
 mod quota;
+mod rate_limit;
 mod reserve;
 mod role;
 mod run;
@@ -124,6 +126,8 @@ enum Command {
     #[command(subcommand)]
     Quota(quota::Verb),
     #[command(subcommand)]
+    Limit(rate_limit::Verb),
+    #[command(subcommand)]
     Reserve(reserve::Verb),
     #[command(subcommand)]
     Dataset(dataset::Verb),
@@ -191,6 +195,7 @@ enum Command {
 enum Serving {
     Up(Box<up::UpArgs>),
     Witness(witness::WitnessArgs),
+    Gateway(gateway::GatewayArgs),
 }
 
 impl Serving {
@@ -198,6 +203,7 @@ impl Serving {
         match self {
             Self::Up(args) => up::run(*args),
             Self::Witness(args) => witness::run(args),
+            Self::Gateway(args) => gateway::run(args),
         }
     }
 }
@@ -263,6 +269,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Key(verb) => key::run(verb, session).map(done),
         Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
+        Command::Limit(verb) => rate_limit::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
         Command::Dataset(verb) => dataset::run(verb, session).map(done),

@@ -4,8 +4,8 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, EndpointLoad, Front,
-    GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica, ReplicaLoad,
+    Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, EndpointLoad,
+    Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica, ReplicaLoad,
     RolledAnswer, Rollup, Route, SinkError, UsageSink,
 };
 use server::{
@@ -15,6 +15,8 @@ use server::{
 use units::{DurationMicros, Id, kinds};
 
 use super::upstreams::Remotes;
+
+use super::admission;
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
@@ -61,6 +63,10 @@ pub(super) async fn open(
                 tracing::warn!(%error, "usage could not be delivered now");
             }
         })
+    }));
+    let own = meter.clone();
+    platform.set_local_held(Box::new(move |account, is_money, prices, epoch| {
+        admission::held(&own, account, is_money, (prices, epoch))
     }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
@@ -181,14 +187,16 @@ fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let Calling { key, project, carried } = self.0.caller(bearer).map_err(to_refusal)?;
+        let calling = self.0.caller(bearer).map_err(to_refusal)?;
+        let Calling { key, project, standing, carried } = calling;
+        let standing = admission::standing(&standing);
         // The endpoint's project pays; a key of wider scope belongs to no project of its own.
         let project = project.unwrap_or(Id::from_bytes([0; 16]));
         let charge = carried.map(|token| {
             let platform = Arc::clone(&self.0);
             Arc::new(Carried { platform, token }) as Arc<dyn Charge>
         });
-        Ok(Caller { key, project, charge })
+        Ok(Caller { key, project, standing, charge })
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
@@ -213,6 +221,15 @@ impl Directory for Wire {
 
     fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
         self.0.call_wakes(caller.key, token_of(caller), model)
+    }
+
+    fn allowance(
+        &self,
+        gateway: Id<kinds::Gateway>,
+        key: Id<kinds::Key>,
+        endpoint: Id<kinds::Endpoint>,
+    ) -> Allowance {
+        admission::allowance(&self.0.call_allowance(gateway, key, endpoint))
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {

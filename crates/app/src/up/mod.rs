@@ -3,6 +3,7 @@
 //! Any task's panic ends the process, which replays at its next start. Workloads are left running
 //! when the platform stops: the next start adopts them.
 
+mod admission;
 mod banner;
 mod control;
 mod flows;
@@ -35,6 +36,7 @@ use units::{Id, kinds};
 
 use crate::kek::KekArgs;
 
+pub(crate) use banner::write_ready;
 pub(crate) use site::SiteArgs;
 pub(crate) use virtual_nodes::VirtualNodes;
 pub(crate) use witnesses::start as start_witnesses;

@@ -9,6 +9,7 @@ use ledger::{Frontier, Hash};
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, kinds};
 
+use crate::admission::Tokens;
 use crate::meter::answer::Answer;
 use crate::usage::{Answers, Rollup};
 
@@ -125,6 +126,12 @@ impl Counts {
         for (group, sum) in other.0 {
             self.0.entry(group).or_default().add(sum);
         }
+    }
+
+    /// The tokens of each group.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (&Group, Tokens)> {
+        let tokens = |sum: &Sum| Tokens { read: sum.prompt_tokens, written: sum.completion_tokens };
+        self.0.iter().map(move |(group, sum)| (group, tokens(sum)))
     }
 
     /// The latest minute counted.

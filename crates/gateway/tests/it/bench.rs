@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Replica, Rollup, Route, SinkError, UsageSink,
+    Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -36,7 +36,7 @@ impl Directory for World {
             _ => return Err(Refusal::InvalidKey),
         };
         let (key, project) = (Id::from_bytes([number; 16]), Id::from_bytes([9; 16]));
-        Ok(Caller { key, project, charge: None })
+        Ok(Caller { key, project, standing: Standing::default(), charge: None })
     }
 
     fn models(&self, _: &Caller) -> Vec<ModelCard> {

@@ -53,6 +53,7 @@ const fn touches_answers(event: &Event) -> bool {
         | Event::Node(_)
         | Event::Budget(_)
         | Event::Quota(_)
+        | Event::RateLimit(_)
         | Event::Reservation(_)
         | Event::Price(_)
         | Event::Dataset(_)

@@ -371,6 +371,7 @@ const fn concerns_everything(subject: Subject) -> bool {
         Subject::Workload(_) | Subject::Node(_) => false,
         // Money is looked at each time; the rest is nothing to a scheduler.
         Subject::Budget(_)
+        | Subject::RateLimit(_)
         | Subject::Price(_)
         | Subject::Key(_)
         | Subject::Dataset(_)

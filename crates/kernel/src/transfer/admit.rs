@@ -49,6 +49,7 @@ pub(super) fn admit(
         | Event::Node(_)
         | Event::Budget(_)
         | Event::Quota(_)
+        | Event::RateLimit(_)
         | Event::Reservation(_)
         | Event::Price(_)
         | Event::Workload(_)

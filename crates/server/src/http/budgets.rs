@@ -168,7 +168,7 @@ fn owner_of(
 
 /// Somebody in a project that the caller administers, or anywhere where the caller administers all that
 /// is theirs. Who does not exist and who is another's answer alike.
-fn somebody(
+pub(super) fn somebody(
     state: &State,
     caller: &Caller,
     owner: Owner,

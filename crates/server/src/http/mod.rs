@@ -32,6 +32,7 @@ pub(crate) mod fail;
 mod finality;
 mod follow;
 mod forecast;
+pub(crate) mod gateways;
 pub(crate) mod gpus;
 mod groups;
 mod health;
@@ -61,6 +62,7 @@ pub(crate) mod projects;
 pub(crate) mod proofs;
 pub(crate) mod queue;
 pub(crate) mod quotas;
+pub(crate) mod rate_limits;
 mod receipts;
 mod reject;
 mod reservations;
@@ -101,6 +103,7 @@ use api::{
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
+        gateway::{GatewayFollow, GatewayUsageRecord},
         gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
@@ -121,6 +124,7 @@ use api::{
         project::{ProjectCreate, ProjectGet, ProjectList},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
+        rate_limit::{RateLimitDelete, RateLimitGet, RateLimitList, RateLimitSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
         upstream::{UpstreamCreate, UpstreamDelete, UpstreamGet, UpstreamList, UpstreamReplace},
@@ -220,10 +224,16 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetList, _>(budgets::list)
         .mount::<BudgetGet, _>(budgets::get)
         .mount::<BudgetSet, _>(budgets::set)
+        .mount::<GatewayFollow, _>(gateways::follow)
+        .mount::<GatewayUsageRecord, _>(gateways::record)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<RateLimitSet, _>(rate_limits::set)
+        .mount::<RateLimitList, _>(rate_limits::list)
+        .mount::<RateLimitGet, _>(rate_limits::get)
+        .mount::<RateLimitDelete, _>(rate_limits::delete)
         .mount::<OrganisationTraining, _>(organisations::training)
         .mount_raw::<OrganisationExport, _>(exits::export)
         .mount::<OrganisationImport, _>(exits::import)

@@ -101,6 +101,7 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Power(_)
         | Happened::Budget(_)
         | Happened::Quota(_)
+        | Happened::RateLimit(_)
         | Happened::Reservation(_)
         | Happened::Usage(_) => false,
     }
@@ -135,6 +136,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
             viewer(Some(quotas::scope_of(*owner)))
         }
+        Happened::RateLimit(event) => viewer(kernel::budget::scope_of(state, event.owner(), None)),
         Happened::Reservation(event) => reservation_place(state, event),
         Happened::User(event) => {
             let user = state.users.get(&event.id());

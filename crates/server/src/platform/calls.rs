@@ -7,7 +7,7 @@ use std::{
 
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
-use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, directory};
+use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, allowances, directory};
 use crate::sign_in::{
     capability::{self, CarriedCapability},
     session::Principal,
@@ -39,7 +39,9 @@ impl Platform {
                 kernel::access::Scope::Project(id) => Some(id),
                 kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
             };
-            Ok(Calling { key: key.id, project, carried: carried.map(|(_, token)| token) })
+            let standing = allowances::standing(state, key.id);
+            let carried = carried.map(|(_, token)| token);
+            Ok(Calling { key: key.id, project, standing, carried })
         })
     }
 

@@ -1,5 +1,8 @@
 //! Who may call which model, and where it runs: what a gateway asks of the state.
 
+use std::collections::BTreeMap;
+
+use api::nouns::gateway::GatewayModel;
 use kernel::{
     State,
     access::{self, Denied, Grants, Principal, Role, Scope},
@@ -10,7 +13,7 @@ use kernel::{
 use units::{Country, Id, UnixMicros, kinds};
 
 use super::{
-    token,
+    CallStanding, followers, token,
     upstreams::{self, CallUpstream},
 };
 use crate::sign_in::capability::CarriedCapability;
@@ -22,6 +25,8 @@ pub struct Calling {
     pub key: Id<kinds::Key>,
     /// The project of a project's key.
     pub project: Option<Id<kinds::Project>>,
+    /// The rate limits over the key.
+    pub standing: CallStanding,
     /// The capability token that was sent in the key's place.
     pub carried: Option<CarriedCapability>,
 }
@@ -218,4 +223,29 @@ fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {
         owner: project.map_or_else(String::new, |project| project.name.to_string()),
         fine_tuned: version.is_some_and(|v| v.lineage.inputs.iter().any(from_model)),
     }
+}
+
+/// What a key may call, by name, as a gateway elsewhere needs it; with several of a name the oldest.
+pub(super) fn openings(state: &State, key: &Key, now: UnixMicros) -> Vec<GatewayModel> {
+    let grants = Grants::of(state, Principal::Key(key.id), now);
+    let mut open = BTreeMap::new();
+    for endpoint in state.endpoints.values() {
+        if open.contains_key(&endpoint.name) || may_call(state, (key, &grants), endpoint).is_err() {
+            continue;
+        }
+        let Some(project) = state.projects.get(&endpoint.project) else { continue };
+        let about = describe(state, endpoint);
+        let model = GatewayModel {
+            name: about.name,
+            endpoint: endpoint.id,
+            project: endpoint.project,
+            organisation: project.organisation,
+            created_unix_s: about.created_unix_s,
+            owner: about.owner,
+            fine_tuned: about.fine_tuned,
+            replicas: followers::replicas(endpoint, state, key),
+        };
+        open.insert(endpoint.name.clone(), model);
+    }
+    open.into_values().collect()
 }

@@ -4,6 +4,7 @@
 //! everything it changes a command. Beside it are only what must be able to disappear (the vault), who
 //! is signed in, and what capability tokens have spent.
 
+mod allowances;
 mod answers;
 mod assigned;
 mod bootstrap;
@@ -14,7 +15,9 @@ pub mod drains;
 mod engine;
 pub mod erasures;
 mod flows;
+mod followers;
 pub mod importer;
+mod leases;
 mod log;
 mod open;
 pub mod planner;
@@ -40,10 +43,12 @@ use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, 
 use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
+pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStanding};
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use flows::DeclaredFlow;
+pub use followers::LocalHeld;
 pub use open::{OpenError, PlatformConfig, model_public_key};
 pub use scaling::{SeenLoad, SeenReplica};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
@@ -81,6 +86,8 @@ pub struct Platform {
     loads: Mutex<Vec<scaling::LoadSource>>,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
+    leases: leases::Leases,
+    local_held: OnceLock<LocalHeld>,
     sign_in: SignIn,
     public_url: OnceLock<String>,
     positions: positions::Positions,

@@ -30,6 +30,7 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
+        "rate-limits" => &tenant.rate_limit,
         "erasures" => &tenant.erasure,
         "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
@@ -99,6 +100,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
         "budget_set" => json!({ "limit": "20 EUR" }),
         "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
+        "rate_limit_set" => json!({ "project": project, "requests_per_minute": 60 }),
         "reservation_create" => json!({
             "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
             "from": in_hours(1_000),

@@ -23,6 +23,7 @@ mod oidc;
 mod pages;
 mod power;
 mod provider;
+mod rate_limits;
 mod scim;
 mod score;
 mod sending;

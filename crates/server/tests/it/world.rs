@@ -242,6 +242,7 @@ pub(crate) struct Tenant {
     pub(crate) project: String,
     pub(crate) budget: String,
     pub(crate) quota: String,
+    pub(crate) rate_limit: String,
     pub(crate) reservation: String,
     pub(crate) policy: String,
     pub(crate) blob: String,
@@ -288,6 +289,8 @@ pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Te
     world.make("/api/v1/quotas", new).await;
     let new = json!({ "project": project, "class": "H200", "nominal_milli": 6_000 });
     tenant.quota = id(&world.make("/api/v1/quotas", new).await);
+    let new = json!({ "project": project, "tokens_per_minute": 100_000_000 });
+    tenant.rate_limit = id(&world.make("/api/v1/rate-limits", new).await);
     // Each tenant's window follows those before it: there may be one node only.
     let before = world.get(&world.operator, "/api/v1/reservations").await.json();
     let day = 24 * (1 + i64::try_from(before["items"].as_array().unwrap().len()).unwrap());

@@ -12,7 +12,7 @@ use kernel::{
 };
 use units::{Bytes, Digest, DurationMicros, Measure, MicroEuro, PriceUnit, UnixMicros};
 
-use super::capacity::{quota_command, reservation_command};
+use super::capacity::{quota_command, rate_limit_command, reservation_command};
 use super::catalogue::{
     any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
@@ -121,7 +121,9 @@ impl Clients {
             9..=10 => Command::Site(site_command(rng, state)?),
             11..=17 => node_command(rng, state)?,
             18..=21 => budget_command(rng, state)?,
-            22..=23 => quota_command(rng, state)?,
+            22 => quota_command(rng, state)?,
+            23 if rng.chance(50) => rate_limit_command(rng, state),
+            23 => quota_command(rng, state)?,
             24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),

@@ -69,6 +69,7 @@ impl History {
             | Event::Node(_)
             | Event::Budget(_)
             | Event::Quota(_)
+            | Event::RateLimit(_)
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Price(_)

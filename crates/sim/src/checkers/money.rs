@@ -61,6 +61,7 @@ impl Money {
             | Event::Decision(_)
             | Event::Evidence(_)
             | Event::Quota(_)
+            | Event::RateLimit(_)
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Organisation(_)

@@ -33,6 +33,7 @@ pub(super) fn command(
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
         "budget-open" | "budget-terms" => budgets::command(state, verb, args)?,
+        "limit" | "limit-delete" => budgets::rate_limit(state, verb, args)?,
         "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
             capacity::command(state, verb, args)?
         }

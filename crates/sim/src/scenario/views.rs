@@ -150,6 +150,7 @@ pub(super) fn entry(state: &State, entry: &Entry) -> String {
         | Event::Consent(_)
         | Event::Site(_)
         | Event::Quota(_)
+        | Event::RateLimit(_)
         | Event::Power(_)
         | Event::Reservation(_)
         | Event::Price(_)

@@ -125,6 +125,7 @@ impl History {
             | Event::Transfer(_)
             | Event::Usage(_)
             | Event::Quota(_)
+            | Event::RateLimit(_)
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Entity(_)
