@@ -9,6 +9,11 @@
 //! [`Front`] listens: a connection, its requests and the connections to replicas that these use stay on one
 //! thread.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal ends its request and is moved once; boxing it would only hide its fields"
+)]
+
 mod admission;
 mod answer;
 mod backend;

@@ -20,12 +20,13 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 const CHECKS_MAX: usize = 32;
 
 type UpstreamId = Id<kinds::Upstream>;
+type Ready = BTreeMap<UpstreamId, (u64, Arc<Remote>)>;
 
 /// Upstreams that can be spoken to, each with the version that it was prepared from.
 #[derive(Debug, Clone)]
 pub(crate) struct Remotes {
     tls: Tls,
-    ready: Arc<RwLock<BTreeMap<UpstreamId, (u64, Arc<Remote>)>>>,
+    ready: Arc<RwLock<Ready>>,
 }
 
 impl Remotes {

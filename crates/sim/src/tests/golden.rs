@@ -24,7 +24,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/budgets", "scenarios/19-budgets.txt"),
     ("logs/upstreams", "scenarios/20-upstreams.txt"),
     ("logs/scaling", "scenarios/21-scaling.txt"),
-    ("logs/rate-limits", "scenarios/22-rate-limits.txt"),
+    ("logs/rate-limits", "scenarios/23-rate-limits.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {
