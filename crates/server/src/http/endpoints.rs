@@ -27,7 +27,6 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     resolve::{self, Found, Listing},
     unexpected,
@@ -69,7 +68,7 @@ pub(crate) async fn create(call: Call<EndpointCreate>) -> Result<ModelEndpoint, 
     };
     let accepted = call.submit(Command::Endpoint(command)).await?;
     let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// What each replica asks for.
@@ -134,7 +133,7 @@ pub(crate) async fn delete(call: Call<EndpointDelete>) -> Result<ModelEndpoint, 
         Err(Fail::from(Reject::WrongState { kind, id: id.to_string(), state, action }))
     })?;
     let accepted = call.submit(Command::Endpoint(endpoint::Command::Delete { id })).await?;
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn find<'a>(
