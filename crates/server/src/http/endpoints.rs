@@ -29,7 +29,6 @@ use super::{
     endpoint_routing,
     endpoints_dto::{Detail, dto},
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     resolve::{self, Found, Listing},
     unexpected,
@@ -180,7 +179,7 @@ pub(crate) fn shown<E: ApiEndpoint>(
     seq: u64,
 ) -> Result<ModelEndpoint, Fail> {
     let shown = |s: &State| s.endpoints.get(&id).map(|e| dto(s, e, Detail::Line, seq));
-    call.read(shown).ok_or_else(gone)
+    call.read(shown).ok_or_else(unexpected)
 }
 
 /// The endpoint, if the caller has the role for it.

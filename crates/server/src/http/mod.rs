@@ -345,13 +345,13 @@ fn require_operator<E: Endpoint>(call: &Call<E>) -> Result<(), Fail> {
     })
 }
 
-/// What was just written is not there: a fault of the platform.
+/// What was just written is not there, and nothing can have taken it away: a fault of the platform.
 fn unexpected() -> Fail {
     Fail::internal("the answer could not be made", &"an accepted command left nothing to show")
 }
 
-/// What was made or changed is not there any more: somebody deleted it in between, or this was the
-/// repetition of a request, under its `Idempotency-Key`, that was carried out long ago.
+/// What was made or changed is not there any more, where deletion leaves nothing behind: somebody deleted
+/// it in between, or this repeats a request, under its `Idempotency-Key`, that was carried out long ago.
 fn gone() -> Fail {
     let said = "the request was carried out, and what it made or changed has been deleted since";
     Fail::new(Code::StateConflict, said)
