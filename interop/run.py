@@ -1,7 +1,8 @@
-"""Runs every check against a live platform: `run.py COCARDE DATA_DIR OPENAPI.json`.
+"""Runs every check against a live platform: `run.py COCARDE DATA_DIR OPENAPI.json CLIENTS_PYTHON`.
 
 DATA_DIR is what `cocarde demo --data DATA_DIR` left; its demo/interop.json says where things are.
-Starts `cocarde up` on it and stops it again, whatever happens. Exit code 0 only if all checks held.
+Starts `cocarde up` on it and stops it again, whatever happens. CLIENTS_PYTHON is the interpreter of the environment
+with clients that would not go together with the tools of the other. Exit code 0 only if all checks held.
 """
 
 import json
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
+import mock
 from checks import arguments, fetch
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -21,6 +23,8 @@ READY_S_MAX = 60
 CHECK_S_MAX = 600
 POLL_S = 0.2
 STOP_S_MAX = 20
+# What runs in the environment of requirements-clients.txt.
+OF_CLIENTS = {"check_langchain.py", "check_llm.py", "check_inspect.py", "check_lm_eval.py"}
 
 
 def wait(what, seconds, answered):
@@ -109,11 +113,14 @@ def write_logits(cocarde, facts, file):
         )
 
 
-def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
+def run_checks(cocarde, data, openapi, facts, base_url, witnesses, clients, mock_url):
     """Each check in a process of its own; the names of those that failed."""
     key, model = facts["api_key"], facts["model"]
     wait("the endpoint is listed", READY_S_MAX, lambda: model in fetch(f"{base_url}/v1/models", key).decode())
     wait("the endpoint answers", READY_S_MAX, lambda: chat_works(base_url, key, model))
+    mocked, key_of_one = mock.put_behind(base_url, facts["admin_token"], model, mock_url)
+    wait("the mock is listed", READY_S_MAX, lambda: mocked in fetch(f"{base_url}/v1/models", key).decode())
+    samples = str(data / "demo" / "dataset" / "train.jsonl")
     logits = data / "interop-logits.json"
     write_logits(cocarde, facts, logits)
     checks = [
@@ -121,6 +128,13 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
         ("check_cedar.py", base_url, facts["admin_token"]),
         ("check_openai.py", base_url, key, model),
         ("check_mistral.py", base_url, key, model),
+        ("check_openai_tools.py", base_url, key, model, mocked),
+        ("check_mistral_tools.py", base_url, key, model, mocked),
+        ("check_npm.py", base_url, key, model, mocked),
+        ("check_langchain.py", base_url, key, model, mocked),
+        ("check_llm.py", base_url, key, model, mocked),
+        ("check_inspect.py", base_url, key, model, mocked),
+        ("check_lm_eval.py", base_url, key_of_one, model, samples),
         ("check_log.py", base_url, facts["log_vkey"], facts["receipt"], facts["admin_token"]),
         ("check_go_log.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
         ("check_proof.py", base_url, facts["log_vkey"], facts["admin_token"], "2", *witnesses),
@@ -134,10 +148,9 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
     failed = []
     for script, *words in checks:
         print(f"-- {script}", flush=True)
+        python = clients if script in OF_CLIENTS else sys.executable
         try:
-            code = subprocess.run(
-                [sys.executable, str(HERE / script), *words], timeout=CHECK_S_MAX
-            ).returncode
+            code = subprocess.run([python, str(HERE / script), *words], timeout=CHECK_S_MAX).returncode
         except subprocess.TimeoutExpired:
             code = "no end"
         if code != 0:
@@ -148,7 +161,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses):
 
 
 def main():
-    cocarde, data, openapi = arguments("run.py COCARDE DATA_DIR OPENAPI.json")
+    cocarde, data, openapi, clients = arguments("run.py COCARDE DATA_DIR OPENAPI.json CLIENTS_PYTHON")
     # Paths that the scripts are given must hold from any folder.
     data = pathlib.Path(data).resolve()
     path = data / "demo" / "interop.json"
@@ -161,15 +174,18 @@ def main():
         try:
             for number in (1, 2, 3):
                 watching.append(witness(cocarde, data, log, number, facts["log_vkey"]))
-            process, base_url = serve(cocarde, data, log, watching)
+            mocking, mock_url = mock.start(cocarde, log)
+            watching.append((mocking, None, None))
+            witnesses = watching[:-1]
+            process, base_url = serve(cocarde, data, log, witnesses)
         except BaseException:
             for started, _, _ in watching:
                 stop(started)
             raise
         try:
-            keys = [key for _, _, key in watching]
-            failed = run_checks(cocarde, data, openapi, facts, base_url, keys)
-        except (TimeoutError, subprocess.SubprocessError) as error:
+            keys = [key for _, _, key in witnesses]
+            failed = run_checks(cocarde, data, openapi, facts, base_url, keys, clients, mock_url)
+        except (TimeoutError, RuntimeError, subprocess.SubprocessError) as error:
             failed = [str(error)]
             print(f"FAIL {error}; see {log.name}", flush=True)
         finally:

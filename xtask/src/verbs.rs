@@ -152,12 +152,12 @@ fn interop(rest: &[String]) -> Outcome {
     if rest.is_empty() {
         demo(&[])?;
     }
-    let python = python::environment()?;
+    let (python, clients) = (python::environment()?, python::clients()?);
     run(&mut cargo(["build", "--release", "--package", "app"]))?;
     let mut command = Command::new(python);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(root().join("interop/run.py")).arg(target().join("release/cocarde")).arg(data);
-    run(command.arg(root().join("openapi/v1.json")))
+    run(command.arg(root().join("openapi/v1.json")).arg(clients))
 }
 
 fn ci(rest: &[String]) -> Outcome {

@@ -2,6 +2,7 @@
 //!
 //! It must never go on after a panic: any task's panic ends the process, which then replays.
 
+mod apart;
 mod cli;
 mod config;
 mod demo;

@@ -9,18 +9,22 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::backend::Flow;
 use crate::body::Body;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::json::Fields;
 use crate::splice::{Change, Top};
+use crate::surface::Shape;
 use crate::tally::{Tally, Usage};
 use crate::translate::Names;
+use crate::within::within;
 
 /// Headers of a replica that reach the client. Everything else, hop-by-hop headers included
 /// (RFC 9110 §7.6.1), stays behind, since it speaks of our inside.
 const PASSED_ON: [&str; 4] =
     ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
+/// Headers that an answer mostly has: those here, its id, limits, date and length.
+const HEADERS: usize = 6;
 /// Longest error message passed on, in characters.
 const MESSAGE_CHARS_MAX: usize = 4_096;
 
@@ -38,7 +42,7 @@ pub(crate) fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
 /// # Errors
 /// 502 when it is too large or breaks off, 504 when it falls silent.
 pub(crate) async fn collect(
-    mut body: Inflow,
+    mut body: Flow,
     bytes_max: usize,
     idle: Duration,
 ) -> Result<Vec<u8>, ApiError> {
@@ -52,13 +56,12 @@ pub(crate) async fn collect(
     loop {
         let more =
             std::future::poll_fn(|cx| body.poll_pieces(cx, |piece| held.extend_from_slice(piece)));
-        // Mostly all of it came with the head, and no timer is needed.
-        match tokio::time::timeout(idle, more).await {
-            Err(_) => return Err(ApiError::timeout("the model's server fell silent: retry later")),
-            Ok(None) => return Ok(held),
-            Ok(Some(Err(_))) => return Err(broken()),
-            Ok(Some(Ok(()))) if held.len() > bytes_max => return Err(broken()),
-            Ok(Some(Ok(()))) => {}
+        match within(idle, more).await {
+            None => return Err(ApiError::timeout("the model's server fell silent: retry later")),
+            Some(None) => return Ok(held),
+            Some(Some(Err(_))) => return Err(broken()),
+            Some(Some(Ok(()))) if held.len() > bytes_max => return Err(broken()),
+            Some(Some(Ok(()))) => {}
         }
     }
 }
@@ -71,13 +74,18 @@ pub(crate) fn completion(
     headers: &HeaderMap,
     body: &[u8],
     names: &Names,
-    tally: &mut Tally,
+    (tally, shape): (&mut Tally, &Shape),
 ) -> Result<Response<Body>, ApiError> {
-    let body = renamed(body, names, tally).map_err(|_| {
+    let shaped = match shape {
+        Shape::Named => renamed(body, names, tally),
+        Shape::Bare | Shape::Fim | Shape::Responses(_) => reshaped(body, names, tally, shape),
+    };
+    let body = shaped.map_err(|_| {
         ApiError::bad_gateway("the model's server did not answer a JSON object: retry")
     })?;
     tally.say(&body);
     let mut response = Response::new(Body::Whole(body.into()));
+    response.headers_mut().reserve(HEADERS);
     pass_headers(headers, response.headers_mut());
     response
         .headers_mut()
@@ -109,6 +117,20 @@ fn renamed(body: &[u8], names: &Names, tally: &mut Tally) -> Result<Vec<u8>, ser
     let mut out = Vec::with_capacity(body.len() + id_json.len() + model_json.len());
     top.write(body, change, &mut out);
     Ok(out)
+}
+
+/// The answer in the client's shape.
+fn reshaped(
+    body: &[u8],
+    names: &Names,
+    tally: &mut Tally,
+    shape: &Shape,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let fields = Fields::parse(body)?;
+    if let Some(usage) = fields.get("usage").and_then(|raw| usage(raw.as_bytes())) {
+        tally.usage(usage);
+    }
+    shape.whole(body, names)
 }
 
 /// What a completion or chunk says of usage, when it is readable.

@@ -12,33 +12,120 @@ pub(crate) enum Call {
     Chat,
     /// `POST /v1/completions`.
     Text,
+    /// `POST /v1/embeddings`.
+    Embeddings,
+    /// `POST /v1/responses`, which engines answer as a chat completion.
+    Responses,
+    /// `POST /v1/fim/completions` (Mistral), which engines answer as a completion with a suffix.
+    Fim,
+    /// `POST /tokenize`, as vLLM has it.
+    Tokenize,
+    /// `POST /detokenize`, as vLLM has it.
+    Detokenize,
+    /// `GET /tokenizer_info`, as vLLM has it.
+    TokenizerInfo,
 }
 
 impl Call {
-    /// Every kind.
-    pub(crate) const ALL: [Self; 2] = [Self::Chat, Self::Text];
+    /// Every kind; those that are asked most come first.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Chat,
+        Self::Text,
+        Self::Embeddings,
+        Self::Responses,
+        Self::Fim,
+        Self::Tokenize,
+        Self::Detokenize,
+        Self::TokenizerInfo,
+    ];
 
     /// The kind behind a request line; `None` for what this gateway does not send on.
     pub(crate) fn of(method: &Method, path: &str) -> Option<Self> {
-        if method != Method::POST {
-            return None;
-        }
-        Self::ALL.into_iter().find(|call| call.path() == path)
+        let is_it = |call: &Self| call.paths().contains(&path) && call.method() == method;
+        Self::ALL.into_iter().find(is_it)
     }
 
-    /// The path, here and at the replica.
+    /// The method, here and at the replica.
+    pub(crate) const fn method(self) -> &'static Method {
+        match self {
+            Self::Chat
+            | Self::Text
+            | Self::Embeddings
+            | Self::Responses
+            | Self::Fim
+            | Self::Tokenize
+            | Self::Detokenize => &Method::POST,
+            Self::TokenizerInfo => &Method::GET,
+        }
+    }
+
+    /// The paths under which clients ask. What vLLM has at its root stands there and under `/v1`.
+    pub(crate) const fn paths(self) -> &'static [&'static str] {
+        match self {
+            Self::Chat => &["/v1/chat/completions"],
+            Self::Text => &["/v1/completions"],
+            Self::Embeddings => &["/v1/embeddings"],
+            Self::Responses => &["/v1/responses"],
+            Self::Fim => &["/v1/fim/completions"],
+            Self::Tokenize => &["/tokenize", "/v1/tokenize"],
+            Self::Detokenize => &["/detokenize", "/v1/detokenize"],
+            Self::TokenizerInfo => &["/tokenizer_info", "/v1/tokenizer_info"],
+        }
+    }
+
+    /// The path at the replica.
     pub(crate) const fn path(self) -> &'static str {
         match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Text => "/v1/completions",
+            Self::Chat | Self::Responses => "/v1/chat/completions",
+            Self::Text | Self::Fim => "/v1/completions",
+            Self::Embeddings => "/v1/embeddings",
+            Self::Tokenize => "/tokenize",
+            Self::Detokenize => "/detokenize",
+            Self::TokenizerInfo => "/tokenizer_info",
         }
+    }
+
+    /// Whether a model reads or writes tokens for it; cutting texts costs none.
+    pub(crate) const fn uses_tokens(self) -> bool {
+        match self {
+            Self::Chat | Self::Text | Self::Embeddings | Self::Responses | Self::Fim => true,
+            Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => false,
+        }
+    }
+
+    /// Whether a model writes tokens for it.
+    pub(crate) const fn writes(self) -> bool {
+        match self {
+            Self::Chat | Self::Text | Self::Responses | Self::Fim => true,
+            Self::Embeddings | Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => false,
+        }
+    }
+
+    /// What it does, in the words of OpenTelemetry's GenAI conventions where they have one.
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Responses => "chat",
+            Self::Text | Self::Fim => "text_completion",
+            Self::Embeddings => "embeddings",
+            Self::Tokenize => "tokenize",
+            Self::Detokenize => "detokenize",
+            Self::TokenizerInfo => "tokenizer_info",
+        }
+    }
+
+    /// The path under which it is known: the first of its paths.
+    pub(crate) fn route(self) -> &'static str {
+        self.paths().first().copied().unwrap_or_default()
     }
 
     /// The answer's id: that of its request, in the form that clients of this kind know.
     pub(crate) fn answer_id(self, request_id: &str) -> String {
         let prefix = match self {
             Self::Chat => "chatcmpl-",
-            Self::Text => "cmpl-",
+            Self::Text | Self::Fim => "cmpl-",
+            Self::Embeddings => "embd-",
+            Self::Responses => "resp_",
+            Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => "tok-",
         };
         let request = request_id.strip_prefix("req_").unwrap_or(request_id);
         let mut id = String::with_capacity(prefix.len() + request.len());

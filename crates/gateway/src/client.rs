@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response};
 
-pub(crate) use inflow::Inflow;
+pub(crate) use inflow::{Inflow, Lost};
 use link::{Link, Unanswered};
 use pool::Pool;
 pub(crate) use pool::use_shard;
@@ -36,6 +36,8 @@ pub(crate) type Reply = Response<Inflow>;
 /// One request, ready to be sent to any replica.
 #[derive(Debug)]
 pub(crate) struct Order<'a> {
+    /// How it is asked.
+    pub(crate) method: &'static Method,
     /// Path at the replica.
     pub(crate) path: &'static str,
     /// The rewritten body.
@@ -43,9 +45,11 @@ pub(crate) struct Order<'a> {
     /// Sent along as `x-request-id`.
     pub(crate) request_id: &'a HeaderValue,
     /// `traceparent` and `tracestate`, where requests are traced.
-    pub(crate) trace: Option<(String, Option<HeaderValue>)>,
+    pub(crate) trace: Option<&'a (String, Option<HeaderValue>)>,
     /// Longest time until the answer's headers.
     pub(crate) timeout: Duration,
+    /// The name of the model in the body.
+    pub(crate) model: &'a str,
 }
 
 /// What went wrong with one attempt.

@@ -9,11 +9,15 @@ use std::time::{Duration, SystemTime};
 
 use units::{Id, UnixMicros, kinds};
 
+use crate::balance::BalanceConfig;
+
 /// Limits and timeouts of the proxy.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
     /// Largest request body in bytes; more is answered with 413.
     pub body_bytes_max: usize,
+    /// Longest time a client may take to send a request's headers, and a connection may wait for its next.
+    pub headers_timeout: Duration,
     /// Longest time a client may take to send its body.
     pub body_timeout: Duration,
     /// Largest JSON answer of an upstream in bytes; streams have no such limit.
@@ -32,24 +36,37 @@ pub struct GatewayConfig {
     pub attempts_max: usize,
     /// Connections of clients open at once; more are closed at once.
     pub connections_max: usize,
-    /// Requests in flight per key; more are answered with 429.
+    /// Requests in flight per key for which nothing else is set; more are answered with 429.
     pub concurrent_max_per_key: u32,
-    /// Requests per key and minute, when limited; switches the `x-ratelimit-*` headers on.
+    /// Requests per minute of a key for which nothing else is set, when limited.
     pub requests_per_minute_max: Option<u32>,
-    /// Keys whose limits are remembered at once.
+    /// Keys, people, projects and organisations whose limits are counted at once.
     pub keys_max: usize,
+    /// Requests that a replica takes at once; more than all replicas of an endpoint take wait in line.
+    pub outstanding_max_per_replica: usize,
+    /// Requests that may wait in line for an endpoint; more are answered with 429.
+    pub waiting_max: usize,
+    /// Longest time in line.
+    pub wait_max: Duration,
+    /// Tokens that limits reserve for an answer whose client gave no longest one.
+    pub completion_tokens_guess: u64,
+    /// Tokens that budgets reserve for an answer whose client gave no longest one: a model's context.
+    pub completion_tokens_most: u64,
     /// Largest `max_tokens` a request may ask for, when limited.
     pub completion_tokens_max: Option<u64>,
+    /// Waiting for an endpoint that sleeps.
+    pub wake: WakeConfig,
     /// What `Retry-After` says, in seconds, when no better figure is known.
     pub retry_after_s: u32,
-    /// Start of the sequence that draws replicas; any value is right, equal values repeat draws.
-    pub balance_seed: u64,
+    /// How replicas are chosen.
+    pub balance: BalanceConfig,
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            body_bytes_max: 4 << 20,
+            body_bytes_max: 16 << 20,
+            headers_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             answer_bytes_max: 32 << 20,
             event_bytes_max: 1 << 20,
@@ -62,10 +79,31 @@ impl Default for GatewayConfig {
             concurrent_max_per_key: 64,
             requests_per_minute_max: None,
             keys_max: 16_384,
+            outstanding_max_per_replica: 256,
+            waiting_max: 1_024,
+            wait_max: Duration::from_secs(10),
+            completion_tokens_guess: 256,
+            completion_tokens_most: 4_096,
             completion_tokens_max: None,
+            wake: WakeConfig::default(),
             retry_after_s: 2,
-            balance_seed: 0,
+            balance: BalanceConfig::default(),
         }
+    }
+}
+
+/// Waiting for an endpoint that sleeps.
+#[derive(Debug, Clone)]
+pub struct WakeConfig {
+    /// Most requests that wait for one endpoint; more are answered with 503.
+    pub waiting_max: usize,
+    /// Longest wait of one; then it is answered with 503.
+    pub wait_max: Duration,
+}
+
+impl Default for WakeConfig {
+    fn default() -> Self {
+        Self { waiting_max: 256, wait_max: Duration::from_secs(120) }
     }
 }
 

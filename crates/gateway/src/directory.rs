@@ -6,6 +6,8 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
+use crate::admission::{Allowance, Standing};
+use crate::backend::Remote;
 use crate::guard::Checks;
 
 /// The application's view of keys, models and replicas.
@@ -27,9 +29,30 @@ pub trait Directory: Send + Sync + 'static {
     /// caller, and the refusals for access, budget, rate and missing replicas.
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
 
-    /// What is checked of this caller's questions to an endpoint and of its answers; `None`, which costs
-    /// nothing, for nothing.
-    fn checks(&self, _caller: &Caller, _endpoint: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
+    /// What is checked of this caller's question and of its answer, wherever on the route it may be answered;
+    /// `None`, which costs nothing, for nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::Unchecked`] where it is not known what to check: nothing passes unchecked.
+    fn checks(&self, caller: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal>;
+
+    /// What the budgets over a call of this endpoint with this key leave it, and the last roll-up of this
+    /// gateway that they have counted, both of one moment. Without budgets the default is right.
+    fn allowance(
+        &self,
+        gateway: Id<kinds::Gateway>,
+        key: Id<kinds::Key>,
+        endpoint: Id<kinds::Endpoint>,
+    ) -> Allowance {
+        let recorded = self.recorded(gateway);
+        tracing::trace!(%key, %endpoint, recorded, "no budgets are known here");
+        Allowance { recorded, ..Allowance::default() }
+    }
+
+    /// The endpoint that a request refused for [`Refusal::NoReplica`] may wait for, because asking for it
+    /// starts one.
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        let _ = (caller, model);
         None
     }
 
@@ -50,6 +73,8 @@ pub struct Caller {
     pub key: Id<kinds::Key>,
     /// The project that pays.
     pub project: Id<kinds::Project>,
+    /// The limits over it, and its place among tenants that wait.
+    pub standing: Standing,
     /// What else the credential says; the directory's own, `None` for a plain key.
     pub charge: Option<Arc<dyn Charge>>,
 }
@@ -76,18 +101,74 @@ pub struct Route {
     pub endpoint: Id<kinds::Endpoint>,
     /// The name under which the replicas know the model.
     pub upstream_model: String,
-    /// Ready replicas as `host:port`, spoken to in plain HTTP/1.1.
-    pub replicas: Vec<String>,
-    /// The site of each replica, in the same order; empty where nobody knows. An answer's receipt
-    /// names it.
-    pub sites: Vec<Id<kinds::Site>>,
+    /// Who can answer now.
+    pub replicas: Vec<Replica>,
+    /// Routes that take a part of the requests, in percent, such as the next version of a model.
+    pub canaries: Vec<(u32, Self)>,
+    /// Routes to take when nothing of this one answers, in this order.
+    pub fallbacks: Vec<Self>,
 }
 
 impl Route {
-    /// The site of one of its replicas.
-    pub(crate) fn site_of(&self, replica: &str) -> Option<Id<kinds::Site>> {
-        let place = self.replicas.iter().position(|one| one == replica)?;
-        self.sites.get(place).copied()
+    /// A route without canaries and fallbacks.
+    #[must_use]
+    pub fn new(
+        endpoint: Id<kinds::Endpoint>,
+        upstream_model: String,
+        replicas: Vec<Replica>,
+    ) -> Self {
+        Self { endpoint, upstream_model, replicas, canaries: Vec::new(), fallbacks: Vec::new() }
+    }
+
+    /// The endpoints that may answer, each once: its own, its canaries' and its fallbacks'.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Id<kinds::Endpoint>> {
+        let others = self.canaries.iter().map(|(_, route)| route).chain(&self.fallbacks);
+        let mut found = vec![self.endpoint];
+        for endpoint in others.flat_map(Self::endpoints) {
+            if !found.contains(&endpoint) {
+                found.push(endpoint);
+            }
+        }
+        found
+    }
+
+    /// How many replicas can answer: its own and its canaries', or those of the first fallback that has some.
+    pub(crate) fn replicas_in_all(&self) -> usize {
+        let canaries = self.canaries.iter().map(|(_, route)| route.replicas.len());
+        let own = self.replicas.len().saturating_add(canaries.sum());
+        let instead = || self.fallbacks.iter().map(|route| route.replicas.len()).find(|n| *n > 0);
+        if own > 0 { own } else { instead().unwrap_or(0) }
+    }
+}
+
+/// One place that can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its address as `host:port`; unique among the replicas that a gateway knows, and the name of its
+    /// load and health.
+    pub address: Arc<str>,
+    /// Its site; `None` where nobody knows. An answer's receipt names it.
+    pub site: Option<Id<kinds::Site>>,
+    /// Its share of the requests, relative to the route's other replicas; 0 gets none.
+    pub weight: u32,
+    /// The name of the model there, where it is not the route's.
+    pub model: Option<Arc<str>>,
+    /// How it is spoken to if it was registered by URL.
+    pub remote: Option<Arc<Remote>>,
+}
+
+impl Replica {
+    /// A replica with the usual weight, spoken to in plain HTTP/1.1.
+    pub fn new(address: impl Into<Arc<str>>, site: Option<Id<kinds::Site>>) -> Self {
+        Self { address: address.into(), site, weight: 100, model: None, remote: None }
+    }
+
+    /// An upstream; known by its id, so that two with one address are two.
+    #[must_use]
+    pub fn remote(remote: &Arc<Remote>, site: Option<Id<kinds::Site>>, weight: u32) -> Self {
+        let (address, model) = (remote.id().to_string().into(), Some(Arc::clone(remote.model())));
+        Self { address, site, weight, model, remote: Some(Arc::clone(remote)) }
     }
 }
 
@@ -107,4 +188,6 @@ pub enum Refusal {
     NoReplica,
     /// 429 with `Retry-After`: too many requests.
     RateLimited,
+    /// 503 with `Retry-After`: what is to be checked of the model's questions and answers is not known.
+    Unchecked,
 }

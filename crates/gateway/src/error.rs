@@ -25,13 +25,23 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// Seconds for `Retry-After`.
     pub(crate) retry_after_s: Option<u32>,
+    /// The same in milliseconds, for clients that read `retry-after-ms`.
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 impl ApiError {
     /// An error with a type and a code.
     pub(crate) fn new(status: StatusCode, kind: &str, code: &str, message: String) -> Self {
         let code = Value::from(code);
-        Self { status, kind: kind.into(), code, param: None, message, retry_after_s: None }
+        Self {
+            status,
+            kind: kind.into(),
+            code,
+            param: None,
+            message,
+            retry_after_s: None,
+            retry_after_ms: None,
+        }
     }
 
     /// 400 about one field of the request, or about the body as a whole.
@@ -70,7 +80,7 @@ impl ApiError {
     /// to tell clients that may come back.
     pub(crate) fn refusal(refusal: Refusal, model: &str, retry_after_s: u32) -> Self {
         let (is_for_later, is_about_model) = match &refusal {
-            Refusal::NoReplica | Refusal::RateLimited => (true, false),
+            Refusal::NoReplica | Refusal::RateLimited | Refusal::Unchecked => (true, false),
             Refusal::ModelNotFound => (false, true),
             Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted(_) => {
                 (false, false)
@@ -113,6 +123,12 @@ impl ApiError {
                 "rate_limit_exceeded",
                 "too many requests with this key: retry after the time given".into(),
             ),
+            Refusal::Unchecked => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "guardrails_unknown",
+                "the guardrails of this model are not known here, and nothing is served without them: retry later, or tell the operator".into(),
+            ),
         };
         let mut error = Self::new(status, kind, code, message);
         error.retry_after_s = is_for_later.then_some(retry_after_s);
@@ -142,6 +158,9 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(ms) = self.retry_after_ms {
+            headers.insert("retry-after-ms", HeaderValue::from(ms));
         }
         // Clients that retry what they do not know are told not to; a spent budget stays spent.
         if self.kind == "insufficient_quota" {

@@ -5,6 +5,7 @@
 //! that is not a call (the API, the console) is answered by the runtime that listens, so that what is slow
 //! there delays no token. A client that sends its request too slowly is let go.
 
+mod pulse;
 mod thread;
 
 use std::net::SocketAddr;
@@ -53,6 +54,7 @@ struct Shared {
     /// The runtime that listens.
     home: Handle,
     connections_max: usize,
+    headers_timeout: Duration,
     open: AtomicUsize,
 }
 
@@ -79,10 +81,10 @@ impl Front {
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let connections_max = self.gateway.connections_max();
+        let GatewayConfig { connections_max, headers_timeout, .. } = *self.gateway.config();
         let home = Handle::current();
         let open = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { front: self, home, connections_max, open });
+        let shared = Arc::new(Shared { front: self, home, connections_max, headers_timeout, open });
         let (stopping, stopped) = watch::channel(false);
         let n_threads =
             std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS_MAX));

@@ -11,6 +11,8 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 
 use crate::error::ApiError;
@@ -81,14 +83,11 @@ pub struct CheckSpec {
 
 /// Rules, ready to be used.
 #[derive(Debug)]
-pub struct Checks(Vec<Check>);
+pub struct Checks(Vec<Arc<Check>>);
 
 #[derive(Debug)]
 struct Check {
-    name: String,
-    on_question: bool,
-    on_answer: bool,
-    action: CheckAction,
+    spec: CheckSpec,
     looks: Looks,
 }
 
@@ -149,16 +148,32 @@ impl Checks {
     /// Prepares rules; `None` if there are none.
     #[must_use]
     pub fn compile(specs: Vec<CheckSpec>) -> Option<Self> {
-        let checks: Vec<Check> = specs.into_iter().map(Check::compile).collect();
+        let checks: Vec<_> = specs.into_iter().map(|spec| Arc::new(Check::compile(spec))).collect();
         (!checks.is_empty()).then_some(Self(checks))
     }
 
+    /// All of them, in this order, each rule once: a question that several endpoints may answer is looked at as
+    /// each of them wants it.
+    #[must_use]
+    pub fn together(all: Vec<Arc<Self>>) -> Option<Arc<Self>> {
+        let mut all = all.into_iter();
+        let mut together = all.next()?;
+        for more in all {
+            let known = |one: &Arc<Check>| together.0.iter().any(|have| have.spec == one.spec);
+            let fresh: Vec<_> = more.0.iter().filter(|one| !known(one)).cloned().collect();
+            if !fresh.is_empty() {
+                together = Arc::new(Self(together.0.iter().cloned().chain(fresh).collect()));
+            }
+        }
+        Some(together)
+    }
+
     fn of_questions(&self) -> impl Iterator<Item = &Check> {
-        self.0.iter().filter(|check| check.on_question)
+        self.0.iter().map(AsRef::as_ref).filter(|check| check.spec.on_question)
     }
 
     fn of_answers(&self) -> impl Iterator<Item = &Check> {
-        self.0.iter().filter(|check| check.on_answer)
+        self.0.iter().map(AsRef::as_ref).filter(|check| check.spec.on_answer)
     }
 
     /// Whether answers must be looked at.
@@ -169,18 +184,17 @@ impl Checks {
 
 impl Check {
     fn compile(spec: CheckSpec) -> Self {
-        let CheckSpec { name, on_question, on_answer, action, kind } = spec;
-        let looks = match kind {
-            CheckKind::Size(limits) => Looks::Size(limits),
-            CheckKind::Pattern { pattern, window_chars } => match compile_pattern(&pattern) {
+        let looks = match &spec.kind {
+            CheckKind::Size(limits) => Looks::Size(*limits),
+            CheckKind::Pattern { pattern, window_chars } => match compile_pattern(pattern) {
                 Ok(regex) => {
-                    let window_chars = window_chars.min(WINDOW_CHARS_MAX);
+                    let window_chars = (*window_chars).min(WINDOW_CHARS_MAX);
                     let window_chars = usize::try_from(window_chars).unwrap_or(0);
                     Looks::Pattern { regex, window_chars }
                 }
                 Err(error) => {
                     tracing::warn!(
-                        rule = name,
+                        rule = spec.name,
                         error,
                         "a guardrail cannot be read: it refuses all"
                     );
@@ -188,16 +202,16 @@ impl Check {
                 }
             },
         };
-        Self { name, on_question, on_answer, action, looks }
+        Self { spec, looks }
     }
 
     fn refused(&self, what: &'static str) -> Refused {
-        Refused { rule: self.name.clone(), what }
+        Refused { rule: self.spec.name.clone(), what }
     }
 
     /// What stands in place of what matched.
     fn replacement(&self) -> String {
-        format!("[redacted: {}]", self.name)
+        format!("[redacted: {}]", self.spec.name)
     }
 
     /// Judges a size: refuses it, or counts it.
@@ -213,7 +227,7 @@ impl Check {
             || above(limits.characters_max, size.characters)
             || above(limits.tokens_max, size.bytes.div_ceil(4))
             || above(limits.messages_max, size.messages);
-        match (is_above, self.action) {
+        match (is_above, self.spec.action) {
             (false, _) => Ok(()),
             (true, CheckAction::Report) => {
                 hits.reported = hits.reported.saturating_add(1);

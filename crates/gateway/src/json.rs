@@ -15,13 +15,15 @@ use crate::splice::after_string;
 
 /// Most fields on the top level of an object.
 const FIELDS_MAX: usize = 256;
+/// Fields that a request mostly has, at most.
+const FIELDS_MOSTLY: usize = 8;
 /// Deepest nesting of arrays and objects.
 const DEPTH_MAX: usize = 128;
 
 /// The fields of an object; values are valid JSON texts.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fields<'a> {
-    entries: Vec<(String, Cow<'a, str>)>,
+    entries: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Fields<'a> {
@@ -43,6 +45,21 @@ impl<'a> Fields<'a> {
         found.map(|(_, value)| value.as_ref()).filter(|value| *value != "null")
     }
 
+    /// The JSON text of a field as it came, for as long as the body lives; nothing for one that was set
+    /// here.
+    pub(crate) fn source(&self, name: &str) -> Option<&'a str> {
+        let found = self.entries.iter().find(|(key, _)| key == name)?;
+        match found.1 {
+            Cow::Borrowed(text) => Some(text).filter(|text| *text != "null"),
+            Cow::Owned(_) => None,
+        }
+    }
+
+    /// The fields in their order, those that are `null` too.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
     /// Whether a field is there, `null` included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(key, _)| key == name)
@@ -52,7 +69,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn set(&mut self, name: &str, json: String) {
         match self.entries.iter_mut().find(|(key, _)| key == name) {
             Some((_, value)) => *value = Cow::Owned(json),
-            None => self.entries.push((name.into(), Cow::Owned(json))),
+            None => self.entries.push((Cow::Owned(name.into()), Cow::Owned(json))),
         }
     }
 
@@ -70,7 +87,7 @@ impl<'a> Fields<'a> {
             if index > 0 {
                 text.push(',');
             }
-            text.push_str(&quote(key));
+            quote_into(key, &mut text);
             text.push(':');
             text.push_str(value);
         }
@@ -81,7 +98,21 @@ impl<'a> Fields<'a> {
 
 /// A text as a JSON string.
 pub(crate) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quote_into(text, &mut quoted);
+    quoted
+}
+
+/// Appends a text as a JSON string.
+fn quote_into(text: &str, out: &mut String) {
+    let is_plain = |byte: u8| !matches!(byte, 0..=0x1f | b'"' | b'\\');
+    if text.bytes().all(is_plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 /// Whether a JSON text is an array without elements.
@@ -112,6 +143,31 @@ fn depth_within(bytes: &[u8], depth_max: usize) -> bool {
     true
 }
 
+/// A name, borrowed unless it is written with escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -123,8 +179,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key::<String>()? {
+                let mut fields = Fields { entries: Vec::with_capacity(FIELDS_MOSTLY) };
+                while let Some(Name(key)) = map.next_key()? {
                     let value: &'de RawValue = map.next_value()?;
                     if fields.entries.len() >= FIELDS_MAX {
                         return Err(M::Error::custom(format!("more than {FIELDS_MAX} fields")));

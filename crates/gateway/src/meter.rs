@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use units::{Id, UnixMicros, kinds};
 
+use crate::admission::{Allowance, Books, Room, Tokens};
 use crate::config::MeterConfig;
 use crate::directory::Directory;
 pub(crate) use crate::meter::answer::Said;
@@ -87,6 +88,7 @@ struct Inner {
     sink: Arc<dyn UsageSink>,
     metrics: Arc<Metrics>,
     spool: Arc<Spool>,
+    books: Arc<Books>,
     open: Mutex<Open>,
     closing: tokio::sync::Mutex<Closing>,
     /// Roll-ups in `closing`, readable without its lock.
@@ -139,6 +141,7 @@ impl Meter {
         let segment = spool.create_segment(recovered.next_segment)?;
         let minute_unix = minute_of(config.clock.now());
         let closed = recovered.counts;
+        let books = Arc::new(books_of(directory, &state, &closed));
         let waiting = AtomicUsize::new(state.pending.len());
         let open = Open {
             spool: Arc::clone(&spool),
@@ -155,7 +158,7 @@ impl Meter {
             now_unix: minute_unix,
         };
         let (open, closing) = (Mutex::new(open), tokio::sync::Mutex::new(closing));
-        let inner = Inner { gateway, config, sink, metrics, spool, open, closing, waiting };
+        let inner = Inner { gateway, config, sink, metrics, spool, books, open, closing, waiting };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -169,6 +172,19 @@ impl Meter {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.inner.metrics
+    }
+
+    /// What this gateway has in hand of a budget: reserved for requests in flight, or used and not yet
+    /// counted, in its measure and rounded up. Nothing is admitted afterwards by an allowance that is older
+    /// than `prices.epoch`.
+    #[must_use]
+    pub fn held(&self, room: Room, prices: &Allowance) -> i64 {
+        self.inner.books.held_at(room, prices)
+    }
+
+    /// What budgets do not know of yet.
+    pub(crate) fn books(&self) -> &Arc<Books> {
+        &self.inner.books
     }
 
     /// What the salts of answers are derived from.
@@ -240,6 +256,25 @@ impl Open {
         self.minute_unix = minute_unix;
         Ok(())
     }
+}
+
+/// Books that hold what an earlier process has left: roll-ups that wait, and requests without one.
+fn books_of(directory: &dyn Directory, state: &State, closed: &Counts) -> Books {
+    let books = Books::default();
+    let hold = |key, endpoint, read, written| {
+        let accounts = directory.allowance(state.gateway, key, endpoint).accounts;
+        books.recover((key, endpoint), accounts, Tokens { read, written });
+    };
+    for rollup in &state.pending {
+        hold(rollup.key, rollup.endpoint, rollup.prompt_tokens, rollup.completion_tokens);
+    }
+    for (group, sum) in closed.tokens() {
+        hold(group.key, group.endpoint, sum.read, sum.written);
+    }
+    for rollup in &state.pending {
+        books.sealed(rollup);
+    }
+    books
 }
 
 /// Drops what the log has and never hands out a number the log has seen.

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use crate::observe::{
-    AccessLog, AccessLogTarget, Figures, SpanBatches, TenantRow, Tracer, UpstreamStates, micros,
-};
+use units::{Id, kinds};
+
+use crate::load::{EndpointLoad, Loads};
+use crate::observe::{AccessLog, AccessLogTarget, Figures, SpanBatches, TenantRow, Tracer};
 
 /// A counter or gauge.
 #[derive(Debug, Default)]
@@ -35,6 +35,9 @@ impl Count {
 pub struct Metrics {
     classes: [Count; 4],
     in_flight: Count,
+    pub(crate) loads: Loads,
+    pub(crate) wakes: Count,
+    pub(crate) wakes_refused: Count,
     pub(crate) prompt_tokens: Count,
     pub(crate) completion_tokens: Count,
     pub(crate) upstream_errors: Count,
@@ -77,15 +80,16 @@ impl Metrics {
         }
     }
 
-    /// Counts the time from a request's arrival to an answer that came whole.
-    pub(crate) fn first_token(&self, after: Duration) {
-        self.figures.first_token.note(micros(after));
-    }
-
     /// Requests in flight now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.in_flight.get()
+    }
+
+    /// What is in flight for each endpoint, and what waits for it.
+    #[must_use]
+    pub fn loads(&self) -> Vec<(Id<kinds::Endpoint>, EndpointLoad)> {
+        self.loads.read()
     }
 
     /// Spool lines that could not be read at start; each may be one request's usage lost.
@@ -113,11 +117,6 @@ impl Metrics {
         batches
     }
 
-    /// Says whom to ask for the numbers of upstreams by state, for `/metrics`.
-    pub fn watch_upstreams(&self, states: Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>) {
-        let _ = self.figures.upstreams.set(UpstreamStates(states));
-    }
-
     /// What each project, key and endpoint has done since the start, for their owners only.
     #[must_use]
     pub fn tenants(&self) -> Vec<TenantRow> {
@@ -134,6 +133,9 @@ impl Metrics {
         }
         head(&mut out, "in_flight_requests", "gauge", "Requests being answered.");
         line(&mut out, "in_flight_requests", self.in_flight.get());
+        let waiting: u64 = self.loads().iter().map(|(_, load)| u64::from(load.waiting)).sum();
+        head(&mut out, "waiting_requests", "gauge", "Requests that wait for a replica to start.");
+        line(&mut out, "waiting_requests", waiting);
         for (name, help, count) in self.plain() {
             head(&mut out, name, "counter", help);
             line(&mut out, name, count.get());
@@ -142,8 +144,10 @@ impl Metrics {
         out
     }
 
-    fn plain(&self) -> [(&'static str, &'static str, &Count); 9] {
+    fn plain(&self) -> [(&'static str, &'static str, &Count); 11] {
         [
+            ("wakes_total", "Requests that waited for an endpoint that slept.", &self.wakes),
+            ("wakes_refused_total", "Those for which it took too long.", &self.wakes_refused),
             ("prompt_tokens_total", "Tokens read.", &self.prompt_tokens),
             ("completion_tokens_total", "Tokens written.", &self.completion_tokens),
             ("upstream_errors_total", "Attempts a replica failed.", &self.upstream_errors),

@@ -2,6 +2,8 @@
 //!
 //! Every answer leaves through [`Gateway::respond`], which gives it a request id and counts it.
 
+mod before;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -10,34 +12,39 @@ use axum::BoxError;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
+use crate::admission::{Admission, Denied, Permit, Rates};
 use crate::answer;
+use crate::backend::Flow;
 use crate::body::Body;
 use crate::call::Call;
-use crate::client::{Order, Reply};
+use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
 use crate::guard::{Checks, Screen};
+use crate::intake;
 use crate::json::quote;
-use crate::limit::{Limiter, Permit};
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
 use crate::observe::Seen;
 use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
-use crate::tally::{End, Tally};
+use crate::surface::{self, Shape, Translated};
+use crate::tally::{End, Tally, Usage};
 use crate::translate::Names;
-use crate::upstream::Upstream;
+use crate::upstream::{Demand, Upstream};
+use crate::wake;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
+/// What requests of one conversation have in common: a hint at which replica has read it before.
+const SESSION_HEADER: &str = "x-session-id";
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -45,7 +52,7 @@ pub(crate) struct Gateway {
     directory: Arc<dyn Directory>,
     meter: Meter,
     metrics: Arc<Metrics>,
-    limiter: Limiter,
+    admission: Admission,
     upstream: Upstream,
     requests: AtomicU64,
 }
@@ -54,11 +61,9 @@ pub(crate) struct Gateway {
 struct Arrived {
     call: Call,
     seen: Arc<Seen>,
-    started: Instant,
     request_id: HeaderValue,
     answer_id: String,
     in_flight: InFlight,
-    permit: Permit,
     caller: Caller,
 }
 
@@ -67,6 +72,7 @@ struct Asked {
     names: Names,
     stream: bool,
     include_usage: bool,
+    shape: Shape,
     checks: Option<Arc<Checks>>,
 }
 
@@ -81,19 +87,19 @@ pub(crate) async fn answer(
 
 impl Gateway {
     pub(crate) fn new(config: GatewayConfig, directory: Arc<dyn Directory>, meter: Meter) -> Self {
-        let (limiter, upstream) = (Limiter::new(&config), Upstream::new(&config));
+        let upstream = Upstream::new(&config);
+        let admission = Admission::new(&config, meter.gateway(), Arc::clone(meter.books()));
         let metrics = Arc::clone(meter.metrics());
         let requests = AtomicU64::new(0);
-        Self { config, directory, meter, metrics, limiter, upstream, requests }
+        Self { config, directory, meter, metrics, admission, upstream, requests }
     }
 
     pub(crate) fn directory(&self) -> &dyn Directory {
         self.directory.as_ref()
     }
 
-    /// Most connections of clients that may be open.
-    pub(crate) fn connections_max(&self) -> usize {
-        self.config.connections_max
+    pub(crate) fn config(&self) -> &GatewayConfig {
+        &self.config
     }
 
     /// Lets go of connections to replicas that this thread has not used for a while.
@@ -106,7 +112,7 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let seen = Seen::begin(&self.metrics, call.path(), request.headers());
+        let seen = Seen::begin(&self.metrics, call, request.headers());
         let answered = self.complete(call, request, &seen).await;
         let response = self.finish(answered);
         seen.answered(response.status(), response.headers().get("x-request-id"));
@@ -162,7 +168,7 @@ impl Gateway {
         let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
         let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
         // Base 32 letters are always a valid header value.
-        HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
+        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
     }
 
     async fn complete<B>(
@@ -176,43 +182,34 @@ impl Gateway {
     {
         let in_flight = self.metrics.begin();
         let caller = self.authenticate(request.headers())?;
-        let permit = match self.limiter.acquire(caller.key, Instant::now()) {
-            Ok(permit) => permit,
-            Err(exceeded) => {
-                seen.turned_away(&caller);
-                let mut error = self.refuse(Refusal::RateLimited, "");
-                error.retry_after_s = Some(exceeded.retry_after_s);
-                let mut response = error.into_response().map(Body::from);
-                if let Some(rate) = exceeded.rate {
-                    rate.write(response.headers_mut());
-                }
+        seen.asked_by(&caller);
+        let (permit, mut rates) = match self.admission.enter(&caller) {
+            Ok(entered) => entered,
+            Err(denied) => {
+                let mut response = denied.into_error().into_response().map(Body::from);
+                denied.rates().write(response.headers_mut());
                 return Ok(response);
             }
         };
-        let (rate, request_id) = (permit.rate, self.fresh_request_id());
+        let request_id = self.fresh_request_id();
         let wants_id = request.headers().get(RECEIPT_HEADER).is_some_and(|asked| asked == "1");
         let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
-        seen.admitted(&caller, &request_id);
         let arrived = Arrived {
             call,
             seen: Arc::clone(seen),
-            started: Instant::now(),
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
             in_flight,
-            permit,
             caller,
         };
-        let answered = self.forward(arrived, request).await;
+        let answered = self.forward(arrived, request, (permit, &mut rates)).await;
         let mut response = answered.unwrap_or_else(|error| error.into_response().map(Body::from));
         response.headers_mut().insert("x-request-id", request_id);
-        let id = HeaderValue::from_str(&answer_id).ok();
-        if let Some(id) = id.filter(|_| wants_id && response.status().is_success()) {
+        let id = wants_id.then(|| HeaderValue::try_from(answer_id).ok()).flatten();
+        if let Some(id) = id.filter(|_| response.status().is_success()) {
             response.headers_mut().insert(RECEIPT_HEADER, id);
         }
-        if let Some(rate) = rate {
-            rate.write(response.headers_mut());
-        }
+        rates.write(response.headers_mut());
         Ok(response)
     }
 
@@ -220,85 +217,101 @@ impl Gateway {
         &self,
         arrived: Arrived,
         request: Request<B>,
+        (mut permit, rates): (Permit, &mut Rates),
     ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        if !self.meter.has_room() {
-            let message = "usage cannot be recorded at the moment: retry later";
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut error = ApiError::new(status, "server_error", "metering_full", message.into());
-            error.retry_after_s = Some(self.config.retry_after_s);
-            return Err(error);
-        }
-        let body = self.read_body(request.into_body()).await?;
+        self.require_room_for_usage()?;
+        let (call, session) = (arrived.call, request.headers().get(SESSION_HEADER).cloned());
+        let Translated { body, shape } = self.understand(&arrived, request).await?;
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
-        let route = self
-            .directory
-            .route(&arrived.caller, &asked.model)
+        asked.speak(call)?;
+        let (known, wake) = ((self.directory(), &*self.metrics), &self.config.wake);
+        let route = wake::route(known, wake, &arrived.caller, &asked.model)
+            .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
+        let checks = self.check(&arrived, &route, &mut asked)?;
         let estimate = asked.prompt_tokens_estimate;
+        let ask = self.ask(call, &route, (&asked, body.len()));
+        let admitted = permit.admit(self.directory(), &arrived.caller, ask, rates).await;
+        admitted.map_err(Denied::into_error)?;
+        arrived.seen.admitted();
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
         let id_json = quote(&id);
         let said = Said::new(id, asked.model.clone());
-        let seen = Arc::clone(&arrived.seen);
-        seen.routed(route.endpoint, &asked.model, asked.stream);
-        let checks = self.directory.checks(&arrived.caller, route.endpoint);
-        if let Some(checks) = &checks {
-            seen.checked(checks.question(asked.fields_mut()))?;
-        }
         let about = (route.endpoint, estimate);
-        let mut tally = Tally::new(self.meter.clone(), caller, about, said, Arc::clone(&seen));
+        let seen = Arc::clone(&arrived.seen);
+        let mut tally = Tally::new(self.meter.clone(), caller, about, said, seen).holding(permit);
         let known = Asked {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
+            shape,
             checks,
         };
-        let body = asked.into_upstream(&route.upstream_model);
+        if !call.uses_tokens() {
+            tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
+        }
+        let demand = Demand {
+            prompt: asked.prompt.as_bytes(),
+            prompt_tokens: estimate,
+            completion_tokens_max: asked.completion_tokens_max,
+            session: session.as_ref().map(HeaderValue::as_bytes),
+        };
+        let sent = (asked.into_upstream(&route.upstream_model), known.stream);
         let sent_at = Instant::now();
-        let (answer, held, started) = match self.send(arrived, &route, body, known.stream).await {
+        let (answer, held) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,
             Err(error) => {
                 tally.settle(End::Failed);
                 return Err(error);
             }
         };
-        let site = route.site_of(&held.outstanding.replica);
-        seen.answering(sent_at, site);
-        tally.at(site);
-        self.pass_on(answer, known, tally, (held, started)).await
+        tally.answered_by(&held.outstanding, sent_at, self.directory());
+        self.pass_on(answer, known, tally, held).await
+    }
+
+    /// A request's body in an engine's words.
+    async fn understand<B>(
+        &self,
+        arrived: &Arrived,
+        request: Request<B>,
+    ) -> Result<Translated, ApiError>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let (head, body) = request.into_parts();
+        let body = intake::read(body, self.config.body_bytes_max, self.config.body_timeout).await?;
+        surface::request(arrived.call, &head, body, || self.directory.models(&arrived.caller))
     }
 
     async fn send(
         &self,
         arrived: Arrived,
         route: &Route,
-        body: Bytes,
-        stream: bool,
-    ) -> Result<(Reply, Held, Instant), ApiError> {
+        demand: &Demand<'_>,
+        (body, stream): (Bytes, bool),
+    ) -> Result<(Response<Flow>, Held), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
-        let order = Order {
-            path: arrived.call.path(),
-            body,
-            request_id: &arrived.request_id,
-            trace: arrived.seen.trace_headers(),
-            timeout,
-        };
-        let sent = self.upstream.send(&route.replicas, &order, &self.metrics).await;
+        let (method, path) = (arrived.call.method(), arrived.call.path());
+        let body = if *method == Method::GET { Bytes::new() } else { body };
+        let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
+        let trace = arrived.seen.trace_headers();
+        let order = Order { method, path, body, request_id, trace: trace.as_ref(), timeout, model };
+        let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
-        let Arrived { permit, in_flight, started, .. } = arrived;
-        Ok((answer, Held { _permit: permit, _in_flight: in_flight, outstanding }, started))
+        Ok((answer, Held { _in_flight: arrived.in_flight, outstanding }))
     }
 
     /// Turns a replica's answer into the client's.
     async fn pass_on(
         &self,
-        answer: Reply,
+        answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
-        (held, started): (Held, Instant),
+        held: Held,
     ) -> Result<Response<Body>, ApiError> {
         let idle = self.config.idle_timeout;
         let (head, body) = answer.into_parts();
@@ -322,23 +335,22 @@ impl Gateway {
             if let Some(checks) = &asked.checks {
                 whole = tally.checked(whole, checks)?;
             }
-            let response = answer::completion(&head.headers, &whole, &asked.names, &mut tally)?;
-            self.metrics.first_token(started.elapsed());
+            let counted = (&mut tally, &asked.shape);
+            let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
             tally.settle(End::Complete);
             return Ok(response);
         }
+        let event_bytes_max = self.config.event_bytes_max;
         let relay = Relay::new(Parts {
             upstream: body,
-            event_bytes_max: self.config.event_bytes_max,
-            screen: asked
-                .checks
-                .as_ref()
-                .and_then(|checks| Screen::new(checks, self.config.event_bytes_max)),
+            screen: asked.checks.as_ref().and_then(|checks| Screen::new(checks, event_bytes_max)),
+            event_bytes_max,
             idle,
             tally,
             held,
             names: asked.names,
             include_usage: asked.include_usage,
+            reshaper: asked.shape.events(self.config.answer_bytes_max),
             metrics: Arc::clone(&self.metrics),
         });
         let mut response = Response::new(Body::Events(Box::new(relay)));
@@ -349,28 +361,6 @@ impl Gateway {
         // Asks reverse proxies in front of us (nginx) not to gather chunks.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         Ok(response)
-    }
-
-    async fn read_body<B>(&self, body: B) -> Result<Bytes, ApiError>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
-    {
-        let bytes_max = self.config.body_bytes_max;
-        if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
-        }
-        let collected = Limited::new(body, bytes_max).collect();
-        match tokio::time::timeout(self.config.body_timeout, collected).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(bytes_max)),
-            Ok(Err(_)) => Err(ApiError::invalid(None, "the body broke off: send it again".into())),
-            Err(_) => Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "invalid_request_error",
-                "request_timeout",
-                "the body came too slowly: send it again".into(),
-            )),
-        }
     }
 }
 

@@ -13,22 +13,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use crate::backend::Flow;
 use crate::balance::Outstanding;
-use crate::client::Inflow;
 use crate::error::ApiError;
 use crate::guard::{Refused, Screen};
-use crate::limit::Permit;
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
+use crate::surface::Reshaper;
 use crate::tally::{End, Tally};
 use crate::translate::{Names, Translator, Verdict};
 
 /// What is held for as long as a request is being answered.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// The key's place.
-    pub(crate) _permit: Permit,
     /// The gauge.
     pub(crate) _in_flight: InFlight,
     /// The replica's load.
@@ -38,7 +36,7 @@ pub(crate) struct Held {
 /// One stream.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    upstream: Inflow,
+    upstream: Flow,
     screen: Option<Box<Screen>>,
     cutter: Cutter,
     translator: Translator,
@@ -67,7 +65,7 @@ struct Silence {
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The replica's body.
-    pub(crate) upstream: Inflow,
+    pub(crate) upstream: Flow,
     /// What looks at the answer, if anything does.
     pub(crate) screen: Option<Box<Screen>>,
     /// Largest event in bytes.
@@ -82,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) names: Names,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
+    /// What makes the client's events of the engine's, if they differ.
+    pub(crate) reshaper: Option<Reshaper>,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -89,12 +89,12 @@ pub(crate) struct Parts {
 impl Relay {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { upstream, event_bytes_max, idle, tally, held, names, .. } = parts;
-        let Parts { include_usage, metrics, screen, .. } = parts;
+        let Parts { include_usage, reshaper, screen, metrics, .. } = parts;
         Self {
             upstream,
             screen,
             cutter: Cutter::new(event_bytes_max),
-            translator: Translator { tally, names, include_usage, metrics },
+            translator: Translator { tally, names, include_usage, reshaper, metrics },
             held,
             silence: Silence { longest: idle, last: Instant::now(), timer: None },
             is_over: false,
@@ -158,7 +158,7 @@ impl Relay {
                 self.is_over = true;
             }
             Verdict::TooLong => {
-                tracing::warn!(replica = self.held.outstanding.replica, "stream given up");
+                tracing::warn!(replica = %self.held.outstanding.replica.address, "stream given up");
                 self.fail("the model's server sent an oversized event", out);
             }
         }
@@ -176,9 +176,9 @@ impl Relay {
         if !self.translator.tally.has_usage() {
             return self.fail("the model's server ended the stream early", out);
         }
-        let done = b"data: [DONE]\n\n";
-        out.extend_from_slice(done);
-        self.translator.tally.say(done);
+        let from = out.len();
+        self.translator.finish(out);
+        self.translator.tally.say(out.get(from..).unwrap_or_default());
         self.translator.tally.settle(End::Complete);
         self.is_over = true;
     }
@@ -191,7 +191,7 @@ impl Relay {
 
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
-        tracing::warn!(replica = self.held.outstanding.replica, message, "stream broken");
+        tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.translator.metrics.upstream_errors.add(1);
         self.end(&ApiError::bad_gateway(message), out);
     }

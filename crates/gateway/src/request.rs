@@ -5,8 +5,10 @@
 
 use bytes::Bytes;
 
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::json::{Fields, quote};
+use crate::surface;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,10 @@ pub(crate) struct Completion<'a> {
     pub(crate) include_usage: bool,
     /// The gateway's guess at the prompt, used only when the engine never tells.
     pub(crate) prompt_tokens_estimate: u64,
+    /// The value of `messages` or `prompt` as it came, or nothing.
+    pub(crate) prompt: &'a str,
+    /// The longest answer asked for, if the client said so.
+    pub(crate) completion_tokens_max: Option<u64>,
     fields: Fields<'a>,
 }
 
@@ -49,8 +55,10 @@ impl<'a> Completion<'a> {
             );
             return Err(ApiError::invalid(Some("model"), message));
         }
+        let mut longest = None;
         for name in ["max_tokens", "max_completion_tokens"] {
             let asked: Option<u64> = read(&fields, name, "a whole number, 0 or more")?;
+            longest = asked.or(longest);
             if let (Some(asked), Some(most)) = (asked, completion_tokens_max)
                 && asked > most
             {
@@ -64,7 +72,33 @@ impl<'a> Completion<'a> {
             None => false,
         };
         let prompt_tokens_estimate = estimate_prompt(&fields);
-        Ok(Self { model, stream, include_usage, prompt_tokens_estimate, fields })
+        let prompt = fields.source("messages").or_else(|| fields.source("prompt"));
+        let completion_tokens_max = longest;
+        Ok(Self {
+            model,
+            stream,
+            include_usage,
+            prompt_tokens_estimate,
+            prompt: prompt.unwrap_or_default(),
+            completion_tokens_max,
+            fields,
+        })
+    }
+
+    /// Puts a client's words into the engine's.
+    ///
+    /// # Errors
+    /// 400 for what no engine can do.
+    pub(crate) fn speak(&mut self, call: Call) -> Result<(), ApiError> {
+        surface::to_engine(call, &mut self.fields)
+    }
+
+    /// The most tokens that may be written: as many answers as asked for, each as long as allowed.
+    pub(crate) fn written_most(&self, otherwise: u64) -> u64 {
+        let number = |name: &str| read::<u64>(&self.fields, name, "").ok().flatten();
+        let longest = number("max_completion_tokens").or_else(|| number("max_tokens"));
+        let answers = number("n").max(number("best_of")).unwrap_or(1).max(1);
+        longest.unwrap_or(otherwise).saturating_mul(answers)
     }
 
     /// Its fields, to be looked at before it is sent.
@@ -108,7 +142,10 @@ fn read<T: serde::de::DeserializeOwned>(
 
 /// A quarter of the prompt's bytes, or the number of elements when it is given as token ids.
 fn estimate_prompt(fields: &Fields<'_>) -> u64 {
-    let Some(prompt) = fields.get("messages").or_else(|| fields.get("prompt")) else { return 0 };
+    let Some(prompt) = ["messages", "prompt", "input"].iter().find_map(|name| fields.get(name))
+    else {
+        return 0;
+    };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     if prompt.starts_with('[') && !prompt.contains('"') {
         return count(prompt.bytes().filter(|b| *b == b',').count()).saturating_add(1);

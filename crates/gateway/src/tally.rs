@@ -4,11 +4,14 @@
 //! is dropped instead (the client left, the task was cancelled), dropping settles it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Deserialize;
 use units::{Id, kinds};
 
-use crate::directory::Caller;
+use crate::admission::Permit;
+use crate::balance::{Fleet, Outstanding};
+use crate::directory::{Caller, Directory};
 use crate::error::ApiError;
 use crate::guard::{Checks, Hits};
 use crate::meter::{Entry, Meter, Said};
@@ -49,6 +52,8 @@ pub(crate) struct Tally {
     settled: bool,
     seen: Arc<Seen>,
     pace: Pace,
+    permit: Option<Permit>,
+    fleet: Option<Arc<Fleet>>,
 }
 
 impl Tally {
@@ -71,15 +76,39 @@ impl Tally {
             said: Some(said),
             in_band_error: false,
             settled: false,
+            permit: None,
+            fleet: None,
             seen,
             pace,
         }
     }
 
-    /// Notes where the replica stands that answers.
-    pub(crate) fn at(&mut self, site: Option<Id<kinds::Site>>) {
+    /// Keeps what the request holds until it has ended.
+    pub(crate) fn holding(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+
+    /// Notes whose replica answers, which is another endpoint's on a canary or a fallback, and where it stands;
+    /// what the request may use is held there.
+    pub(crate) fn answered_by(
+        &mut self,
+        place: &Outstanding,
+        sent_at: Instant,
+        directory: &dyn Directory,
+    ) {
+        self.seen.answering(sent_at, (place.endpoint, place.replica.site));
+        self.fleet = Some(Arc::clone(place.fleet()));
+        self.endpoint = place.endpoint;
+        if place.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            self.said = None;
+        }
         if let Some(said) = &mut self.said {
-            said.at(site);
+            said.at(place.replica.site);
+        }
+        if let Some(permit) = &mut self.permit {
+            permit.moves(directory, (self.caller.key, self.endpoint));
         }
     }
 
@@ -124,8 +153,14 @@ impl Tally {
                 (Usage { prompt_tokens, completion_tokens: self.deltas }, true)
             }
         };
+        if let Some(permit) = &mut self.permit {
+            permit.settle(usage.prompt_tokens, usage.completion_tokens);
+        }
         if let Some(charge) = &self.caller.charge {
             charge.finished(usage.prompt_tokens, usage.completion_tokens);
+        }
+        if let Some(fleet) = self.fleet.take().filter(|_| end == End::Complete) {
+            fleet.finished(usage.completion_tokens);
         }
         let metrics = self.meter.metrics();
         metrics.prompt_tokens.add(usage.prompt_tokens);
@@ -161,7 +196,7 @@ impl Tally {
         let told = serde_json::from_slice::<Told>(&body).ok();
         let checked = checks.answer(body);
         if checked.is_err() {
-            self.usage = told.and_then(|told| told.usage);
+            self.usage = told.and_then(|told| told.usage).or(self.usage);
             self.refused();
             self.settle(End::Complete);
         }
@@ -172,6 +207,7 @@ impl Tally {
 
     /// Notes that a guardrail ends it.
     pub(crate) fn refused(&mut self) {
+        self.in_band_error = true;
         self.seen.failed(FailureKind::ContentFilter);
     }
 

@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::splice::{Change, Top};
 use crate::sse::Item;
 use crate::sse::cut::{Cutter, Piece};
+use crate::surface::{Reshaper, TooMuch};
 use crate::tally::{End, Tally};
 
 /// By what a client knows its answer.
@@ -31,6 +32,8 @@ pub(crate) struct Translator {
     pub(crate) names: Names,
     /// Whether the client asked for usage.
     pub(crate) include_usage: bool,
+    /// What makes the client's events of the engine's, if they differ.
+    pub(crate) reshaper: Option<Reshaper>,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -55,10 +58,18 @@ impl Translator {
         out: &mut Vec<u8>,
     ) -> Verdict {
         let from = out.len();
-        let mut is_done = false;
+        let (mut is_done, mut is_too_much) = (false, false);
         let cut = cutter.push(bytes, |piece| {
-            if !is_done {
+            if is_done || is_too_much {
+                return;
+            }
+            if self.reshaper.is_none() {
                 is_done = self.translate(piece, out);
+            } else {
+                match self.reshape(piece, out) {
+                    Ok(is_last) => is_done = is_last,
+                    Err(TooMuch) => is_too_much = true,
+                }
             }
         });
         self.tally.say(out.get(from..).unwrap_or_default());
@@ -67,7 +78,44 @@ impl Translator {
             self.tally.settle(End::Complete);
             return Verdict::Done;
         }
-        if cut.is_err() { Verdict::TooLong } else { Verdict::GoesOn }
+        if cut.is_err() || is_too_much { Verdict::TooLong } else { Verdict::GoesOn }
+    }
+
+    /// Writes the end of a stream whose engine left it out.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        match &mut self.reshaper {
+            Some(reshaper) => reshaper.end(&self.names, out),
+            None => out.extend_from_slice(b"data: [DONE]\n\n"),
+        }
+    }
+
+    /// Writes what one item becomes in another shape; tells whether it was the last.
+    fn reshape(&mut self, piece: Piece<'_>, out: &mut Vec<u8>) -> Result<bool, TooMuch> {
+        let data = match piece {
+            Piece::Data(data) => data,
+            Piece::Item(Item::Event { data, .. }) => data.as_slice(),
+            Piece::Item(item @ Item::Comment(_)) => {
+                item.write(out);
+                return Ok(false);
+            }
+        };
+        if data == b"[DONE]" {
+            self.finish(out);
+            return Ok(true);
+        }
+        // What cannot be read has no other shape.
+        let Ok(fields) = Fields::parse(data) else { return Ok(false) };
+        let usage = fields.get("usage").map(str::as_bytes);
+        let choices = fields.get("choices").map(|choices| is_empty_array(choices.as_bytes()));
+        let is_error = fields.get("error").is_some();
+        self.count(usage, choices, is_error);
+        match &mut self.reshaper {
+            Some(reshaper) if !is_error => reshaper.event(&fields, &self.names, out)?,
+            Some(_) | None => {
+                Item::Event { name: Vec::new(), data: data.to_vec() }.write(out);
+            }
+        }
+        Ok(false)
     }
 
     /// Writes what the client may see of one item; tells whether it was the last.

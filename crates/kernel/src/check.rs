@@ -99,9 +99,18 @@ impl State {
             }
         }
         for endpoint in self.endpoints.values() {
-            let missing = endpoint.workloads.iter().any(|id| !self.workloads.contains_key(id));
-            let model = self.models.get(&endpoint.model);
-            if missing || model.is_none_or(|m| m.version(endpoint.model_version).is_none()) {
+            let named = endpoint.workloads.iter().chain(&endpoint.retired);
+            let missing = named.clone().any(|id| !self.workloads.contains_key(id));
+            let own = |id: &Id<kinds::Workload>| endpoint.workloads.contains(id);
+            let arriving = endpoint.rollout.iter().flat_map(|rollout| &rollout.workloads);
+            if !endpoint.draining.keys().chain(arriving).all(own) {
+                broken.push(format!("endpoint {} moves services of others", endpoint.id));
+            }
+            let model = endpoint.model.and_then(|id| self.models.get(&id));
+            let has_model = model.is_some_and(|m| m.version(endpoint.model_version).is_some());
+            let gone = endpoint.deleted_at.is_none()
+                && endpoint.backends.iter().any(|b| !self.upstreams.contains_key(&b.upstream));
+            if missing || gone || endpoint.model.is_some() != has_model {
                 broken.push(format!("endpoint {} names what does not exist", endpoint.id));
             }
         }
@@ -220,6 +229,7 @@ impl State {
             ("budgets", kept.budgets == fresh.budgets),
             ("shut_budgets", kept.shut_budgets == fresh.shut_budgets),
             ("quotas", kept.quotas == fresh.quotas),
+            ("rate_limits", kept.rate_limits == fresh.rate_limits),
             ("reservations", kept.reservations == fresh.reservations),
             ("queued", kept.queued == fresh.queued),
             ("line", kept.line == fresh.line),

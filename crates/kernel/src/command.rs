@@ -7,8 +7,8 @@ use units::Digest;
 use crate::{
     binding, budget, capability, consent, course, dataset, decision, endpoint, entity, erasure,
     evidence, group, identity_provider, key, limits, model, node, organisation, policy_set, power,
-    price, project, quota, reject::Reject, reservation, role, service_account, site, storage,
-    transfer, usage, user, workload,
+    price, project, quota, rate_limit, reject::Reject, reservation, role, service_account, site,
+    storage, transfer, upstream, usage, user, workload,
 };
 
 /// Everything that can be asked of the platform.
@@ -31,6 +31,8 @@ pub enum Command {
     Budget(budget::Command),
     /// About quotas.
     Quota(quota::Command),
+    /// About rate limits.
+    RateLimit(rate_limit::Command),
     /// About reservations.
     Reservation(reservation::Command),
     /// About power.
@@ -77,6 +79,8 @@ pub enum Command {
     Transfer(transfer::Command),
     /// About courses.
     Course(course::Command),
+    /// About upstreams.
+    Upstream(upstream::Command),
 }
 
 /// A command with what the caller adds to it.

@@ -3,8 +3,8 @@
 use crate::{
     Command, Ctx, Event, Reject, Stamp, State, Submission, binding, budget, capability, consent,
     course, dataset, decision, endpoint, entity, erasure, evidence, group, identity_provider, key,
-    model, node, organisation, policy_set, power, price, project, quota, reservation, role,
-    service_account, site, storage, transfer, usage, user, workload,
+    model, node, organisation, policy_set, power, price, project, quota, rate_limit, reservation,
+    role, service_account, site, storage, transfer, upstream, usage, user, workload,
 };
 
 /// Decides a command: the events that it would cause, or why not. Only reads.
@@ -29,6 +29,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Node(c) => node::decide(state, c, ctx),
         Command::Budget(c) => budget::decide(state, c, ctx),
         Command::Quota(c) => quota::decide(state, c, ctx),
+        Command::RateLimit(c) => rate_limit::decide(state, c, ctx),
         Command::Reservation(c) => reservation::decide(state, c, ctx),
         Command::Power(c) => power::decide(state, c, ctx),
         Command::Price(c) => price::decide(state, c, ctx),
@@ -36,6 +37,7 @@ pub fn decide(state: &State, submission: &Submission, ctx: &Ctx) -> Result<Vec<E
         Command::Model(c) => model::decide(state, c, ctx),
         Command::Workload(c) => workload::decide(state, c, ctx),
         Command::Endpoint(c) => endpoint::decide(state, c, ctx),
+        Command::Upstream(c) => upstream::decide(state, c, ctx),
         Command::Usage(c) => usage::decide(state, c, ctx),
         Command::Entity(c) => entity::decide(state, c, ctx),
         Command::Storage(c) => storage::decide(state, c, ctx),
@@ -90,6 +92,7 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
             budget::target(c).and_then(|id| state.budgets.get(&id)).map(|b| b.meta.version)
         }
         Command::Quota(c) => quota::existing(state, c).map(|q| q.meta.version),
+        Command::RateLimit(c) => rate_limit::existing(state, c).map(|l| l.meta.version),
         Command::Reservation(c) => reservation::target(c)
             .and_then(|id| state.reservations.get(&id))
             .map(|r| r.meta.version),
@@ -112,6 +115,9 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
+        Command::Upstream(c) => {
+            upstream::target(c).and_then(|id| state.upstreams.get(&id)).map(|u| u.meta.version)
+        }
         Command::Endpoint(c) => {
             endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
         }
@@ -129,6 +135,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Node(e) => node::apply(state, e, stamp),
         Event::Budget(e) => budget::apply(state, e, stamp),
         Event::Quota(e) => quota::apply(state, e, stamp),
+        Event::RateLimit(e) => rate_limit::apply(state, e, stamp),
         Event::Reservation(e) => reservation::apply(state, e, stamp),
         Event::Power(e) => power::apply(state, e, stamp),
         Event::Price(e) => price::apply(state, e, stamp),
@@ -152,5 +159,6 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::Erasure(e) => erasure::apply(state, e, stamp),
         Event::Transfer(e) => transfer::apply(state, e, stamp),
         Event::Course(e) => course::apply(state, e, stamp),
+        Event::Upstream(e) => upstream::apply(state, e, stamp),
     }
 }

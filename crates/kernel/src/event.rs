@@ -11,8 +11,8 @@ use units::{Digest, UnixMicros};
 use crate::{
     Actor, Subject, binding, budget, capability, consent, course, dataset, decision, endpoint,
     entity, erasure, evidence, group, identity_provider, key, limits, model, node, organisation,
-    policy_set, power, price, project, quota, reservation, role, service_account, site, storage,
-    transfer, usage, user, workload,
+    policy_set, power, price, project, quota, rate_limit, reservation, role, service_account, site,
+    storage, transfer, upstream, usage, user, workload,
 };
 
 /// Everything that can happen.
@@ -35,6 +35,8 @@ pub enum Event {
     Budget(budget::Event),
     /// About quotas.
     Quota(quota::Event),
+    /// About rate limits.
+    RateLimit(rate_limit::Event),
     /// About reservations.
     Reservation(reservation::Event),
     /// About prices.
@@ -81,6 +83,8 @@ pub enum Event {
     Transfer(transfer::Event),
     /// About courses.
     Course(course::Event),
+    /// About upstreams.
+    Upstream(upstream::Event),
 }
 
 /// The part of an entry that makes a repeated command answer as the first one did.
@@ -164,6 +168,7 @@ impl Event {
             Self::Node(e) => e.kind(),
             Self::Budget(e) => e.kind(),
             Self::Quota(e) => e.kind(),
+            Self::RateLimit(e) => e.kind(),
             Self::Reservation(e) => e.kind(),
             Self::Price(e) => e.kind(),
             Self::Dataset(e) => e.kind(),
@@ -187,6 +192,7 @@ impl Event {
             Self::Erasure(e) => e.kind(),
             Self::Transfer(e) => e.kind(),
             Self::Course(e) => e.kind(),
+            Self::Upstream(e) => e.kind(),
         }
     }
 
@@ -202,6 +208,7 @@ impl Event {
             Self::Node(e) => e.subject(),
             Self::Budget(e) => e.subject(),
             Self::Quota(e) => e.subject(),
+            Self::RateLimit(e) => e.subject(),
             Self::Reservation(e) => e.subject(),
             Self::Price(e) => e.subject(),
             Self::Dataset(e) => e.subject(),
@@ -225,6 +232,7 @@ impl Event {
             Self::Erasure(e) => e.subject(),
             Self::Transfer(e) => e.subject(),
             Self::Course(e) => e.subject(),
+            Self::Upstream(e) => e.subject(),
         }
     }
 }

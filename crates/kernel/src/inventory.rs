@@ -79,15 +79,17 @@ pub fn of_storage(state: &State, id: Id<kinds::Storage>) -> Option<Attributes> {
     Some(with(state, config.country, operator, owner))
 }
 
-/// What an endpoint is subject to: one for each site where its services are placed.
+/// What an endpoint is subject to: one for each site of its services and upstreams.
 #[must_use]
 pub fn of_endpoint(state: &State, id: Id<kinds::Endpoint>) -> Vec<(Id<kinds::Site>, Attributes)> {
-    let services = state.endpoints.get(&id).map(|endpoint| endpoint.workloads.as_slice());
-    let services = services.unwrap_or_default().iter().filter_map(|id| state.workloads.get(id));
+    let Some(endpoint) = state.endpoints.get(&id) else { return Vec::new() };
+    let services = endpoint.workloads.iter().filter_map(|id| state.workloads.get(id));
     let mut sites: Vec<Id<kinds::Site>> = services
         .filter(|service| service.holds_nodes())
         .filter_map(|service| service.attempt().map(|attempt| attempt.site))
         .collect();
+    let upstreams = endpoint.backends.iter().filter_map(|b| state.upstreams.get(&b.upstream));
+    sites.extend(upstreams.map(|upstream| upstream.site));
     sites.sort_unstable();
     sites.dedup();
     sites.into_iter().filter_map(|site| Some((site, of_site(state, site)?))).collect()

@@ -92,6 +92,12 @@ pub const QUOTA_MILLI_MAX: u64 = 10_000_000_000;
 pub const QUOTA_WEIGHT_MAX: u32 = 1_000_000;
 /// Nodes of one reservation: all are named in one entry of at most [`ENTRY_BYTES_MAX`].
 pub const RESERVATION_NODES_MAX: usize = 1_500;
+/// Rate limits on one platform.
+pub const RATE_LIMITS_MAX: usize = 100_000;
+/// Most requests or tokens per minute, and requests at once, that a rate limit says.
+pub const RATE_PER_MINUTE_MAX: u64 = 100_000_000_000;
+/// Largest weight of a rate limit.
+pub const RATE_WEIGHT_MAX: u32 = 1_000;
 /// Reservations in force or still to come.
 pub const RESERVATIONS_MAX: usize = 10_000;
 /// Reservations kept in the state, over ones included; older ones are in the log.
@@ -131,8 +137,29 @@ pub const VERSIONS_MAX: usize = 10_000;
 pub const EVALUATIONS_MAX: usize = 1_000;
 /// Endpoints on one platform.
 pub const ENDPOINTS_MAX: usize = 100_000;
+/// Upstreams on one platform.
+pub const UPSTREAMS_MAX: usize = 10_000;
+/// Bytes of one text of an upstream.
+pub const UPSTREAM_TEXT_BYTES_MAX: usize = 512;
+/// Longest time for an upstream to take a connection: one minute.
+pub const UPSTREAM_CONNECT_MS_MAX: u32 = 60_000;
+/// Longest time for an upstream's answer, and between two pieces of it: one hour.
+pub const UPSTREAM_ANSWER_MS_MAX: u32 = 3_600_000;
+/// Upstreams of one endpoint.
+pub const BACKENDS_MAX: usize = 64;
+/// Largest weight of an upstream in an endpoint.
+pub const BACKEND_WEIGHT_MAX: u32 = 1_000;
+/// Endpoints that take a part of an endpoint's requests, or all when it has no replica.
+pub const DETOURS_MAX: usize = 8;
+/// Routes to upstreams that an endpoint remembers after they were closed: the bill of a minute names
+/// those that were open in it.
+pub const OPENINGS_KEPT: usize = 256;
 /// Replicas of one endpoint.
 pub const REPLICAS_MAX: u32 = 64;
+/// Services of one endpoint that are gone and still named by it: usage of their last minutes may come.
+pub const RETIRED_KEPT: usize = 256;
+/// Most tokens in flight that can be the target of one replica.
+pub const TARGET_TOKENS_MAX: u64 = 1_000_000_000;
 /// Workloads that have not ended.
 pub const ACTIVE_WORKLOADS_MAX: usize = 1_000_000;
 /// Nodes of one gang: a placement names each in one entry of at most [`ENTRY_BYTES_MAX`], with up

@@ -16,7 +16,8 @@ use crate::{
     changes::Changes,
     consent, course, dataset, dispatch, endpoint, entity, erasure, evidence, group, idempotency,
     identity_provider, key, limits, model, node, organisation, policy_set, power, price, project,
-    quota, reservation, role, service_account, site, storage, transfer, usage, user, workload,
+    quota, rate_limit, reservation, role, service_account, site, storage, transfer, upstream,
+    usage, user, workload,
 };
 
 /// What every resource carries: its version for `If-Match`, and its times.
@@ -104,6 +105,9 @@ pub struct State {
     /// Quotas in force.
     #[serde(default)]
     pub quotas: BTreeMap<Id<kinds::Quota>, quota::Quota>,
+    /// Rate limits in force.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rate_limits: BTreeMap<Id<kinds::RateLimit>, rate_limit::RateLimit>,
     /// Reservations; the oldest that are over are forgotten.
     #[serde(default)]
     pub reservations: BTreeMap<Id<kinds::Reservation>, reservation::Reservation>,
@@ -132,6 +136,9 @@ pub struct State {
     pub workloads: workload::Workloads,
     /// Endpoints.
     pub endpoints: BTreeMap<Id<kinds::Endpoint>, endpoint::Endpoint>,
+    /// Servers of models elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstreams: BTreeMap<Id<kinds::Upstream>, upstream::Upstream>,
     /// Erasures, those that are over included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub erasures: BTreeMap<Id<kinds::Erasure>, erasure::Erasure>,
@@ -195,6 +202,8 @@ pub(crate) struct Index {
     pub(crate) changes: Changes,
     /// Quotas by owner and class.
     pub(crate) quotas: BTreeMap<quota::Owner, BTreeMap<quota::Class, Id<kinds::Quota>>>,
+    /// Rate limits by owner.
+    pub(crate) rate_limits: BTreeMap<budget::Owner, Id<kinds::RateLimit>>,
     /// Reservations by node, without cancelled ones.
     pub(crate) reservations: BTreeMap<Id<kinds::Node>, BTreeSet<Id<kinds::Reservation>>>,
     /// Contents of captured datasets.
@@ -269,6 +278,7 @@ impl State {
             nodes: self.nodes.clone(),
             budgets: self.budgets.clone(),
             quotas: self.quotas.clone(),
+            rate_limits: self.rate_limits.clone(),
             reservations: self.reservations.clone(),
             power: self.power.clone(),
             entities: self.entities.clone(),
@@ -279,6 +289,7 @@ impl State {
             datasets: self.datasets.clone(),
             models: self.models.clone(),
             endpoints: self.endpoints.clone(),
+            upstreams: self.upstreams.clone(),
             erasures: self.erasures.clone(),
             transfers: self.transfers.clone(),
             courses: self.courses.clone(),
@@ -348,6 +359,9 @@ impl State {
         }
         for (id, x) in &self.quotas {
             index.quotas.entry(x.owner).or_default().insert(x.class.clone(), *id);
+        }
+        for (id, x) in &self.rate_limits {
+            index.rate_limits.insert(x.owner, *id);
         }
         for (id, x) in self.reservations.iter().filter(|(_, x)| x.cancelled_at.is_none()) {
             for node in &x.nodes {

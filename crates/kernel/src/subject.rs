@@ -33,6 +33,7 @@ subject!(
     Policy,
     Budget,
     Quota,
+    RateLimit,
     Reservation,
     Power,
     Price,
@@ -52,5 +53,6 @@ subject!(
     Erasure,
     Course,
     IdentityProvider,
-    Consent
+    Consent,
+    Upstream
 );

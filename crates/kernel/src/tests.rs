@@ -15,6 +15,7 @@ mod capacity;
 mod consents;
 mod countries;
 mod courses;
+mod endpoints;
 mod fleet;
 mod guardrails;
 mod identity;
@@ -28,6 +29,7 @@ mod no_fallback;
 mod parts;
 mod power;
 mod preempting;
+mod rate_limits;
 mod rules;
 mod sign_in;
 mod sovereignty;
@@ -35,6 +37,7 @@ mod standing;
 mod tenancy;
 mod terms;
 mod texts;
+mod upstreams;
 
 use policy::residency_policy;
 use units::{

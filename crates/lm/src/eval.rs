@@ -186,7 +186,7 @@ fn answer_group(
     while !running.is_empty() {
         let mut sequences: Vec<&mut Sequence> = running.iter_mut().map(|(_, s)| s).collect();
         let drawn = advance(model, decoder, &mut sequences, vocabulary);
-        let mut tokens = drawn.iter();
+        let mut tokens = drawn.iter().map(|drawn| &drawn.token);
         running.retain(|(index, sequence)| {
             let Some(token) = tokens.next() else { return false };
             if model.config().eos_token_ids.contains(token) {

@@ -5,8 +5,12 @@ use crate::{
         Model,
         decode::{Cache, Decoder, Feed},
     },
+    rate::Rated,
     rng::Rng,
 };
+
+/// Rows of a prompt whose logits are held at once.
+const RATED_ROWS: usize = 32;
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,12 +35,59 @@ pub(crate) struct Sequence {
     pending: Vec<u32>,
     sampling: Sampling,
     rng: Rng,
+    /// How many alternatives to each drawn token are told with it; `None` tells nothing.
+    alternatives: Option<usize>,
+}
+
+/// One token that was drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Drawn {
+    pub(crate) token: u32,
+    /// Told for sequences that asked for it.
+    pub(crate) rated: Option<Rated>,
 }
 
 impl Sequence {
     pub(crate) fn new(model: &Model, prompt: Vec<u32>, sampling: Sampling) -> Self {
         let rng = Rng::for_stream(sampling.seed, "sampling");
-        Self { cache: Cache::new(model), pending: prompt, sampling, rng }
+        Self { cache: Cache::new(model), pending: prompt, sampling, rng, alternatives: None }
+    }
+
+    /// Tells with each drawn token how likely it was, and so many alternatives.
+    pub(crate) fn telling(mut self, alternatives: Option<usize>) -> Self {
+        self.alternatives = alternatives;
+        self
+    }
+
+    /// How likely each token of the prompt was after those before it; nothing can be said of the first.
+    /// The last token stays pending, so that generation goes on from here as if nothing had been asked.
+    pub(crate) fn rate_prompt(
+        &mut self,
+        model: &Model,
+        decoder: &mut Decoder,
+        vocabulary: usize,
+    ) -> Vec<(u32, Option<Rated>)> {
+        let (Some(first), Some(last)) = (self.pending.first(), self.pending.last().copied()) else {
+            return Vec::new();
+        };
+        let mut told = vec![(*first, None)];
+        let known = self.pending.len() - 1;
+        if known == 0 {
+            return told;
+        }
+        let feed = Feed { cache: &mut self.cache, tokens: &self.pending[..known] };
+        let hidden = decoder.read(model, &mut [feed]).to_vec();
+        let alternatives = self.alternatives.unwrap_or(0);
+        let (depth, width) = (model.config().hidden_size, model.config().vocab_size);
+        let mut tokens = self.pending[1..].iter();
+        for rows in hidden.chunks(depth * RATED_ROWS) {
+            let logits = decoder.rate(model, rows).chunks_exact(width);
+            told.extend(logits.zip(&mut tokens).map(|(logits, token)| {
+                (*token, Some(Rated::of(logits, vocabulary, *token, alternatives)))
+            }));
+        }
+        self.pending = vec![last];
+        told
     }
 
     /// Positions used once the pending tokens are fed.
@@ -51,7 +102,7 @@ pub(crate) fn advance(
     decoder: &mut Decoder,
     sequences: &mut [&mut Sequence],
     vocabulary: usize,
-) -> Vec<u32> {
+) -> Vec<Drawn> {
     let mut feeds: Vec<Feed<'_>> = sequences
         .iter_mut()
         .map(|sequence| Feed { cache: &mut sequence.cache, tokens: &sequence.pending })
@@ -65,7 +116,9 @@ pub(crate) fn advance(
         let token = choose(&logits[..vocabulary.min(width)], sequence, &mut scratch);
         sequence.pending.clear();
         sequence.pending.push(token);
-        drawn.push(token);
+        let told = sequence.alternatives;
+        let rated = told.map(|count| Rated::of(logits, vocabulary, token, count));
+        drawn.push(Drawn { token, rated });
     }
     drawn
 }

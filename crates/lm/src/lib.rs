@@ -19,6 +19,7 @@ mod kernel;
 pub mod logits;
 mod model;
 mod parallel;
+mod rate;
 mod rng;
 pub mod serve;
 pub mod tokenizer;

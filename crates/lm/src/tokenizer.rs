@@ -197,12 +197,59 @@ impl TextTokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Encodes a text in which control tokens are recognised, with or without the begin token.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    pub fn encode_raw(&self, text: &str, with_begin: bool) -> Result<Vec<u32>> {
+        let encoding = self.recognising.encode_fast(text, with_begin).map_err(refused)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of tokens, control tokens written out.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot decode.
+    pub fn decode_all(&self, tokens: &[u32]) -> Result<String> {
+        self.recognising.decode(tokens, false).map_err(refused)
+    }
+
+    /// The bytes that a token stands for; those of a character may be spread over several tokens.
+    pub(crate) fn bytes_of(&self, token: u32) -> Vec<u8> {
+        let Some(entry) = self.recognising.id_to_token(token) else { return Vec::new() };
+        let special = self.recognising.get_added_vocabulary().get_added_tokens_decoder();
+        if special.contains_key(&token) {
+            return entry.into_bytes();
+        }
+        // A byte-level vocabulary writes a space as this letter; others have no such entry.
+        if self.recognising.token_to_id("\u{120}").is_some()
+            && let Some(bytes) = entry.chars().map(byte_of).collect()
+        {
+            return bytes;
+        }
+        self.recognising.decode(&[token], false).unwrap_or_default().into_bytes()
+    }
+
     /// The text of tokens, without control tokens.
     ///
     /// # Errors
     /// When the tokenizer cannot decode.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         self.recognising.decode(tokens, true).map_err(refused)
+    }
+}
+
+/// The byte that a letter of a byte-level vocabulary stands for: printable bytes are themselves, the others
+/// follow upwards from 256 (GPT-2's `bytes_to_unicode`).
+fn byte_of(letter: char) -> Option<u8> {
+    let printable = |byte: u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
+    let code = u32::from(letter);
+    match u8::try_from(code) {
+        Ok(byte) => printable(byte).then_some(byte),
+        Err(_) => {
+            let place = usize::try_from(code.checked_sub(256)?).ok()?;
+            (0..=u8::MAX).filter(|byte| !printable(*byte)).nth(place)
+        }
     }
 }
 

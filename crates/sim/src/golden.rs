@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 97] = [
+pub const KINDS: [&str; 115] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -35,6 +35,19 @@ pub const KINDS: [&str; 97] = [
     "decision.made",
     "endpoint.created",
     "endpoint.deleted",
+    "endpoint.drain_cancelled",
+    "endpoint.drain_started",
+    "endpoint.grown",
+    "endpoint.held",
+    "endpoint.opened",
+    "endpoint.promoted",
+    "endpoint.resized",
+    "endpoint.retired",
+    "endpoint.rolled_back",
+    "endpoint.routed",
+    "endpoint.scaling_set",
+    "endpoint.update_ended",
+    "endpoint.update_started",
     "entity.registered",
     "entity.updated",
     "erasure.begun",
@@ -78,6 +91,8 @@ pub const KINDS: [&str; 97] = [
     "project.guardrails_set",
     "quota.deleted",
     "quota.set",
+    "rate_limit.deleted",
+    "rate_limit.set",
     "reservation.cancelled",
     "reservation.created",
     "role.changed",
@@ -94,6 +109,9 @@ pub const KINDS: [&str; 97] = [
     "storage.sent",
     "transfer.begun",
     "transfer.finished",
+    "upstream.deleted",
+    "upstream.registered",
+    "upstream.replaced",
     "usage.attempt",
     "usage.egress",
     "usage.tokens",

@@ -34,12 +34,21 @@ impl Digest {
     /// The 64 hexadecimal digits without the algorithm.
     #[must_use]
     pub fn hex(&self) -> String {
-        use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        self.with_text(|text| text.get(PREFIX.len()..).unwrap_or_default().to_owned())
+    }
+
+    /// Looks at the text form, which is on the stack: digests are written with every request.
+    fn with_text<T>(&self, look: impl FnOnce(&str) -> T) -> T {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0_u8; PREFIX.len() + 64];
+        let (start, rest) = text.split_at_mut(PREFIX.len());
+        start.copy_from_slice(PREFIX.as_bytes());
+        for (pair, byte) in rest.as_chunks_mut().0.iter_mut().zip(self.0) {
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
+            *pair = [digit(byte >> 4), digit(byte & 0x0f)];
+        }
+        // Digits are ASCII: the text is never anything else.
+        look(std::str::from_utf8(&text).unwrap_or_default())
     }
 
     /// The first twelve digits, enough for people.
@@ -51,7 +60,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", self.hex())
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -94,7 +103,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        self.with_text(|text| s.serialize_str(text))
     }
 }
 

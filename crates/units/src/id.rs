@@ -14,6 +14,8 @@ const DIGITS: [u8; 256] = digits();
 const NOT_A_DIGIT: u8 = 0xff;
 /// 128 bits in groups of five, the first group holding three bits.
 const SUFFIX_LEN: usize = 26;
+/// Most letters of a prefix.
+const PREFIX_LEN_MAX: usize = 8;
 
 #[expect(
     clippy::indexing_slicing,
@@ -74,6 +76,8 @@ kinds! {
     Binding = "bnd";
     /// An organisation's own identity provider.
     IdentityProvider = "idp";
+    /// A server of models elsewhere, registered by its URL.
+    Upstream = "ups";
     /// A tenant's permission for support to look.
     Consent = "cns";
     /// Something that must be destroyed, and the proof that it was.
@@ -92,6 +96,8 @@ kinds! {
     Budget = "bud";
     /// A quota of a class of GPU.
     Quota = "quo";
+    /// A limit of what somebody may ask of models.
+    RateLimit = "lim";
     /// A block of nodes reserved for a window of time.
     Reservation = "rsv";
     /// A power budget, or what a class of machines draws.
@@ -158,19 +164,29 @@ impl<K: IdKind> Id<K> {
     }
 }
 
-impl<K: IdKind> fmt::Display for Id<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = u128::from_be_bytes(self.0);
-        let mut text = [b'0'; SUFFIX_LEN];
-        let mut rest = value;
-        for slot in text.iter_mut().rev() {
+impl<K: IdKind> Id<K> {
+    /// Looks at the text form, which is on the stack: ids are written with every request.
+    fn with_text<T>(&self, look: impl FnOnce(&str) -> T) -> T {
+        const { assert!(K::PREFIX.len() <= PREFIX_LEN_MAX, "a prefix is short") };
+        let mut text = [b'0'; PREFIX_LEN_MAX + 1 + SUFFIX_LEN];
+        let (start, suffix) = text.split_at_mut(PREFIX_LEN_MAX + 1);
+        let mut rest = u128::from_be_bytes(self.0);
+        for slot in suffix.iter_mut().rev() {
             let digit = usize::try_from(rest & 31).unwrap_or(0);
             *slot = ALPHABET.get(digit).copied().unwrap_or(b'0');
             rest >>= 5;
         }
-        f.write_str(K::PREFIX)?;
-        f.write_str("_")?;
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        let from = start.len().saturating_sub(K::PREFIX.len().saturating_add(1));
+        let name = K::PREFIX.bytes().chain([b'_']);
+        start.iter_mut().skip(from).zip(name).for_each(|(slot, byte)| *slot = byte);
+        // Prefixes and digits are ASCII: the text is never anything else.
+        look(std::str::from_utf8(text.get(from..).unwrap_or_default()).unwrap_or_default())
+    }
+}
+
+impl<K: IdKind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -243,7 +259,7 @@ impl<K: IdKind> FromStr for Id<K> {
 
 impl<K: IdKind> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 /// Folders that hold nothing of ours, wherever they are.
-const SKIPPED: &[&str] = &[".git", "target", ".venv", "__pycache__", "node_modules", "shared"];
+const SKIPPED: &[&str] =
+    &[".git", "target", ".venv", ".venv-clients", "__pycache__", "node_modules", "shared"];
 
 /// Larger files are only weighed.
 const READ_BYTES_MAX: u64 = 1 << 20;

@@ -12,6 +12,8 @@ pub mod consent;
 pub mod cost;
 pub mod course;
 pub mod dataset;
+pub mod endpoint_routing;
+pub mod endpoint_scaling;
 pub mod energy_series;
 pub mod entity;
 pub mod entry;
@@ -21,6 +23,7 @@ pub mod evidence;
 pub mod exit;
 pub mod finality;
 pub mod flow;
+pub mod gateway;
 pub mod gpu;
 pub mod group;
 pub mod guardrail;
@@ -43,6 +46,7 @@ pub mod project;
 pub mod proof;
 pub mod queue;
 pub mod quota;
+pub mod rate_limit;
 pub mod reservation;
 pub mod residency;
 pub mod role;
@@ -52,6 +56,7 @@ pub mod sign_in;
 pub mod site;
 pub mod sovereignty;
 pub mod storage;
+pub mod upstream;
 pub mod user;
 pub mod workload;
 pub mod workload_insight;
@@ -84,10 +89,16 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetList>(),
         Operation::of::<budget::BudgetGet>(),
         Operation::of::<budget::BudgetSet>(),
+        Operation::of::<gateway::GatewayFollow>(),
+        Operation::of::<gateway::GatewayUsageRecord>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),
         Operation::of::<quota::QuotaDelete>(),
+        Operation::of::<rate_limit::RateLimitSet>(),
+        Operation::of::<rate_limit::RateLimitList>(),
+        Operation::of::<rate_limit::RateLimitGet>(),
+        Operation::of::<rate_limit::RateLimitDelete>(),
         Operation::of::<organisation::OrganisationTraining>(),
         Operation::of::<exit::OrganisationExport>(),
         Operation::of::<exit::OrganisationImport>(),
@@ -121,6 +132,12 @@ fn sign_in() -> Vec<Operation> {
         Operation::of::<sign_in::SignInProviderList>(),
         Operation::of::<sign_in::SignInDeviceCreate>(),
         Operation::of::<sign_in::SignInDevicePoll>(),
+        Operation::of::<upstream::UpstreamCreate>(),
+        Operation::of::<upstream::UpstreamList>(),
+        Operation::of::<upstream::UpstreamGet>(),
+        Operation::of::<upstream::UpstreamReplace>(),
+        Operation::of::<upstream::UpstreamDelete>(),
+        Operation::of::<endpoint_routing::EndpointRoute>(),
         Operation::of::<identity_provider::IdentityProviderCreate>(),
         Operation::of::<identity_provider::IdentityProviderList>(),
         Operation::of::<identity_provider::IdentityProviderGet>(),
@@ -263,6 +280,10 @@ fn work() -> Vec<Operation> {
         Operation::of::<model_endpoint::EndpointList>(),
         Operation::of::<model_endpoint::EndpointGet>(),
         Operation::of::<model_endpoint::EndpointDelete>(),
+        Operation::of::<endpoint_scaling::EndpointScale>(),
+        Operation::of::<endpoint_scaling::EndpointUpdate>(),
+        Operation::of::<endpoint_scaling::EndpointPromote>(),
+        Operation::of::<endpoint_scaling::EndpointRollBack>(),
     ]
 }
 

@@ -6,7 +6,11 @@ use units::{DataClass, Id, Name, kinds};
 
 use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
-    nouns::common::{IdPath, Page, ProjectNamedQuery},
+    nouns::{
+        common::{IdPath, Page, ProjectNamedQuery},
+        endpoint_routing::{EndpointBackend, EndpointBackendNew, EndpointCanary},
+        endpoint_scaling::{EndpointReplica, EndpointRollout, EndpointScaling},
+    },
     problem::Code,
     reference::{ArtefactRef, ProjectRef},
     text::{ClassText, IdText, NameText, Timestamp},
@@ -24,6 +28,8 @@ pub enum ModelEndpointState {
     Ready,
     /// Some replicas are ready.
     Degraded,
+    /// It has no replica until somebody asks.
+    Asleep,
     /// It was deleted.
     Deleted,
 }
@@ -40,8 +46,9 @@ pub struct ModelEndpoint {
     /// The model name that callers of `/v1` use; unique on the platform.
     #[schemars(with = "NameText")]
     pub name: Name,
-    /// The model version that it serves.
-    pub model: ArtefactRef,
+    /// The model version that its services serve; absent if only upstreams are behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ArtefactRef>,
     /// The most sensitive prompts that it may take.
     #[schemars(with = "ClassText")]
     pub class: DataClass,
@@ -57,6 +64,25 @@ pub struct ModelEndpoint {
     /// Its services.
     #[schemars(with = "Vec<IdText<kinds::Workload>>")]
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The same, with where each stands and its share of the requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<EndpointReplica>,
+    /// Bounds of their number; absent if it is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<EndpointScaling>,
+    /// The version that is being introduced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<EndpointRollout>,
+    /// Upstreams that answer beside its services, or instead of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<EndpointBackend>,
+    /// Endpoints that take a part of its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<EndpointCanary>,
+    /// Endpoints that answer when nothing of its own does, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<IdText<kinds::Endpoint>>")]
+    pub fallbacks: Vec<Id<kinds::Endpoint>>,
     /// Grows with every change; the value for `If-Match`.
     pub version: u64,
     /// Log sequence number as of which this is true; after a change, that of its entry.
@@ -74,9 +100,14 @@ pub struct ModelEndpointNew {
     /// The model name that callers use; unique on the platform.
     #[schemars(with = "NameText")]
     pub name: Name,
-    /// The model version to serve, such as `nlp/words@v1`.
-    pub model: ArtefactRef,
-    /// The most sensitive prompts that it may take; the model's class if absent.
+    /// The model version to serve, such as `nlp/words@v1`; absent for an endpoint over upstreams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ArtefactRef>,
+    /// Upstreams that answer, in place of a model to serve; `PUT …/routing` adds them to one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<EndpointBackendNew>,
+    /// The most sensitive prompts that it may take; if absent the model's class, or `internal` over
+    /// upstreams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ClassText>")]
     pub class: Option<DataClass>,

@@ -1,9 +1,12 @@
 //! `endpoint`: public model names and the services behind them.
 
+mod scaling;
+
 use api::{
     endpoint::Nothing,
     nouns::{
         common::IdPath,
+        endpoint_routing::{EndpointBackendNew, EndpointCanaryNew, EndpointRoute, EndpointRouting},
         inference::{InferenceGet, InferenceQuery},
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
@@ -19,7 +22,7 @@ use super::{
     session::{Guard, Once, Session},
 };
 use crate::output::{
-    human::{age, now, word},
+    human::{age, now, or_dash, word},
     table::{Table, left, right, state},
 };
 
@@ -27,9 +30,11 @@ use crate::output::{
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Examples:
   cocarde endpoint create numbers --model nlp/numbers@v1 --project orange/nlp
-  cocarde endpoint get numbers
+  cocarde endpoint create chat --upstream gpu-a --upstream gpu-b --project orange/nlp
+  cocarde endpoint scale numbers --replicas 1..8 --target-tokens 4000
+  cocarde endpoint update numbers --model nlp/numbers@v2 --canary 10%
+  cocarde endpoint show numbers
   cocarde endpoint calls --project orange/nlp
-  cocarde endpoint delete numbers
 
 Callers then use the name as `model` in POST /v1/chat/completions.")]
 pub(crate) enum Verb {
@@ -39,7 +44,8 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 200)]
         limit: u32,
     },
-    /// Show one endpoint
+    /// Show one endpoint with its services
+    #[command(visible_alias = "show")]
     Get {
         /// Its name or id
         endpoint: Ref<kinds::Endpoint>,
@@ -48,6 +54,11 @@ pub(crate) enum Verb {
     Calls,
     /// Serve a model version under a public name
     Create(CreateArgs),
+    /// Say where its requests go besides its own services: all of it anew
+    #[command(after_help = "Examples:
+  cocarde endpoint route chat --upstream gpu-a --upstream gpu-b*50 --fallback small
+  cocarde endpoint route chat --upstream gpu-a=base:support --canary chat-v2=5")]
+    Route(RouteArgs),
     /// Stop serving and stop the services
     Delete {
         /// Its name or id
@@ -55,6 +66,10 @@ pub(crate) enum Verb {
         #[command(flatten)]
         once: Once,
     },
+    Scale(scaling::ScaleArgs),
+    Update(scaling::UpdateArgs),
+    Promote(scaling::PromoteArgs),
+    Rollback(scaling::RollBackArgs),
 }
 
 /// What an endpoint is made from.
@@ -63,9 +78,18 @@ pub(crate) struct CreateArgs {
     /// The model name that callers use, unique on the platform
     name: Name,
     /// The model version to serve
-    #[arg(long, value_name = "PROJECT/NAME@vN")]
-    model: ArtefactRef,
-    /// The most sensitive prompts that it may take [default: the model's class]
+    #[arg(long, value_name = "PROJECT/NAME@vN", required_unless_present = "upstreams")]
+    model: Option<ArtefactRef>,
+    /// An upstream that answers, in place of a model to serve, with its weight and the name of the model
+    /// there if they are not the usual ones; repeat for several
+    #[arg(
+        long = "upstream",
+        value_name = "NAME[*WEIGHT][=MODEL]",
+        value_parser = backend,
+        conflicts_with = "model"
+    )]
+    upstreams: Vec<EndpointBackendNew>,
+    /// The most sensitive prompts that it may take [default: the model's class, or internal]
     #[arg(long)]
     class: Option<DataClass>,
     /// Services wanted
@@ -73,6 +97,48 @@ pub(crate) struct CreateArgs {
     replicas: u32,
     #[command(flatten)]
     once: Once,
+}
+
+/// Where an endpoint's requests go.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RouteArgs {
+    /// Its name or id
+    endpoint: Ref<kinds::Endpoint>,
+    /// An upstream that answers, with its weight and the name of the model there if they are not the
+    /// usual ones; repeat for several
+    #[arg(long = "upstream", value_name = "NAME[*WEIGHT][=MODEL]", value_parser = backend)]
+    upstreams: Vec<EndpointBackendNew>,
+    /// An endpoint that takes a part of its requests; repeat for several
+    #[arg(long = "canary", value_name = "NAME=PERCENT", value_parser = canary)]
+    canaries: Vec<EndpointCanaryNew>,
+    /// An endpoint that answers when nothing of its own does; repeat for several
+    #[arg(long = "fallback", value_name = "NAME|ID")]
+    fallbacks: Vec<Ref<kinds::Endpoint>>,
+    #[command(flatten)]
+    once: Once,
+}
+
+fn backend(text: &str) -> Result<EndpointBackendNew, String> {
+    let (place, model) = match text.split_once('=') {
+        Some((place, model)) => (place, Some(model.to_owned())),
+        None => (text, None),
+    };
+    let (upstream, weight) = match place.split_once('*') {
+        Some((upstream, weight)) => {
+            let number = weight.parse().map_err(|_| format!("`{weight}` is no weight: 0 to 1000"));
+            (upstream, number?)
+        }
+        None => (place, 100),
+    };
+    let upstream = upstream.parse().map_err(|error| format!("`{upstream}`: {error}"))?;
+    Ok(EndpointBackendNew { upstream, weight, model })
+}
+
+fn canary(text: &str) -> Result<EndpointCanaryNew, String> {
+    let (endpoint, percent) = text.split_once('=').ok_or("write it as `chat-v2=5`")?;
+    let endpoint = endpoint.parse().map_err(|error| format!("`{endpoint}`: {error}"))?;
+    let percent = percent.parse().map_err(|_| format!("`{percent}` is no percentage"))?;
+    Ok(EndpointCanaryNew { endpoint, percent })
 }
 
 /// Runs the verb.
@@ -89,17 +155,32 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 project: session.project_required()?,
                 name: args.name,
                 model: args.model,
+                backends: args.upstreams,
                 class: args.class,
                 replicas: args.replicas,
             };
             let guard = Guard::once(args.once);
             show(session, &session.change::<EndpointCreate>(&Nothing {}, &body, &guard)?)
         }
+        Verb::Route(args) => {
+            let path = IdPath { id: find(session, &args.endpoint)? };
+            let body = EndpointRouting {
+                backends: args.upstreams,
+                canaries: args.canaries,
+                fallbacks: args.fallbacks,
+            };
+            let guard = Guard::once(args.once);
+            show(session, &session.change::<EndpointRoute>(&path, &body, &guard)?)
+        }
         Verb::Delete { endpoint, once } => {
             let path = IdPath { id: find(session, &endpoint)? };
             let guard = Guard::once(once);
             show(session, &session.change::<EndpointDelete>(&path, &Nothing {}, &guard)?)
         }
+        Verb::Scale(args) => scaling::scale(session, args),
+        Verb::Update(args) => scaling::update(session, args),
+        Verb::Promote(args) => scaling::promote(session, args),
+        Verb::Rollback(args) => scaling::roll_back(session, args),
     }
 }
 
@@ -136,7 +217,7 @@ fn list(session: &Session, limit: u32) -> Result<(), Failure> {
                 one.id.to_string(),
                 one.name.to_string(),
                 word(&one.state),
-                one.model.to_string(),
+                or_dash(one.model.as_ref()),
                 format!("{}/{}", one.replicas_ready, one.replicas),
                 age(one.created_at, now()),
                 one.state_reason.clone().unwrap_or_default(),
@@ -158,9 +239,25 @@ fn show(session: &Session, one: &ModelEndpoint) -> Result<(), Failure> {
             .field("project", one.project)
             .field("state", word(&one.state))
             .field_if("reason", one.state_reason.as_ref())
-            .field("model", &one.model)
+            .field_if("model", one.model.as_ref())
             .field("class", one.class)
-            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas));
-        one.workloads.iter().fold(table, |table, workload| table.field("workload", workload))
+            .field("ready", format!("{} of {}", one.replicas_ready, one.replicas))
+            .field_if("replicas", one.scaling.as_ref().map(scaling::bounds))
+            .field_if("update", one.rollout.as_ref().map(scaling::rollout));
+        let services = one.services.iter();
+        let table =
+            services.fold(table, |table, one| table.field("workload", scaling::service(one)));
+        let table = one.backends.iter().fold(table, |table, backend| {
+            let state = if backend.allowed { "" } else { ", policy has not allowed it" };
+            let what = format!(
+                "{} weight {} model {}{state}",
+                backend.upstream, backend.weight, backend.model
+            );
+            table.field("upstream", what)
+        });
+        let table = one.canaries.iter().fold(table, |table, canary| {
+            table.field("canary", format!("{} {} %", canary.endpoint, canary.percent))
+        });
+        one.fallbacks.iter().fold(table, |table, id| table.field("fallback", id))
     })
 }

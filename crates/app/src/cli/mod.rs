@@ -22,6 +22,7 @@ mod events;
 pub(crate) mod exit;
 mod exit_data;
 pub(crate) mod failure;
+mod gateway;
 mod group;
 mod guardrail;
 mod identity_provider;
@@ -40,6 +41,7 @@ mod price;
 mod project;
 mod queue;
 mod quota;
+mod rate_limit;
 mod reserve;
 mod role;
 mod run;
@@ -51,6 +53,7 @@ mod site;
 mod sovereign;
 mod submit;
 mod up;
+mod upstream;
 mod user;
 mod vault;
 mod witness;
@@ -126,6 +129,8 @@ enum Command {
     #[command(subcommand)]
     Quota(quota::Verb),
     #[command(subcommand)]
+    Limit(rate_limit::Verb),
+    #[command(subcommand)]
     Reserve(reserve::Verb),
     #[command(subcommand)]
     Dataset(dataset::Verb),
@@ -133,6 +138,8 @@ enum Command {
     Model(model::Verb),
     #[command(subcommand)]
     Endpoint(endpoint::Verb),
+    #[command(subcommand)]
+    Upstream(upstream::Verb),
     #[command(subcommand)]
     Site(site::Verb),
     #[command(flatten)]
@@ -191,6 +198,7 @@ enum Command {
 enum Serving {
     Up(Box<up::UpArgs>),
     Witness(witness::WitnessArgs),
+    Gateway(gateway::GatewayArgs),
 }
 
 impl Serving {
@@ -198,6 +206,7 @@ impl Serving {
         match self {
             Self::Up(args) => up::run(*args),
             Self::Witness(args) => witness::run(args),
+            Self::Gateway(args) => gateway::run(args),
         }
     }
 }
@@ -264,11 +273,13 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Key(verb) => key::run(verb, session).map(done),
         Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),
+        Command::Limit(verb) => rate_limit::run(verb, session).map(done),
         Command::Reserve(verb) => reserve::run(verb, session).map(done),
         Command::Budget(verb) => budget::run(verb, session).map(done),
         Command::Dataset(verb) => dataset::run(verb, session).map(done),
         Command::Model(verb) => model::run(verb, session).map(done),
         Command::Endpoint(verb) => endpoint::run(verb, session).map(done),
+        Command::Upstream(verb) => upstream::run(verb, session).map(done),
         Command::Site(verb) => site::run(verb, session).map(done),
         Command::Sovereign(noun) => sovereign::run(noun, session).map(done),
         Command::Node(verb) => node::run(verb, session).map(done),

@@ -85,6 +85,9 @@ pub(crate) struct UpArgs {
     answers_kept_days: u64,
     #[command(flatten)]
     observers: ObserverArgs,
+    /// Certificates in PEM of authorities, besides the usual ones, that upstreams of models may be certified by
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Option<PathBuf>,
 }
 
 /// An origin: scheme, host and port, and nothing else.
@@ -97,6 +100,14 @@ fn public_url(text: String) -> Result<String, Failure> {
         Some(_) | None => Err(Failure::usage(format!("`{text}` is not the address of a console"))
             .remedy("write scheme and host, such as `--public-url https://compute.example.fr`")),
     }
+}
+
+pub(super) fn authorities(file: Option<PathBuf>) -> Result<Vec<u8>, Failure> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    std::fs::read(&file).map_err(|error| {
+        Failure::usage(format!("`{}` cannot be read: {error}", file.display()))
+            .remedy("give a file of certificates in PEM, such as `--upstream-ca ca.pem`")
+    })
 }
 
 /// Runs the platform until it is asked to stop.
@@ -126,6 +137,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         witnesses: args.trust.policy()?,
         answers_kept: Duration::from_secs(args.answers_kept_days.saturating_mul(86_400)),
         observers: args.observers,
+        upstream_authorities: authorities(args.upstream_ca)?,
     };
     Ok(up::run(&config)?)
 }

@@ -176,7 +176,8 @@ impl Stage {
         let new = ModelEndpointNew {
             project: project().parse()?,
             name: MODEL.parse()?,
-            model: format!("{PROJECT}/{MODEL}@v{}", training.version).parse()?,
+            model: Some(format!("{PROJECT}/{MODEL}@v{}", training.version).parse()?),
+            backends: Vec::new(),
             class: None,
             replicas: 1,
         };

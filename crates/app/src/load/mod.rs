@@ -9,6 +9,7 @@ pub(crate) mod log;
 mod measure;
 mod process;
 mod report;
+pub(crate) mod routing;
 mod stand;
 mod submit;
 mod wire;

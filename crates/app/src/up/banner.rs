@@ -73,7 +73,7 @@ pub(super) fn keep_token(token: &str, path: Option<&Path>) -> anyhow::Result<()>
 }
 
 /// Writes the base URL, whole or not at all.
-pub(super) fn write_ready(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
+pub(crate) fn write_ready(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     std::fs::write(&part, format!("http://{address}\n"))
         .and_then(|()| std::fs::rename(&part, path))

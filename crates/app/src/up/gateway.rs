@@ -4,23 +4,24 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    AnswerPlace, BoxFuture, Caller, Charge, Checks, Directory, Front, GatewayConfig, Meter,
-    MeterConfig, Metrics, ModelCard, Refusal, RolledAnswer, Rollup, Route, SinkError, TenantRow,
-    UsageSink,
+    Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Checks, Directory,
+    EndpointLoad, Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica,
+    ReplicaLoad, RolledAnswer, Rollup, Route, SinkError, TenantRow, UsageSink,
 };
 use server::{
-    AnswerPath, CallFigure, CallRefused, Calling, CarriedCapability, KeptAnswer, Platform,
+    AnswerPath, CallFigure, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer,
+    Platform, SeenLoad, SeenReplica,
 };
-use units::{Id, kinds};
+use units::{DurationMicros, Id, kinds};
 
-use super::guardrails::Guardrails;
+use super::{admission, guardrails::Guardrails, upstreams::Remotes};
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Platform>, Arc<Guardrails>);
+struct Wire(Arc<Platform>, Remotes, Arc<Guardrails>);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -39,13 +40,14 @@ impl Charge for Carried {
 pub(super) async fn open(
     platform: &Arc<Platform>,
     data: &Path,
+    remotes: &Remotes,
     answers_kept: Duration,
 ) -> anyhow::Result<Meter> {
     let mut salt_seed = [0; 32];
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform), Arc::default());
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -60,10 +62,20 @@ pub(super) async fn open(
             }
         })
     }));
+    let own = meter.clone();
+    platform.set_local_held(Box::new(move |account, is_money, prices, epoch| {
+        admission::held(&own, account, is_money, (prices, epoch))
+    }));
     let kept = meter.clone();
     platform.set_answer_finder(Box::new(move |id| Box::pin(find(kept.clone(), id))));
-    let metrics = Arc::clone(meter.metrics());
-    platform.set_gateway_metrics(Box::new(move || metrics.render()));
+    let loads = Arc::clone(meter.metrics());
+    platform.add_load_source(Box::new(move || loads.loads().into_iter().map(load_of).collect()));
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    platform.set_gateway_metrics(Box::new(move || {
+        let mut text = metrics.render();
+        text.push_str(&gateway::render_remotes(&remotes.all()));
+        text
+    }));
     let metrics = Arc::clone(meter.metrics());
     platform
         .set_call_figures(Box::new(move || metrics.tenants().into_iter().map(figure).collect()));
@@ -91,6 +103,26 @@ fn figure(row: TenantRow) -> CallFigure {
     }
 }
 
+/// What a gateway has in flight for an endpoint, as the platform knows it.
+fn load_of(
+    (endpoint, load): (Id<kinds::Endpoint>, EndpointLoad),
+) -> (Id<kinds::Endpoint>, SeenLoad) {
+    let micros = u64::try_from(load.waited.as_micros()).unwrap_or(u64::MAX);
+    let replica = |(address, one): (Arc<str>, ReplicaLoad)| {
+        let ReplicaLoad { in_flight, sent, failed } = one;
+        (address.as_ref().to_owned(), SeenReplica { in_flight, sent, failed })
+    };
+    let seen = SeenLoad {
+        tokens: load.tokens,
+        token_micros: load.token_micros,
+        requests: load.requests,
+        waiting: load.waiting,
+        waited: DurationMicros(micros),
+        replicas: load.replicas.into_iter().map(replica).collect(),
+    };
+    (endpoint, seen)
+}
+
 /// What the gateway has kept of an answer.
 async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
     let found = tokio::task::spawn_blocking(move || meter.answer(&id)).await;
@@ -108,10 +140,16 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
 }
 
 /// The listener: the OpenAI-compatible routes, and the platform's own beside them.
-pub(super) fn front(platform: &Arc<Platform>, meter: &Meter, others: axum::Router) -> Front {
-    let config =
-        GatewayConfig { balance_seed: u64::from(std::process::id()), ..Default::default() };
-    Front::new(config, Arc::new(Wire(Arc::clone(platform), Arc::default())), meter.clone(), others)
+pub(super) fn front(
+    platform: &Arc<Platform>,
+    remotes: &Remotes,
+    meter: &Meter,
+    others: axum::Router,
+) -> Front {
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let config = GatewayConfig { balance, ..Default::default() };
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
+    Front::new(config, Arc::new(wire), meter.clone(), others)
 }
 
 fn to_refusal(refused: CallRefused) -> Refusal {
@@ -125,6 +163,33 @@ fn to_refusal(refused: CallRefused) -> Refusal {
 }
 
 impl Wire {
+    /// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
+    fn route_of(&self, found: CallRoute, model: &str) -> Route {
+        let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
+        let services = places.map(|((address, site), weight)| Replica {
+            weight,
+            ..Replica::new(address, Some(site))
+        });
+        let upstreams = found.upstreams.into_iter().filter_map(|one| {
+            let remote = self.1.get(one.id)?;
+            let replica = Replica::remote(&remote, Some(one.site), one.weight);
+            let model = one.model.map(Into::into).or(replica.model);
+            Some(Replica { model, ..replica })
+        });
+        let replicas = services.chain(upstreams).collect();
+        let canaries = found.canaries.into_iter();
+        let fallbacks = found.fallbacks.into_iter();
+        Route {
+            endpoint: found.endpoint,
+            upstream_model: model.to_owned(),
+            replicas,
+            canaries: canaries
+                .map(|(percent, route)| (percent, self.route_of(route, model)))
+                .collect(),
+            fallbacks: fallbacks.map(|route| self.route_of(route, model)).collect(),
+        }
+    }
+
     /// A token tells of no model that it does not open; one that only has no replica now it may name.
     fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
         match self.0.call_route(caller.key, Some(token), model) {
@@ -144,14 +209,16 @@ fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let Calling { key, project, carried } = self.0.caller(bearer).map_err(to_refusal)?;
+        let calling = self.0.caller(bearer).map_err(to_refusal)?;
+        let Calling { key, project, standing, carried } = calling;
+        let standing = admission::standing(&standing);
         // The endpoint's project pays; a key of wider scope belongs to no project of its own.
         let project = project.unwrap_or(Id::from_bytes([0; 16]));
         let charge = carried.map(|token| {
             let platform = Arc::clone(&self.0);
             Arc::new(Carried { platform, token }) as Arc<dyn Charge>
         });
-        Ok(Caller { key, project, charge })
+        Ok(Caller { key, project, standing, charge })
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
@@ -170,17 +237,26 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let route = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
-        Ok(Route {
-            endpoint: route.endpoint,
-            upstream_model: model.to_owned(),
-            replicas: route.replicas,
-            sites: route.sites,
-        })
+        let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
+        Ok(self.route_of(found, model))
     }
 
-    fn checks(&self, _: &Caller, endpoint: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
-        self.1.of(&self.0, endpoint)
+    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        let ready = route.endpoints().into_iter().filter_map(|one| self.2.of(&self.0, one));
+        Ok(Checks::together(ready.collect()))
+    }
+
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        self.0.call_wakes(caller.key, token_of(caller), model)
+    }
+
+    fn allowance(
+        &self,
+        gateway: Id<kinds::Gateway>,
+        key: Id<kinds::Key>,
+        endpoint: Id<kinds::Endpoint>,
+    ) -> Allowance {
+        admission::allowance(&self.0.call_allowance(gateway, key, endpoint))
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {

@@ -1,4 +1,5 @@
-//! The guardrails of endpoints, made ready for the gateway once for each version of their project.
+//! The guardrails of endpoints, made ready for the gateway once for each version of their project, and for a
+//! gateway apart once for each change.
 
 use std::{
     collections::BTreeMap,
@@ -32,13 +33,18 @@ impl Guardrails {
             return checks.clone();
         }
         let (version, rules) = platform.guardrails(endpoint);
-        let checks = Checks::compile(rules.into_iter().map(spec).collect()).map(Arc::new);
+        let checks = compile(rules);
         if ready.len() >= READY_MAX {
             ready.clear();
         }
         ready.insert(endpoint, (version, checks.clone()));
         checks
     }
+}
+
+/// Makes guardrails ready; `None` for none.
+pub(crate) fn compile(rules: Vec<Guardrail>) -> Option<Arc<Checks>> {
+    Checks::compile(rules.into_iter().map(spec).collect()).map(Arc::new)
 }
 
 fn spec(rule: Guardrail) -> CheckSpec {

@@ -3,6 +3,7 @@
 //! Any task's panic ends the process, which replays at its next start. Workloads are left running
 //! when the platform stops: the next start adopts them.
 
+mod admission;
 mod banner;
 mod control;
 mod flows;
@@ -10,6 +11,7 @@ mod gateway;
 mod guardrails;
 mod observers;
 mod site;
+mod upstreams;
 mod virtual_nodes;
 mod witnesses;
 
@@ -36,8 +38,11 @@ use units::{Id, kinds};
 
 use crate::kek::KekArgs;
 
-pub(crate) use observers::ObserverArgs;
+pub(crate) use banner::write_ready;
+pub(crate) use guardrails::compile as compile_guardrails;
+pub(crate) use observers::{ObserverArgs, start as start_observers};
 pub(crate) use site::SiteArgs;
+pub(crate) use upstreams::Remotes;
 pub(crate) use virtual_nodes::VirtualNodes;
 pub(crate) use witnesses::start as start_witnesses;
 
@@ -71,6 +76,8 @@ pub(crate) struct UpConfig {
     pub(crate) answers_kept: Duration,
     /// Who looks at the gateway.
     pub(crate) observers: ObserverArgs,
+    /// Authorities, besides the usual ones, whose certificates upstreams may show; in PEM, empty for none.
+    pub(crate) upstream_authorities: Vec<u8>,
 }
 
 /// Runs the platform until it is asked to stop.
@@ -149,15 +156,19 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let meter = gateway::open(&platform, &config.data, config.answers_kept).await?;
-    observers::start(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
+    let remotes = upstreams::Remotes::new(&config.upstream_authorities)?;
+    let meter = gateway::open(&platform, &config.data, &remotes, config.answers_kept).await?;
+    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     {
         let meter = meter.clone();
         tasks.spawn(async move { meter.run().await });
     }
-    let front = gateway::front(&platform, &meter, server::router(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().run(Arc::clone(&platform)));
+    tasks.spawn(remotes.clone().check());
+    let others = server::router(Arc::clone(&platform));
+    let front = gateway::front(&platform, &remotes, &meter, others);
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
         address,
@@ -288,6 +299,7 @@ fn spawn_loops(
     tasks.spawn(server::drains::run(Arc::clone(platform)));
     tasks.spawn(server::erasures::run(Arc::clone(platform)));
     tasks.spawn(server::courses::run(Arc::clone(platform)));
+    tasks.spawn(server::scaling::run(Arc::clone(platform)));
     let control = Arc::new(control::Control::new(Arc::clone(platform), nodes));
     let reconciler = Reconciler::new(ReconcilerConfig::default());
     let mut stopped = stopped.clone();

@@ -12,6 +12,7 @@ mod example_jobs;
 mod examples;
 mod fleet;
 mod flows;
+mod gateway_apart;
 mod help;
 mod mistakes;
 mod offline;

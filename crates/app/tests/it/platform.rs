@@ -56,6 +56,28 @@ impl Platform {
         }
     }
 
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again at the address that it had.
+    pub(crate) fn resume(&mut self) {
+        let url = fs::read_to_string(self.path("ready")).unwrap();
+        fs::remove_file(self.path("ready")).unwrap();
+        let address = url.trim().trim_start_matches("http://");
+        let mut command = self.home.command(&["up", "--data", "data", "--listen", address]);
+        command.args(["--ready-file", "ready"]);
+        self.process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        self.ready();
+    }
+
+    /// A command in its home folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
+        self.home.command(arguments)
+    }
+
     /// A path in its home folder.
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.home.path(name)

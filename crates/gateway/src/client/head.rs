@@ -47,13 +47,14 @@ pub(super) fn request(replica: &str, order: &Order<'_>) -> Option<Vec<u8>> {
     }
     let id = order.request_id.as_bytes();
     let mut head = Vec::with_capacity(192 + order.path.len() + replica.len() + id.len());
-    head.extend_from_slice(b"POST ");
+    head.extend_from_slice(order.method.as_str().as_bytes());
+    head.push(b' ');
     head.extend_from_slice(order.path.as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     head.extend_from_slice(replica.as_bytes());
     head.extend_from_slice(b"\r\ncontent-type: application/json\r\nx-request-id: ");
     head.extend_from_slice(id);
-    if let Some((parent, state)) = &order.trace {
+    if let Some((parent, state)) = order.trace {
         head.extend_from_slice(b"\r\ntraceparent: ");
         head.extend_from_slice(parent.as_bytes());
         if let Some(state) = state {

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
+use super::pulse::{Pulse, Watched};
 use super::{Sender, Shared};
 use crate::client;
 
-/// Longest time for a request's headers to come.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(20);
 /// Most bytes of a connection that wait to be read or written.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// How often a thread that is to end looks whether all has been answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How often idle connections to replicas are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -87,6 +88,11 @@ async fn run(
                 Err(_) => return,
             },
             _ = sweep.tick() => shared.front.gateway.sweep(),
+            () = tokio::time::sleep(LOOK_AGAIN), if is_stopping => {}
+        }
+        // What was handed over and not begun has asked for nothing yet.
+        while is_stopping && receiver.try_recv().is_ok() {
+            open.fetch_sub(1, Ordering::Relaxed);
         }
         if is_stopping && open.load(Ordering::Relaxed) == 0 {
             return;
@@ -128,19 +134,27 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
+    let (pulse, headers_timeout) = (Arc::new(Pulse::new()), shared.headers_timeout);
+    let watched = Arc::clone(&pulse);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, std::convert::Infallible>(shared.answer(peer, request).await) }
+        let (shared, beat) = (Arc::clone(&shared), watched.beat());
+        async move {
+            let answer = shared.answer(peer, request).await;
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Watched { body, _beat: beat }))
+        }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
-    builder.max_buf_size(BUFFER_BYTES_MAX);
+    // Answers are short, or come in short pieces: copied together they cost the system less than apart.
+    builder.max_buf_size(BUFFER_BYTES_MAX).writev(false);
+    // The time is kept by the pulse.
+    builder.header_read_timeout(None);
     let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let asked_to_stop = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = pulse.stopped(headers_timeout) => return,
         () = asked_to_stop => {
             served.as_mut().graceful_shutdown();
             served.await

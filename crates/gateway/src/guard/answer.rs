@@ -63,6 +63,6 @@ pub(super) fn hide_tokens(choice: &mut Value) {
 impl Check {
     /// Whether something of an answer must be held back for it.
     pub(super) fn holds_back(&self) -> bool {
-        matches!(self.looks, Looks::Pattern { .. }) && self.action != CheckAction::Report
+        matches!(self.looks, Looks::Pattern { .. }) && self.spec.action != CheckAction::Report
     }
 }

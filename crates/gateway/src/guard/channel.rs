@@ -45,7 +45,7 @@ impl Channel {
         let mut boundary = self.text.len();
         for (place, check) in checks.of_answers().enumerate() {
             let Looks::Pattern { window_chars, .. } = &check.looks else { continue };
-            match check.action {
+            match check.spec.action {
                 CheckAction::Refuse => self.refuse(check)?,
                 CheckAction::Report => self.report(check, place, hits),
                 CheckAction::Redact => {

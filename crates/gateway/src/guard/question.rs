@@ -6,8 +6,24 @@ use super::{Check, CheckAction, Checks, Hits, Looks, Refused, Size};
 use crate::json::Fields;
 
 /// The fields of a request that hold texts for the model.
-const FIELDS: [&str; 7] =
-    ["messages", "prompt", "input", "instructions", "suffix", "tools", "documents"];
+const FIELDS: [&str; 12] = [
+    "messages",
+    "prompt",
+    "input",
+    "instructions",
+    "suffix",
+    "tools",
+    "functions",
+    "documents",
+    "prediction",
+    "response_format",
+    "chat_template",
+    "chat_template_kwargs",
+];
+/// Fields that may hold what stands for text and is none: tokens by their number.
+const TOKENS: [&str; 2] = ["prompt", "input"];
+/// A field that stands for text and can never be read.
+const OPAQUE: &str = "prompt_embeds";
 /// Members that steer the engine and are no text: replacing in them would break the request.
 const NO_TEXT: [&str; 2] = ["role", "type"];
 const WHAT: &str = "the question";
@@ -26,6 +42,14 @@ impl Checks {
             // It was read once as JSON; what nests too deep to be walked is not passed unread.
             let value = serde_json::from_str(raw).map_err(|_| first.refused(WHAT))?;
             values.push((name, value, false));
+        }
+        let is_read = |name: &str, value: &Value| !TOKENS.contains(&name) || !has_numbers(value);
+        let is_all_read = values.iter().all(|(name, value, _)| is_read(name, value));
+        if !is_all_read || fields.get(OPAQUE).is_some() {
+            // What cannot be looked at passes only by those that let everything pass.
+            let mut strict =
+                self.of_questions().filter(|one| one.spec.action != CheckAction::Report);
+            strict.next().map_or(Ok(()), |one| Err(one.refused(WHAT)))?;
         }
         let mut size = Size::default();
         for (name, value, _) in &mut values {
@@ -73,14 +97,14 @@ impl Check {
                 return;
             }
             found = found.saturating_add(1);
-            if self.action == CheckAction::Redact {
+            if self.spec.action == CheckAction::Redact {
                 let replacement = self.replacement();
                 let whole = regex.replace_all(text, regex::NoExpand(&replacement)).into_owned();
                 *text = whole;
                 changed = true;
             }
         });
-        match self.action {
+        match self.spec.action {
             CheckAction::Refuse if found > 0 => return Err(self.refused(what)),
             CheckAction::Refuse => {}
             CheckAction::Redact => hits.redacted = hits.redacted.saturating_add(found),
@@ -101,7 +125,7 @@ impl Check {
                 continue;
             }
             if regex.is_match(&texts.concat()) {
-                match self.action {
+                match self.spec.action {
                     CheckAction::Report => hits.reported = hits.reported.saturating_add(1),
                     CheckAction::Refuse | CheckAction::Redact => return Err(self.refused(WHAT)),
                 }
@@ -109,6 +133,13 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Whether an array holds numbers, as lists of tokens do, alone or in lists.
+fn has_numbers(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_some_and(|items| items.iter().any(|one| one.is_number() || has_numbers(one)))
 }
 
 /// Visits every text of a value but those that are none.

@@ -1,12 +1,13 @@
 //! Answers that come as a stream: each event goes on at once, with as much of its text as may be shown.
 //!
-//! Stands between a replica's bytes and the reader of its events. What is held back comes with the event that
+//! Stands between a replica's bytes and the reader of its events, before these become what the client reads, so
+//! that a completion, a chat and a response are looked at alike. What is held back comes with the event that
 //! ends its choice, or in an event of its own before `[DONE]`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::{WHAT, hide_tokens};
 use super::channel::Channel;
@@ -23,6 +24,21 @@ type Place = (u64, &'static str, u64);
 const MEMBERS: [&str; 4] = ["content", "reasoning_content", "reasoning", "refusal"];
 const ARGUMENTS: &str = "arguments";
 const TEXT: &str = "text";
+/// Where the arguments are of the one call that older clients know.
+const FUNCTION: &str = "function_call";
+/// Members of an event that the engine and not the model writes.
+const ENGINES: [&str; 9] = [
+    "id",
+    "object",
+    "created",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "usage",
+    "finish_reason",
+    // Taken away where they would tell what is held back.
+    "logprobs",
+];
 
 /// One stream under the rules.
 #[derive(Debug)]
@@ -97,7 +113,7 @@ impl Screen {
     }
 
     fn unreadable(&self) -> Refused {
-        let rule = self.checks.of_answers().next().map(|check| check.name.clone());
+        let rule = self.checks.of_answers().next().map(|check| check.spec.name.clone());
         Refused { rule: rule.unwrap_or_default(), what: WHAT }
     }
 
@@ -105,11 +121,15 @@ impl Screen {
     fn event(&mut self, data: Vec<u8>) -> Result<Vec<u8>, Refused> {
         // What cannot be read cannot be checked.
         let mut whole: Value = serde_json::from_slice(&data).map_err(|_| self.unreadable())?;
-        let Some(choices) = whole.get_mut("choices").and_then(Value::as_array_mut) else {
-            return Ok(data);
-        };
-        for choice in choices {
-            self.choice(choice)?;
+        let Value::Object(members) = &mut whole else { return Err(self.unreadable()) };
+        for (name, member) in members.iter_mut() {
+            match member {
+                Value::Array(choices) if name == "choices" => {
+                    choices.iter_mut().try_for_each(|choice| self.choice(choice))?;
+                }
+                other if !ENGINES.contains(&name.as_str()) => self.other(other)?,
+                _ => {}
+            }
         }
         for check in self.checks.of_answers() {
             match &check.looks {
@@ -131,17 +151,13 @@ impl Screen {
         if let Some(text) = choice.get_mut(TEXT) {
             self.text((index, TEXT, 0), text)?;
         }
-        for member in MEMBERS {
-            if let Some(text) = choice.get_mut("delta").and_then(|delta| delta.get_mut(member)) {
-                self.text((index, member, 0), text)?;
-            }
-        }
-        let calls = choice.get_mut("delta").and_then(|delta| delta.get_mut("tool_calls"));
-        for call in calls.and_then(Value::as_array_mut).into_iter().flatten() {
-            let number = call.get("index").and_then(Value::as_u64).unwrap_or(0);
-            let function = call.get_mut("function").and_then(|one| one.get_mut(ARGUMENTS));
-            if let Some(text) = function {
-                self.text((index, ARGUMENTS, number), text)?;
+        let Value::Object(members) = &mut *choice else { return self.other(choice) };
+        for (name, member) in members {
+            match (name.as_str(), member) {
+                ("delta", Value::Object(delta)) => self.delta(index, delta)?,
+                (TEXT, _) => {}
+                (name, other) if !ENGINES.contains(&name) => self.other(other)?,
+                (_, _) => {}
             }
         }
         if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
@@ -152,9 +168,64 @@ impl Screen {
         Ok(())
     }
 
+    fn delta(&mut self, index: u64, delta: &mut Map<String, Value>) -> Result<(), Refused> {
+        for (name, value) in delta {
+            let member = MEMBERS.into_iter().find(|member| *member == name.as_str());
+            match (name.as_str(), value) {
+                ("tool_calls", Value::Array(calls)) => {
+                    calls.iter_mut().try_for_each(|call| self.call(index, call))?;
+                }
+                (FUNCTION, function) => self.function((index, FUNCTION, 0), function)?,
+                ("role", _) => {}
+                (_, value) => match member {
+                    Some(member) => self.text((index, member, 0), value)?,
+                    None => self.other(value)?,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, index: u64, call: &mut Value) -> Result<(), Refused> {
+        let number = call.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let Value::Object(members) = call else { return self.other(call) };
+        for (name, value) in members {
+            match name.as_str() {
+                "function" => self.function((index, ARGUMENTS, number), value)?,
+                "id" | "type" => {}
+                _ => self.other(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A call of a function: its name, and its arguments as they come.
+    fn function(&mut self, place: Place, function: &mut Value) -> Result<(), Refused> {
+        let Value::Object(members) = function else { return self.other(function) };
+        for (name, value) in members {
+            match name.as_str() {
+                ARGUMENTS => self.text(place, value)?,
+                _ => self.other(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is no running text is looked at for itself.
+    fn other(&mut self, value: &mut Value) -> Result<(), Refused> {
+        for check in self.checks.of_answers() {
+            check.search(value, WHAT, &mut self.hits)?;
+        }
+        Ok(())
+    }
+
     /// Replaces a text by as much of it as may be shown.
     fn text(&mut self, place: Place, text: &mut Value) -> Result<(), Refused> {
-        let Some(piece) = text.as_str() else { return Ok(()) };
+        if text.is_null() {
+            return Ok(());
+        }
+        // A text in parts is put together by the client in ways that are not known here.
+        let Some(piece) = text.as_str() else { return Err(self.unreadable()) };
         self.size.add(piece);
         if !self.channels.contains_key(&place) && self.channels.len() >= CHANNELS_MAX {
             return Err(self.unreadable());
@@ -189,6 +260,10 @@ fn put(choice: &mut Value, (_, member, number): Place, rest: String) {
     let delta = members.entry("delta").or_insert_with(|| json!({}));
     if !delta.is_object() {
         *delta = json!({});
+    }
+    if member == FUNCTION {
+        let Value::Object(members) = delta else { return };
+        return append(members.entry(FUNCTION).or_insert_with(|| json!({})), ARGUMENTS, &rest);
     }
     if member != ARGUMENTS {
         return append(delta, member, &rest);

@@ -59,6 +59,76 @@ fn every_text_that_reaches_a_model_is_looked_at() {
 }
 
 #[test]
+fn what_stands_for_a_text_and_is_none_passes_no_strict_rule() {
+    let refuse = checks(pattern(CheckAction::Refuse, "forbidden", 0));
+    let report = checks(pattern(CheckAction::Report, "forbidden", 0));
+    for body in [
+        json!({"prompt": [1, 2]}),
+        json!({"prompt": ["fine", [1, 2]]}),
+        json!({"input": [[1, 2]]}),
+        json!({"prompt": "fine", "prompt_embeds": "AAAA"}),
+    ] {
+        assert!(ask(&refuse, &body).is_err(), "{body}");
+        assert!(ask(&report, &body).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn rules_of_several_endpoints_are_asked_together_and_each_once() {
+    let named = |name: &str| {
+        let spec = pattern(CheckAction::Report, "x", 0);
+        checks(CheckSpec { name: name.into(), ..spec })
+    };
+    let together = Checks::together(vec![named("a"), named("b"), named("a")]).unwrap();
+    let (_, hits) = ask(&together, &json!({"prompt": "x"})).unwrap();
+    assert_eq!(hits.reported, 2);
+    assert!(Checks::together(Vec::new()).is_none());
+    let alone = named("a");
+    assert!(Arc::ptr_eq(&alone, &Checks::together(vec![alone.clone(), named("a")]).unwrap()));
+}
+
+#[test]
+fn whatever_a_stream_brings_is_looked_at() {
+    let refuse = checks(pattern(CheckAction::Refuse, "forbidden", 16));
+    for event in [
+        json!({"output": [{"text": "forbidden"}]}),
+        json!({"error": {"message": "forbidden"}}),
+        json!({"choices": [{"message": {"content": "forbidden"}}]}),
+        json!({"choices": [{"delta": {"audio": {"transcript": "forbidden"}}}]}),
+        json!({"choices": [{"delta": {"tool_calls": [{"function": {"name": "forbidden"}}]}}]}),
+        json!({"choices": [{"delta": {"tool_calls": [{"custom": {"input": "forbidden"}}]}}]}),
+        json!({"choices": [{"delta": {"function_call": {"arguments": "forbidden"}}}]}),
+        json!({"choices": ["forbidden"]}),
+        // In parts: nobody knows how they are put together.
+        json!({"choices": [{"delta": {"content": [{"type": "text", "text": "fine"}]}}]}),
+        json!(["forbidden"]),
+    ] {
+        let mut screen = Screen::new(&refuse, 1 << 16).unwrap();
+        let sent = format!("data: {event}\n\n");
+        assert!(screen.pass(sent.as_bytes(), &mut Vec::new()).is_err(), "{event}");
+    }
+    let fine = json!({"id": "forbidden", "model": "forbidden", "choices": [], "usage": {"prompt_tokens": 1}});
+    let mut screen = Screen::new(&refuse, 1 << 16).unwrap();
+    screen.pass(format!("data: {fine}\n\n").as_bytes(), &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn old_calls_of_functions_are_held_back_as_any_text() {
+    let redact = checks(pattern(CheckAction::Redact, "secret", 8));
+    let mut screen = Screen::new(&redact, 1 << 16).unwrap();
+    let mut out = Vec::new();
+    for piece in ["a sec", "ret b"] {
+        let event = json!({"choices": [{"delta": {"function_call": {"arguments": piece}}}]});
+        screen.pass(format!("data: {event}\n\n").as_bytes(), &mut out).unwrap();
+    }
+    screen.finish(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let parts = text.split(r#""arguments":""#).skip(1);
+    let shown: String = parts.map(|part| part.split('"').next().unwrap()).collect();
+    assert_eq!(shown, "a [redacted: rule] b");
+}
+
+#[test]
 fn sizes_are_of_all_texts_together() {
     let size = |limits: SizeLimits| CheckSpec {
         kind: CheckKind::Size(limits),

@@ -12,6 +12,8 @@ use crate::meter::counts::Line;
 
 /// Value of a leaf's field `format`.
 pub(crate) const LEAF_FORMAT: &str = "cocarde-answer/v1";
+/// Bytes that a leaf mostly fits in.
+const LEAF_BYTES: usize = 640;
 /// Bytes of a salt.
 const SALT_BYTES: usize = 16;
 
@@ -78,8 +80,9 @@ impl Line {
             sha256: answer.sha256,
             salt: &answer.salt,
         };
+        let mut text = Vec::with_capacity(LEAF_BYTES);
         // Plain fields are always JSON; a leaf that could not be written would be no leaf.
-        serde_json::to_vec(&leaf).ok()
+        serde_json::to_writer(&mut text, &leaf).ok().map(|()| text)
     }
 
     /// The leaf's hash.
@@ -122,7 +125,8 @@ impl Said {
             return None;
         }
         let salted = Sha256::new().chain_update(salt_seed).chain_update(id.as_bytes()).finalize();
-        let salt: String = Digest(salted.into()).hex().chars().take(2 * SALT_BYTES).collect();
+        let mut salt = Digest(salted.into()).hex();
+        salt.truncate(2 * SALT_BYTES);
         let sha256 = Digest(hasher.finalize().into());
         Some(Answer { id, model, site, at_ms, complete, bytes, sha256, salt })
     }

@@ -23,7 +23,7 @@ const FOLDER: &str = "answers";
 /// How long after its request came an answer is looked for, in seconds: two hours.
 const SEARCH_S: i64 = 120 * MINUTE_S;
 /// What ids of answers begin with.
-const ID_PREFIXES: [&str; 2] = ["chatcmpl-", "cmpl-"];
+const ID_PREFIXES: [&str; 5] = ["chatcmpl-", "cmpl-", "embd-", "resp_", "tok-"];
 
 /// Where an answer is.
 #[derive(Debug, Clone, PartialEq, Eq)]

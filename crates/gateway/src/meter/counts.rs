@@ -9,6 +9,7 @@ use ledger::{Frontier, Hash};
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, kinds};
 
+use crate::admission::Tokens;
 use crate::meter::answer::Answer;
 use crate::usage::{Answers, Rollup};
 
@@ -75,13 +76,18 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, other: Self) {
+        self.count(&other);
+        let room = LEAVES_MAX.saturating_sub(self.leaves.len());
+        self.leaves.extend(other.leaves.into_iter().take(room));
+    }
+
+    /// Adds all but the leaves.
+    fn count(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.errors = self.errors.saturating_add(other.errors);
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
         self.estimated |= other.estimated;
-        let room = LEAVES_MAX.saturating_sub(self.leaves.len());
-        self.leaves.extend(other.leaves.into_iter().take(room));
     }
 
     /// The head of the tree over the leaves.
@@ -101,14 +107,18 @@ pub(crate) struct Counts(BTreeMap<Group, Sum>);
 impl Counts {
     /// Adds one request, with the leaf of its answer if that is in the spool.
     pub(crate) fn add(&mut self, line: &Line, leaf: Option<Hash>) {
-        self.0.entry(line.group()).or_default().add(Sum {
+        let sum = self.0.entry(line.group()).or_default();
+        sum.count(&Sum {
             requests: 1,
             errors: u64::from(line.entry.error),
             prompt_tokens: line.entry.prompt_tokens,
             completion_tokens: line.entry.completion_tokens,
             estimated: line.entry.estimated,
-            leaves: leaf.into_iter().collect(),
+            leaves: Vec::new(),
         });
+        if sum.leaves.len() < LEAVES_MAX {
+            sum.leaves.extend(leaf);
+        }
     }
 
     /// Adds other sums.
@@ -116,6 +126,12 @@ impl Counts {
         for (group, sum) in other.0 {
             self.0.entry(group).or_default().add(sum);
         }
+    }
+
+    /// The tokens of each group.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (&Group, Tokens)> {
+        let tokens = |sum: &Sum| Tokens { read: sum.prompt_tokens, written: sum.completion_tokens };
+        self.0.iter().map(move |(group, sum)| (group, tokens(sum)))
     }
 
     /// The latest minute counted.

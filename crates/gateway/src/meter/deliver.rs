@@ -116,6 +116,7 @@ impl Inner {
         });
         for rollup in closed.into_rollups(self.gateway, state.next_sequence) {
             state.next_sequence = rollup.sequence.saturating_add(1);
+            self.books.sealed(&rollup);
             state.pending.push_back(rollup);
         }
         state.first_segment = first_segment;

@@ -238,7 +238,7 @@ impl Segment {
     /// Appends one line with one write.
     pub(crate) fn append(&mut self, line: &Line) -> Result<(), MeterError> {
         let fail = |path: &Path, error| MeterError::folder(path, error);
-        let mut bytes = Vec::with_capacity(320);
+        let mut bytes = Vec::with_capacity(1_024);
         // A line break first parts this line from what a failed write may have left.
         if self.torn {
             bytes.push(b'\n');

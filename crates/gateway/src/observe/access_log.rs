@@ -17,7 +17,7 @@ use api::text::Timestamp;
 use serde::Serialize;
 use units::UnixMicros;
 
-use super::seen::{Finished, millis, operation};
+use super::seen::{Finished, millis};
 
 /// Lines that may wait.
 const QUEUE_LINES_MAX: usize = 8_192;
@@ -122,8 +122,8 @@ impl AccessLog {
         let line = Line {
             time: Timestamp(now()).to_string(),
             request_id: facts.request_id.as_ref().and_then(|id| id.to_str().ok()),
-            operation: operation(finished.path),
-            path: finished.path,
+            operation: finished.call.operation(),
+            path: finished.call.route(),
             project_id: facts.caller.map(|(project, _)| project.to_string()),
             key_id: facts.caller.map(|(_, key)| key.to_string()),
             endpoint_id: facts.endpoint.map(|endpoint| endpoint.to_string()),

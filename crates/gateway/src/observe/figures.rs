@@ -39,19 +39,6 @@ pub(crate) struct Figures {
     pub(crate) access_log: OnceLock<AccessLog>,
     /// Where spans go, if anywhere.
     pub(crate) tracer: OnceLock<Tracer>,
-    /// What is known of replicas and registered upstreams, by state.
-    pub(crate) upstreams: OnceLock<UpstreamStates>,
-}
-
-/// Counts upstreams by state when it is asked.
-pub(crate) struct UpstreamStates(
-    pub(crate) Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>,
-);
-
-impl std::fmt::Debug for UpstreamStates {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("UpstreamStates")
-    }
 }
 
 impl Default for Figures {
@@ -69,7 +56,6 @@ impl Default for Figures {
             tenants: Tenants::default(),
             access_log: OnceLock::new(),
             tracer: OnceLock::new(),
-            upstreams: OnceLock::new(),
         }
     }
 }
@@ -99,13 +85,6 @@ impl Figures {
         for (name, help, n) in self.dropped() {
             let name = format!("cocarde_gateway_{name}");
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {n}");
-        }
-        if let Some(UpstreamStates(states)) = self.upstreams.get() {
-            let name = "cocarde_gateway_upstreams";
-            let _ = writeln!(out, "# HELP {name} Upstreams by state.\n# TYPE {name} gauge");
-            for (state, n) in states() {
-                let _ = writeln!(out, "{name}{{state=\"{state}\"}} {n}");
-            }
         }
     }
 

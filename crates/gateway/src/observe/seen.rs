@@ -14,6 +14,7 @@ use super::failure::FailureKind;
 use super::histogram::{TOKEN_GAP, Tallied, micros};
 use super::tenants::TenantSums;
 use super::trace::Traced;
+use crate::call::Call;
 use crate::directory::Caller;
 use crate::error::ApiError;
 use crate::guard::{Hits, Refused};
@@ -27,7 +28,7 @@ const GAPS_HELD_MAX: u32 = 1_024;
 pub(crate) struct Seen {
     metrics: Arc<Metrics>,
     started: Instant,
-    path: &'static str,
+    call: Call,
     traced: Option<Traced>,
     facts: Mutex<Facts>,
 }
@@ -68,8 +69,8 @@ pub(crate) struct Facts {
 /// A request that is over.
 #[derive(Debug)]
 pub(crate) struct Finished<'a> {
-    /// The path that was asked.
-    pub(crate) path: &'static str,
+    /// What was asked for.
+    pub(crate) call: Call,
     /// From arrival to the last byte.
     pub(crate) duration_us: u64,
     /// Its place in a trace.
@@ -119,16 +120,12 @@ impl Pace {
 
 impl Seen {
     /// A request has arrived.
-    pub(crate) fn begin(
-        metrics: &Arc<Metrics>,
-        path: &'static str,
-        headers: &HeaderMap,
-    ) -> Arc<Self> {
+    pub(crate) fn begin(metrics: &Arc<Metrics>, call: Call, headers: &HeaderMap) -> Arc<Self> {
         let traced = metrics.figures.tracer.get().map(|tracer| tracer.place(headers));
         Arc::new(Self {
             metrics: Arc::clone(metrics),
             started: Instant::now(),
-            path,
+            call,
             traced,
             facts: Mutex::default(),
         })
@@ -142,23 +139,19 @@ impl Seen {
         micros(self.started.elapsed())
     }
 
-    /// Who asks is known, and the request is let in.
-    pub(crate) fn admitted(&self, caller: &Caller, request_id: &HeaderValue) {
-        let queue_us = self.since();
-        self.metrics.figures.queue_wait.note(queue_us);
-        self.note(|facts| {
-            facts.caller = Some((caller.project, caller.key));
-            facts.request_id = Some(request_id.clone());
-            facts.queue_us = Some(queue_us);
-        });
-    }
-
-    /// Who asks is known, and the request is not let in.
-    pub(crate) fn turned_away(&self, caller: &Caller) {
+    /// Who asks is known.
+    pub(crate) fn asked_by(&self, caller: &Caller) {
         self.note(|facts| facts.caller = Some((caller.project, caller.key)));
     }
 
-    /// Where it goes is known.
+    /// It has waited for a replica to wake and for its place in the line, if it had to, and is sent next.
+    pub(crate) fn admitted(&self) {
+        let queue_us = self.since();
+        self.metrics.figures.queue_wait.note(queue_us);
+        self.note(|facts| facts.queue_us = Some(queue_us));
+    }
+
+    /// Where it goes is known: to this endpoint, or to one of its canaries or fallbacks.
     pub(crate) fn routed(&self, endpoint: Id<kinds::Endpoint>, model: &str, is_stream: bool) {
         self.note(|facts| {
             facts.endpoint = Some(endpoint);
@@ -168,12 +161,17 @@ impl Seen {
     }
 
     /// It was sent at `since`, and a replica has begun to answer.
-    pub(crate) fn answering(&self, sent: Instant, site: Option<Id<kinds::Site>>) {
+    pub(crate) fn answering(
+        &self,
+        sent: Instant,
+        (endpoint, site): (Id<kinds::Endpoint>, Option<Id<kinds::Site>>),
+    ) {
         let sent_us = micros(sent.saturating_duration_since(self.started));
         let wait_us = self.since().saturating_sub(sent_us);
         self.metrics.figures.upstream_wait.note(wait_us);
         self.note(|facts| {
             facts.upstream = Some((sent_us, wait_us));
+            facts.endpoint = Some(endpoint);
             facts.site = site;
         });
     }
@@ -272,23 +270,13 @@ impl Drop for Seen {
             figures.tenants.add(caller, facts.endpoint, &facts.model, &sums);
         }
         let traced = self.traced.as_ref();
-        let finished = Finished { path: self.path, duration_us, traced, facts };
+        let finished = Finished { call: self.call, duration_us, traced, facts };
         if let Some(log) = figures.access_log.get() {
             log.take(&finished);
         }
         if let Some(tracer) = figures.tracer.get() {
             tracer.take(&finished);
         }
-    }
-}
-
-/// The operation that a path stands for, in the words of the GenAI conventions.
-pub(crate) fn operation(path: &str) -> &'static str {
-    match path {
-        "/v1/chat/completions" => "chat",
-        "/v1/completions" | "/v1/fim/completions" => "text_completion",
-        "/v1/embeddings" => "embeddings",
-        _ => "generate_content",
     }
 }
 

@@ -9,6 +9,7 @@ use units::{Id, kinds};
 use super::histogram::{FIRST_TOKEN, Histogram, TOKEN_GAP, Tallied};
 use super::tenants::{SERIES_MAX, TenantSums, Tenants};
 use super::*;
+use crate::call::Call;
 use crate::metrics::Metrics;
 
 fn text_of(histogram: &Histogram) -> String {
@@ -125,7 +126,7 @@ fn a_queue_that_nobody_empties_drops_and_counts() {
     let metrics = Arc::new(Metrics::default());
     let batches = metrics.trace(1_000_000, "test".into());
     for _ in 0..5_000 {
-        let seen = Seen::begin(&metrics, "/v1/chat/completions", &HeaderMap::new());
+        let seen = Seen::begin(&metrics, Call::Chat, &HeaderMap::new());
         seen.answered(StatusCode::OK, None);
     }
     let text = metrics.render();
@@ -143,15 +144,17 @@ fn observing_costs_little() {
     let caller = crate::Caller {
         key: Id::from_bytes([1; 16]),
         project: Id::from_bytes([2; 16]),
+        standing: crate::Standing::default(),
         charge: None,
     };
     let (headers, id) = (HeaderMap::new(), HeaderValue::from_static("req_1"));
     let n = if cfg!(debug_assertions) { 2_000 } else { 200_000 };
     let request = |chunks: u32| {
-        let seen = Seen::begin(&metrics, "/v1/chat/completions", &headers);
-        seen.admitted(&caller, &id);
+        let seen = Seen::begin(&metrics, Call::Chat, &headers);
+        seen.asked_by(&caller);
+        seen.admitted();
         seen.routed(Id::from_bytes([3; 16]), "words", true);
-        seen.answering(Instant::now(), None);
+        seen.answering(Instant::now(), (Id::from_bytes([3; 16]), None));
         let mut pace = seen.pace();
         (0..chunks).for_each(|_| pace.chunk(&metrics));
         seen.settled((10, u64::from(chunks), false), &mut pace);

@@ -14,7 +14,8 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::access_log::now;
-use super::seen::{Finished, operation};
+use super::seen::Finished;
+use crate::call::Call;
 
 /// Spans that may wait.
 const QUEUE_SPANS_MAX: usize = 4_096;
@@ -178,10 +179,10 @@ fn spans(finished: &Finished<'_>, traced: &Traced) -> (Value, Option<Value>) {
     let end_us = u64::try_from(now().0).unwrap_or(0);
     let start_us = end_us.saturating_sub(finished.duration_us);
     let mut attributes = vec![
-        text("gen_ai.operation.name", operation(finished.path)),
+        text("gen_ai.operation.name", finished.call.operation()),
         text("gen_ai.provider.name", "cocarde"),
-        text("http.request.method", "POST"),
-        text("http.route", finished.path),
+        text("http.request.method", finished.call.method().as_str()),
+        text("http.route", finished.call.route()),
     ];
     if !facts.model.is_empty() {
         attributes.push(text("gen_ai.request.model", &facts.model));
@@ -205,7 +206,7 @@ fn spans(finished: &Finished<'_>, traced: &Traced) -> (Value, Option<Value>) {
     }
     attributes.extend(facts.site.map(|site| text("cocarde.site.id", &site.to_string())));
     attributes.extend(facts.failure.map(|kind| text("error.type", kind.as_str())));
-    let name = format!("{} {}", operation(finished.path), facts.model);
+    let name = format!("{} {}", finished.call.operation(), facts.model);
     // For a span of a server, 4xx is no error of its own; code 2 is ERROR.
     let is_fault = status.is_none_or(|status| status >= 500)
         || facts.failure == Some(super::FailureKind::StreamBroken);
@@ -221,22 +222,25 @@ fn spans(finished: &Finished<'_>, traced: &Traced) -> (Value, Option<Value>) {
         "status": if is_fault { json!({"code": 2}) } else { json!({}) },
     });
     let client = facts.upstream.map(|(sent_us, _)| {
-        asking(finished.path, traced, (start_us.saturating_add(sent_us), end_us))
+        asking(finished.call, traced, (start_us.saturating_add(sent_us), end_us))
     });
     (server, client)
 }
 
 /// The span of asking a replica.
-fn asking(path: &str, traced: &Traced, (start_us, end_us): (u64, u64)) -> Value {
+fn asking(call: Call, traced: &Traced, (start_us, end_us): (u64, u64)) -> Value {
     json!({
         "traceId": hex(&traced.trace),
         "spanId": hex(&traced.client_span),
         "parentSpanId": hex(&traced.server_span),
-        "name": "POST",
+        "name": call.method().as_str(),
         "kind": 3,
         "startTimeUnixNano": nanos(start_us),
         "endTimeUnixNano": nanos(end_us),
-        "attributes": [text("http.request.method", "POST"), text("url.path", path)],
+        "attributes": [
+            text("http.request.method", call.method().as_str()),
+            text("url.path", call.path()),
+        ],
         "status": {},
     })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BoxFuture, Caller, Checks, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
-    Refusal, Rollup, Route, SinkError, UsageSink,
+    Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -21,8 +21,13 @@ use units::{Id, kinds};
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) replicas: Mutex<Vec<String>>,
+    /// Replicas that are not only an address.
+    pub(crate) others: Mutex<Vec<Replica>>,
+    /// An endpoint to fall back to.
+    pub(crate) fallback: Mutex<Option<(Id<kinds::Endpoint>, Replica)>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
-    pub(crate) checks: Mutex<Option<Arc<Checks>>>,
+    /// What is checked, if that is known.
+    pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
 }
 
 impl Directory for World {
@@ -33,7 +38,7 @@ impl Directory for World {
             _ => return Err(Refusal::InvalidKey),
         };
         let (key, project) = (Id::from_bytes([number; 16]), Id::from_bytes([9; 16]));
-        Ok(Caller { key, project, charge: None })
+        Ok(Caller { key, project, standing: Standing::default(), charge: None })
     }
 
     fn models(&self, _: &Caller) -> Vec<ModelCard> {
@@ -56,13 +61,26 @@ impl Directory for World {
             other => other.strip_prefix("pub/").ok_or(Refusal::ModelNotFound)?,
         };
         let replicas = self.replicas.lock().unwrap().clone();
+        if upstream_model == "sleeper" && replicas.is_empty() {
+            return Err(Refusal::NoReplica);
+        }
         let endpoint = Id::from_bytes([8; 16]);
-        let sites = vec![Id::from_bytes([7; 16]); replicas.len()];
-        Ok(Route { endpoint, upstream_model: upstream_model.into(), replicas, sites })
+        let replica = |address| Replica::new(address, Some(Id::from_bytes([7; 16])));
+        let others = self.others.lock().unwrap().clone();
+        let replicas = replicas.into_iter().map(replica).chain(others).collect();
+        let fallback = self.fallback.lock().unwrap().clone();
+        let fallback = fallback
+            .map(|(endpoint, replica)| Route::new(endpoint, upstream_model.into(), vec![replica]));
+        let fallbacks = fallback.into_iter().collect();
+        Ok(Route { fallbacks, ..Route::new(endpoint, upstream_model.into(), replicas) })
     }
 
-    fn checks(&self, _: &Caller, _: Id<kinds::Endpoint>) -> Option<Arc<Checks>> {
-        self.checks.lock().unwrap().clone()
+    fn wakes(&self, _: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
+    }
+
+    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        self.checks.lock().unwrap().clone().transpose()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
@@ -99,7 +117,9 @@ pub(crate) struct Bench {
     pub(crate) meter: Meter,
     pub(crate) address: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Asks the server to stop.
+    pub(crate) stop: Arc<tokio::sync::Notify>,
+    pub(crate) server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Bench {
@@ -123,9 +143,12 @@ impl Bench {
             gateway::Front::new(config, Arc::clone(&world) as _, meter.clone(), Default::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let server = tokio::spawn(front.listen(listener, std::future::pending()));
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let asked = Arc::clone(&stop);
+        let stopped = async move { asked.notified().await };
+        let server = tokio::spawn(front.listen(listener, stopped));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { world, folder, meter, address, client, server }
+        Self { world, folder, meter, address, client, stop, server }
     }
 
     /// Ends the process' part without any flush, as a crash would, and waits until it is gone.
@@ -160,6 +183,12 @@ impl Bench {
             .body(Full::from(body.to_vec()))
             .unwrap();
         self.send(request).await
+    }
+
+    /// Any call with the first key.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Response<Incoming> {
+        let body = Full::from(body.to_owned());
+        self.send(self.request(Method::POST, path, "key-1").body(body).unwrap()).await
     }
 
     pub(crate) async fn chat_json(&self, body: &str) -> (Response<()>, Value) {

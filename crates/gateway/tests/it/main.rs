@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod bench;
+mod drills;
 mod errors;
 mod guard;
 mod metering;
 mod models;
 mod observe;
+mod rough;
 mod routing;
 mod streams;
+mod surface;
 mod upstream;
+mod upstream_drills;
+mod wake;
+mod wire;

@@ -46,7 +46,7 @@ async fn failures_are_counted_by_kind_and_gaps_by_chunk() {
     assert_eq!(metric(&bench, "cocarde_gateway_inter_token_gap_seconds_count"), 2);
     assert_eq!(metric(&bench, "gen_ai_server_time_per_output_token_seconds_count"), 1);
     assert_eq!(metric(&bench, "gen_ai_server_request_duration_seconds_count"), 9);
-    assert_eq!(metric(&bench, "cocarde_gateway_queue_wait_seconds_count"), 8);
+    assert_eq!(metric(&bench, "cocarde_gateway_queue_wait_seconds_count"), 2);
     assert_eq!(metric(&bench, "cocarde_gateway_upstream_wait_seconds_count"), 2);
 }
 

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -45,7 +45,10 @@ impl Upstream {
             gate: Semaphore::new(0),
             active: AtomicUsize::new(0),
         });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .fallback(answer)
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -61,11 +64,26 @@ impl Upstream {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap();
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let body: Value =
+        if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    // Tests see the request line beside the headers.
+    headers.insert("x-line", format!("{method} {uri}").parse().unwrap());
     let model = body["model"].as_str().unwrap_or_default().to_owned();
     let streams = body["stream"] == json!(true);
     shared.seen.lock().unwrap().push((headers, body));
+    match uri.path() {
+        "/tokenizer_info" => return axum::Json(json!({"eos_token": "</s>"})).into_response(),
+        "/tokenize" => return axum::Json(json!({"count": 2, "tokens": [1, 2]})).into_response(),
+        "/v1/embeddings" => return vectors().into_response(),
+        _ => {}
+    }
     match model.as_str() {
         "busy" => (StatusCode::SERVICE_UNAVAILABLE, "overloaded").into_response(),
         "html" => (StatusCode::INTERNAL_SERVER_ERROR, "<html>secret</html>").into_response(),
@@ -76,9 +94,15 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
             std::future::pending::<Response>().await
         }
         "garbage" => "not json".into_response(),
-        _ if streams => stream_answer(&shared, &model),
+        _ if streams => stream_answer(&shared, (&model, uri.path() == "/v1/completions")),
         _ => json_answer(&model).into_response(),
     }
+}
+
+fn vectors() -> impl IntoResponse {
+    let data = json!([{"object": "embedding", "index": 0, "embedding": [0.5, -1.25e-3]}]);
+    let usage = json!({"prompt_tokens": 7, "total_tokens": 7});
+    axum::Json(json!({"object": "list", "model": "internal", "data": data, "usage": usage}))
 }
 
 fn refusal() -> impl IntoResponse {
@@ -104,8 +128,8 @@ fn activate(shared: &Arc<Shared>) -> Active {
     Active(Arc::clone(shared))
 }
 
-/// Events of a stream; `mute` engines never tell usage, `abrupt` ones leave `[DONE]` out.
-fn events(model: &str) -> Vec<String> {
+/// Events of a stream, of a chat or of a text; `mute` engines never tell usage, `abrupt` ones leave `[DONE]` out.
+fn events(model: &str, is_text: bool) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let (id, object, created) = ("chatcmpl-1", "chat.completion.chunk", 1_764_000_000);
         let mut chunk = json!({"id": id, "object": object, "created": created, "model": model});
@@ -114,7 +138,11 @@ fn events(model: &str) -> Vec<String> {
     };
     let delta = |text: &str, reason: Value| {
         let delta = json!({"content": text});
-        chunk(json!([{"index": 0, "delta": delta, "finish_reason": reason}]), Value::Null)
+        let mut choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
+        if is_text {
+            choice = json!({"index": 0, "text": text, "finish_reason": reason});
+        }
+        chunk(json!([choice]), Value::Null)
     };
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14});
     let mut events =
@@ -128,25 +156,26 @@ fn events(model: &str) -> Vec<String> {
     events.into_iter().map(|data| format!("data: {data}\n\n")).collect()
 }
 
-fn stream_answer(shared: &Arc<Shared>, model: &str) -> Response {
+fn stream_answer(shared: &Arc<Shared>, (model, is_text): (&str, bool)) -> Response {
     let (gated, breaks) = (model == "gated", model == "break");
     let held = activate(shared);
-    let pieces = stream::iter(events(model).into_iter().enumerate()).then(move |(index, event)| {
-        let shared = Arc::clone(&held.0);
-        async move {
-            // A broken stream waits too, so that what came before the break is out.
-            if (gated && index > 0) || (breaks && index == 2) {
-                shared.gate.acquire().await.unwrap().forget();
+    let pieces =
+        stream::iter(events(model, is_text).into_iter().enumerate()).then(move |(index, event)| {
+            let shared = Arc::clone(&held.0);
+            async move {
+                // A broken stream waits too, so that what came before the break is out.
+                if (gated && index > 0) || (breaks && index == 2) {
+                    shared.gate.acquire().await.unwrap().forget();
+                }
+                if breaks && index == 2 {
+                    return Err(std::io::Error::other("the engine died"));
+                }
+                Ok(event)
             }
-            if breaks && index == 2 {
-                return Err(std::io::Error::other("the engine died"));
-            }
-            Ok(event)
-        }
-    });
+        });
     let body = if model == "dribble" {
         // Every byte on its own, so events never arrive whole.
-        let text: String = events(model).concat();
+        let text: String = events(model, is_text).concat();
         let bytes: Vec<_> = text.bytes().map(|b| Ok::<_, Infallible>(vec![b])).collect();
         Body::from_stream(stream::iter(bytes))
     } else {

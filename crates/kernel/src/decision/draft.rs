@@ -11,7 +11,9 @@ use units::{DataClass, Id, kinds};
 
 use super::require::ask_now;
 use crate::{
-    Ctx, Reject, Stamp, State, Subject, dispatch, policy_set, storage,
+    Ctx, Reject, Stamp, State, Subject, dispatch,
+    endpoint::Endpoint,
+    policy_set, storage,
     workload::{self, Workload},
 };
 
@@ -134,7 +136,9 @@ impl<'a> Draft<'a> {
             if let Some(first) = affected.next().cloned() {
                 let (subject, name) = ((*id).into(), endpoint.name.to_string());
                 found.endpoints.push(Impact { subject, name, ..first });
+                continue;
             }
+            found.endpoints.extend(self.routes(endpoint));
         }
         for (id, dataset) in &state.datasets {
             let moved = (dataset.project, dataset.class);
@@ -163,6 +167,24 @@ impl<'a> Draft<'a> {
             allowed_now: usize::from(now),
             allowed_then: usize::from(then),
             because,
+        })
+    }
+
+    /// The first route to an upstream that would close or open.
+    fn routes(&mut self, endpoint: &Endpoint) -> Option<Impact> {
+        let open = endpoint.opening_asks().filter(|(one, _)| one.until.is_none());
+        open.map(|(_, ask)| ask).find_map(|ask| {
+            let site = Some(ask.site);
+            let answers = self.answers(ask)?;
+            (answers.now != answers.then.allowed).then(|| Impact {
+                subject: endpoint.id.into(),
+                project: endpoint.project,
+                name: endpoint.name.to_string(),
+                site,
+                allowed_now: usize::from(answers.now),
+                allowed_then: usize::from(answers.then.allowed),
+                because: because(&answers.then),
+            })
         })
     }
 

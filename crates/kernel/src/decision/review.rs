@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use policy::Ask;
-use units::{Id, kinds};
-
 use super::{
     Command,
     require::{ask_now, made},
 };
-use crate::{Ctx, Event, Reject, Stamp, State, dispatch, entity, policy_set, site, workload};
+use crate::{
+    Ctx, Event, Reject, Stamp, State, Subject, dispatch, entity, policy_set, site, workload,
+};
+use policy::Ask;
 
 pub(crate) fn decide(state: &State, command: &Command) -> Result<Vec<Event>, Reject> {
     match command {
@@ -53,12 +53,14 @@ const fn touches_answers(event: &Event) -> bool {
         | Event::Node(_)
         | Event::Budget(_)
         | Event::Quota(_)
+        | Event::RateLimit(_)
         | Event::Reservation(_)
         | Event::Price(_)
         | Event::Dataset(_)
         | Event::Model(_)
         | Event::Workload(_)
         | Event::Endpoint(_)
+        | Event::Upstream(_)
         | Event::Usage(_)
         | Event::Power(_)
         | Event::Storage(_)
@@ -80,13 +82,19 @@ const fn touches_answers(event: &Event) -> bool {
 
 /// Answers for everything that runs and has none in `after`, and stops for what is not allowed.
 fn review(state: &State, after: &State) -> Vec<Event> {
-    let mut asks: BTreeMap<Ask, Vec<Id<kinds::Workload>>> = BTreeMap::new();
+    let mut asks: BTreeMap<Ask, Vec<Subject>> = BTreeMap::new();
     for workload in state.active_workloads().filter(|workload| workload.holds_nodes()) {
         let Some(attempt) = workload.attempt() else { continue };
         for ask in workload::asks(workload.project, &workload.spec, workload.class, attempt.site) {
             if after.decisions.find(&ask).is_none() {
-                asks.entry(ask).or_default().push(workload.id);
+                asks.entry(ask).or_default().push(workload.id.into());
             }
+        }
+    }
+    for endpoint in state.endpoints.values().filter(|one| one.deleted_at.is_none()) {
+        let open = endpoint.opening_asks().filter(|(one, _)| one.until.is_none());
+        for (_, ask) in open.filter(|(_, ask)| after.decisions.find(ask).is_none()) {
+            asks.entry(ask).or_default().push(endpoint.id.into());
         }
     }
     let mut answers = Vec::new();
@@ -95,13 +103,15 @@ fn review(state: &State, after: &State) -> Vec<Event> {
         let Some(first) = ids.first() else { continue };
         let Some((question, decision)) = ask_now(after, &ask) else { continue };
         if !decision.allowed {
-            let stop = |id: &Id<kinds::Workload>| {
+            // A route to an upstream is closed by the answer alone.
+            let stop = |subject: &Subject| {
+                let Subject::Workload(id) = subject else { return None };
                 workload::stop_one(state, *id, workload::StopCause::PolicyChanged)
                     .map(|event| (*id, event))
             };
             stops.extend(ids.iter().filter_map(stop));
         }
-        answers.push(made((*first).into(), question, decision));
+        answers.push(made(*first, question, decision));
     }
     answers.extend(stops.into_values());
     answers

@@ -1,23 +1,36 @@
-//! Endpoints: a public model name with `service` workloads behind it.
+//! Endpoints: a public model name with `service` workloads or upstreams behind it.
 //!
-//! States: active → deleted (its services are stopped; the record stays for the bill).
+//! States: active → deleted (its services are stopped; the record stays for the bill). How many services
+//! there are is agreed once or follows the load ([`Scaling`]); another version comes beside the one in
+//! force before it takes its place ([`Rollout`]).
 
 mod apply;
+mod converge;
 mod decide;
+mod event;
+mod load;
+mod rollout;
+mod routing;
+mod scaling;
+mod serving;
+mod steps;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+pub use event::Event;
+pub use load::{History, Observed, Sample, Standing, desired_replicas};
+pub use rollout::{Rollout, Stage};
+pub use routing::{Backend, Canary, Opened, Opening, Routing};
+pub use scaling::{DRAIN_DEFAULT, Scaling};
+pub use serving::Serving;
+pub use steps::{Step, steps};
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use policy::Ask;
 use serde::{Deserialize, Serialize};
-use units::{Country, Id, Name, UnixMicros, kinds};
+use units::{DataClass, DurationMicros, Id, Name, UnixMicros, kinds};
 
-use crate::{
-    Meta, State, Subject, limits,
-    workload::{self, Attempt, Workload},
-};
+use crate::{Meta, State, workload};
 
 /// A public model name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,75 +41,78 @@ pub struct Endpoint {
     pub project: Id<kinds::Project>,
     /// The model name that clients ask for; unique in the project among endpoints not deleted.
     pub name: Name,
-    /// The model behind it.
-    pub model: Id<kinds::Model>,
-    /// Its version.
+    /// The model behind its services; `None` if only upstreams are behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Id<kinds::Model>>,
+    /// Its version; 0 without a model.
     pub model_version: u32,
-    /// The services behind it.
+    /// The services behind it, those that are to go and those of a version that arrives included.
     pub workloads: Vec<Id<kinds::Workload>>,
+    /// The most sensitive prompts that it may take; that of its services if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<DataClass>,
+    /// Upstreams behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<Backend>,
+    /// Routes to upstreams that are open, or were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub openings: Vec<Opening>,
+    /// Endpoints that take a part of its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<Canary>,
+    /// Endpoints that answer when nothing of its own does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<Id<kinds::Endpoint>>,
     /// Since when it is deleted.
     pub deleted_at: Option<UnixMicros>,
+    /// Bounds of its services; without, their number is what it was created with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Box<Scaling>>,
+    /// How many services are wanted; as many as it was created with if never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// When that was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resized_at: Option<UnixMicros>,
+    /// Services that get no more requests, and when they are stopped at the latest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub draining: BTreeMap<Id<kinds::Workload>, UnixMicros>,
+    /// Services that were its own, the last ones to go last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Id<kinds::Workload>>,
+    /// The version that is being introduced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Box<Rollout>>,
+    /// How a service of the version in force is run, if that is not how the first ones were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Box<workload::Spec>>,
+    /// Why no service could be added when one was last to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// Version and times.
     pub meta: Meta,
 }
 
 impl Endpoint {
-    /// Addresses that answer their health probe now and to which policy, on record, allows a route.
+    /// How many services are wanted.
     #[must_use]
-    pub fn ready_addresses(&self, state: &State) -> Vec<String> {
-        let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
-        let routed = services.filter(|service| is_routed(state, service));
-        routed.flat_map(workload::Workload::ready_addresses).collect()
+    pub fn wanted(&self) -> u32 {
+        let first = || u32::try_from(self.workloads.len()).unwrap_or(u32::MAX);
+        self.replicas.unwrap_or_else(first)
     }
 
-    /// The same of services that run in certain countries, each with its site.
+    /// Where it stands, for [`desired_replicas`].
     #[must_use]
-    pub fn ready_replicas_in(
-        &self,
-        state: &State,
-        allowed: impl Fn(Country) -> bool,
-    ) -> Vec<(String, Id<kinds::Site>)> {
-        let services = self.workloads.iter().filter_map(|id| state.workloads.get(id));
-        let here = services.filter(|service| is_routed(state, service)).filter(|service| {
-            let ranks = service.attempt().into_iter().flat_map(|attempt| &attempt.ranks);
-            let mut sites = ranks
-                .map(|rank| state.nodes.get(&rank.node))
-                .map(|node| node.and_then(|node| state.sites.get(&node.site)));
-            sites.all(|site| site.is_some_and(|site| allowed(site.config.country)))
-        });
-        let placed = here.filter_map(|service| Some((service, service.attempt()?.site)));
-        placed
-            .flat_map(|(service, site)| service.ready_addresses().map(move |one| (one, site)))
-            .collect()
+    pub fn standing(&self, state: &State) -> Standing {
+        let (replicas, ready) = (self.wanted(), self.n_serving(state));
+        Standing { replicas, ready, resized_at: self.resized_at }
     }
 
-    /// Positions of the decisions for the routes that were open at any time since then.
+    /// How long a service that goes may take to end what it has begun.
     #[must_use]
-    pub fn routes_since(&self, state: &State, since: UnixMicros) -> Vec<u64> {
-        let mut routes = BTreeSet::new();
-        for service in self.workloads.iter().filter_map(|id| state.workloads.get(id)) {
-            let open = |one: &&Attempt| one.ended_at.is_none_or(|ended| ended >= since);
-            for attempt in service.attempts.iter().filter(open) {
-                routes.extend(attempt.decided.iter().copied());
-                let asks = asks_of(service, attempt);
-                let found = asks.filter_map(|ask| {
-                    state.decisions.find(&ask).filter(|(_, decision)| decision.allowed)
-                });
-                routes.extend(found.map(|(seq, _)| seq));
-            }
-        }
-        routes.into_iter().take(limits::ROUTES_MAX).collect()
+    pub fn drain(&self) -> DurationMicros {
+        self.scaling.as_ref().map_or(DRAIN_DEFAULT, |scaling| scaling.drain)
     }
-}
-
-/// True if every answer that a route to this service needs is on record and is a yes.
-fn is_routed(state: &State, service: &Workload) -> bool {
-    let attempt = service.attempt();
-    attempt.is_some_and(|attempt| asks_of(service, attempt).all(|ask| state.decisions.allows(&ask)))
-}
-
-fn asks_of(service: &Workload, attempt: &Attempt) -> impl Iterator<Item = Ask> {
-    workload::asks(service.project, &service.spec, service.class, attempt.site)
 }
 
 /// What can be asked about endpoints.
@@ -118,57 +134,89 @@ pub enum Command {
         /// How each is run; its kind must be `service` and the model version one of its inputs.
         service: Box<workload::Spec>,
     },
+    /// Creates one over upstreams, without services of its own.
+    Open {
+        /// Its owner.
+        project: Id<kinds::Project>,
+        /// The public model name.
+        name: Name,
+        /// The most sensitive prompts that it may take.
+        class: DataClass,
+        /// Where its requests go.
+        routing: Routing,
+    },
+    /// Sets where its requests go besides its services.
+    Route {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// Where they go from now on.
+        routing: Routing,
+    },
     /// Deletes one and stops its services.
     Delete {
         /// The endpoint.
         id: Id<kinds::Endpoint>,
     },
-}
-
-/// What can happen to endpoints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// One was created; its services follow as events of their own.
-    Created {
-        /// Its id.
+    /// Agrees bounds, and what decides between them.
+    Scale {
+        /// The endpoint.
         id: Id<kinds::Endpoint>,
-        /// Its owner.
-        project: Id<kinds::Project>,
-        /// The public model name.
-        name: Name,
+        /// What is agreed.
+        scaling: Box<Scaling>,
+    },
+    /// Wants another number of services, within the bounds.
+    Resize {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// How many.
+        replicas: u32,
+        /// What was seen that led to it.
+        observed: Observed,
+    },
+    /// Does what is to be done next so that it has the services that it should have.
+    Converge {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+        /// Services that get no requests any more and have none to end.
+        quiet: Vec<Id<kinds::Workload>>,
+    },
+    /// Introduces another version.
+    Update {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
         /// The model.
         model: Id<kinds::Model>,
         /// Its version.
         model_version: u32,
-        /// The services.
-        workloads: Vec<Id<kinds::Workload>>,
+        /// How each of its services is run.
+        service: Box<workload::Spec>,
+        /// Its share of the requests until it is promoted, 1 to 99; without, it takes all.
+        canary_percent: Option<u32>,
+        /// After how long without an error it is promoted by itself.
+        promote_after: Option<DurationMicros>,
     },
-    /// One was deleted.
-    Deleted {
+    /// The version that is being introduced takes the other's place.
+    Promote {
+        /// The endpoint.
+        id: Id<kinds::Endpoint>,
+    },
+    /// The version that is being introduced goes again.
+    RollBack {
         /// The endpoint.
         id: Id<kinds::Endpoint>,
     },
 }
 
-impl Event {
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "endpoint.created",
-            Self::Deleted { .. } => "endpoint.deleted",
-        }
-    }
-
-    pub(crate) fn subject(&self) -> Subject {
-        match self {
-            Self::Created { id, .. } | Self::Deleted { id } => (*id).into(),
-        }
-    }
-}
-
 pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
     match command {
-        Command::Create { .. } => None,
-        Command::Delete { id } => Some(*id),
+        Command::Create { .. } | Command::Open { .. } => None,
+        Command::Route { id, .. }
+        | Command::Delete { id }
+        | Command::Scale { id, .. }
+        | Command::Resize { id, .. }
+        | Command::Converge { id, .. }
+        | Command::Update { id, .. }
+        | Command::Promote { id }
+        | Command::RollBack { id } => Some(*id),
     }
 }

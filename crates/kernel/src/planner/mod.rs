@@ -371,6 +371,7 @@ const fn concerns_everything(subject: Subject) -> bool {
         Subject::Workload(_) | Subject::Node(_) => false,
         // Money is looked at each time; the rest is nothing to a scheduler.
         Subject::Budget(_)
+        | Subject::RateLimit(_)
         | Subject::Price(_)
         | Subject::Key(_)
         | Subject::Dataset(_)
@@ -387,6 +388,7 @@ const fn concerns_everything(subject: Subject) -> bool {
         | Subject::Course(_)
         | Subject::IdentityProvider(_)
         | Subject::Consent(_)
+        | Subject::Upstream(_)
         | Subject::Erasure(_) => false,
     }
 }

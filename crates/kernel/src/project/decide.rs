@@ -22,7 +22,7 @@ pub(crate) fn decide(
         Command::SetGuardrails { id, guardrails } => {
             let project = super::get(state, *id)?;
             erasure::require_open(state, project.organisation)?;
-            guardrail::check(state, *id, guardrails)?;
+            guardrail::check(state, (*id, &project.guardrails), guardrails)?;
             if project.guardrails == *guardrails {
                 return Ok(Vec::new());
             }

@@ -82,10 +82,10 @@ pub struct Guardrail {
     pub rule: Rule,
 }
 
-/// Whether a project may have these.
+/// Whether a project that has those before may have these.
 pub(super) fn check(
     state: &State,
-    project: Id<kinds::Project>,
+    (project, before): (Id<kinds::Project>, &[Guardrail]),
     guardrails: &[Guardrail],
 ) -> Result<(), Reject> {
     // The last of them is what there must be room for.
@@ -98,7 +98,11 @@ pub(super) fn check(
         }
         if let Some(id) = one.endpoint {
             let found = state.endpoints.get(&id).filter(|endpoint| endpoint.project == project);
-            found.ok_or_else(|| Reject::not_found("endpoint", id))?;
+            // One that is named already may stay, though its endpoint did not come along with the project.
+            let is_named = |known: &Guardrail| known.endpoint == Some(id);
+            if found.is_none() && !before.iter().any(is_named) {
+                return Err(Reject::not_found("endpoint", id));
+            }
         }
         check_rule(one)?;
     }

@@ -1,9 +1,12 @@
 //! Guardrails of projects: all are set at once, and what could not be meant is refused.
 
+use units::Digest;
+
 use super::*;
 use crate::{
     limits,
     project::{self, Action, Guardrail, Rule, Side, SizeRule},
+    transfer,
 };
 
 fn pattern(name: &str, pattern: &str) -> Guardrail {
@@ -64,4 +67,41 @@ fn what_could_not_be_meant_is_refused() {
     }
     let most = (0..limits::GUARDRAILS_MAX).map(|n| pattern(&format!("n{n}"), "x")).collect();
     world.run(set(risk, most)).unwrap();
+}
+
+#[test]
+fn guardrails_come_along_with_their_project_and_with_nobody_elses() {
+    let mut world = World::new();
+    let (bank, rail) = (Id::from_bytes([7; 16]), world.organisation("rail"));
+    let trains = world.project(rail, "trains");
+    let begin = transfer::Command::Begin {
+        organisation: bank,
+        name: "bank".parse().unwrap(),
+        origin: "elsewhere".to_owned(),
+        digest: Digest([1; 32]),
+    };
+    world.run(Command::Transfer(begin)).unwrap();
+    let risk = Id::from_bytes([8; 16]);
+    let admit = |world: &mut World, item: project::Event| {
+        let item = Box::new(Event::Project(item));
+        world.run(Command::Transfer(transfer::Command::Admit { organisation: bank, item }))
+    };
+    let name = "risk".parse().unwrap();
+    admit(&mut world, project::Event::Created { id: risk, organisation: bank, name }).unwrap();
+    // The endpoint stayed behind; its rule is kept as it is.
+    let gone = Some(Id::from_bytes([9; 16]));
+    let own = vec![Guardrail { endpoint: gone, ..pattern("a", "x") }, pattern("b", "y")];
+    let item = |id, guardrails| project::Event::GuardrailsSet { id, guardrails };
+    admit(&mut world, item(risk, own.clone())).unwrap();
+    assert_eq!(world.state.projects[&risk].guardrails, own);
+    assert!(admit(&mut world, item(risk, own.clone())).unwrap().is_empty(), "the same once more");
+    assert!(
+        admit(&mut world, item(risk, vec![pattern("c", "z")])).is_err(),
+        "another in its place"
+    );
+    assert!(admit(&mut world, item(trains, own.clone())).is_err(), "not of this organisation");
+    let more = [&own[..], &[pattern("c", "z")]].concat();
+    world.run(set(risk, more)).unwrap();
+    assert_eq!(world.state.projects[&risk].guardrails.len(), 3);
+    world.verify();
 }

@@ -25,6 +25,9 @@ pub(super) fn admit(
             let known = state.projects.get(id).map(|p| p.organisation == home && p.name == *name);
             new(known, "project", id, || project::decide(state, &command, ctx))?
         }
+        Event::Project(project::Event::GuardrailsSet { id, guardrails }) => {
+            of_guardrails(state, home, (*id, guardrails), ctx)?
+        }
         Event::Organisation(organisation::Event::TrainingAllowed { id, allowed }) => {
             require_own(state, home, Scope::Organisation(*id))?;
             let command = organisation::Command::AllowTraining { id: *id, allowed: *allowed };
@@ -43,17 +46,18 @@ pub(super) fn admit(
         | Event::IdentityProvider(_) => identities::admit(state, home, item, ctx)?,
         Event::Dataset(event) => of_dataset(state, home, event, ctx)?,
         Event::Model(event) => of_model(state, home, event, ctx)?,
-        Event::Project(project::Event::GuardrailsSet { .. })
-        | Event::Organisation(_)
+        Event::Organisation(_)
         | Event::Key(_)
         | Event::Site(_)
         | Event::Node(_)
         | Event::Budget(_)
         | Event::Quota(_)
+        | Event::RateLimit(_)
         | Event::Reservation(_)
         | Event::Price(_)
         | Event::Workload(_)
         | Event::Endpoint(_)
+        | Event::Upstream(_)
         | Event::Usage(_)
         | Event::Power(_)
         | Event::Course(_)
@@ -123,6 +127,24 @@ fn of_policy(
         }
     };
     new(known, "policy", id, || policy_set::decide(state, &command, ctx))
+}
+
+/// A project's guardrails, as they are: those for one endpoint name one that did not come along.
+fn of_guardrails(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    (id, guardrails): (Id<kinds::Project>, &[project::Guardrail]),
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    let found = project::get(state, id)?;
+    require_own(state, home, Scope::Project(id))?;
+    let is_same = found.guardrails == guardrails;
+    let known = (is_same || !found.guardrails.is_empty()).then_some(is_same);
+    let everywhere =
+        |one: &project::Guardrail| project::Guardrail { endpoint: None, ..one.clone() };
+    let guardrails = guardrails.iter().map(everywhere).collect();
+    let command = project::Command::SetGuardrails { id, guardrails };
+    new(known, "guardrails", id, || project::decide(state, &command, ctx))
 }
 
 /// What no tenant brings along.

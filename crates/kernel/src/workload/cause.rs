@@ -14,6 +14,8 @@ pub enum StopCause {
     TimeLimit,
     /// Its endpoint was deleted.
     EndpointDeleted,
+    /// Its endpoint needs it no more.
+    ScaledDown,
     /// Its node is being drained; it goes back to the queue.
     NodeDrained,
     /// A node of it was lost; it goes back to the queue unless it asked not to.
@@ -41,6 +43,7 @@ impl StopCause {
             | Self::Budget
             | Self::TimeLimit
             | Self::EndpointDeleted
+            | Self::ScaledDown
             | Self::DependencyFailed
             | Self::DataWithdrawn
             | Self::CourseClosed => true,
@@ -60,6 +63,7 @@ impl StopCause {
             Self::Budget => "budget used up",
             Self::TimeLimit => "time limit reached",
             Self::EndpointDeleted => "endpoint deleted",
+            Self::ScaledDown => "its endpoint needs it no more",
             Self::NodeDrained => "node drained",
             Self::NodeLost => "node lost",
             Self::GangMemberFailed => "another rank failed",

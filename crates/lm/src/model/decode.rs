@@ -60,6 +60,28 @@ impl Decoder {
     ///
     /// Every sequence must bring at least one token and stay within the model's context.
     pub(crate) fn step(&mut self, model: &Model, feeds: &mut [Feed<'_>]) -> &[f32] {
+        self.feed(model, feeds);
+        self.logits(model, feeds)
+    }
+
+    /// Feeds the new tokens and returns the last hidden state of each, row by row: what the head rates.
+    ///
+    /// What [`Self::step`] asks of its sequences holds here too.
+    pub(crate) fn read(&mut self, model: &Model, feeds: &mut [Feed<'_>]) -> &[f32] {
+        self.feed(model, feeds);
+        self.norm(model, &model.weights[model.layout.final_norm.clone()]);
+        &self.normed
+    }
+
+    /// The logits of hidden states that [`Self::read`] gave, row by row.
+    pub(crate) fn rate(&mut self, model: &Model, hidden: &[f32]) -> &[f32] {
+        self.last.clear();
+        self.last.extend_from_slice(hidden);
+        self.head(model, hidden.len() / model.config.hidden_size)
+    }
+
+    /// Runs the layers over the new tokens.
+    fn feed(&mut self, model: &Model, feeds: &mut [Feed<'_>]) {
         self.tokens.clear();
         self.positions.clear();
         for feed in feeds.iter() {
@@ -77,7 +99,6 @@ impl Decoder {
         for feed in feeds.iter_mut() {
             feed.cache.len += feed.tokens.len();
         }
-        self.logits(model, feeds)
     }
 
     fn attention(&mut self, model: &Model, index: usize, feeds: &mut [Feed<'_>]) {
@@ -147,8 +168,13 @@ impl Decoder {
             end += feed.tokens.len();
             self.last.extend_from_slice(&self.normed[(end - 1) * hidden..end * hidden]);
         }
+        self.head(model, feeds.len())
+    }
+
+    /// The logits of the rows in `last`.
+    fn head(&mut self, model: &Model, rows: usize) -> &[f32] {
         let head = &model.layout.head;
-        let shape = Shape { rows: feeds.len(), columns: head.outputs, depth: hidden };
+        let shape = Shape { rows, columns: head.outputs, depth: model.config.hidden_size };
         self.logits.resize(shape.rows * shape.columns, 0.0);
         let right = model.matrix_transposed(head);
         matmul::multiply(shape, &self.last, right, &mut self.logits);

@@ -25,25 +25,26 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// A whole answer: text and end of every prompt, in order.
-    pub(super) fn whole(&self, answers: &[(String, Done)]) -> Value {
+    /// A whole answer: text, ratings and end of every choice, in order.
+    pub(super) fn whole(&self, answers: &[(String, Value, Done)]) -> Value {
         let object = match self.kind {
             Kind::Chat => "chat.completion",
             Kind::Completion => "text_completion",
         };
-        let choice = |(index, (text, done)): (usize, &(String, Done))| match self.kind {
-            Kind::Chat => json!({
-                "index": index,
-                "message": { "role": "assistant", "content": text, "refusal": null },
-                "logprobs": null,
-                "finish_reason": done.reason,
-            }),
-            Kind::Completion => json!({
-                "index": index, "text": text, "logprobs": null, "finish_reason": done.reason,
-            }),
-        };
+        let choice =
+            |(index, (text, ratings, done)): (usize, &(String, Value, Done))| match self.kind {
+                Kind::Chat => json!({
+                    "index": index,
+                    "message": { "role": "assistant", "content": text, "refusal": null },
+                    "logprobs": ratings,
+                    "finish_reason": done.reason,
+                }),
+                Kind::Completion => json!({
+                    "index": index, "text": text, "logprobs": ratings, "finish_reason": done.reason,
+                }),
+            };
         let choices: Vec<Value> = answers.iter().enumerate().map(choice).collect();
-        let generated = answers.iter().map(|(_, done)| done.tokens).sum();
+        let generated = answers.iter().map(|(_, _, done)| done.tokens).sum();
         let mut root = self.root(object, choices);
         root["usage"] = self.usage(generated);
         root
@@ -52,22 +53,22 @@ impl Envelope {
     /// The first chunk of a chat answer names the role; completions have none.
     pub(super) fn opening(&self, index: usize) -> Option<Value> {
         let delta = json!({ "role": "assistant", "content": "" });
-        (self.kind == Kind::Chat).then(|| self.chat_chunk(index, &delta, None))
+        (self.kind == Kind::Chat).then(|| self.chat_chunk(index, &delta, &Value::Null, None))
     }
 
-    /// A chunk of text.
-    pub(super) fn text(&self, index: usize, text: &str) -> Value {
+    /// A chunk of text, with the ratings of its tokens or null.
+    pub(super) fn text(&self, index: usize, text: &str, ratings: &Value) -> Value {
         match self.kind {
-            Kind::Chat => self.chat_chunk(index, &json!({ "content": text }), None),
-            Kind::Completion => self.completion_chunk(index, text, None),
+            Kind::Chat => self.chat_chunk(index, &json!({ "content": text }), ratings, None),
+            Kind::Completion => self.completion_chunk(index, text, ratings, None),
         }
     }
 
     /// The last chunk of a prompt's answer.
     pub(super) fn end(&self, index: usize, done: Done) -> Value {
         match self.kind {
-            Kind::Chat => self.chat_chunk(index, &json!({}), Some(done.reason)),
-            Kind::Completion => self.completion_chunk(index, "", Some(done.reason)),
+            Kind::Chat => self.chat_chunk(index, &json!({}), &Value::Null, Some(done.reason)),
+            Kind::Completion => self.completion_chunk(index, "", &Value::Null, Some(done.reason)),
         }
     }
 
@@ -84,15 +85,27 @@ impl Envelope {
         })
     }
 
-    fn chat_chunk(&self, index: usize, delta: &Value, reason: Option<&str>) -> Value {
+    fn chat_chunk(
+        &self,
+        index: usize,
+        delta: &Value,
+        ratings: &Value,
+        reason: Option<&str>,
+    ) -> Value {
         let choice =
-            json!({ "index": index, "delta": delta, "logprobs": null, "finish_reason": reason });
+            json!({ "index": index, "delta": delta, "logprobs": ratings, "finish_reason": reason });
         self.chunk("chat.completion.chunk", choice)
     }
 
-    fn completion_chunk(&self, index: usize, text: &str, reason: Option<&str>) -> Value {
+    fn completion_chunk(
+        &self,
+        index: usize,
+        text: &str,
+        ratings: &Value,
+        reason: Option<&str>,
+    ) -> Value {
         let choice =
-            json!({ "index": index, "text": text, "logprobs": null, "finish_reason": reason });
+            json!({ "index": index, "text": text, "logprobs": ratings, "finish_reason": reason });
         self.chunk("text_completion", choice)
     }
 

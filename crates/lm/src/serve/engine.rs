@@ -9,10 +9,42 @@ use tokio::sync::mpsc;
 
 use super::{metrics::Metrics, text::TextStream};
 use crate::{
-    generate::{Sampling, Sequence, advance},
-    model::{Model, decode::Decoder},
+    generate::{Drawn, Sampling, Sequence, advance},
+    model::{
+        Model,
+        decode::{Cache, Decoder, Feed},
+    },
+    rate::Rated,
     tokenizer::TextTokenizer,
 };
+
+/// What the engine is given to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A prompt to be answered.
+    Answer(Job),
+    /// A text to be turned into a vector.
+    Embed(Embedding),
+}
+
+impl Work {
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Answer(job) => !job.events.is_closed(),
+            Self::Embed(embedding) => !embedding.vectors.is_closed(),
+        }
+    }
+}
+
+/// One text to be turned into a vector.
+#[derive(Debug)]
+pub(super) struct Embedding {
+    /// Which text of its request this is.
+    pub(super) index: usize,
+    pub(super) tokens: Vec<u32>,
+    /// Must have room for one vector of each text.
+    pub(super) vectors: mpsc::Sender<(usize, Vec<f32>)>,
+}
 
 /// One prompt to be answered.
 #[derive(Debug)]
@@ -23,15 +55,21 @@ pub(super) struct Job {
     pub(super) sampling: Sampling,
     pub(super) answer_tokens_max: usize,
     pub(super) stops: Vec<String>,
-    /// Must have room for every event: one per token, one for held text, one for the end.
+    /// How many alternatives to each token are told; `None` rates nothing.
+    pub(super) alternatives: Option<usize>,
+    /// Whether the prompt's tokens are rated too.
+    pub(super) rates_prompt: bool,
+    /// Must have room for every event: one for the prompt, one per token, one for held text, one for the end.
     pub(super) events: mpsc::Sender<(usize, Event)>,
 }
 
 /// What happens to an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Event {
-    /// More text.
-    Text(String),
+    /// The prompt's tokens as the model rates them; nothing can be said of the first.
+    Prompt(Vec<(u32, Option<Rated>)>),
+    /// More text, and the token behind it where that was asked for; such text may be empty.
+    Text(String, Option<Rated>),
     /// The end.
     Done(Done),
     /// The engine could not go on.
@@ -60,7 +98,7 @@ struct Active {
 pub(super) struct Engine {
     model: Model,
     tokenizer: Arc<TextTokenizer>,
-    jobs: mpsc::Receiver<Job>,
+    jobs: mpsc::Receiver<Work>,
     batch_max: usize,
     metrics: Arc<Metrics>,
     active: Vec<Active>,
@@ -71,7 +109,7 @@ impl Engine {
     pub(super) fn new(
         model: Model,
         tokenizer: Arc<TextTokenizer>,
-        jobs: mpsc::Receiver<Job>,
+        jobs: mpsc::Receiver<Work>,
         batch_max: usize,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -94,23 +132,64 @@ impl Engine {
     /// Takes waiting jobs into free places; waits only when idle. False when there is nothing left to do.
     fn admit(&mut self) -> bool {
         while self.active.len() < self.batch_max {
-            let job = if self.active.is_empty() {
+            let work = if self.active.is_empty() {
                 match self.jobs.blocking_recv() {
-                    Some(job) => job,
+                    Some(work) => work,
                     None => return false,
                 }
             } else {
                 match self.jobs.try_recv() {
-                    Ok(job) => job,
+                    Ok(work) => work,
                     Err(_) => return true,
                 }
             };
-            let sequence = Sequence::new(&self.model, job.prompt.clone(), job.sampling);
-            self.metrics.add_prompt_tokens(job.prompt.len());
-            let text = TextStream::new(job.stops.clone());
-            self.active.push(Active { job, sequence, text, tokens: 0 });
+            if !work.is_wanted() {
+                continue;
+            }
+            match work {
+                Work::Answer(job) => self.begin(job),
+                Work::Embed(embedding) => self.embed(&embedding),
+            }
         }
         true
+    }
+
+    fn begin(&mut self, job: Job) {
+        let Self { model, tokenizer, decoder, .. } = self;
+        let mut sequence =
+            Sequence::new(model, job.prompt.clone(), job.sampling).telling(job.alternatives);
+        self.metrics.add_prompt_tokens(job.prompt.len());
+        let text = TextStream::new(job.stops.clone());
+        let prompt =
+            job.rates_prompt.then(|| sequence.rate_prompt(model, decoder, tokenizer.len()));
+        let active = Active { job, sequence, text, tokens: 0 };
+        if let Some(prompt) = prompt {
+            active.send(Event::Prompt(prompt));
+        }
+        if active.job.answer_tokens_max == 0 {
+            active.send(Event::Done(Done { reason: "length", tokens: 0 }));
+            return;
+        }
+        self.active.push(active);
+    }
+
+    /// The mean of the last hidden states of all tokens, made one long: a text's direction.
+    fn embed(&mut self, embedding: &Embedding) {
+        let Self { model, decoder, .. } = self;
+        self.metrics.add_prompt_tokens(embedding.tokens.len());
+        let mut cache = Cache::new(model);
+        let feed = Feed { cache: &mut cache, tokens: &embedding.tokens };
+        let hidden = decoder.read(model, &mut [feed]);
+        let mut mean = vec![0.0_f32; model.config().hidden_size];
+        for state in hidden.chunks_exact(mean.len()) {
+            mean.iter_mut().zip(state).for_each(|(sum, value)| *sum += value);
+        }
+        let length = mean.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length > 0.0 {
+            mean.iter_mut().for_each(|value| *value /= length);
+        }
+        // Refused only when the client has gone.
+        let _ = embedding.vectors.try_send((embedding.index, mean));
     }
 
     fn step(&mut self) {
@@ -121,15 +200,16 @@ impl Engine {
         self.metrics.add_step(drawn.len());
         let mut drawn = drawn.into_iter();
         active.retain_mut(|active| {
-            let Some(token) = drawn.next() else { return true };
-            active.take(model, tokenizer, token)
+            let Some(drawn) = drawn.next() else { return true };
+            active.take(model, tokenizer, drawn)
         });
     }
 }
 
 impl Active {
-    /// Takes a token; false when the answer has ended.
-    fn take(&mut self, model: &Model, tokenizer: &TextTokenizer, token: u32) -> bool {
+    /// Takes a drawn token; false when the answer has ended.
+    fn take(&mut self, model: &Model, tokenizer: &TextTokenizer, drawn: Drawn) -> bool {
+        let Drawn { token, rated } = drawn;
         self.tokens += 1;
         let ended = model.config().eos_token_ids.contains(&token);
         let full =
@@ -150,8 +230,8 @@ impl Active {
         };
         match piece {
             Ok(piece) => {
-                if !piece.text.is_empty() {
-                    self.send(Event::Text(piece.text));
+                if !piece.text.is_empty() || rated.is_some() {
+                    self.send(Event::Text(piece.text, rated));
                 }
                 let stopped = ended || piece.stopped;
                 if stopped || full {

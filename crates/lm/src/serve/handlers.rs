@@ -1,7 +1,6 @@
 //! The routes: read, check, queue, answer. All waiting is bounded by the request's own limits.
 
 use std::{
-    convert::Infallible,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -13,16 +12,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{
     Service,
     answer::{Envelope, Kind},
-    engine::{Done, Event, Job},
+    engine::{Event, Job, Work},
     error::ApiError,
     request::{self, Common, Prompt},
+    stream::Incoming,
 };
 use crate::chat;
 
@@ -58,7 +57,8 @@ pub(super) async fn model(
 
 pub(super) async fn unknown_path(uri: Uri) -> ApiError {
     let text = format!(
-        "no route `{}`; this server has /v1/models, /v1/chat/completions and /v1/completions",
+        "no route `{}`; this server has /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, \
+         /tokenize, /detokenize and /tokenizer_info",
         uri.path()
     );
     ApiError::new(404, "unknown_url", text)
@@ -86,20 +86,30 @@ pub(super) async fn completions(State(service): State<Arc<Service>>, body: Body)
         let bytes = read(&service, body).await?;
         let (common, prompts) = request::completion(&bytes, &service.limits)?;
         check_name(&service, common.model.as_deref())?;
-        let encode = |prompt| match prompt {
-            Prompt::Tokens(tokens) => Ok(tokens),
-            Prompt::Text(text) => service
-                .tokenizer
-                .encode_prompt(&text)
-                .map_err(|error| ApiError::field("prompt", error.to_string())),
-        };
-        let prompts = prompts.into_iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        let prompts = encode(&service, prompts, "prompt")?;
         answer(&service, Kind::Completion, &common, prompts, "prompt").await
     };
     counted(&service, answer.await)
 }
 
-fn counted(service: &Service, answer: Result<Response, ApiError>) -> Response {
+/// Tokens of each text, as the model reads it.
+pub(super) fn encode(
+    service: &Service,
+    texts: Vec<Prompt>,
+    param: &str,
+) -> Result<Vec<Vec<u32>>, ApiError> {
+    let one = |text| match text {
+        Prompt::Tokens(tokens) => Ok(tokens),
+        Prompt::Text(text) => service
+            .tokenizer
+            .encode_prompt(&text)
+            .map_err(|error| ApiError::field(param, error.to_string())),
+    };
+    texts.into_iter().map(one).collect()
+}
+
+/// Counts what becomes of a request.
+pub(super) fn counted(service: &Service, answer: Result<Response, ApiError>) -> Response {
     match answer {
         Ok(response) => {
             service.metrics.add_request();
@@ -112,7 +122,8 @@ fn counted(service: &Service, answer: Result<Response, ApiError>) -> Response {
     }
 }
 
-async fn read(service: &Service, body: Body) -> Result<Bytes, ApiError> {
+/// The body, within its limits.
+pub(super) async fn read(service: &Service, body: Body) -> Result<Bytes, ApiError> {
     let most = service.body_bytes_max;
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -124,7 +135,8 @@ async fn read(service: &Service, body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-fn check_name(service: &Service, name: Option<&str>) -> Result<(), ApiError> {
+/// Refuses a name that is not one of the model's.
+pub(super) fn check_name(service: &Service, name: Option<&str>) -> Result<(), ApiError> {
     match name {
         Some(name) if !service.names.iter().any(|known| known == name) => {
             let known = service.names.join("`, `");
@@ -144,16 +156,8 @@ async fn answer(
     prompts: Vec<Vec<u32>>,
     param: &str,
 ) -> Result<Response, ApiError> {
-    let context = service.limits.context;
-    for prompt in &prompts {
-        let len = prompt.len();
-        if len == 0 || len >= context {
-            let text =
-                format!("the prompt has {len} tokens, this model takes 1 to {}", context - 1);
-            let code = Some("context_length_exceeded");
-            return Err(ApiError { code, ..ApiError::field(param, text) });
-        }
-    }
+    // Whoever only wants the prompt rated may fill the context with it.
+    fit(service, &prompts, param, usize::from(common.answer_tokens_max > 0))?;
     let prefix = if kind == Kind::Chat { "chatcmpl" } else { "cmpl" };
     let number = service.number();
     let envelope = Envelope {
@@ -165,12 +169,57 @@ async fn answer(
         prompt_tokens: prompts.iter().map(Vec::len).sum(),
         include_usage: common.include_usage,
     };
-    let count = prompts.len();
-    let events = queue(service, common, prompts, number)?;
+    let echoes = if common.echo { echoes(service, &prompts)? } else { Vec::new() };
+    let answers = common.answers;
+    let choices = prompts.into_iter().flat_map(|prompt| vec![prompt; answers]).collect::<Vec<_>>();
+    let echoes = echoes.into_iter().flat_map(|echo| vec![echo; answers]).collect::<Vec<_>>();
+    let count = choices.len();
+    let events = queue(service, common, choices, number)?;
+    let incoming = Incoming { envelope, tokenizer: service.tokenizer.clone(), events, echoes };
     if common.stream {
-        return Ok(stream_response(Stream::new(envelope, events, count)));
+        return Ok(incoming.streamed(count));
     }
-    collect(events, count).await.map(|answers| json_response(&envelope.whole(&answers)))
+    incoming.whole(count).await.map(|whole| json_response(&whole))
+}
+
+/// Refuses texts that the model's context does not hold with so many tokens to come.
+pub(super) fn fit(
+    service: &Service,
+    texts: &[Vec<u32>],
+    param: &str,
+    to_come: usize,
+) -> Result<(), ApiError> {
+    let most = service.limits.context.saturating_sub(to_come);
+    match texts.iter().map(Vec::len).find(|len| *len == 0 || *len > most) {
+        Some(len) => {
+            let text = format!("the {param} has {len} tokens, this model takes 1 to {most}");
+            let code = Some("context_length_exceeded");
+            Err(ApiError { code, ..ApiError::field(param, text) })
+        }
+        None => Ok(()),
+    }
+}
+
+/// What an answer begins with that repeats its prompt.
+fn echoes(service: &Service, prompts: &[Vec<u32>]) -> Result<Vec<String>, ApiError> {
+    let texts = prompts.iter().map(|prompt| service.tokenizer.decode(prompt));
+    let texts: crate::Result<Vec<String>> = texts.collect();
+    texts.map_err(|error| ApiError::field("prompt", error.to_string()))
+}
+
+/// Places in the queue, all or none.
+pub(super) fn places(
+    service: &Service,
+    count: usize,
+) -> Result<mpsc::PermitIterator<'_, Work>, ApiError> {
+    service.queue.try_reserve_many(count).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(()) => {
+            ApiError::new(429, "queue_full", "too many requests are waiting; try again in a moment")
+        }
+        mpsc::error::TrySendError::Closed(()) => {
+            ApiError::new(503, "engine_stopped", "the engine has stopped")
+        }
+    })
 }
 
 fn queue(
@@ -179,121 +228,31 @@ fn queue(
     prompts: Vec<Vec<u32>>,
     number: u64,
 ) -> Result<mpsc::Receiver<(usize, Event)>, ApiError> {
-    let permits = service.queue.try_reserve_many(prompts.len()).map_err(|error| match error {
-        mpsc::error::TrySendError::Full(()) => {
-            ApiError::new(429, "queue_full", "too many requests are waiting; try again in a moment")
-        }
-        mpsc::error::TrySendError::Closed(()) => {
-            ApiError::new(503, "engine_stopped", "the engine has stopped")
-        }
-    })?;
+    let most = service.limits.prompts_max;
+    if prompts.len() > most {
+        let text =
+            format!("n answers to each prompt are {}, at most {most} are given", prompts.len());
+        return Err(ApiError::field("n", text));
+    }
+    let permits = places(service, prompts.len())?;
     let answer_tokens_max = common.answer_tokens_max.min(service.limits.context);
-    let (sender, receiver) = mpsc::channel(prompts.len() * (answer_tokens_max + 2));
+    let (sender, receiver) = mpsc::channel(prompts.len() * (answer_tokens_max + 3));
     for (index, (permit, prompt)) in permits.zip(prompts).enumerate() {
-        permit.send(Job {
+        let mut sampling = common.sampling(number.rotate_left(17));
+        // Several answers to one prompt are drawn apart; the first is what one alone would be.
+        sampling.seed = sampling.seed.wrapping_add((index % common.answers) as u64);
+        permit.send(Work::Answer(Job {
             index,
             prompt,
-            sampling: common.sampling(number.rotate_left(17)),
+            sampling,
             answer_tokens_max,
             stops: common.stops.clone(),
+            alternatives: common.alternatives,
+            rates_prompt: common.echo && common.alternatives.is_some(),
             events: sender.clone(),
-        });
+        }));
     }
     Ok(receiver)
-}
-
-async fn collect(
-    mut events: mpsc::Receiver<(usize, Event)>,
-    count: usize,
-) -> Result<Vec<(String, Done)>, ApiError> {
-    let mut answers: Vec<(String, Option<Done>)> = vec![(String::new(), None); count];
-    while let Some((index, event)) = events.recv().await {
-        match (answers.get_mut(index), event) {
-            (Some(answer), Event::Text(text)) => answer.0.push_str(&text),
-            (Some(answer), Event::Done(done)) => answer.1 = Some(done),
-            (_, Event::Failed(message)) => return Err(ApiError::internal(message)),
-            (None, Event::Text(_) | Event::Done(_)) => {}
-        }
-    }
-    let finished = answers.into_iter().map(|(text, done)| done.map(|done| (text, done))).collect();
-    let finished: Option<Vec<(String, Done)>> = finished;
-    finished.ok_or_else(|| ApiError::internal("the engine stopped before the answer was complete"))
-}
-
-/// An answer on its way out as server-sent events.
-struct Stream {
-    envelope: Envelope,
-    events: mpsc::Receiver<(usize, Event)>,
-    /// Prompts that have not ended.
-    open: usize,
-    generated: usize,
-    /// Chunks that are ready.
-    ready: Vec<Bytes>,
-    over: bool,
-}
-
-impl Stream {
-    fn new(envelope: Envelope, events: mpsc::Receiver<(usize, Event)>, count: usize) -> Self {
-        let ready =
-            (0..count).rev().filter_map(|i| envelope.opening(i)).map(|c| frame(&c)).collect();
-        Self { envelope, events, open: count, generated: 0, ready, over: false }
-    }
-
-    /// The next chunk; none at the end.
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(chunk) = self.ready.pop() {
-                return Some(chunk);
-            }
-            if self.over {
-                return None;
-            }
-            let event = self.events.recv().await;
-            self.take(event);
-        }
-    }
-
-    /// Turns an event into chunks, last one first, because they are popped.
-    fn take(&mut self, event: Option<(usize, Event)>) {
-        match event {
-            Some((index, Event::Text(text))) => {
-                self.ready.push(frame(&self.envelope.text(index, &text)))
-            }
-            Some((index, Event::Done(done))) => {
-                self.open = self.open.saturating_sub(1);
-                self.generated += done.tokens;
-                if self.open == 0 {
-                    self.over = true;
-                    self.ready.push(Bytes::from_static(b"data: [DONE]\n\n"));
-                    self.ready.extend(self.envelope.closing(self.generated).map(|c| frame(&c)));
-                }
-                self.ready.push(frame(&self.envelope.end(index, done)));
-            }
-            Some((_, Event::Failed(message))) => self.fail(message),
-            None => self.fail("the engine stopped before the answer was complete".to_owned()),
-        }
-    }
-
-    fn fail(&mut self, message: String) {
-        self.over = true;
-        self.ready.push(frame(&ApiError::internal(message).body()));
-    }
-}
-
-fn frame(chunk: &Value) -> Bytes {
-    Bytes::from(format!("data: {chunk}\n\n"))
-}
-
-fn stream_response(stream: Stream) -> Response {
-    let chunks = stream::unfold(stream, |mut stream| async move {
-        let chunk = stream.next().await?;
-        Some((Ok::<Bytes, Infallible>(chunk), stream))
-    });
-    let mut response = Response::new(Body::from_stream(chunks));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
 }
 
 fn describe(service: &Service, name: &str) -> Value {
@@ -306,7 +265,8 @@ fn describe(service: &Service, name: &str) -> Value {
     })
 }
 
-fn json_response(value: &Value) -> Response {
+/// 200 with a JSON body.
+pub(super) fn json_response(value: &Value) -> Response {
     let mut response = Response::new(Body::from(value.to_string()));
     *response.status_mut() = StatusCode::OK;
     let kind = HeaderValue::from_static("application/json");

@@ -4,12 +4,16 @@
 //! A request must get the same text alone as among others, and no request may hold memory without a limit.
 
 mod answer;
+mod embeddings;
 mod engine;
 mod error;
 mod handlers;
 mod metrics;
+mod ratings;
 mod request;
+mod stream;
 mod text;
+mod tokens;
 
 use std::{
     future::Future,
@@ -75,7 +79,9 @@ struct Service {
     tokenizer: Arc<TextTokenizer>,
     limits: request::Limits,
     body_bytes_max: usize,
-    queue: mpsc::Sender<engine::Job>,
+    queue: mpsc::Sender<engine::Work>,
+    /// What `/tokenizer_info` says.
+    tokenizer_info: serde_json::Value,
     metrics: Arc<metrics::Metrics>,
     fingerprint: String,
     created: u64,
@@ -149,11 +155,13 @@ fn prepare(config: &ServeConfig) -> Result<(Service, engine::Engine)> {
         limits: request::Limits {
             context: model.context(),
             vocabulary: model.config().vocab_size,
+            dimensions: model.config().hidden_size,
             answer_tokens_default: config.answer_tokens_default,
             prompts_max: config.queue_max,
             temperature_default: temperature_default(&config.model),
         },
         body_bytes_max: config.body_bytes_max,
+        tokenizer_info: tokens::info(&config.model, model.context()),
         queue,
         metrics: metrics.clone(),
         fingerprint: fingerprint(&model),
@@ -194,6 +202,10 @@ fn router(service: Service) -> Router {
         .route("/v1/models/{*name}", get(handlers::model))
         .route("/v1/chat/completions", post(handlers::chat))
         .route("/v1/completions", post(handlers::completions))
+        .route("/v1/embeddings", post(embeddings::create))
+        .route("/tokenize", post(tokens::tokenize))
+        .route("/detokenize", post(tokens::detokenize))
+        .route("/tokenizer_info", get(tokens::show))
         .fallback(handlers::unknown_path)
         .method_not_allowed_fallback(handlers::wrong_method)
         // Bodies are read, and limited, by the handlers so that the refusal has OpenAI's shape.

@@ -14,12 +14,18 @@ use crate::{
 const MESSAGES_MAX: usize = 1_024;
 const STOPS_MAX: usize = 16;
 const STOP_BYTES_MAX: usize = 256;
+/// Most answers to one prompt.
+const ANSWERS_MAX: usize = 16;
+/// Most alternatives that are told to a token.
+const ALTERNATIVES_MAX: usize = 20;
 
 /// What requests are held to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) context: usize,
     pub(super) vocabulary: usize,
+    /// Numbers in a vector of `/v1/embeddings`.
+    pub(super) dimensions: usize,
     pub(super) answer_tokens_default: usize,
     pub(super) prompts_max: usize,
     pub(super) temperature_default: f32,
@@ -37,6 +43,12 @@ pub(super) struct Common {
     pub(super) stops: Vec<String>,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    /// Answers to each prompt.
+    pub(super) answers: usize,
+    /// How many alternatives are told with each token, if tokens are rated at all.
+    pub(super) alternatives: Option<usize>,
+    /// Whether the answer begins with the prompt.
+    pub(super) echo: bool,
 }
 
 impl Common {
@@ -56,7 +68,16 @@ pub(super) enum Prompt {
 /// Reads a body of `/v1/chat/completions`.
 pub(super) fn chat(body: &[u8], limits: &Limits) -> Result<(Common, Vec<Message>), ApiError> {
     let fields = object(body)?;
-    let common = common(&fields, limits)?;
+    let mut common = common(&fields, limits)?;
+    refuse(&fields, &["echo"])?;
+    common.alternatives = match (flag(&fields, "logprobs")?, few(&fields, "top_logprobs")?) {
+        (true, count) => Some(count.unwrap_or(0)),
+        (false, None | Some(0)) => None,
+        (false, Some(_)) => {
+            let text = "top_logprobs needs logprobs to be true";
+            return Err(ApiError::field("top_logprobs", text));
+        }
+    };
     let listed = match fields.get("messages") {
         Some(Value::Array(listed)) if !listed.is_empty() => listed,
         Some(Value::Array(_)) => {
@@ -77,15 +98,27 @@ pub(super) fn chat(body: &[u8], limits: &Limits) -> Result<(Common, Vec<Message>
 /// Reads a body of `/v1/completions`.
 pub(super) fn completion(body: &[u8], limits: &Limits) -> Result<(Common, Vec<Prompt>), ApiError> {
     let fields = object(body)?;
-    let common = common(&fields, limits)?;
+    let mut common = common(&fields, limits)?;
+    common.alternatives = few(&fields, "logprobs")?;
+    common.echo = flag(&fields, "echo")?;
     if fields.get("suffix").and_then(Value::as_str).is_some_and(|suffix| !suffix.is_empty()) {
         return Err(ApiError::field("suffix", "suffix is not supported by this model"));
     }
+    let prompts = texts(&fields, "prompt", limits)?;
+    Ok((common, prompts))
+}
+
+/// Reads a text, several, or their tokens.
+pub(super) fn texts(
+    fields: &Map<String, Value>,
+    field: &str,
+    limits: &Limits,
+) -> Result<Vec<Prompt>, ApiError> {
     let wrong = || {
-        let text = "prompt must be a string, an array of strings, or token ids of this model";
-        ApiError::field("prompt", text)
+        let text = "must be a string, an array of strings, or token ids of this model";
+        ApiError::field(field, format!("{field} {text}"))
     };
-    let prompts = match fields.get("prompt") {
+    let prompts = match fields.get(field) {
         Some(Value::String(text)) => vec![Prompt::Text(text.clone())],
         Some(Value::Array(items)) if items.first().is_some_and(Value::is_number) => {
             vec![Prompt::Tokens(tokens(items, limits).ok_or_else(wrong)?)]
@@ -99,17 +132,18 @@ pub(super) fn completion(body: &[u8], limits: &Limits) -> Result<(Common, Vec<Pr
             items.iter().map(one).collect::<Result<_, _>>()?
         }
         Some(_) => return Err(wrong()),
-        None => return Err(ApiError::field("prompt", "prompt is required")),
+        None => return Err(ApiError::field(field, format!("{field} is required"))),
     };
     if prompts.len() > limits.prompts_max {
         let most = limits.prompts_max;
-        let text = format!("prompt has {} entries, at most {most} are read", prompts.len());
-        return Err(ApiError::field("prompt", text));
+        let text = format!("{field} has {} entries, at most {most} are read", prompts.len());
+        return Err(ApiError::field(field, text));
     }
-    Ok((common, prompts))
+    Ok(prompts)
 }
 
-fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// The fields of a body.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(ApiError::new(400, "invalid_json", "the body must be a JSON object")),
@@ -121,10 +155,21 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 
 fn common(fields: &Map<String, Value>, limits: &Limits) -> Result<Common, ApiError> {
     refuse_what_we_lack(fields)?;
-    let answer_tokens_max = match whole(fields, "max_completion_tokens")? {
+    // Who only wants a prompt rated asks for no token; the echo is the answer then.
+    let least = usize::from(fields.get("echo") != Some(&Value::Bool(true)));
+    let answer_tokens_max = match whole(fields, "max_completion_tokens", least)? {
         Some(most) => Some(most),
-        None => whole(fields, "max_tokens")?,
+        None => whole(fields, "max_tokens", least)?,
     };
+    let answers = whole(fields, "n", 1)?.unwrap_or(1);
+    if answers > ANSWERS_MAX {
+        let text = format!("n is {answers}, at most {ANSWERS_MAX} answers are given");
+        return Err(ApiError::field("n", text));
+    }
+    if whole(fields, "best_of", 1)?.is_some_and(|count| count != answers) {
+        let text = "best_of must equal n: this server chooses among no answers";
+        return Err(ApiError::field("best_of", text));
+    }
     let seed = match integer(fields, "seed")? {
         Some(seed) => Some(seed),
         None => integer(fields, "random_seed")?,
@@ -147,32 +192,47 @@ fn common(fields: &Map<String, Value>, limits: &Limits) -> Result<Common, ApiErr
         stops: stops(fields)?,
         stream: flag(fields, "stream")?,
         include_usage: flag(options, "include_usage")?,
+        answers,
+        alternatives: None,
+        echo: false,
     })
 }
 
 fn refuse_what_we_lack(fields: &Map<String, Value>) -> Result<(), ApiError> {
-    for field in ["n", "best_of"] {
-        if integer(fields, field)?.is_some_and(|count| count != 1) {
-            let text = format!("{field} must be 1: this server gives one answer per prompt");
-            return Err(ApiError::field(field, text));
-        }
-    }
-    let asked = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
-    };
-    for field in ["logprobs", "top_logprobs", "echo", "tools", "functions", "audio"] {
-        if fields.get(field).is_some_and(asked) {
-            return Err(ApiError::field(field, format!("{field} is not supported by this server")));
-        }
-    }
+    refuse(fields, &["tools", "functions", "audio"])?;
     match fields.get("response_format").map(|format| &format["type"]) {
         None | Some(Value::Null) => Ok(()),
         Some(Value::String(kind)) if kind == "text" => Ok(()),
         Some(_) => {
             Err(ApiError::field("response_format", "only response_format `text` is supported"))
         }
+    }
+}
+
+/// Refuses what is asked for and not there.
+pub(super) fn refuse(fields: &Map<String, Value>, names: &[&str]) -> Result<(), ApiError> {
+    let asked = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) | Value::Object(_) => true,
+    };
+    match names.iter().find(|name| fields.get(**name).is_some_and(asked)) {
+        Some(name) => {
+            let text = format!("{name} is not supported by this server: leave it out");
+            Err(ApiError::field(name, text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How many alternatives are wanted.
+fn few(fields: &Map<String, Value>, field: &str) -> Result<Option<usize>, ApiError> {
+    match whole(fields, field, 0)? {
+        Some(count) if count > ALTERNATIVES_MAX => {
+            let text = format!("{field} is {count}, at most {ALTERNATIVES_MAX} are told");
+            Err(ApiError::field(field, text))
+        }
+        other => Ok(other),
     }
 }
 
@@ -205,7 +265,8 @@ fn message(index: usize, value: &Value) -> Result<Message, ApiError> {
     Ok(Message { role, content })
 }
 
-fn tokens(items: &[Value], limits: &Limits) -> Option<Vec<u32>> {
+/// Token ids; `None` when one is not of this model.
+pub(super) fn tokens(items: &[Value], limits: &Limits) -> Option<Vec<u32>> {
     let one = |item: &Value| {
         let token = item.as_u64().filter(|token| *token < limits.vocabulary as u64)?;
         u32::try_from(token).ok()
@@ -232,7 +293,8 @@ fn stops(fields: &Map<String, Value>) -> Result<Vec<String>, ApiError> {
     })
 }
 
-fn text(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiError> {
+/// A text that may be absent.
+pub(super) fn text(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiError> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -240,7 +302,8 @@ fn text(fields: &Map<String, Value>, field: &str) -> Result<Option<String>, ApiE
     }
 }
 
-fn flag(fields: &Map<String, Value>, field: &str) -> Result<bool, ApiError> {
+/// True or false; false when absent.
+pub(super) fn flag(fields: &Map<String, Value>, field: &str) -> Result<bool, ApiError> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -248,15 +311,20 @@ fn flag(fields: &Map<String, Value>, field: &str) -> Result<bool, ApiError> {
     }
 }
 
-fn whole(fields: &Map<String, Value>, field: &str) -> Result<Option<usize>, ApiError> {
+/// A whole number that is at least `least`.
+pub(super) fn whole(
+    fields: &Map<String, Value>,
+    field: &str,
+    least: usize,
+) -> Result<Option<usize>, ApiError> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64() {
-            Some(count) if count > 0 => Ok(Some(usize::try_from(count).unwrap_or(usize::MAX))),
-            Some(_) | None => {
-                Err(ApiError::field(field, format!("{field} must be a whole number above 0")))
-            }
-        },
+        Some(value) => {
+            let count = value.as_u64().map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+            count.filter(|count| *count >= least).map(Some).ok_or_else(|| {
+                ApiError::field(field, format!("{field} must be a whole number, at least {least}"))
+            })
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{chat::Role, dataset::Sample, tokenizer::TextTokenizer};
 const LIMITS: Limits = Limits {
     context: 64,
     vocabulary: 300,
+    dimensions: 16,
     answer_tokens_default: 16,
     prompts_max: 4,
     temperature_default: 0.0,
@@ -42,7 +43,8 @@ fn wrong_types_and_missing_features_name_their_field() {
     let chat = |extra: &str| format!(r#"{{"messages":[{{"role":"user","content":"a"}}]{extra}}}"#);
     assert!(request::chat(chat("").as_bytes(), &LIMITS).is_ok());
     for (extra, param) in [
-        (r#","n":2"#, "n"),
+        (r#","n":17"#, "n"),
+        (r#","n":2,"best_of":3"#, "best_of"),
         (r#","temperature":"hot""#, "temperature"),
         (r#","temperature":3"#, "temperature"),
         (r#","max_tokens":0"#, "max_tokens"),
@@ -52,7 +54,10 @@ fn wrong_types_and_missing_features_name_their_field() {
         (r#","stop":"""#, "stop"),
         (r#","seed":"a""#, "seed"),
         (r#","model":7"#, "model"),
-        (r#","logprobs":true"#, "logprobs"),
+        (r#","logprobs":1"#, "logprobs"),
+        (r#","top_logprobs":2"#, "top_logprobs"),
+        (r#","logprobs":true,"top_logprobs":21"#, "top_logprobs"),
+        (r#","echo":true"#, "echo"),
         (r#","tools":[{"type":"function"}]"#, "tools"),
         (r#","stream_options":1"#, "stream_options"),
         (r#","response_format":{"type":"json_object"}"#, "response_format"),

@@ -49,8 +49,8 @@ static TRAINED: LazyLock<TempDir> = LazyLock::new(|| {
 });
 
 /// A server on a free port, stopped and joined when dropped.
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<lm::Result<()>>>,
 }
@@ -74,7 +74,7 @@ impl Running {
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn trained() -> Self {
+    pub(crate) fn trained() -> Self {
         let names = vec!["nombres".to_owned(), "org/nombres:v1".to_owned()];
         let model = TRAINED.path().join("model");
         Self::start(ServeConfig { model, names, ..ServeConfig::default() })

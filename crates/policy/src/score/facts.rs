@@ -30,9 +30,7 @@ impl Kind {
             Self::Certificate => "certificate",
         }
     }
-}
 
-impl Kind {
     /// What it counts as: a certificate of one's own is a declaration.
     #[must_use]
     pub const fn counts_as(self, is_own: bool) -> Self {

@@ -169,17 +169,36 @@ fn node_row(node: &Node) -> NodeRow {
     }
 }
 
+/// What it serves, and what it is about to.
+fn endpoint_model(endpoint: &ModelEndpoint) -> String {
+    let model = endpoint.model.as_ref().map_or_else(String::new, ToString::to_string);
+    match &endpoint.rollout {
+        None => model,
+        Some(rollout) => format!("{model} → {}", rollout.model),
+    }
+}
+
 fn endpoint_row(endpoint: &ModelEndpoint) -> EndpointRow {
     EndpointRow {
         name: endpoint.name.to_string(),
-        model: endpoint.model.to_string(),
+        model: endpoint_model(endpoint),
         state: match endpoint.state {
             ModelEndpointState::Pending => "pending",
             ModelEndpointState::Ready => "ready",
             ModelEndpointState::Degraded => "degraded",
+            ModelEndpointState::Asleep => "asleep",
             ModelEndpointState::Deleted => "deleted",
         },
-        replicas: format!("{} of {}", endpoint.replicas_ready, endpoint.replicas),
+        replicas: match &endpoint.scaling {
+            None => format!("{} of {}", endpoint.replicas_ready, endpoint.replicas),
+            Some(bounds) => format!(
+                "{} of {}, {} to {}",
+                endpoint.replicas_ready,
+                endpoint.replicas,
+                bounds.replicas_min,
+                bounds.replicas_max
+            ),
+        },
     }
 }
 

@@ -16,7 +16,7 @@ const MARGIN: i64 = 120_000_000;
 
 /// What ids of answers begin with.
 pub(super) fn is_answer(id: &str) -> bool {
-    id.starts_with("chatcmpl-") || id.starts_with("cmpl-")
+    ["chatcmpl-", "cmpl-", "embd-", "resp_", "tok-"].iter().any(|prefix| id.starts_with(prefix))
 }
 
 /// The entries of an answer, and the answer under the root that one of them names.

@@ -18,7 +18,6 @@ use super::{
     access, budgets_dto,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -44,7 +43,7 @@ pub(crate) async fn create(call: Call<BudgetCreate>) -> Result<Budget, Fail> {
     let made = call.read(|state| {
         state.budgets.get(&id).map(|budget| budgets_dto::dto(state, budget, now, accepted.seq))
     });
-    made.ok_or_else(gone)
+    made.ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/budgets`
@@ -106,7 +105,7 @@ pub(crate) async fn set(call: Call<BudgetSet>) -> Result<Budget, Fail> {
     let is = call.read(|state| {
         state.budgets.get(&id).map(|budget| budgets_dto::dto(state, budget, now, accepted.seq))
     });
-    is.ok_or_else(gone)
+    is.ok_or_else(unexpected)
 }
 
 fn find<'a>(
@@ -168,7 +167,7 @@ fn owner_of(
 
 /// Somebody in a project that the caller administers, or anywhere where the caller administers all that
 /// is theirs. Who does not exist and who is another's answer alike.
-fn somebody(
+pub(super) fn somebody(
     state: &State,
     caller: &Caller,
     owner: Owner,

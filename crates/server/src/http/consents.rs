@@ -15,7 +15,6 @@ use super::{
     App, access, bindings,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -38,7 +37,7 @@ pub(crate) async fn create(call: Call<ConsentCreate>) -> Result<Consent, Fail> {
     };
     let accepted = call.submit(Command::Consent(command)).await?;
     let Some(Subject::Consent(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.consents.get(&id).map(|one| dto(one, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.consents.get(&id).map(|one| dto(one, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/consents`
@@ -68,7 +67,7 @@ pub(crate) async fn revoke(call: Call<ConsentRevoke>) -> Result<Consent, Fail> {
     let id = call.path.id;
     call.read(|state| find(state, &call.caller, id).map(|_| ()))?;
     let accepted = call.submit(Command::Consent(consent::Command::Revoke { id })).await?;
-    call.read(|s| s.consents.get(&id).map(|one| dto(one, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.consents.get(&id).map(|one| dto(one, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn find<'a>(

@@ -29,7 +29,6 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page,
     people::{self, Person},
@@ -64,7 +63,7 @@ pub(crate) async fn create(call: Call<CourseCreate>) -> Result<Course, Fail> {
     let command = course::Command::Create { organisation, name: new.name.clone(), terms };
     let accepted = call.submit(Command::Course(command)).await?;
     let Some(Subject::Course(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.courses.get(&id).map(|c| dto(c, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.courses.get(&id).map(|c| dto(c, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/courses`
@@ -242,7 +241,7 @@ pub(crate) async fn close(call: Call<CourseClose>) -> Result<Course, Fail> {
     let id = call.path.id;
     call.read(|state| find(state, &call.caller, Role::Teacher, id).map(|_| ()))?;
     let accepted = call.submit(Command::Course(course::Command::Close { id })).await?;
-    call.read(|s| s.courses.get(&id).map(|c| dto(c, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.courses.get(&id).map(|c| dto(c, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn find<'a>(

@@ -23,7 +23,7 @@ use super::{
     access, blobs,
     caller::Caller,
     fail::Fail,
-    gone, lineage,
+    lineage,
     mount::{Call, as_of},
     page,
     resolve::{self, Listing},
@@ -42,7 +42,7 @@ pub(crate) async fn create(call: Call<DatasetCreate>) -> Result<Dataset, Fail> {
     };
     let accepted = call.submit(Command::Dataset(command)).await?;
     let Some(Subject::Dataset(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.datasets.get(&id).map(|d| dto(d, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.datasets.get(&id).map(|d| dto(d, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/datasets`
@@ -89,7 +89,7 @@ pub(crate) async fn add_version(call: Call<DatasetVersionCreate>) -> Result<Data
         let version = dataset.versions.iter().rev().find(|v| v.manifest == manifest)?;
         version_dto(state, dataset, version, accepted.seq)
     })
-    .ok_or_else(gone)
+    .ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/datasets/{id}/versions`

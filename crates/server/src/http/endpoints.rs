@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use api::{
+    endpoint::Endpoint as ApiEndpoint,
     nouns::{
         common::Page,
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
-            ModelEndpointNew, ModelEndpointState,
+            ModelEndpointNew,
         },
     },
     reference::{ArtefactRef, InputRef},
-    text::Timestamp,
 };
 use kernel::{
     Command, Reject, State, Subject,
@@ -19,15 +19,16 @@ use kernel::{
     endpoint,
     model::Artefact,
     node::Capacity,
-    workload::{self, Input, Kind, Outputs, RetryOn, Spec, Terms},
+    workload::{Input, Kind, Outputs, RetryOn, Spec, Terms},
 };
-use units::{Bytes, DurationMicros, GpuCount, Id, MilliCpu, kinds};
+use units::{Bytes, DataClass, DurationMicros, GpuCount, Id, MilliCpu, Name, kinds};
 
 use super::{
     access,
     caller::Caller,
+    endpoint_routing,
+    endpoints_dto::{Detail, dto},
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     resolve::{self, Found, Listing},
     unexpected,
@@ -51,36 +52,67 @@ const REPLICA_RETRIES: u32 = 100;
 /// `POST /api/v1/endpoints`
 pub(crate) async fn create(call: Call<EndpointCreate>) -> Result<ModelEndpoint, Fail> {
     let new = &call.body;
-    let (project, found) = call.read(|state| {
+    let command = call.read(|state| {
         let project = resolve::project(state, &call.caller, Role::Member, &new.project)?;
-        let model = InputRef::Model(new.model.clone());
-        Ok::<_, Fail>((project, resolve::input(state, project, &model)?))
+        match &new.model {
+            Some(model) => serving(state, project, new, model),
+            None => over_upstreams(state, project, new),
+        }
     })?;
+    let accepted = call.submit(Command::Endpoint(command)).await?;
+    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
+    shown(&call, id, accepted.seq)
+}
+
+/// An endpoint with services of its own.
+fn serving(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+    model: &ArtefactRef,
+) -> Result<endpoint::Command, Fail> {
+    if !new.backends.is_empty() {
+        let text = "give a model to serve or upstreams; `PUT …/routing` adds these to services";
+        return Err(Fail::field("/backends", text));
+    }
+    let found = resolve::input(state, project, &InputRef::Model(model.clone()))?;
     let Artefact::Model { id: model, version: model_version } = found.artefact else {
         return Err(unexpected());
     };
-    let command = endpoint::Command::Create {
+    Ok(endpoint::Command::Create {
         project,
         name: new.name.clone(),
         model,
         model_version,
         replicas: new.replicas,
-        service: Box::new(service(new, &found)),
-    };
-    let accepted = call.submit(Command::Endpoint(command)).await?;
-    let Some(Subject::Endpoint(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+        service: Box::new(service(&new.name, new.class, &found)),
+    })
+}
+
+/// An endpoint over upstreams.
+fn over_upstreams(
+    state: &State,
+    project: Id<kinds::Project>,
+    new: &ModelEndpointNew,
+) -> Result<endpoint::Command, Fail> {
+    if new.backends.is_empty() {
+        return Err(Fail::field("/model", "give a model to serve, or upstreams as `backends`"));
+    }
+    let backends = endpoint_routing::backends_of(state, project, &new.backends)?;
+    let (name, class) = (new.name.clone(), new.class.unwrap_or_default());
+    let routing = endpoint::Routing { backends, ..endpoint::Routing::default() };
+    Ok(endpoint::Command::Open { project, name, class, routing })
 }
 
 /// What each replica asks for.
-fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
+pub(crate) fn service(name: &Name, class: Option<DataClass>, found: &Found) -> Spec {
     let weights = found.size_bytes.saturating_mul(MEMORY_PER_MODEL_BYTE);
     let memory = Bytes(weights.saturating_add(REPLICA_MEMORY));
     Spec {
-        name: new.name.clone(),
+        name: name.clone(),
         kind: Kind::Service,
         // A name holds no character that a shell would read.
-        script: format!("{SERVE_SCRIPT} --name {}", new.name),
+        script: format!("{SERVE_SCRIPT} --name {name}"),
         image: None,
         environment: BTreeMap::new(),
         nodes_min: 1,
@@ -99,7 +131,7 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
         retries_max: REPLICA_RETRIES,
         retry_on: RetryOn { failure: true, node_failure: true, preempted: true },
         residency_countries: None,
-        class: new.class.unwrap_or(found.class),
+        class: class.unwrap_or(found.class),
         outputs: Outputs::default(),
         priority: 0,
         terms: Terms::default(),
@@ -110,14 +142,17 @@ fn service(new: &ModelEndpointNew, found: &Found) -> Spec {
 pub(crate) async fn list(call: Call<EndpointList>) -> Result<Page<ModelEndpoint>, Fail> {
     call.read(|state| {
         let listing = Listing { state, caller: &call.caller, query: &call.query };
-        listing.page(&state.endpoints, |e| (e.project, &e.name), |e| dto(state, e, as_of(state)))
+        let line = |e: &endpoint::Endpoint| dto(state, e, Detail::Line, as_of(state));
+        listing.page(&state.endpoints, |e| (e.project, &e.name), line)
     })
 }
 
 /// `GET /api/v1/endpoints/{id}`
 pub(crate) async fn get(call: Call<EndpointGet>) -> Result<ModelEndpoint, Fail> {
+    let now = call.platform().now();
     call.read(|state| {
-        find(state, &call.caller, Role::Viewer, call.path.id).map(|e| dto(state, e, as_of(state)))
+        let found = find(state, &call.caller, Role::Viewer, call.path.id)?;
+        Ok(dto(state, found, Detail::Whole(now), as_of(state)))
     })
 }
 
@@ -134,10 +169,21 @@ pub(crate) async fn delete(call: Call<EndpointDelete>) -> Result<ModelEndpoint, 
         Err(Fail::from(Reject::WrongState { kind, id: id.to_string(), state, action }))
     })?;
     let accepted = call.submit(Command::Endpoint(endpoint::Command::Delete { id })).await?;
-    call.read(|s| s.endpoints.get(&id).map(|e| dto(s, e, accepted.seq))).ok_or_else(gone)
+    shown(&call, id, accepted.seq)
 }
 
-fn find<'a>(
+/// The endpoint after a change.
+pub(crate) fn shown<E: ApiEndpoint>(
+    call: &Call<E>,
+    id: Id<kinds::Endpoint>,
+    seq: u64,
+) -> Result<ModelEndpoint, Fail> {
+    let shown = |s: &State| s.endpoints.get(&id).map(|e| dto(s, e, Detail::Line, seq));
+    call.read(shown).ok_or_else(unexpected)
+}
+
+/// The endpoint, if the caller has the role for it.
+pub(crate) fn find<'a>(
     state: &'a State,
     caller: &Caller,
     role: Role,
@@ -145,56 +191,4 @@ fn find<'a>(
 ) -> Result<&'a endpoint::Endpoint, Fail> {
     let found = state.endpoints.get(&id).map(|e| (e, Scope::Project(e.project)));
     access::find(state, caller, role, found, ("endpoint", &id))
-}
-
-fn dto(state: &State, endpoint: &endpoint::Endpoint, seq: u64) -> ModelEndpoint {
-    let services: Vec<&workload::Workload> =
-        endpoint.workloads.iter().filter_map(|id| state.workloads.get(id)).collect();
-    let n_ready = services.iter().filter(|w| w.ready_addresses().next().is_some()).count();
-    let deleted = endpoint.deleted_at.is_some();
-    let endpoint_state = match n_ready {
-        _ if deleted => ModelEndpointState::Deleted,
-        0 => ModelEndpointState::Pending,
-        n if n < services.len() => ModelEndpointState::Degraded,
-        _ => ModelEndpointState::Ready,
-    };
-    let artefact = Artefact::Model { id: endpoint.model, version: endpoint.model_version };
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    ModelEndpoint {
-        id: endpoint.id,
-        project: endpoint.project,
-        name: endpoint.name.clone(),
-        model: resolve::artefact_ref(state, artefact).unwrap_or_else(|| unnamed(endpoint)),
-        class: services.first().map_or(units::DataClass::Public, |w| w.class),
-        replicas: count(services.len()),
-        replicas_ready: count(n_ready),
-        state: endpoint_state,
-        state_reason: why(endpoint_state, &services, n_ready),
-        workloads: endpoint.workloads.clone(),
-        version: endpoint.meta.version,
-        seq,
-        created_at: Timestamp(endpoint.meta.created_at),
-    }
-}
-
-/// Models are never deleted, so this stands for nothing that can be seen.
-fn unnamed(endpoint: &endpoint::Endpoint) -> ArtefactRef {
-    let name = endpoint.name.clone();
-    ArtefactRef { project: name.clone(), name, artefact_version: Some(endpoint.model_version) }
-}
-
-fn why(
-    state: ModelEndpointState,
-    services: &[&workload::Workload],
-    n_ready: usize,
-) -> Option<String> {
-    match state {
-        ModelEndpointState::Ready => None,
-        ModelEndpointState::Deleted => Some("it was deleted".to_owned()),
-        ModelEndpointState::Pending | ModelEndpointState::Degraded => {
-            let waiting = services.iter().find(|w| w.ready_addresses().next().is_none());
-            let what = waiting.map_or("none", |w| w.state_name());
-            Some(format!("{n_ready} of {} replicas answer; the next is {what}", services.len()))
-        }
-    }
 }

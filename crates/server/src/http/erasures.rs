@@ -24,7 +24,6 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -83,7 +82,7 @@ fn answer<E: api::endpoint::Endpoint>(
         let erasure = state.erasures.get(&id)?;
         Some(dto(state, erasure, now, seq.unwrap_or_else(|| as_of(state))))
     });
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 fn target_of(call: &Call<ErasureCreate>) -> Result<Target, Fail> {

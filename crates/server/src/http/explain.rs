@@ -254,6 +254,7 @@ const fn stop_remedy(cause: StopCause) -> Option<&'static str> {
         StopCause::User
         | StopCause::CourseClosed
         | StopCause::EndpointDeleted
+        | StopCause::ScaledDown
         | StopCause::NodeDrained
         | StopCause::NodeLost
         | StopCause::GangMemberFailed => None,

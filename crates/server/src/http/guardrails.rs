@@ -62,8 +62,16 @@ fn dto(project: &project::Project, seq: u64) -> Guardrails {
     Guardrails { project: project.id, guardrails, version: project.meta.version, seq }
 }
 
-/// One as the API shows it, and as the gateway is given it.
-pub(crate) fn one_dto(one: &project::Guardrail) -> Guardrail {
+/// What is checked at an endpoint, in order, with the version of its project; `None` without a project.
+pub(crate) fn of_endpoint(state: &State, id: Id<kinds::Endpoint>) -> Option<(u64, Vec<Guardrail>)> {
+    let project = state.projects.get(&state.endpoints.get(&id)?.project)?;
+    let own = |one: &&project::Guardrail| one.endpoint.is_none_or(|endpoint| endpoint == id);
+    let rules = project.guardrails.iter().filter(own).map(one_dto);
+    Some((project.meta.version, rules.collect()))
+}
+
+/// One as the API shows it.
+fn one_dto(one: &project::Guardrail) -> Guardrail {
     let (size, pattern, window_chars) = match &one.rule {
         Rule::Size(size) => {
             let SizeRule { bytes_max, characters_max, tokens_max, messages_max } = *size;

@@ -21,7 +21,6 @@ use super::{
     access, bindings,
     caller::{Caller, Who},
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, people, resolve, service_accounts, unexpected,
 };
@@ -48,7 +47,7 @@ pub(crate) async fn create(call: Call<KeyCreate>) -> Result<KeyCreated, Fail> {
     let accepted = call.submit(Command::Key(key::Command::Issue(Box::new(issue)))).await?;
     let Some(Subject::Key(id)) = accepted.subject else { return Err(unexpected()) };
     let key = call.read(|s| s.keys.get(&id).map(|key| dto(s, key, accepted.seq)));
-    Ok(KeyCreated { key: key.ok_or_else(gone)?, secret })
+    Ok(KeyCreated { key: key.ok_or_else(unexpected)?, secret })
 }
 
 /// Whose a new key is: who is named, or else the caller where the caller is at home.
@@ -97,7 +96,7 @@ pub(crate) async fn rotate(call: Call<KeyRotate>) -> Result<KeyCreated, Fail> {
     let command = key::Command::Rotate { id, secret_hash: token::hash(&secret), overlap };
     let accepted = call.submit(Command::Key(command)).await?;
     let key = call.read(|s| s.keys.get(&id).map(|key| dto(s, key, accepted.seq)));
-    Ok(KeyCreated { key: key.ok_or_else(gone)?, secret })
+    Ok(KeyCreated { key: key.ok_or_else(unexpected)?, secret })
 }
 
 fn find<'a>(state: &'a State, caller: &Caller, id: Id<kinds::Key>) -> Result<&'a key::Key, Fail> {
@@ -147,7 +146,7 @@ pub(crate) async fn revoke(call: Call<KeyRevoke>) -> Result<Key, Fail> {
     let id = call.path.id;
     call.read(|state| find(state, &call.caller, id).map(|_| ()))?;
     let accepted = call.submit(Command::Key(key::Command::Revoke { id })).await?;
-    call.read(|s| s.keys.get(&id).map(|key| dto(s, key, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.keys.get(&id).map(|key| dto(s, key, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/whoami`

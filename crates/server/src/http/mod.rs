@@ -18,7 +18,10 @@ pub(crate) mod costs;
 mod courses;
 pub(crate) mod datasets;
 mod doors;
+mod endpoint_routing;
+mod endpoint_scaling;
 pub(crate) mod endpoints;
+mod endpoints_dto;
 mod energy_series;
 mod entries;
 mod erasures;
@@ -29,6 +32,7 @@ pub(crate) mod fail;
 mod finality;
 mod follow;
 mod forecast;
+pub(crate) mod gateways;
 pub(crate) mod gpus;
 mod groups;
 pub(crate) mod guardrails;
@@ -60,6 +64,7 @@ pub(crate) mod projects;
 pub(crate) mod proofs;
 pub(crate) mod queue;
 pub(crate) mod quotas;
+pub(crate) mod rate_limits;
 mod receipts;
 mod reject;
 mod reservations;
@@ -72,6 +77,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sites;
 pub(crate) mod sovereign;
 pub(crate) mod tar_stream;
+pub(crate) mod upstreams;
 mod users;
 pub(crate) mod visible;
 mod wait;
@@ -93,10 +99,13 @@ use api::{
         dataset::{
             DatasetCreate, DatasetGet, DatasetList, DatasetVersionCreate, DatasetVersionList,
         },
+        endpoint_routing::EndpointRoute,
+        endpoint_scaling::{EndpointPromote, EndpointRollBack, EndpointScale, EndpointUpdate},
         energy_series::{EnergySeriesDelete, EnergySeriesGet, EnergySeriesSet},
         erasure::{ErasureCancel, ErasureCreate, ErasureGet, ErasureList},
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
+        gateway::{GatewayFollow, GatewayUsageRecord},
         gpu::GpuList,
         guardrail::{GuardrailsGet, GuardrailsSet},
         inference::{InferenceGet, InferenceMetricsGet},
@@ -119,8 +128,10 @@ use api::{
         project::{ProjectCreate, ProjectGet, ProjectList},
         queue::QueueList,
         quota::{QuotaDelete, QuotaGet, QuotaList, QuotaSet},
+        rate_limit::{RateLimitDelete, RateLimitGet, RateLimitList, RateLimitSet},
         reservation::{ReservationCancel, ReservationCreate, ReservationGet, ReservationList},
         site::{SiteCreate, SiteGet, SiteList},
+        upstream::{UpstreamCreate, UpstreamDelete, UpstreamGet, UpstreamList, UpstreamReplace},
         workload::{WorkloadCreate, WorkloadGet, WorkloadList, WorkloadStop},
         workload_insight::{
             WorkloadEvents, WorkloadExplain, WorkloadLogs, WorkloadMetrics, WorkloadPlan,
@@ -217,10 +228,16 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetList, _>(budgets::list)
         .mount::<BudgetGet, _>(budgets::get)
         .mount::<BudgetSet, _>(budgets::set)
+        .mount::<GatewayFollow, _>(gateways::follow)
+        .mount::<GatewayUsageRecord, _>(gateways::record)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)
         .mount::<QuotaDelete, _>(quotas::delete)
+        .mount::<RateLimitSet, _>(rate_limits::set)
+        .mount::<RateLimitList, _>(rate_limits::list)
+        .mount::<RateLimitGet, _>(rate_limits::get)
+        .mount::<RateLimitDelete, _>(rate_limits::delete)
         .mount::<OrganisationTraining, _>(organisations::training)
         .mount_raw::<OrganisationExport, _>(exits::export)
         .mount::<OrganisationImport, _>(exits::import)
@@ -306,6 +323,16 @@ fn mount_work(api: Api) -> Api {
         .mount::<EndpointList, _>(endpoints::list)
         .mount::<EndpointGet, _>(endpoints::get)
         .mount::<EndpointDelete, _>(endpoints::delete)
+        .mount::<EndpointRoute, _>(endpoint_routing::route)
+        .mount::<UpstreamCreate, _>(upstreams::create)
+        .mount::<UpstreamList, _>(upstreams::list)
+        .mount::<UpstreamGet, _>(upstreams::get)
+        .mount::<UpstreamReplace, _>(upstreams::replace)
+        .mount::<UpstreamDelete, _>(upstreams::delete)
+        .mount::<EndpointScale, _>(endpoint_scaling::scale)
+        .mount::<EndpointUpdate, _>(endpoint_scaling::update)
+        .mount::<EndpointPromote, _>(endpoint_scaling::promote)
+        .mount::<EndpointRollBack, _>(endpoint_scaling::roll_back)
 }
 
 fn mount_platform(api: Api) -> Api {
@@ -326,13 +353,13 @@ fn require_operator<E: Endpoint>(call: &Call<E>) -> Result<(), Fail> {
     })
 }
 
-/// What was just written is not there: a fault of the platform.
+/// What was just written is not there, and nothing can have taken it away: a fault of the platform.
 fn unexpected() -> Fail {
     Fail::internal("the answer could not be made", &"an accepted command left nothing to show")
 }
 
-/// What was made or changed is not there any more: somebody deleted it in between, or this was the
-/// repetition of a request, under its `Idempotency-Key`, that was carried out long ago.
+/// What was made or changed is not there any more, where deletion leaves nothing behind: somebody deleted
+/// it in between, or this repeats a request, under its `Idempotency-Key`, that was carried out long ago.
 fn gone() -> Fail {
     let said = "the request was carried out, and what it made or changed has been deleted since";
     Fail::new(Code::StateConflict, said)

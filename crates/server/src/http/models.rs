@@ -21,7 +21,6 @@ use super::{
     access, blobs,
     caller::Caller,
     fail::Fail,
-    gone,
     models_dto::{dto, version_dto},
     mount::{Call, as_of},
     page,
@@ -40,7 +39,7 @@ pub(crate) async fn create(call: Call<ModelCreate>) -> Result<Model, Fail> {
     let command = Command::Model(model::Command::Create { project, name: new.name.clone() });
     let accepted = call.submit(command).await?;
     let Some(Subject::Model(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.models.get(&id).map(|m| dto(m, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.models.get(&id).map(|m| dto(m, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/models`
@@ -184,7 +183,7 @@ fn answer<E: api::endpoint::Endpoint>(
         let model = state.models.get(&id)?;
         version_dto(state, model, choose(model)?, seq)
     });
-    found.map(|version| version.read(call.platform().blobs())).ok_or_else(gone)
+    found.map(|version| version.read(call.platform().blobs())).ok_or_else(unexpected)
 }
 
 fn find<'a>(

@@ -17,7 +17,6 @@ use units::{Bytes, DurationMicros, Id, kinds};
 
 use super::{
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, require_operator, resolve, unexpected,
 };
@@ -41,7 +40,7 @@ pub(crate) async fn create(call: Call<NodeCreate>) -> Result<Node, Fail> {
     let command = Command::Node(node::Command::Register { site, name, facts, topology });
     let accepted = call.submit(command).await?;
     let Some(Subject::Node(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn declared_facts(new: &NodeNew) -> Result<Facts, Fail> {
@@ -156,7 +155,7 @@ where
     require_operator(call)?;
     let id: Id<kinds::Node> = call.path.id;
     let accepted = call.submit(Command::Node(command)).await?;
-    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.nodes.get(&id).map(|node| dto(node, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// A status as the API says it.

@@ -20,7 +20,6 @@ use units::{Id, kinds};
 use super::{
     access,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, unexpected,
 };
@@ -36,7 +35,7 @@ pub(crate) async fn create(call: Call<OrganisationCreate>) -> Result<Organisatio
     let command = Command::Organisation(organisation::Command::Create { name });
     let accepted = call.submit(command).await?;
     let Some(Subject::Organisation(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.organisations.get(&id).map(|o| dto(o, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.organisations.get(&id).map(|o| dto(o, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/organisations`
@@ -78,7 +77,7 @@ pub(crate) async fn training(call: Call<OrganisationTraining>) -> Result<Organis
     let allowed = call.body.allowed;
     let command = organisation::Command::AllowTraining { id, allowed };
     let accepted = call.submit(Command::Organisation(command)).await?;
-    call.read(|s| s.organisations.get(&id).map(|o| dto(o, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.organisations.get(&id).map(|o| dto(o, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn dto(organisation: &organisation::Organisation, seq: u64) -> Organisation {

@@ -19,7 +19,6 @@ use super::{
     bindings::scope_dto,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -34,7 +33,7 @@ pub(crate) async fn set(call: Call<PolicySet>) -> Result<Policy, Fail> {
     let command = Command::PolicySet(policy_set::Command::Set { scope, name, text });
     let accepted = call.submit(command).await?;
     let Some(Subject::Policy(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.policy_sets.get(&id).map(|p| dto(p, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.policy_sets.get(&id).map(|p| dto(p, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/policies`

@@ -8,9 +8,8 @@ use kernel::{Command, price};
 
 use super::{
     fail::Fail,
-    gone,
     mount::{Call, as_of},
-    require_operator,
+    require_operator, unexpected,
 };
 
 /// `POST /api/v1/prices`
@@ -19,7 +18,7 @@ pub(crate) async fn set(call: Call<PriceSet>) -> Result<PriceList, Fail> {
     let lines = call.body.lines.iter();
     let lines = lines.map(|line| price::Line { per: line.per, amount: line.amount.0 }).collect();
     let accepted = call.submit(Command::Price(price::Command::Set { lines })).await?;
-    call.read(|s| s.prices.last().map(|book| dto(book, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.prices.last().map(|book| dto(book, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/prices/current`

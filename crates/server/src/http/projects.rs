@@ -17,7 +17,6 @@ use units::{Id, kinds};
 use super::{
     access,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, resolve, unexpected,
 };
@@ -32,7 +31,7 @@ pub(crate) async fn create(call: Call<ProjectCreate>) -> Result<Project, Fail> {
     let command = Command::Project(project::Command::Create { organisation, name });
     let accepted = call.submit(command).await?;
     let Some(Subject::Project(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.projects.get(&id).map(|p| dto(s, p, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.projects.get(&id).map(|p| dto(s, p, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/projects`

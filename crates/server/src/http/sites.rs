@@ -13,7 +13,6 @@ use units::{Id, kinds};
 
 use super::{
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, require_operator,
     sovereign::entities,
@@ -41,7 +40,7 @@ pub(crate) async fn create(call: Call<SiteCreate>) -> Result<Site, Fail> {
     let command = Command::Site(site::Command::Create { name: new.name, config });
     let accepted = call.submit(command).await?;
     let Some(Subject::Site(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(unexpected)
 }
 
 /// `PUT /api/v1/sites/{id}/entities`
@@ -56,7 +55,7 @@ pub(crate) async fn set_entities(call: Call<SiteEntitiesSet>) -> Result<Site, Fa
         Ok::<_, Fail>(site::Config { operator_entity, owner_entity, ..site.config.clone() })
     })?;
     let accepted = call.submit(Command::Site(site::Command::Update { id, config })).await?;
-    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.sites.get(&id).map(|site| dto(s, site, accepted.seq))).ok_or_else(unexpected)
 }
 
 fn entities_of(

@@ -22,11 +22,10 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page,
     people::{self, Home, Person},
-    resolve, visible,
+    resolve, unexpected, visible,
 };
 
 /// Where people or groups belong, if the caller administers that.
@@ -64,7 +63,7 @@ pub(crate) async fn create(call: Call<UserCreate>) -> Result<User, Fail> {
         }
     };
     let found = call.read(|s| s.users.get(&id).map(|user| dto(user, Some(person), accepted.seq)));
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/users`
@@ -123,7 +122,7 @@ pub(crate) async fn replace(call: Call<UserReplace>) -> Result<User, Fail> {
     let command = user::Command::ReplaceData { id, commitment };
     let accepted = call.submit(Command::User(command)).await?;
     let found = call.read(|s| s.users.get(&id).map(|user| dto(user, Some(person), accepted.seq)));
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 /// `POST /api/v1/users/{id}/suspend`
@@ -145,7 +144,7 @@ async fn change<E: api::endpoint::Endpoint>(
 ) -> Result<User, Fail> {
     call.read(|state| find(state, &call.caller, id).map(|_| ()))?;
     let accepted = call.submit(Command::User(command)).await?;
-    let user = call.read(|s| s.users.get(&id).cloned()).ok_or_else(gone)?;
+    let user = call.read(|s| s.users.get(&id).cloned()).ok_or_else(unexpected)?;
     shown(call, &user, accepted.seq).await
 }
 

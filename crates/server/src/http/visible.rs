@@ -86,6 +86,7 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Model(_)
         | Happened::Workload(_)
         | Happened::Endpoint(_)
+        | Happened::Upstream(_)
         | Happened::Erasure(_)
         | Happened::Transfer(_) => true,
         Happened::Storage(storage::Event::Registered { .. } | storage::Event::Retired { .. })
@@ -100,6 +101,7 @@ const fn is_own(event: &Happened) -> bool {
         | Happened::Power(_)
         | Happened::Budget(_)
         | Happened::Quota(_)
+        | Happened::RateLimit(_)
         | Happened::Reservation(_)
         | Happened::Usage(_) => false,
     }
@@ -136,6 +138,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Quota(quota::Event::Set { owner, .. } | quota::Event::Deleted { owner, .. }) => {
             viewer(Some(quotas::scope_of(*owner)))
         }
+        Happened::RateLimit(event) => viewer(kernel::budget::scope_of(state, event.owner(), None)),
         Happened::Reservation(event) => reservation_place(state, event),
         Happened::User(event) => {
             let user = state.users.get(&event.id());
@@ -154,6 +157,10 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
         Happened::Model(event) => viewer(model_scope(state, event)),
         Happened::Workload(event) => viewer(workload_scope(state, event)),
         Happened::Endpoint(event) => viewer(endpoint_scope(state, event)),
+        Happened::Upstream(event) => match event.project() {
+            Some(project) => viewer(Some(Scope::Project(project))),
+            None => (Some(Scope::Platform), Role::Operator),
+        },
         Happened::Usage(event) => viewer(Some(Scope::Project(event.project()))),
         Happened::Course(event) => viewer(course_scope(state, event)),
         Happened::Erasure(event) => erasure_place(state, event),
@@ -315,12 +322,12 @@ fn workload_scope(state: &State, event: &workload::Event) -> Option<Scope> {
 }
 
 fn endpoint_scope(state: &State, event: &endpoint::Event) -> Option<Scope> {
-    match event {
-        endpoint::Event::Created { project, .. } => Some(Scope::Project(*project)),
-        endpoint::Event::Deleted { id } => {
-            state.endpoints.get(id).map(|endpoint| Scope::Project(endpoint.project))
-        }
+    if let endpoint::Event::Created { project, .. } | endpoint::Event::Opened { project, .. } =
+        event
+    {
+        return Some(Scope::Project(*project));
     }
+    state.endpoints.get(&event.id()).map(|endpoint| Scope::Project(endpoint.project))
 }
 
 /// Places are the platform's; what a tenant took there is the tenant's.

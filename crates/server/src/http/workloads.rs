@@ -18,7 +18,7 @@ use super::{
     access,
     caller::Caller,
     fail::Fail,
-    forecast, gone, job,
+    forecast, job,
     mount::{Call, as_of},
     page, resolve, unexpected,
     workloads_dto::{Detail, dto, state_of},
@@ -39,7 +39,7 @@ pub(crate) async fn create(call: Call<WorkloadCreate>) -> Result<Workload, Fail>
     let Some(Subject::Workload(id)) = accepted.subject else { return Err(unexpected()) };
     let found = call
         .read(|state| state.workloads.get(&id).map(|w| dto(state, w, Detail::Whole, accepted.seq)));
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 /// The model that a job's output goes to; another request may have created it meanwhile.
@@ -109,7 +109,7 @@ pub(crate) async fn stop(call: Call<WorkloadStop>) -> Result<Workload, Fail> {
     let accepted = call.submit(Command::Workload(workload::Command::Stop { id })).await?;
     let found = call
         .read(|state| state.workloads.get(&id).map(|w| dto(state, w, Detail::Whole, accepted.seq)));
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 /// A workload on whose project the caller may act in this role.

@@ -1,12 +1,14 @@
 //! Calls of models: who makes them, where they go, and what they add to what a capability token has spent.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use api::nouns::guardrail::Guardrail;
-use kernel::project;
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
-use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, directory};
+use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, allowances, directory};
 use crate::http::guardrails;
 use crate::sign_in::{
     capability::{self, CarriedCapability},
@@ -39,7 +41,9 @@ impl Platform {
                 kernel::access::Scope::Project(id) => Some(id),
                 kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
             };
-            Ok(Calling { key: key.id, project, carried: carried.map(|(_, token)| token) })
+            let standing = allowances::standing(state, key.id);
+            let carried = carried.map(|(_, token)| token);
+            Ok(Calling { key: key.id, project, standing, carried })
         })
     }
 
@@ -90,15 +94,7 @@ impl Platform {
     /// What is checked at an endpoint, in order, with its version.
     #[must_use]
     pub fn guardrails(&self, endpoint: Id<kinds::Endpoint>) -> (u64, Vec<Guardrail>) {
-        self.read(|state| {
-            let project = state.endpoints.get(&endpoint).map(|endpoint| endpoint.project);
-            let Some(project) = project.and_then(|id| state.projects.get(&id)) else {
-                return (0, Vec::new());
-            };
-            let own = |one: &&project::Guardrail| one.endpoint.is_none_or(|id| id == endpoint);
-            let rules = project.guardrails.iter().filter(own).map(guardrails::one_dto);
-            (project.meta.version, rules.collect())
-        })
+        self.read(|state| guardrails::of_endpoint(state, endpoint)).unwrap_or_default()
     }
 
     /// The models that a key may call.
@@ -128,5 +124,26 @@ impl Platform {
             })
         };
         self.read(|state| directory::route(state, key, model, now, allowed))
+    }
+
+    /// The endpoint that a call refused for want of a replica may wait for.
+    #[must_use]
+    pub fn call_wakes(
+        &self,
+        key: Id<kinds::Key>,
+        carried: Option<&CarriedCapability>,
+        model: &str,
+    ) -> Option<Id<kinds::Endpoint>> {
+        let (now, meter) = (self.now(), &self.sign_in.meter);
+        let (found, countries) = self.read(|state| {
+            let countries: BTreeSet<Country> =
+                state.sites.values().map(|site| site.config.country).collect();
+            (directory::wakes(state, key, model, now), countries)
+        });
+        // A token starts nothing that it could not ask anywhere.
+        let opens = |token: &CarriedCapability| {
+            countries.iter().any(|one| token.allows(now, model, *one, meter).is_ok())
+        };
+        found.filter(|_| carried.is_none_or(opens))
     }
 }

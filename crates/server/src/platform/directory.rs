@@ -1,5 +1,8 @@
 //! Who may call which model, and where it runs: what a gateway asks of the state.
 
+use std::collections::BTreeMap;
+
+use api::nouns::gateway::GatewayModel;
 use kernel::{
     State,
     access::{self, Denied, Grants, Principal, Role, Scope},
@@ -9,7 +12,10 @@ use kernel::{
 };
 use units::{Country, Id, UnixMicros, kinds};
 
-use super::token;
+use super::{
+    CallStanding, followers, token,
+    upstreams::{self, CallUpstream},
+};
 use crate::sign_in::capability::CarriedCapability;
 
 /// Who calls models.
@@ -19,6 +25,8 @@ pub struct Calling {
     pub key: Id<kinds::Key>,
     /// The project of a project's key.
     pub project: Option<Id<kinds::Project>>,
+    /// The rate limits over the key.
+    pub standing: CallStanding,
     /// The capability token that was sent in the key's place.
     pub carried: Option<CarriedCapability>,
 }
@@ -60,6 +68,48 @@ pub struct CallRoute {
     pub replicas: Vec<String>,
     /// The site of each, in the same order.
     pub sites: Vec<Id<kinds::Site>>,
+    /// The share of each relative to the others, in the same order.
+    pub weights: Vec<u32>,
+    /// Upstreams that answer as well.
+    pub upstreams: Vec<CallUpstream>,
+    /// Routes that take a part of the requests, in percent.
+    pub canaries: Vec<(u32, Self)>,
+    /// Routes to take when nothing of this one answers, in this order.
+    pub fallbacks: Vec<Self>,
+}
+
+impl CallRoute {
+    /// Where an endpoint's own requests go.
+    fn of(state: &State, endpoint: &Endpoint, allowed: &dyn Fn(Country) -> bool) -> Self {
+        let serving = endpoint.serving_in(state, allowed);
+        let weights = serving.iter().map(|one| one.weight).collect();
+        let (replicas, sites) = serving.into_iter().map(|one| (one.address, one.site)).unzip();
+        let upstreams = upstreams::of_endpoint(state, endpoint, allowed);
+        let (canaries, fallbacks) = (Vec::new(), Vec::new());
+        let endpoint = endpoint.id;
+        Self { endpoint, replicas, sites, weights, upstreams, canaries, fallbacks }
+    }
+
+    /// The same with its canaries and fallbacks, of which none has any of its own.
+    fn with_detours(state: &State, endpoint: &Endpoint, allowed: &dyn Fn(Country) -> bool) -> Self {
+        let there = |id: &Id<kinds::Endpoint>| {
+            let found = state.endpoints.get(id).filter(|one| one.deleted_at.is_none())?;
+            Some(Self::of(state, found, allowed)).filter(|route| !route.is_empty())
+        };
+        let canaries = endpoint.canaries.iter();
+        Self {
+            canaries: canaries
+                .filter_map(|one| Some((one.percent, there(&one.endpoint)?)))
+                .collect(),
+            fallbacks: endpoint.fallbacks.iter().filter_map(there).collect(),
+            ..Self::of(state, endpoint, allowed)
+        }
+    }
+
+    /// True if nothing of it answers.
+    fn is_empty(&self) -> bool {
+        self.replicas.is_empty() && self.upstreams.is_empty() && self.fallbacks.is_empty()
+    }
 }
 
 /// The key behind a secret, if it is valid now.
@@ -114,20 +164,32 @@ pub(crate) fn route(
         }
         budget::require_open_for_calls(state, endpoint.project, key.id, now)
             .map_err(|refused| CallRefused::BudgetExhausted(refused.to_string().into()))?;
-        let replicas = endpoint.ready_replicas_in(state, |country| {
-            key.limits.allow_country(country) && allowed(country)
-        });
-        if replicas.is_empty() {
+        let here = |country| key.limits.allow_country(country) && allowed(country);
+        let route = CallRoute::with_detours(state, endpoint, &here);
+        if route.is_empty() {
             // What is narrowed away is refused; what is not there may come.
-            let elsewhere =
-                endpoint.ready_replicas_in(state, |country| key.limits.allow_country(country));
-            let narrowed = !elsewhere.is_empty();
+            let wider = |country| key.limits.allow_country(country);
+            let narrowed = !CallRoute::with_detours(state, endpoint, &wider).is_empty();
             return Err(if narrowed { CallRefused::Forbidden } else { CallRefused::NoReplica });
         }
-        let (replicas, sites) = replicas.into_iter().unzip();
-        return Ok(CallRoute { endpoint: endpoint.id, replicas, sites });
+        return Ok(route);
     }
     Err(refused)
+}
+
+/// The endpoint whose services follow the load that a call of this key would lead to.
+#[must_use]
+pub(crate) fn wakes(
+    state: &State,
+    key: Id<kinds::Key>,
+    model: &str,
+    now: UnixMicros,
+) -> Option<Id<kinds::Endpoint>> {
+    let key = state.keys.get(&key)?;
+    let grants = Grants::of(state, Principal::Key(key.id), now);
+    let mut named = state.endpoints.values().filter(|one| one.name.as_str() == model);
+    let found = named.find(|one| may_call(state, (key, &grants), one).is_ok())?;
+    found.scaling.as_ref().map(|_| found.id)
 }
 
 /// A key that is limited to some models knows of no other.
@@ -149,7 +211,8 @@ fn may_call(
 
 fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {
     let project = state.projects.get(&endpoint.project);
-    let version = state.models.get(&endpoint.model).and_then(|m| m.version(endpoint.model_version));
+    let model = endpoint.model.and_then(|id| state.models.get(&id));
+    let version = model.and_then(|m| m.version(endpoint.model_version));
     let from_model = |artefact: &kernel::model::Artefact| match artefact {
         kernel::model::Artefact::Model { .. } => true,
         kernel::model::Artefact::Dataset { .. } => false,
@@ -160,4 +223,28 @@ fn describe(state: &State, endpoint: &Endpoint) -> CallableModel {
         owner: project.map_or_else(String::new, |project| project.name.to_string()),
         fine_tuned: version.is_some_and(|v| v.lineage.inputs.iter().any(from_model)),
     }
+}
+
+/// What a key may call, by name, as a gateway elsewhere needs it; with several of a name the oldest.
+pub(super) fn openings(state: &State, key: &Key, now: UnixMicros) -> Vec<GatewayModel> {
+    let grants = Grants::of(state, Principal::Key(key.id), now);
+    let here = |country| key.limits.allow_country(country);
+    let mut open = BTreeMap::new();
+    for endpoint in state.endpoints.values() {
+        if open.contains_key(&endpoint.name) || may_call(state, (key, &grants), endpoint).is_err() {
+            continue;
+        }
+        let route = CallRoute::with_detours(state, endpoint, &here);
+        let Some(route) = followers::route(state, route) else { continue };
+        let about = describe(state, endpoint);
+        let model = GatewayModel {
+            name: about.name,
+            created_unix_s: about.created_unix_s,
+            owner: about.owner,
+            fine_tuned: about.fine_tuned,
+            route,
+        };
+        open.insert(endpoint.name.clone(), model);
+    }
+    open.into_values().collect()
 }

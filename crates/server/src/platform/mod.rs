@@ -4,6 +4,7 @@
 //! everything it changes a command. Beside it are only what must be able to disappear (the vault), who
 //! is signed in, and what capability tokens have spent.
 
+mod allowances;
 mod answers;
 mod assigned;
 mod bootstrap;
@@ -15,14 +16,18 @@ mod engine;
 pub mod erasures;
 mod figures;
 mod flows;
+mod followers;
 pub mod importer;
+mod leases;
 mod log;
 mod open;
 pub mod planner;
 pub(crate) mod positions;
+pub mod scaling;
 pub(crate) mod signature;
 mod sovereign;
 pub(crate) mod token;
+mod upstreams;
 mod usage;
 
 use std::{
@@ -39,13 +44,17 @@ use store::{Blobs, DataFolder, Finality, Handle, LogView, Outcome, SubmitError, 
 use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
+pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStanding};
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use figures::{CallFigure, CallFigures};
 pub use flows::DeclaredFlow;
+pub use followers::LocalHeld;
 pub use open::{OpenError, PlatformConfig, model_public_key};
+pub use scaling::{SeenLoad, SeenReplica};
 pub use signature::{ModelSigner, SignatureError, SignedFile, verify as verify_model};
+pub use upstreams::{CallUpstream, UpstreamAccess, UpstreamError};
 pub use usage::TokenUsage;
 
 use crate::sign_in::SignIn;
@@ -78,8 +87,11 @@ pub struct Platform {
     gateway_metrics: OnceLock<MetricsText>,
     call_figures: OnceLock<CallFigures>,
     started_at: UnixMicros,
+    loads: Mutex<Vec<scaling::LoadSource>>,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
+    leases: leases::Leases,
+    local_held: OnceLock<LocalHeld>,
     sign_in: SignIn,
     public_url: OnceLock<String>,
     positions: positions::Positions,
@@ -276,6 +288,17 @@ impl Platform {
         if let Some(flush) = self.usage_flush.get() {
             flush().await;
         }
+    }
+
+    /// Adds a gateway whose load the number of services follows.
+    pub fn add_load_source(&self, source: scaling::LoadSource) {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+    }
+
+    /// What each gateway has in flight now.
+    pub(crate) fn seen_loads(&self) -> Vec<Vec<(Id<kinds::Endpoint>, SeenLoad)>> {
+        let sources = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.iter().map(|source| source()).collect()
     }
 
     /// Sets how the gateway's counters are rendered; once, at start.

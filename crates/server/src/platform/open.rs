@@ -20,6 +20,7 @@ use store::{
 use tokio::sync::watch;
 use units::{Digest, DurationMicros, UnixMicros};
 
+use super::leases::Leases;
 use super::{
     Platform,
     signature::{ModelSigner, SignatureError},
@@ -137,6 +138,7 @@ impl Platform {
                 std::process::abort();
             }
         }));
+        let leases = leases(&data_dir)?;
         let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
         let grown = finality.clone();
         handle.on_commit(Box::new(move |_| grown.grown()));
@@ -162,14 +164,26 @@ impl Platform {
             usage_flush: OnceLock::new(),
             answers: OnceLock::new(),
             declared: OnceLock::new(),
+            leases,
+            local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
             call_figures: OnceLock::new(),
             started_at: SystemClock.now(),
+            loads: Mutex::default(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),
         })
     }
+}
+
+/// The shares of budgets that gateways elsewhere have been given.
+fn leases(data_dir: &Path) -> Result<Leases, OpenError> {
+    let path = data_dir.join("gateway-leases.json");
+    Leases::open(path.clone()).map_err(|source| {
+        let action = "read the shares that gateways have of budgets in";
+        OpenError::Io { action, path, source }
+    })
 }
 
 /// SHA-256 of the running program's own file.

@@ -73,6 +73,7 @@ impl Apart {
             &v.project,
             &v.budget,
             &v.quota,
+            &v.rate_limit,
             &v.reservation,
             &v.policy,
             &v.blob,
@@ -272,6 +273,7 @@ async fn a_body_that_names_another_tenants_things_is_answered_as_one_that_names_
         ("residency_set", "scope", json!("acme/lab")),
         ("residency_set", "scope", json!(v.organisation)),
         ("quota_set", "project", json!(v.project)),
+        ("rate_limit_set", "project", json!(v.project)),
         (
             "manifest_create",
             "files",

@@ -26,9 +26,11 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "roles" => &tenant.role,
         "bindings" => &tenant.binding,
         "identity-providers" => &tenant.identity_provider,
+        "upstreams" => &tenant.upstream,
         "consents" => &tenant.consent,
         "budgets" => &tenant.budget,
         "quotas" => &tenant.quota,
+        "rate-limits" => &tenant.rate_limit,
         "erasures" => &tenant.erasure,
         "courses" => &tenant.course,
         "reservations" => &tenant.reservation,
@@ -101,6 +103,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "budget_create" => json!({ "project": project, "name": "new", "limit": "1 EUR" }),
         "budget_set" => json!({ "limit": "20 EUR" }),
         "quota_set" => json!({ "project": project, "class": "H200", "nominal_milli": 2_000 }),
+        "rate_limit_set" => json!({ "project": project, "requests_per_minute": 60 }),
         "reservation_create" => json!({
             "name": "new", "project": project, "site": "paris", "count": 1, "until": in_hours(1_001),
             "from": in_hours(1_000),
@@ -126,9 +129,18 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",
         }),
         "workload_create" | "workload_plan" => job(project),
+        "upstream_create" => {
+            json!({ "project": project, "name": "new", "site": "paris", "config": {
+                "url": "https://models.test/v1", "model": "m",
+            }})
+        }
+        "upstream_replace" => json!({ "url": "https://models.test/v1", "model": "n" }),
+        "endpoint_route" => json!({ "backends": [{ "upstream": tenant.upstream }] }),
         "endpoint_create" => {
             json!({ "project": project, "name": "new", "model": "lab/words@v1" })
         }
+        "endpoint_scale" => json!({ "replicas_min": 0, "replicas_max": 2, "target_tokens": 4_000 }),
+        "endpoint_update" => json!({ "model": "lab/words@v1" }),
         "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => sovereign_body(operation, tenant, name),
     }

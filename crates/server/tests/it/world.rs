@@ -242,6 +242,7 @@ pub(crate) struct Tenant {
     pub(crate) project: String,
     pub(crate) budget: String,
     pub(crate) quota: String,
+    pub(crate) rate_limit: String,
     pub(crate) reservation: String,
     pub(crate) policy: String,
     pub(crate) blob: String,
@@ -263,6 +264,7 @@ pub(crate) struct Tenant {
     pub(crate) support: String,
     pub(crate) erasure: String,
     pub(crate) identity_provider: String,
+    pub(crate) upstream: String,
 }
 
 fn id(value: &Value) -> String {
@@ -287,6 +289,8 @@ pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Te
     world.make("/api/v1/quotas", new).await;
     let new = json!({ "project": project, "class": "H200", "nominal_milli": 6_000 });
     tenant.quota = id(&world.make("/api/v1/quotas", new).await);
+    let new = json!({ "project": project, "tokens_per_minute": 100_000_000 });
+    tenant.rate_limit = id(&world.make("/api/v1/rate-limits", new).await);
     // Each tenant's window follows those before it: there may be one node only.
     let before = world.get(&world.operator, "/api/v1/reservations").await.json();
     let day = 24 * (1 + i64::try_from(before["items"].as_array().unwrap().len()).unwrap());
@@ -319,6 +323,12 @@ pub(crate) async fn tenant_with(world: &World, name: &str, content: &[u8]) -> Te
     let new =
         json!({ "project": project, "name": format!("{name}-words"), "model": "lab/words@v1" });
     tenant.endpoint = id(&world.make("/api/v1/endpoints", new).await);
+    let sites = world.get(&world.operator, "/api/v1/sites").await.json();
+    if !sites["items"].as_array().unwrap().is_empty() {
+        let config = json!({ "url": "https://models.test/v1", "model": "m" });
+        let new = json!({ "project": project, "name": "other", "site": "paris", "config": config });
+        tenant.upstream = id(&world.make("/api/v1/upstreams", new).await);
+    }
     let new = json!({ "name": "spare", "role": "viewer", "project": project });
     tenant.spare_key = id(&world.make("/api/v1/keys", new).await["key"]);
     let new = json!({ "organisation": name, "name": "course", "ends_at": in_hours(2_000) });

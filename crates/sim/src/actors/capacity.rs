@@ -1,8 +1,9 @@
 //! Operators who promise and reserve: quotas and reservations, sensible or not.
 
 use kernel::{
-    Command, State,
+    Command, State, budget,
     quota::{self, Class, Milli, Owner},
+    rate_limit,
     reservation::{self, Block, Holder, Window},
 };
 use units::{DurationMicros, UnixMicros};
@@ -36,6 +37,27 @@ pub(super) fn quota_command(rng: &mut Rng, state: &State) -> Result<Command, Str
         weight: rng.between_u32(0, 4),
     };
     Ok(Command::Quota(quota::Command::Set { owner, class: class(rng)?, terms }))
+}
+
+/// Sets or deletes a limit of calls, for somebody or nobody, sensible or not.
+pub(super) fn rate_limit_command(rng: &mut Rng, state: &State) -> Command {
+    if rng.chance(20) {
+        let id = any(rng, &state.rate_limits).unwrap_or(nobody());
+        return Command::RateLimit(rate_limit::Command::Delete { id });
+    }
+    let owner = match rng.below(4) {
+        0 => budget::Owner::Organisation(any(rng, &state.organisations).unwrap_or(nobody())),
+        1 => budget::Owner::Project(any(rng, &state.projects).unwrap_or(nobody())),
+        2 => budget::Owner::User(any(rng, &state.users).unwrap_or(nobody())),
+        _ => budget::Owner::Key(any(rng, &state.keys).unwrap_or(nobody())),
+    };
+    let terms = rate_limit::Terms {
+        requests_per_minute: rng.chance(50).then(|| rng.below(10_000)),
+        tokens_per_minute: rng.chance(50).then(|| rng.below(1_000_000)),
+        concurrent_max: rng.chance(30).then(|| rng.between_u32(0, 64)),
+        weight: rng.chance(20).then(|| rng.between_u32(0, 4)),
+    };
+    Command::RateLimit(rate_limit::Command::Set { owner, terms })
 }
 
 /// Reserves nodes by name or number, or cancels; windows meet each other and the past.

@@ -12,13 +12,14 @@ use kernel::{
 };
 use units::{Bytes, Digest, DurationMicros, Measure, MicroEuro, PriceUnit, UnixMicros};
 
-use super::capacity::{quota_command, reservation_command};
+use super::capacity::{quota_command, rate_limit_command, reservation_command};
 use super::catalogue::{
     any, any_workload, artefact, class, country, facts, name, nobody, site_config, spec, topology,
 };
 use super::identity::identity_command;
 use super::power::power_command;
 use super::sovereign::sovereign_command;
+use super::upstreams::upstream_command;
 use crate::{
     platform::{Answer, Request},
     rng::Rng,
@@ -120,7 +121,9 @@ impl Clients {
             9..=10 => Command::Site(site_command(rng, state)?),
             11..=17 => node_command(rng, state)?,
             18..=21 => budget_command(rng, state)?,
-            22..=23 => quota_command(rng, state)?,
+            22 => quota_command(rng, state)?,
+            23 if rng.chance(50) => rate_limit_command(rng, state),
+            23 => quota_command(rng, state)?,
             24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
@@ -364,6 +367,12 @@ fn model_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
 }
 
 fn endpoint_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
+    if rng.chance(40) {
+        return Ok(super::endpoints::command(rng, state));
+    }
+    if rng.chance(25) {
+        return upstream_command(rng, state);
+    }
     if rng.chance(35) {
         let id = any(rng, &state.endpoints).unwrap_or(nobody());
         return Ok(Command::Endpoint(endpoint::Command::Delete { id }));

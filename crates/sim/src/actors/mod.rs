@@ -4,6 +4,7 @@
 mod capacity;
 pub(crate) mod catalogue;
 mod client;
+mod endpoints;
 mod engine;
 mod gateway;
 mod identity;
@@ -12,6 +13,7 @@ mod network;
 mod planner;
 mod power;
 mod sovereign;
+mod upstreams;
 
 pub use client::Clients;
 pub(crate) use client::prices;

@@ -61,6 +61,7 @@ impl Money {
             | Event::Decision(_)
             | Event::Evidence(_)
             | Event::Quota(_)
+            | Event::RateLimit(_)
             | Event::Power(_)
             | Event::Reservation(_)
             | Event::Organisation(_)
@@ -81,6 +82,7 @@ impl Money {
             | Event::Model(_)
             | Event::Workload(_)
             | Event::Endpoint(_)
+            | Event::Upstream(_)
             | Event::Erasure(_)
             | Event::Course(_)
             | Event::Transfer(_) => Ok(()),

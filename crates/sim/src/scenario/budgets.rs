@@ -3,6 +3,7 @@
 use kernel::{
     Command, State,
     budget::{self, ALERTS_DEFAULT, Change, Open, Owner, Period, Terms},
+    rate_limit,
 };
 use units::Name;
 
@@ -31,6 +32,27 @@ pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<
     };
     let open = Open { owner, within, name, period, terms };
     Ok(Command::Budget(budget::Command::Open(Box::new(open))))
+}
+
+/// `limit KIND OWNER requests=60 tokens=1000 at-once=4 weight=2`, and `limit-delete KIND OWNER`.
+pub(super) fn rate_limit(
+    state: &State,
+    verb: &str,
+    args: &mut Args<'_>,
+) -> Result<Command, String> {
+    let owner = owner(state, args)?;
+    if verb == "limit-delete" {
+        let id = state.rate_limit_of(owner).map(|limit| limit.id);
+        let id = id.ok_or_else(|| format!("no limit of {}", owner.describe(state)))?;
+        return Ok(Command::RateLimit(rate_limit::Command::Delete { id }));
+    }
+    let terms = rate_limit::Terms {
+        requests_per_minute: args.maybe("requests")?,
+        tokens_per_minute: args.maybe("tokens")?,
+        concurrent_max: args.maybe("at-once")?,
+        weight: args.maybe("weight")?,
+    };
+    Ok(Command::RateLimit(rate_limit::Command::Set { owner, terms }))
 }
 
 fn owner(state: &State, args: &mut Args<'_>) -> Result<Owner, String> {

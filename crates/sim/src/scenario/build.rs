@@ -11,7 +11,10 @@ use kernel::{
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
-use super::{args::Args, budgets, capacity, identity, leaving, names, power, sovereign, work};
+use super::{
+    args::Args, budgets, capacity, identity, leaving, names, power, scaling, sovereign, upstreams,
+    work,
+};
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
 pub(super) fn command(
@@ -33,6 +36,7 @@ pub(super) fn command(
         "policy" => new_policy(state, args)?,
         "budget" | "budget-limit" => one_budget(state, verb, args)?,
         "budget-open" | "budget-terms" => budgets::command(state, verb, args)?,
+        "limit" | "limit-delete" => budgets::rate_limit(state, verb, args)?,
         "quota" | "quota-delete" | "reserve" | "reserve-cancel" => {
             capacity::command(state, verb, args)?
         }
@@ -46,6 +50,7 @@ pub(super) fn command(
         }
         "dataset" | "dataset-version" => one_dataset(state, verb, args)?,
         "model" | "model-version" | "evaluate" => one_model(state, verb, args)?,
+        verb if upstreams::VERBS.contains(&verb) => upstreams::command(state, verb, args)?,
         verb if identity::VERBS.contains(&verb) => identity::command(state, verb, args)?,
         "key-issue" | "key-rotate" => identity::of_key(state, verb, args)?,
         "key" => new_key(state, args)?,
@@ -58,6 +63,8 @@ pub(super) fn command(
         "site-carbon" => site_carbon(state, args)?,
         "entity" | "entity-update" | "storage" | "storage-retire" | "send" | "residency"
         | "evidence" | "evidence-withdraw" | "review" => sovereign::command(state, verb, args)?,
+        "endpoint-scale" | "endpoint-resize" | "endpoint-converge" | "endpoint-update"
+        | "endpoint-promote" | "endpoint-rollback" => return scaling::command(state, verb, args),
         _ => return work::command(state, verb, args),
     }))
 }

@@ -69,6 +69,7 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.organisations.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.projects.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.keys.values().for_each(|x| add(x.id.to_string(), &x.name));
+    state.upstreams.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.groups.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.service_accounts.values().for_each(|x| add(x.id.to_string(), &x.name));
     state.roles.values().for_each(|x| add(x.id.to_string(), &x.name));
@@ -84,6 +85,12 @@ pub(super) fn readable(state: &State, text: &str) -> String {
     state.endpoints.values().for_each(|x| add(x.id.to_string(), &x.name));
     let of_class = |x: &kernel::quota::Quota| (x.id.to_string(), format!("quota of {}", x.class));
     pairs.extend(state.quotas.values().map(of_class));
+    pairs.extend(
+        state
+            .rate_limits
+            .values()
+            .map(|x| (x.id.to_string(), format!("limit of {}", x.owner.describe(state)))),
+    );
     pairs.extend(state.power.budgets.values().map(|x| {
         let site = state.sites.get(&x.domain.site()).map(|site| site.name.to_string());
         let name = match &x.domain {

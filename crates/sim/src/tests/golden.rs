@@ -22,7 +22,10 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/sovereignty", "scenarios/15-sovereignty.txt"),
     ("logs/sending", "scenarios/18-sending.txt"),
     ("logs/budgets", "scenarios/19-budgets.txt"),
-    ("logs/guardrails", "scenarios/20-guardrails.txt"),
+    ("logs/upstreams", "scenarios/20-upstreams.txt"),
+    ("logs/scaling", "scenarios/21-scaling.txt"),
+    ("logs/guardrails", "scenarios/22-guardrails.txt"),
+    ("logs/rate-limits", "scenarios/23-rate-limits.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

@@ -47,9 +47,10 @@ impl LogView {
     fn deployment(&self, id: Id<kinds::Endpoint>) -> Result<Option<(Row, Row)>, ViewError> {
         let times = self.shared.read(|committed| {
             let found = committed.state.endpoints.get(&id)?;
-            let model = committed.state.models.get(&found.model)?;
+            let id = found.model?;
+            let model = committed.state.models.get(&id)?;
             let version = model.version(found.model_version)?;
-            let (model, number) = (found.model, found.model_version);
+            let (model, number) = (id, found.model_version);
             Some((found.meta.created_at, version.created_at, model, number))
         });
         let Some((created_at, added_at, model, number)) = times else { return Ok(None) };

@@ -138,9 +138,10 @@ fn id_of(session: &Session, subject: String) -> Result<String, Failure> {
     Ok(outcome::find(session, &reference)?.to_string())
 }
 
-/// An id as answers of models have it: `chatcmpl-` or `cmpl-` and the 26 characters of any id.
+/// An id as answers of models have it: what kind of answer it is, and the 26 characters of any id.
 fn is_answer(subject: &str) -> bool {
-    let rest = subject.strip_prefix("chatcmpl-").or_else(|| subject.strip_prefix("cmpl-"));
+    let kinds = ["chatcmpl-", "cmpl-", "embd-", "resp_", "tok-"];
+    let rest = kinds.iter().find_map(|kind| subject.strip_prefix(kind));
     rest.is_some_and(|rest| rest.len() == 26)
 }
 

@@ -12,6 +12,7 @@ mod markdown;
 mod muri;
 mod openb;
 mod philly;
+mod routing;
 mod upstream;
 mod year;
 
@@ -38,6 +39,8 @@ pub(crate) enum Verb {
     Gateway(Box<gateway::GatewayArgs>),
     /// A mock of an inference engine: answers at once, or at times that you choose
     Upstream(upstream::UpstreamArgs),
+    /// Which replica gets a request: ours and others on a published trace, with simulated caches
+    Routing(routing::RoutingArgs),
     /// Shares of GPUs packed by six published policies and ours (FGD, USENIX ATC 2023)
     Openb(openb::OpenbArgs),
     /// Deep-learning jobs under SRTF, SRSF, Tiresias and ours (Muri, SIGCOMM 2022)
@@ -59,6 +62,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<Exit, Failure> {
         Verb::Log(args) => log::run(&args, session),
         Verb::Gateway(args) => gateway::run(&args, session),
         Verb::Upstream(args) => upstream::run(&args, session),
+        Verb::Routing(args) => routing::run(&args, session),
         Verb::Openb(args) => openb::run(args, session),
         Verb::Muri(args) => muri::run(args, session),
         Verb::Philly(args) => philly::run(args, session),

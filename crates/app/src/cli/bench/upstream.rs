@@ -17,8 +17,10 @@ use crate::{
   cocarde bench upstream --listen 127.0.0.1:9001
   cocarde bench upstream --listen 127.0.0.1:9001 --first-token-ms 80 --gap-ms 12 --cache-blocks 20000
 
-Serves `/v1/chat/completions`, `/v1/completions`, `/v1/models` and `/health`, for the model `mock`. Answers have
-as many tokens as `max_tokens` asks for, each streamed in a write of its own. The cache of prefixes is simulated.")]
+Serves `/v1/chat/completions`, `/v1/completions`, `/v1/embeddings`, `/v1/models` and `/health`, for the model `mock`.
+Answers have as many tokens as `max_tokens` asks for, each streamed in a write of its own. The cache of prefixes is
+simulated. Asked for functions, a JSON schema, log-probabilities or several answers, it gives what is the same each
+time, so that clients can be tried on those paths.")]
 pub(crate) struct UpstreamArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]

@@ -35,11 +35,26 @@ impl PrefixCache {
             missed |= !was_there;
             found = found.saturating_add(usize::from(!missed));
         }
+        self.shrink();
+        (found, n_blocks)
+    }
+
+    /// The same for a prompt that is given by its blocks.
+    pub(crate) fn take_blocks(&mut self, blocks: &[u64]) -> usize {
+        let (mut found, mut missed) = (0_usize, false);
+        for block in blocks {
+            missed |= !self.touch(*block);
+            found = found.saturating_add(usize::from(!missed));
+        }
+        self.shrink();
+        found
+    }
+
+    fn shrink(&mut self) {
         while self.used.len() > self.blocks_max {
             let Some((_, oldest)) = self.by_age.pop_first() else { break };
             self.used.remove(&oldest);
         }
-        (found, n_blocks)
     }
 
     fn touch(&mut self, block: u64) -> bool {

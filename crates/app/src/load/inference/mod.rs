@@ -4,10 +4,11 @@
 //! It must never know whom it asks: what is measured of ours is measured of others by the same code.
 
 pub(crate) mod arrivals;
-mod cache;
+pub(crate) mod cache;
 mod client;
+mod mock;
 mod outcome;
-mod prompt;
+pub(crate) mod prompt;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;

@@ -15,9 +15,10 @@ use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 use tokio::net::TcpListener;
 
-use super::cache::PrefixCache;
+use super::{cache::PrefixCache, mock};
 
 /// The model that it says it has.
 pub(crate) const MODEL: &str = "mock";
@@ -60,12 +61,28 @@ struct Asked<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(borrow, default)]
     messages: Vec<Message<'a>>,
+    #[serde(borrow)]
+    tools: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response_format: Option<&'a RawValue>,
+    #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    n: Option<&'a RawValue>,
+}
+
+impl Asked<'_> {
+    /// Whether text alone is wanted, which is what benchmarks ask for.
+    fn is_plain(&self) -> bool {
+        let special = [self.tools, self.response_format, self.logprobs, self.n];
+        special.iter().all(Option::is_none)
+    }
 }
 
 #[derive(Debug, Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
-    content: Option<&'a serde_json::value::RawValue>,
+    content: Option<&'a RawValue>,
 }
 
 /// What an answer will say.
@@ -121,17 +138,41 @@ async fn answer(mock: &Arc<Mock>, request: Request<Incoming>) -> Response<Body> 
                 "{{\"object\":\"list\",\"data\":[{{\"id\":\"{MODEL}\",\"object\":\"model\",\"created\":0,\"owned_by\":\"mock\"}}]}}"
             ),
         ),
-        (&Method::POST, "/v1/chat/completions" | "/v1/completions") => {
+        (&Method::POST, "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings") => {
+            let path = request.uri().path().to_owned();
             let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
             let Ok(body) = body.map(http_body_util::Collected::to_bytes) else {
                 return error(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broke off");
             };
+            let is_chat = path == "/v1/chat/completions";
             match serde_json::from_slice::<Asked<'_>>(&body) {
-                Ok(asked) => complete(mock, &asked, body.len()).await,
-                Err(_) => error(StatusCode::BAD_REQUEST, "the body is no chat completion"),
+                Ok(asked) if is_chat && asked.is_plain() => {
+                    complete(mock, &asked, body.len()).await
+                }
+                Ok(_) => imitate(&path, &body),
+                Err(_) => error(StatusCode::BAD_REQUEST, "the body is no request for a completion"),
             }
         }
         _ => error(StatusCode::NOT_FOUND, "the mock has no such path"),
+    }
+}
+
+/// What is asked for beyond plain text, answered at once.
+fn imitate(path: &str, body: &[u8]) -> Response<Body> {
+    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    match mock::answer(path, &asked) {
+        None => error(StatusCode::NOT_FOUND, "the mock has no such path"),
+        Some(mock::Reply::Whole(told)) => json(StatusCode::OK, told.to_string()),
+        Some(mock::Reply::Events(events)) => {
+            let data = events.iter().map(|event| format!("data: {event}\n\n"));
+            let ended = data.chain(std::iter::once("data: [DONE]\n\n".to_owned()));
+            let frames = ended.map(|event| Ok(Frame::data(Bytes::from(event))));
+            let frames = futures_util::stream::iter(frames.collect::<Vec<_>>());
+            let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));
+            let kind = header::HeaderValue::from_static("text/event-stream");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Done, Engine, Event, Job};
+use super::{Done, Embedding, Engine, Event, Job, Work};
 use crate::{
     dataset::Sample,
     generate::Sampling,
@@ -56,9 +56,11 @@ fn answers(
             sampling: *sampling,
             answer_tokens_max: 20 + index,
             stops: Vec::new(),
+            alternatives: None,
+            rates_prompt: false,
             events,
         };
-        queue.try_send(job).unwrap();
+        queue.try_send(Work::Answer(job)).unwrap();
         receivers.push((!gone.contains(&index)).then_some(receiver));
     }
     drop(queue);
@@ -68,7 +70,11 @@ fn answers(
         let Some(mut receiver) = receiver else { return answer };
         while let Ok((_, event)) = receiver.try_recv() {
             match event {
-                Event::Text(text) => answer.0.push_str(&text),
+                Event::Prompt(_) => panic!("nobody asked for it"),
+                Event::Text(text, rated) => {
+                    assert_eq!(rated, None);
+                    answer.0.push_str(&text);
+                }
                 Event::Done(done) => answer.1 = Some(done),
                 Event::Failed(message) => panic!("{message}"),
             }
@@ -119,4 +125,73 @@ fn a_client_that_has_gone_costs_no_step() {
     assert!(metrics.render(0).contains("lm_decode_steps_total 20\n"), "{}", metrics.render(0));
     let (_, metrics) = self::answers(&prompts()[..2], &[0, 1], 4);
     assert!(metrics.render(0).contains("lm_decode_steps_total 0\n"));
+}
+
+/// Runs one job that asks for ratings; what it is told.
+fn rated(prompt: &[u32], answer_tokens_max: usize) -> Vec<Event> {
+    let (model, tokenizer) = model();
+    let (queue, jobs) = mpsc::channel(1);
+    let (events, mut receiver) = mpsc::channel(64);
+    let job = Job {
+        index: 0,
+        prompt: prompt.into(),
+        sampling: Sampling::GREEDY,
+        answer_tokens_max,
+        stops: Vec::new(),
+        alternatives: Some(1),
+        rates_prompt: true,
+        events,
+    };
+    queue.try_send(Work::Answer(job)).unwrap();
+    drop(queue);
+    Engine::new(model, tokenizer, jobs, 1, Arc::new(Metrics::default())).run();
+    std::iter::from_fn(|| receiver.try_recv().ok().map(|(_, event)| event)).collect()
+}
+
+#[test]
+fn what_is_said_of_a_prompt_is_what_is_said_when_it_is_drawn() {
+    let prompt = [1, 40, 41];
+    let drawn = rated(&prompt, 5);
+    let Some(Event::Prompt(told)) = drawn.first() else { panic!("{drawn:?}") };
+    assert_eq!((told.len(), &told[0]), (3, &(1, None)), "nothing stands before the first token");
+    let tokens: Vec<_> = drawn
+        .iter()
+        .filter_map(|event| match event {
+            Event::Text(_, rated) => rated.clone(),
+            Event::Prompt(_) | Event::Done(_) | Event::Failed(_) => None,
+        })
+        .collect();
+    assert_eq!(tokens.len(), 5);
+    assert!(tokens.iter().all(|token| token.likeliest[0] == (token.token, token.logprob)));
+    // The same tokens, given as a prompt, are rated to the last bit as when they were drawn.
+    let whole: Vec<u32> = prompt.iter().copied().chain(tokens.iter().map(|t| t.token)).collect();
+    let again = rated(&whole, 0);
+    let Some(Event::Prompt(told)) = again.first() else { panic!("{again:?}") };
+    let told: Vec<_> = told.iter().skip(prompt.len()).map(|told| told.1.clone().unwrap()).collect();
+    assert_eq!(told, tokens);
+    assert_eq!(again.last(), Some(&Event::Done(Done { reason: "length", tokens: 0 })));
+}
+
+#[test]
+fn vectors_have_length_one_and_do_not_depend_on_company() {
+    let vectors = |texts: &[&[u32]]| {
+        let (model, tokenizer) = model();
+        let (queue, jobs) = mpsc::channel(texts.len());
+        let (vectors, mut receiver) = mpsc::channel(texts.len());
+        for (index, tokens) in texts.iter().enumerate() {
+            let (tokens, vectors) = (tokens.to_vec(), vectors.clone());
+            queue.try_send(Work::Embed(Embedding { index, tokens, vectors })).unwrap();
+        }
+        drop((queue, vectors));
+        Engine::new(model, tokenizer, jobs, 4, Arc::new(Metrics::default())).run();
+        std::iter::from_fn(|| receiver.try_recv().ok().map(|(_, vector)| vector))
+            .collect::<Vec<_>>()
+    };
+    let together = vectors(&[&[1, 40], &[1, 90, 91, 92]]);
+    assert_eq!(together[1..], vectors(&[&[1, 90, 91, 92]]));
+    assert_ne!(together[0], together[1]);
+    for vector in &together {
+        let length: f32 = vector.iter().map(|value| value * value).sum();
+        assert!(vector.len() == 16 && (length - 1.0).abs() < 1e-5, "{length}");
+    }
 }

@@ -17,7 +17,6 @@ use units::{Id, kinds};
 
 use crate::http::{
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, require_operator, unexpected,
 };
@@ -88,7 +87,7 @@ fn show<E: api::endpoint::Endpoint>(
     seq: u64,
 ) -> Result<Entity, Fail> {
     let found = call.read(|state| state.entities.get(&id).and_then(|one| dto(state, one, seq)));
-    found.ok_or_else(gone)
+    found.ok_or_else(unexpected)
 }
 
 fn facts(state: &State, given: &EntityFacts) -> Result<Facts, Fail> {

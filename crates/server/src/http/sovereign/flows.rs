@@ -28,6 +28,7 @@ pub(crate) async fn list(call: Call<FlowList>) -> Result<FlowInventory, Fail> {
         let hidden = || access::needs(Role::Auditor);
         access::require(state, &call.caller, Role::Auditor, Scope::Platform, hidden)?;
         let mut items = replicas(state);
+        items.extend(upstreams(state));
         items.extend(providers(state));
         items.extend(call.platform().declared_flows().iter().map(|one| started_with(state, one)));
         items.sort_by(|a, b| (a.purpose, &a.destination).cmp(&(b.purpose, &b.destination)));
@@ -42,17 +43,38 @@ pub(crate) async fn list(call: Call<FlowList>) -> Result<FlowInventory, Fail> {
 fn replicas(state: &State) -> Vec<Flow> {
     let endpoints = state.endpoints.values().filter(|one| one.deleted_at.is_none());
     let routed = endpoints.flat_map(|one| {
-        one.ready_replicas_in(state, |_| true).into_iter().map(|replica| (one.id, replica))
+        one.serving_in(state, |_| true).into_iter().map(|replica| (one.id, replica))
     });
     routed
-        .map(|(id, (address, site))| {
-            let site = state.sites.get(&site).map(|site| &site.config);
+        .map(|(id, replica)| {
+            let site = state.sites.get(&replica.site).map(|site| &site.config);
             Flow {
-                destination: address,
+                destination: replica.address,
                 protocol: "http".to_owned(),
                 purpose: FlowPurpose::Inference,
                 data: FlowData::Customer,
                 declared_by: id.to_string(),
+                country: site.map(|site| site.country),
+                operator_entity: site.and_then(|site| site.operator_entity),
+            }
+        })
+        .collect()
+}
+
+/// Upstreams that requests may be routed to now.
+fn upstreams(state: &State) -> Vec<Flow> {
+    let endpoints = state.endpoints.values().filter(|one| one.deleted_at.is_none());
+    let routed = endpoints.flat_map(|one| one.routed_upstreams(state, |_| true));
+    routed
+        .map(|(_, upstream)| {
+            let (destination, protocol) = place_of(&upstream.config.url);
+            let site = state.sites.get(&upstream.site).map(|site| &site.config);
+            Flow {
+                destination,
+                protocol,
+                purpose: FlowPurpose::Inference,
+                data: FlowData::Customer,
+                declared_by: upstream.id.to_string(),
                 country: site.map(|site| site.country),
                 operator_entity: site.and_then(|site| site.operator_entity),
             }

@@ -17,7 +17,6 @@ use units::{Id, kinds};
 use super::entities;
 use crate::http::{
     fail::Fail,
-    gone,
     mount::{Call, as_of},
     page, require_operator, resolve, unexpected,
 };
@@ -49,7 +48,8 @@ pub(crate) async fn create(call: Call<StorageCreate>) -> Result<Storage, Fail> {
     })?;
     let accepted = call.submit(command).await?;
     let Some(Subject::Storage(id)) = accepted.subject else { return Err(unexpected()) };
-    call.read(|s| s.storages.get(&id).and_then(|one| dto(s, one, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.storages.get(&id).and_then(|one| dto(s, one, accepted.seq)))
+        .ok_or_else(unexpected)
 }
 
 /// `GET /api/v1/storages`
@@ -78,7 +78,8 @@ pub(crate) async fn retire(call: Call<StorageRetire>) -> Result<Storage, Fail> {
     require_operator(&call)?;
     let id = call.path.id;
     let accepted = call.submit(Command::Storage(storage::Command::Retire { id })).await?;
-    call.read(|s| s.storages.get(&id).and_then(|one| dto(s, one, accepted.seq))).ok_or_else(gone)
+    call.read(|s| s.storages.get(&id).and_then(|one| dto(s, one, accepted.seq)))
+        .ok_or_else(unexpected)
 }
 
 const fn purpose(given: StoragePurpose) -> Purpose {

@@ -1,0 +1,171 @@
+//! `cocarde gateway`: the data plane in a process of its own, which follows a control plane and serves on
+//! without it.
+//!
+//! What it does not do: capability tokens (their blocks are evaluated and their budgets counted by the
+//! platform's own gateway), receipts of answers, whose tree it keeps but has nobody to ask for, and figures of
+//! tenants: those of `/api/v1/inference` are of the platform's own gateway. Guardrails are checked here as there,
+//! and an endpoint of which it was not told what to check answers nothing.
+
+mod follow;
+mod view;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use api::client::Client;
+use gateway::{BalanceConfig, Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink};
+use tokio::signal::unix::{SignalKind, signal};
+use units::{Id, kinds};
+
+use crate::up::{ObserverArgs, Remotes, start_observers};
+use follow::{Control, Remote};
+
+/// How long requests in flight may take when asked to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long the first question may take.
+const FIRST: Duration = Duration::from_millis(0);
+
+/// What a gateway apart needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct ApartConfig {
+    /// The control plane.
+    pub(crate) control: String,
+    /// A key that may follow it.
+    pub(crate) token: String,
+    /// The data folder; made if missing.
+    pub(crate) data: PathBuf,
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// A file that gets the address once requests are answered.
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Certificates in PEM of further authorities for upstreams.
+    pub(crate) upstream_authorities: Vec<u8>,
+    /// Longest time to serve without having heard the control plane; `None` for ever.
+    pub(crate) stale_max: Option<Duration>,
+    /// Who looks at the gateway.
+    pub(crate) observers: ObserverArgs,
+}
+
+/// Runs the gateway until it is asked to stop.
+///
+/// # Errors
+/// If it cannot start, with what to do about it.
+pub(crate) fn run(config: &ApartConfig) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let code = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
+async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let listener = tokio::net::TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on `{}`", config.listen))?;
+    let address = listener.local_addr()?;
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make `{}`", config.data.display()))?;
+    let client = Client::new(&config.control, Some(&config.token))?;
+    let control = Arc::new(
+        Control::open(
+            (client, Remotes::new(&config.upstream_authorities)?),
+            &config.data,
+            config.stale_max,
+        )
+        .context("what the control plane said last cannot be read: move `control.json` away")?,
+    );
+    let (meter, remote) = open(&control, &config.data).await?;
+    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
+    hear(&control, &meter, config).await?;
+    let follower = std::thread::spawn({
+        let (control, meter) = (Arc::clone(&control), meter.clone());
+        move || control.follow(&meter)
+    });
+    let checker = tokio::spawn(control.remotes.clone().check());
+    let deliverer = tokio::spawn({
+        let meter = meter.clone();
+        async move { meter.run().await }
+    });
+    let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
+    let gateway_config = GatewayConfig { balance, ..Default::default() };
+    let front = Front::new(
+        gateway_config,
+        Arc::new(remote),
+        meter.clone(),
+        others(&meter, &control.remotes),
+    );
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(front.listen(listener, async move {
+        // Asked to stop, or nobody is left to ask.
+        let _ = stopped.await;
+    }));
+    if let Some(path) = &config.ready_file {
+        crate::up::write_ready(path, address)?;
+    }
+    tracing::info!(%address, control = config.control, "gateway {} serves", meter.gateway());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    control.stop.store(true, Ordering::Relaxed);
+    let _ = stop.send(());
+    let _ = tokio::time::timeout(DRAIN, server).await;
+    checker.abort();
+    deliverer.abort();
+    if let Err(error) = meter.flush().await {
+        tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+    }
+    drop(follower);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the control plane a first time; it may be away if it has said something before.
+async fn hear(control: &Arc<Control>, meter: &Meter, config: &ApartConfig) -> anyhow::Result<()> {
+    let first = tokio::task::spawn_blocking({
+        let (control, meter) = (Arc::clone(control), meter.clone());
+        move || control.ask(&meter, FIRST)
+    });
+    if let Err(error) = first.await? {
+        if !control.knows_something() {
+            bail!("the control plane at `{}` does not answer: {error}", config.control);
+        }
+        tracing::warn!(%error, "the control plane is not heard: serving from what it said last");
+    }
+    Ok(())
+}
+
+/// Opens the spool.
+async fn open(control: &Arc<Control>, data: &Path) -> anyhow::Result<(Meter, Remote)> {
+    let (mut salt_seed, mut id) = ([0; 32], [0; 10]);
+    getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
+    getrandom::fill(&mut id).context("the system has no randomness to give")?;
+    let now = gateway::Clock::system().now();
+    let fresh_id = Id::<kinds::Gateway>::from_parts(now.millis(), id);
+    let config = MeterConfig::new(data.join("gateway"), fresh_id, salt_seed);
+    let remote = Remote(Arc::clone(control));
+    let (directory, sink): (_, Arc<dyn UsageSink>) = (remote.clone(), Arc::new(remote.clone()));
+    let metrics = Arc::new(Metrics::default());
+    let meter = tokio::task::spawn_blocking(move || Meter::open(config, &directory, sink, metrics));
+    let meter = meter.await?.context("cannot open the gateway's usage spool")?;
+    Ok((meter, remote))
+}
+
+/// What it answers beside models: whether it lives, and its counters.
+fn others(meter: &Meter, remotes: &Remotes) -> axum::Router {
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    let text = move || metrics.render() + &gateway::render_remotes(&remotes.all());
+    axum::Router::new()
+        .route("/healthz", axum::routing::get(|| async { "ok\n" }))
+        .route("/metrics", axum::routing::get(move || async move { text() }))
+}

@@ -1,0 +1,77 @@
+//! Gateways that run apart: what they follow, and where they hand in what they have counted.
+
+use std::{sync::Arc, time::Duration};
+
+use api::nouns::gateway::{
+    GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord,
+};
+use units::Digest;
+
+use super::{fail::Fail, mount::Call, require_operator};
+use crate::platform::TokenUsage;
+
+/// Longest time that a question waits for something newer.
+const WAIT_MAX: Duration = Duration::from_secs(25);
+/// Shortest time between two snapshots of one gateway, so that a busy log does not make one for each entry.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// `POST /api/v1/gateway/follow`
+pub(crate) async fn follow(call: Call<GatewayFollow>) -> Result<GatewaySnapshot, Fail> {
+    require_operator(&call)?;
+    let ask = &call.body;
+    let mut size = call.platform().watch();
+    let wait = Duration::from_millis(ask.wait_ms).min(WAIT_MAX);
+    if ask.has > 0 {
+        tokio::time::sleep(PAUSE.min(wait)).await;
+        // Either something has changed or the time is over: both are answered with what is there.
+        let _ = tokio::time::timeout(wait, size.wait_for(|size| *size > ask.seq)).await;
+        // Whoever was stopped while it waited is told so.
+        require_operator(&call)?;
+    }
+    let (app, ask) = (Arc::clone(&call.app), ask.clone());
+    let made = tokio::task::spawn_blocking(move || app.platform.gateway_snapshot(&ask)).await;
+    let failed = "the snapshot could not be made";
+    let made = made.map_err(|error| Fail::internal(failed, &error))?;
+    made.map_err(|error| Fail::internal(failed, &error))
+}
+
+/// `POST /api/v1/gateway/usage`
+pub(crate) async fn record(call: Call<GatewayUsageRecord>) -> Result<GatewayRecorded, Fail> {
+    require_operator(&call)?;
+    let usage = usage(&call.body)?;
+    call.platform().record_tokens(&usage).await.map_err(Fail::from)?;
+    Ok(GatewayRecorded { recorded: call.platform().recorded_rollups(usage.gateway) })
+}
+
+fn usage(given: &GatewayUsage) -> Result<TokenUsage, Fail> {
+    let answers = match (given.answers, &given.answers_root) {
+        (Some(count), Some(root)) => {
+            let root: Result<Digest, _> = format!("sha256:{root}").parse();
+            let root = root.map_err(|error| {
+                Fail::field("/answers_root", format!("`{:.80}`: {error}", root_text(given)))
+            })?;
+            Some((count, root))
+        }
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Fail::field("/answers_root", "give both `answers` and `answers_root`"));
+        }
+    };
+    Ok(TokenUsage {
+        gateway: given.gateway,
+        sequence: given.sequence,
+        key: given.key,
+        endpoint: given.endpoint,
+        minute_unix_s: given.minute_unix_s,
+        requests: given.requests,
+        errors: given.errors,
+        prompt_tokens: given.prompt_tokens,
+        completion_tokens: given.completion_tokens,
+        estimated: given.estimated,
+        answers,
+    })
+}
+
+fn root_text(given: &GatewayUsage) -> &str {
+    given.answers_root.as_deref().unwrap_or_default()
+}
