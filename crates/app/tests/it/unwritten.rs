@@ -113,5 +113,5 @@ fn a_prompt_is_written_down_nowhere() {
     platform.run(&["guardrail", "remove", "no-cards"]).check(0, &[]);
     platform.run(&["guardrail", "remove", "no-cards"]).check(3, &["there is no guardrail"]);
     let bad = ["guardrail", "add", "bad", "--pattern", "(", "--action", "refuse"];
-    platform.run(&bad).check(2, &["unclosed group"]);
+    platform.run(&bad).check(7, &["unclosed group"]);
 }
