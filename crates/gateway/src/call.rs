@@ -26,6 +26,35 @@ pub(crate) enum Call {
     TokenizerInfo,
 }
 
+/// What calls do, as OpenTelemetry's GenAI conventions tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A conversation goes on.
+    Chat,
+    /// A text goes on, or its middle is filled.
+    TextCompletion,
+    /// Texts become vectors.
+    Embeddings,
+    /// Texts become tokens or tokens texts, for which the conventions have no word.
+    Tokenize,
+}
+
+impl Operation {
+    /// Every one.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Chat, Self::TextCompletion, Self::Embeddings, Self::Tokenize];
+
+    /// The value of `gen_ai.operation.name`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::TextCompletion => "text_completion",
+            Self::Embeddings => "embeddings",
+            Self::Tokenize => "tokenize",
+        }
+    }
+}
+
 impl Call {
     /// Every kind; those that are asked most come first.
     pub(crate) const ALL: [Self; 8] = [
@@ -101,15 +130,13 @@ impl Call {
         }
     }
 
-    /// What it does, in the words of OpenTelemetry's GenAI conventions where they have one.
-    pub(crate) const fn operation(self) -> &'static str {
+    /// What it does.
+    pub(crate) const fn operation(self) -> Operation {
         match self {
-            Self::Chat | Self::Responses => "chat",
-            Self::Text | Self::Fim => "text_completion",
-            Self::Embeddings => "embeddings",
-            Self::Tokenize => "tokenize",
-            Self::Detokenize => "detokenize",
-            Self::TokenizerInfo => "tokenizer_info",
+            Self::Chat | Self::Responses => Operation::Chat,
+            Self::Text | Self::Fim => Operation::TextCompletion,
+            Self::Embeddings => Operation::Embeddings,
+            Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => Operation::Tokenize,
         }
     }
 

@@ -14,6 +14,9 @@ mod tenants;
 mod tests;
 mod trace;
 
+/// The value of `gen_ai.provider.name`: whoever serves the models that the gateway knows.
+const PROVIDER: &str = "cocarde";
+
 pub use access_log::AccessLogTarget;
 pub use tenants::{TenantRow, TenantSums};
 pub use trace::{SpanBatch, SpanBatches};

@@ -122,7 +122,7 @@ impl AccessLog {
         let line = Line {
             time: Timestamp(now()).to_string(),
             request_id: facts.request_id.as_ref().and_then(|id| id.to_str().ok()),
-            operation: finished.call.operation(),
+            operation: finished.call.operation().as_str(),
             path: finished.call.route(),
             project_id: facts.caller.map(|(project, _)| project.to_string()),
             key_id: facts.caller.map(|(_, key)| key.to_string()),

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::access_log::AccessLog;
 use super::failure::FailureKind;
-use super::histogram::{DURATION, FIRST_TOKEN, Histogram, TOKEN_GAP, WAIT};
+use super::histogram::{ByOperation, DURATION, FIRST_TOKEN, Histogram, TOKEN_GAP, WAIT};
 use super::tenants::Tenants;
 use super::trace::Tracer;
 use crate::metrics::Count;
@@ -16,14 +16,14 @@ use crate::metrics::Count;
 /// The observers of one gateway.
 #[derive(Debug)]
 pub(crate) struct Figures {
-    /// From arrival to the first token.
-    pub(crate) first_token: Histogram,
+    /// From arrival to the first token of a stream.
+    pub(crate) first_token: ByOperation,
     /// Between two chunks that carry output.
     pub(crate) token_gap: Histogram,
     /// Mean time per output chunk after the first, once for each stream.
-    pub(crate) per_token: Histogram,
+    pub(crate) per_token: ByOperation,
     /// From arrival to the last byte.
-    pub(crate) duration: Histogram,
+    pub(crate) duration: ByOperation,
     /// From arrival until the request was let in.
     pub(crate) queue_wait: Histogram,
     /// From sending to a replica's first byte.
@@ -44,10 +44,10 @@ pub(crate) struct Figures {
 impl Default for Figures {
     fn default() -> Self {
         Self {
-            first_token: Histogram::new(FIRST_TOKEN),
+            first_token: ByOperation::new(FIRST_TOKEN),
             token_gap: Histogram::new(TOKEN_GAP),
-            per_token: Histogram::new(TOKEN_GAP),
-            duration: Histogram::new(DURATION),
+            per_token: ByOperation::new(TOKEN_GAP),
+            duration: ByOperation::new(DURATION),
             queue_wait: Histogram::new(WAIT),
             upstream_wait: Histogram::new(FIRST_TOKEN),
             redacted: Count::default(),
@@ -72,6 +72,9 @@ impl Figures {
 
     /// Appends the Prometheus text.
     pub(crate) fn render(&self, out: &mut String) {
+        for (histograms, name, help) in self.by_operation() {
+            histograms.render(name, help, out);
+        }
         for (histogram, name, help) in self.histograms() {
             histogram.render(name, help, out);
         }
@@ -88,14 +91,13 @@ impl Figures {
         }
     }
 
-    /// Names of the GenAI conventions of OpenTelemetry, as its Prometheus exporters spell them, where they
-    /// have a metric; ours otherwise.
-    fn histograms(&self) -> [(&Histogram, &'static str, &'static str); 6] {
+    /// Those that the GenAI conventions of OpenTelemetry have, named as its Prometheus exporters spell them.
+    fn by_operation(&self) -> [(&ByOperation, &'static str, &'static str); 3] {
         [
             (
                 &self.first_token,
                 "gen_ai_server_time_to_first_token_seconds",
-                "From a request's arrival to its first token.",
+                "From a request's arrival to the first token of its stream.",
             ),
             (
                 &self.per_token,
@@ -107,6 +109,12 @@ impl Figures {
                 "gen_ai_server_request_duration_seconds",
                 "From a request's arrival to the last byte of its answer.",
             ),
+        ]
+    }
+
+    /// Ours.
+    fn histograms(&self) -> [(&Histogram, &'static str, &'static str); 3] {
+        [
             (
                 &self.token_gap,
                 "cocarde_gateway_inter_token_gap_seconds",
@@ -115,7 +123,7 @@ impl Figures {
             (
                 &self.queue_wait,
                 "cocarde_gateway_queue_wait_seconds",
-                "From a request's arrival until it was let in.",
+                "From a request's arrival until it was let in, its body and a replica's waking included.",
             ),
             (
                 &self.upstream_wait,

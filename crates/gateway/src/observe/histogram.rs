@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::PROVIDER;
+use crate::call::Operation;
+
 /// Cells; threads beyond that many share them.
 const CELLS: usize = 16;
 /// Most bounds of a histogram.
@@ -183,19 +186,70 @@ impl Histogram {
 
     /// Appends the Prometheus text.
     pub(crate) fn render(&self, name: &str, help: &str, out: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} histogram");
+        head(name, help, out);
+        self.render_series(name, "", out);
+    }
+
+    fn is_empty(&self) -> bool {
+        let mut buckets = self.cells.iter().flat_map(|cell| &cell.buckets);
+        buckets.all(|bucket| bucket.load(Ordering::Relaxed) == 0)
+    }
+
+    /// Appends its series; labels as `a="b",c="d"`.
+    fn render_series(&self, name: &str, labels: &str, out: &mut String) {
+        let comma = if labels.is_empty() { "" } else { "," };
+        let alone = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         let mut count = 0_u64;
         for (index, bound) in self.bounds.iter().map(|(_, text)| *text).chain(["+Inf"]).enumerate()
         {
             let at = self.cells.iter().filter_map(|cell| cell.buckets.get(index));
             let here = at.fold(0_u64, |n, one| n.wrapping_add(one.load(Ordering::Relaxed)));
             count = count.wrapping_add(here);
-            let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}");
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}");
         }
         let sums = self.cells.iter().map(|cell| cell.sum_us.load(Ordering::Relaxed));
         let sum_us = sums.fold(0_u64, u64::wrapping_add);
-        let _ = writeln!(out, "{name}_sum {}.{:06}", sum_us / 1_000_000, sum_us % 1_000_000);
-        let _ = writeln!(out, "{name}_count {count}");
+        let (seconds, rest) = (sum_us / 1_000_000, sum_us % 1_000_000);
+        let _ = writeln!(out, "{name}_sum{alone} {seconds}.{rest:06}");
+        let _ = writeln!(out, "{name}_count{alone} {count}");
+    }
+}
+
+fn head(name: &str, help: &str, out: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} histogram");
+}
+
+/// A histogram for each operation, with the labels that the GenAI conventions require.
+#[derive(Debug)]
+pub(crate) struct ByOperation([Histogram; Operation::ALL.len()]);
+
+impl ByOperation {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self(Operation::ALL.map(|_| Histogram::new(bounds)))
+    }
+
+    /// Counts one duration.
+    pub(crate) fn note(&self, operation: Operation, us: u64) {
+        for (known, histogram) in Operation::ALL.iter().zip(&self.0) {
+            if *known == operation {
+                histogram.note(us);
+            }
+        }
+    }
+
+    /// Appends the Prometheus text: conversations, and whatever else was asked.
+    pub(crate) fn render(&self, name: &str, help: &str, out: &mut String) {
+        head(name, help, out);
+        for (operation, histogram) in Operation::ALL.iter().zip(&self.0) {
+            if *operation == Operation::Chat || !histogram.is_empty() {
+                let labels = format!(
+                    "gen_ai_operation_name=\"{}\",gen_ai_provider_name=\"{PROVIDER}\"",
+                    operation.as_str()
+                );
+                histogram.render_series(name, &labels, out);
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::failure::FailureKind;
 use super::histogram::{TOKEN_GAP, Tallied, micros};
 use super::tenants::TenantSums;
 use super::trace::Traced;
-use crate::call::Call;
+use crate::call::{Call, Operation};
 use crate::directory::Caller;
 use crate::error::ApiError;
 use crate::guard::{Hits, Refused};
@@ -82,6 +82,7 @@ pub(crate) struct Finished<'a> {
 /// The pace of one stream.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    operation: Operation,
     started: Instant,
     first: Option<Instant>,
     last: Instant,
@@ -95,7 +96,7 @@ impl Pace {
         let now = Instant::now();
         if self.first.is_none() {
             self.first = Some(now);
-            metrics.figures.first_token.note(micros(now - self.started));
+            metrics.figures.first_token.note(self.operation, micros(now - self.started));
         } else {
             self.gaps.note(TOKEN_GAP, micros(now.saturating_duration_since(self.last)));
             if self.gaps.count() >= GAPS_HELD_MAX {
@@ -112,7 +113,7 @@ impl Pace {
             metrics.figures.token_gap.add(&mut self.gaps);
         }
         if let Some(mean) = micros(self.last - first).checked_div(u64::from(self.chunks) - 1) {
-            metrics.figures.per_token.note(mean);
+            metrics.figures.per_token.note(self.operation, mean);
         }
         Some(micros(first - self.started))
     }
@@ -231,7 +232,8 @@ impl Seen {
     /// Begins to watch its stream.
     pub(crate) fn pace(&self) -> Pace {
         let (started, gaps) = (self.started, Tallied::default());
-        Pace { started, first: None, last: started, chunks: 0, gaps }
+        let operation = self.call.operation();
+        Pace { operation, started, first: None, last: started, chunks: 0, gaps }
     }
 
     /// What a replica is told of the trace: `traceparent`, and `tracestate` if there is one.
@@ -248,7 +250,7 @@ impl Drop for Seen {
         if facts.status.is_none() {
             facts.failure = Some(FailureKind::ClientLeft);
         }
-        figures.duration.note(duration_us);
+        figures.duration.note(self.call.operation(), duration_us);
         if let Some(kind) = facts.failure {
             figures.failed(kind);
         }

@@ -179,8 +179,8 @@ fn spans(finished: &Finished<'_>, traced: &Traced) -> (Value, Option<Value>) {
     let end_us = u64::try_from(now().0).unwrap_or(0);
     let start_us = end_us.saturating_sub(finished.duration_us);
     let mut attributes = vec![
-        text("gen_ai.operation.name", finished.call.operation()),
-        text("gen_ai.provider.name", "cocarde"),
+        text("gen_ai.operation.name", finished.call.operation().as_str()),
+        text("gen_ai.provider.name", super::PROVIDER),
         text("http.request.method", finished.call.method().as_str()),
         text("http.route", finished.call.route()),
     ];
@@ -206,7 +206,7 @@ fn spans(finished: &Finished<'_>, traced: &Traced) -> (Value, Option<Value>) {
     }
     attributes.extend(facts.site.map(|site| text("cocarde.site.id", &site.to_string())));
     attributes.extend(facts.failure.map(|kind| text("error.type", kind.as_str())));
-    let name = format!("{} {}", finished.call.operation(), facts.model);
+    let name = format!("{} {}", finished.call.operation().as_str(), facts.model);
     // For a span of a server, 4xx is no error of its own; code 2 is ERROR.
     let is_fault = status.is_none_or(|status| status >= 500)
         || facts.failure == Some(super::FailureKind::StreamBroken);

@@ -43,9 +43,12 @@ async fn failures_are_counted_by_kind_and_gaps_by_chunk() {
     ] {
         assert_eq!(metric(&bench, &kind(name)), 1, "{name}");
     }
+    let by = |name: &str| {
+        format!("{name}{{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"cocarde\"}}")
+    };
     assert_eq!(metric(&bench, "cocarde_gateway_inter_token_gap_seconds_count"), 2);
-    assert_eq!(metric(&bench, "gen_ai_server_time_per_output_token_seconds_count"), 1);
-    assert_eq!(metric(&bench, "gen_ai_server_request_duration_seconds_count"), 9);
+    assert_eq!(metric(&bench, &by("gen_ai_server_time_per_output_token_seconds_count")), 1);
+    assert_eq!(metric(&bench, &by("gen_ai_server_request_duration_seconds_count")), 9);
     assert_eq!(metric(&bench, "cocarde_gateway_queue_wait_seconds_count"), 2);
     assert_eq!(metric(&bench, "cocarde_gateway_upstream_wait_seconds_count"), 2);
 }
