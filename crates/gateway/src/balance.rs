@@ -2,13 +2,14 @@
 //! of two drawn ones ("power of two choices", Mitzenmacher 2001).
 //!
 //! What a request costs somewhere is counted in tokens: those that this gateway has outstanding there (prompts,
-//! and what the answers are expected to have), a part of those sent there of late, and those of its own prompt
-//! that the replica would have to read anew. So a long conversation stays where it is until waiting there
-//! costs more than reading it again elsewhere. Draws come from a counter put through a mixing function, so a
+//! until their answer begins, and what the answers are expected to have), a part of those sent there of late,
+//! and, at several times that weight, those of its own prompt that the replica would have to read anew. So a
+//! long conversation stays where it is until waiting there costs clearly more than reading it again elsewhere. Draws come from a counter put through a mixing function, so a
 //! seed repeats them. ADR 26.
 
 mod fleet;
 mod health;
+mod outstanding;
 #[cfg(test)]
 mod tests;
 
@@ -20,11 +21,11 @@ use std::time::Duration;
 use units::{Id, kinds};
 
 use crate::directory::{Replica, Route};
-use crate::load::{Load, Loads};
 use crate::prefix::{BYTES_MAX, Chain, Matches, Table, hash_of};
 pub(crate) use fleet::Fleet;
 use fleet::State;
 pub(crate) use health::{Admission, Health};
+pub use outstanding::Outstanding;
 
 /// Replicas, and endpoints, remembered before idle ones are forgotten.
 const REMEMBERED_MAX: usize = 4_096;
@@ -52,7 +53,7 @@ impl Default for BalanceConfig {
             seed: 0,
             prefixes_max: 1 << 17,
             prefix_age: Duration::from_secs(1_800),
-            miss_milli: 1_000,
+            miss_milli: 4_000,
             recent_milli: 100,
             recent_half_life: Duration::from_secs(30),
         }
@@ -84,21 +85,6 @@ struct Inner {
     replicas: Mutex<BTreeMap<Arc<str>, Arc<State>>>,
     fleets: RwLock<BTreeMap<Id<kinds::Endpoint>, Arc<Fleet>>>,
     prefixes: Table,
-}
-
-/// One outstanding request at a replica; counted until dropped.
-#[derive(Debug)]
-pub struct Outstanding {
-    /// Whose replica it is.
-    pub endpoint: Id<kinds::Endpoint>,
-    /// The replica.
-    pub replica: Replica,
-    tokens: u64,
-    is_trial: bool,
-    state: Arc<State>,
-    fleet: Arc<Fleet>,
-    /// Counted for the number of replicas.
-    load: Option<Load>,
 }
 
 /// A request on its way to a route: what its beginnings are known by.
@@ -204,18 +190,21 @@ impl Balance {
         let costed: Vec<Candidate<'_>> = costed.collect();
         let chosen = self.cheapest(&costed)?;
         let known = traces.map_or(0, |traces| traces.known(chosen.slot, demand.prompt_tokens));
-        let tokens = demand.prompt_tokens.saturating_sub(known).saturating_add(expected).max(1);
+        let prompt_tokens = demand.prompt_tokens.saturating_sub(known);
+        let answer_tokens = expected.max(1);
         if let Some(traces) = traces {
             self.0.prefixes.note(&traces.prompt, chosen.slot, now);
             if let Some(session) = &traces.session {
                 self.0.prefixes.note(session, chosen.slot, now);
             }
         }
+        let tokens = prompt_tokens.saturating_add(answer_tokens);
         chosen.state.begin(tokens, now, self.0.config.recent_half_life);
         Some(Outstanding {
             endpoint: route.endpoint,
             replica: chosen.replica.clone(),
-            tokens,
+            prompt_tokens,
+            answer_tokens,
             is_trial: chosen.is_trial,
             state: Arc::clone(&chosen.state),
             fleet,
@@ -328,50 +317,6 @@ impl Traces {
         let known = prompt_tokens.saturating_mul(of(bytes)).checked_div(of(self.prompt_bytes));
         // A session is a hint: worth half of what the client says it is.
         known.unwrap_or(0).max(if in_session { prompt_tokens / 2 } else { 0 })
-    }
-}
-
-impl Outstanding {
-    /// The replica answered, whatever it answered.
-    pub(crate) fn answered(&self) {
-        self.state.health().succeeded();
-    }
-
-    /// It could not be reached, or broke off, or did not answer in time.
-    pub(crate) fn failed(&self, now: Duration) {
-        self.state.health().failed(now);
-        self.blame();
-    }
-
-    /// Counts it for the number of replicas as well.
-    pub(crate) fn count_in(&mut self, loads: &Loads) {
-        self.load = Some(loads.begin(self.endpoint, &self.replica.address, self.tokens));
-    }
-
-    /// The replica failed the request, in whatever way.
-    pub(crate) fn blame(&self) {
-        if let Some(load) = &self.load {
-            load.failed();
-        }
-    }
-
-    /// The answer had so many tokens: the next ones are expected to be as long.
-    pub fn learn(&self, completion_tokens: u64) {
-        self.fleet.finished(completion_tokens);
-    }
-
-    /// What learns how long answers are.
-    pub(crate) fn fleet(&self) -> &Arc<Fleet> {
-        &self.fleet
-    }
-}
-
-impl Drop for Outstanding {
-    fn drop(&mut self) {
-        self.state.end(self.tokens);
-        if self.is_trial {
-            self.state.health().give_up_trial();
-        }
     }
 }
 

@@ -142,6 +142,9 @@ impl Relay {
                 Poll::Ready(Some(Ok(()))) => self.judge(verdict, &mut out),
             }
             self.silence.last = Instant::now();
+            if self.translator.tally.has_begun() {
+                self.held.outstanding.begun();
+            }
             if !out.is_empty() {
                 return Poll::Ready(Some(Bytes::from(out)));
             }

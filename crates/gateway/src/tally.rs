@@ -125,6 +125,11 @@ impl Tally {
         self.pace.chunk(self.meter.metrics());
     }
 
+    /// Whether output has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.deltas > 0
+    }
+
     /// Takes the engine's own figures; the last ones given count.
     pub(crate) fn usage(&mut self, usage: Usage) {
         self.usage = Some(usage);

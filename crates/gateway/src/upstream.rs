@@ -31,7 +31,7 @@ pub(crate) struct Upstream {
 /// How an attempt at one route ended without an answer to pass on.
 enum Missed {
     /// Nothing there can have worked on the request: another route may be tried.
-    Free(Option<(Response<Flow>, Outstanding)>),
+    Free(Option<Box<(Response<Flow>, Outstanding)>>),
     /// Somebody may have: the client decides.
     Spent(ApiError),
 }
@@ -69,7 +69,7 @@ impl Upstream {
             match self.try_route((one, demand), order, metrics).await {
                 Ok(answered) => return Ok(answered),
                 Err(Missed::Spent(error)) => return Err(error),
-                Err(Missed::Free(told)) => unavailable = told.or(unavailable),
+                Err(Missed::Free(told)) => unavailable = told.map(|told| *told).or(unavailable),
             }
         }
         unavailable.ok_or_else(|| ApiError::refusal(Refusal::NoReplica, "", self.retry_after_s))
@@ -128,7 +128,7 @@ impl Upstream {
                 }
             }
         }
-        Err(Missed::Free(unavailable))
+        Err(Missed::Free(unavailable.map(Box::new)))
     }
 
     /// One request to one replica, under the name by which it knows the model.

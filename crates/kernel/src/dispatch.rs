@@ -115,12 +115,8 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::IdentityProvider(c) => identity_provider::target(c)
             .and_then(|id| state.identity_providers.get(&id))
             .map(|x| x.meta.version),
-        Command::Upstream(c) => {
-            upstream::target(c).and_then(|id| state.upstreams.get(&id)).map(|u| u.meta.version)
-        }
-        Command::Endpoint(c) => {
-            endpoint::target(c).and_then(|id| state.endpoints.get(&id)).map(|e| e.meta.version)
-        }
+        Command::Upstream(c) => upstream::version(state, c),
+        Command::Endpoint(c) => endpoint::version(state, c),
     }
 }
 

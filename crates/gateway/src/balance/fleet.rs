@@ -164,6 +164,11 @@ impl State {
         *recent = Recent { tokens: held.saturating_add(tokens), at: now.max(recent.at) };
     }
 
+    /// So many tokens are outstanding no more, of a request that still is.
+    pub(super) fn less(&self, tokens: u64) {
+        self.tokens.fetch_sub(tokens, Ordering::Relaxed);
+    }
+
     pub(super) fn end(&self, tokens: u64) {
         self.tokens.fetch_sub(tokens, Ordering::Relaxed);
         self.requests.fetch_sub(1, Ordering::Relaxed);

@@ -181,3 +181,21 @@ fn expected_answers_follow_what_was_answered_and_retries_have_a_budget() {
     let regained = (0..100).filter(|_| fleet.spend_retry()).count();
     assert!((9..=10).contains(&regained), "a fifth of them, and never more than ten: {regained}");
 }
+
+#[test]
+fn a_prompt_keeps_nobody_waiting_once_its_answer_began() {
+    let (balance, route) = (balance(3), route(2));
+    let long = text(1, 40_000);
+    let mut first = choose(&balance, &route, &long);
+    let other = |held: &Outstanding| {
+        let next = choose(&balance, &route, b"short");
+        Arc::clone(&next.replica.address) != held.replica.address
+    };
+    assert!((0..20).all(|_| other(&first)), "who reads a long prompt is passed over");
+    first.begun();
+    first.begun();
+    // What was sent of late still weighs a little: the answers expected elsewhere decide.
+    let weigh = choose(&balance, &route, &text(2, 8_000));
+    assert_ne!(weigh.replica.address, first.replica.address);
+    assert!(!other(&first), "its prompt is read: it is the less busy one");
+}

@@ -115,7 +115,7 @@ impl Rough {
 async fn read_request<S: AsyncRead + Unpin>(
     stream: &mut S,
 ) -> std::io::Result<Option<(String, String)>> {
-    let (mut held, mut piece) = (Vec::new(), [0; 16 << 10]);
+    let (mut held, mut piece) = (Vec::new(), vec![0; 16 << 10]);
     loop {
         let text = String::from_utf8_lossy(&held).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
@@ -146,18 +146,25 @@ fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
+/// The head of a stream of events.
+fn events() -> String {
+    format!("{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+}
+
+/// The last event of a stream, with its usage, and the end.
+fn end(usage: &str) -> String {
+    let last = format!(r#"data: {{"id":"c","choices":[],"usage":{usage}}}"#);
+    format!("{}0\r\n\r\n", chunk(&format!("{last}\n\ndata: [DONE]\n\n")))
+}
+
 async fn answer<S: AsyncWrite + Unpin>(
     stream: &mut S,
     way: Way,
     streams: bool,
 ) -> std::io::Result<()> {
-    let events = format!("{HEAD}text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+    let events = events();
     let whole = |kind: &str, body: &str| {
         format!("{HEAD}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-    };
-    let end = |usage: &str| {
-        let last = format!(r#"data: {{"id":"c","choices":[],"usage":{usage}}}"#);
-        format!("{}0\r\n\r\n", chunk(&format!("{last}\n\ndata: [DONE]\n\n")))
     };
     match way {
         Way::Well | Way::CloseIdle if !streams => {
@@ -182,6 +189,18 @@ async fn answer<S: AsyncWrite + Unpin>(
             let text = format!("{events}{}{}0\r\n\r\n", event("a"), chunk(nonsense));
             stream.write_all(text.as_bytes()).await
         }
+        Way::BadGateway => {
+            let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(head.as_bytes()).await
+        }
+        Way::Mute | Way::Stall | Way::Dribble | Way::Long(_) => slowly(stream, way).await,
+    }
+}
+
+/// The answers that take their time: never begun, never ended, or long.
+async fn slowly<S: AsyncWrite + Unpin>(stream: &mut S, way: Way) -> std::io::Result<()> {
+    let events = events();
+    match way {
         Way::Mute => std::future::pending().await,
         Way::Stall => {
             stream.write_all(format!("{events}{}", event("a")).as_bytes()).await?;
@@ -218,9 +237,11 @@ async fn answer<S: AsyncWrite + Unpin>(
             );
             stream.write_all(end(&usage).as_bytes()).await
         }
-        Way::BadGateway => {
-            let head = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
-            stream.write_all(head.as_bytes()).await
-        }
+        Way::Well
+        | Way::CloseIdle
+        | Way::DieMidStream
+        | Way::Html
+        | Way::Nonsense
+        | Way::BadGateway => unreachable!("{way:?} answers at once"),
     }
 }

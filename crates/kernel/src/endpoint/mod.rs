@@ -207,7 +207,12 @@ pub enum Command {
     },
 }
 
-pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.endpoints.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Endpoint>> {
     match command {
         Command::Create { .. } | Command::Open { .. } => None,
         Command::Route { id, .. }

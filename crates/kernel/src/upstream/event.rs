@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use units::{Digest, Id, Name, kinds};
 
 use super::Config;
-use crate::Subject;
+use crate::{State, Subject};
 
 /// What can be asked about upstreams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,9 +109,12 @@ impl Event {
     }
 }
 
-/// The upstream whose version a command may be conditional on.
-#[must_use]
-pub const fn target(command: &Command) -> Option<Id<kinds::Upstream>> {
+/// The version of what a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    target(command).and_then(|id| state.upstreams.get(&id)).map(|found| found.meta.version)
+}
+
+const fn target(command: &Command) -> Option<Id<kinds::Upstream>> {
     match command {
         Command::Register { .. } => None,
         Command::Replace { id, .. } | Command::Delete { id } => Some(*id),

@@ -10,7 +10,8 @@ mod event;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
-pub use event::{Command, Event, target};
+pub(crate) use event::version;
+pub use event::{Command, Event};
 
 use serde::{Deserialize, Serialize};
 use units::{Digest, Id, Name, kinds};

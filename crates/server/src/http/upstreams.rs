@@ -159,8 +159,11 @@ fn find<'a>(state: &'a State, caller: &Caller, id: UpstreamId) -> Result<&'a nou
         Some(_) => Role::Administrator,
         None => Role::Operator,
     };
+    let is_shared = found.is_some_and(|upstream| upstream.project.is_none());
     let found = found.map(|upstream| (upstream, upstream.scope()));
-    access::find_hidden(state, caller, role, found, ("upstream", &id))
+    // What the platform shares is seen by everybody, so it is refused and not hidden.
+    let find = if is_shared { access::find } else { access::find_hidden };
+    find(state, caller, role, found, ("upstream", &id))
 }
 
 /// An upstream of the platform is known to everybody who may use it.

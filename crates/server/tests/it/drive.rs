@@ -129,6 +129,14 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
             "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",
         }),
         "workload_create" | "workload_plan" => job(project),
+        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
+        _ => serving_body(operation, tenant, name),
+    }
+}
+
+fn serving_body(operation: &Operation, tenant: &Tenant, name: &str) -> Value {
+    let project = &format!("{name}/lab");
+    match operation.id {
         "upstream_create" => {
             json!({ "project": project, "name": "new", "site": "paris", "config": {
                 "url": "https://models.test/v1", "model": "m",
@@ -141,7 +149,6 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         }
         "endpoint_scale" => json!({ "replicas_min": 0, "replicas_max": 2, "target_tokens": 4_000 }),
         "endpoint_update" => json!({ "model": "lab/words@v1" }),
-        "node_suspect" | "node_cordon" | "node_drain" | "workload_stop" => json!({}),
         _ => sovereign_body(operation, tenant, name),
     }
 }

@@ -31,6 +31,7 @@ mod sign_in;
 mod sovereign;
 mod streams;
 mod support;
+mod tenants;
 mod terms;
 mod upstreams;
 mod world;

@@ -37,15 +37,7 @@ impl Money {
                 self.charge(metered.project, entry.at, &metered.charges)
             }
             Event::Usage(Use::Tokens(metered)) => {
-                let last = self.gateways.insert(metered.gateway, metered.sequence);
-                if last.unwrap_or(0).saturating_add(1) != metered.sequence {
-                    return Err(format!("roll-up {} after {last:?}", metered.sequence));
-                }
-                let expected = [
-                    (PriceUnit::MTokensIn, metered.tokens_in.0),
-                    (PriceUnit::MTokensOut, metered.tokens_out.0),
-                ];
-                same_quantities(&expected, &metered.charges)?;
+                self.roll_up(metered)?;
                 self.charge(metered.project, entry.at, &metered.charges)
             }
             Event::Budget(event) => {
@@ -87,6 +79,19 @@ impl Money {
             | Event::Course(_)
             | Event::Transfer(_) => Ok(()),
         }
+    }
+
+    /// A gateway's minutes come once each, in order, and are charged for the tokens they tell of.
+    fn roll_up(&mut self, metered: &usage::TokensMetered) -> Result<(), String> {
+        let last = self.gateways.insert(metered.gateway, metered.sequence);
+        if last.unwrap_or(0).saturating_add(1) != metered.sequence {
+            return Err(format!("roll-up {} after {last:?}", metered.sequence));
+        }
+        let expected = [
+            (PriceUnit::MTokensIn, metered.tokens_in.0),
+            (PriceUnit::MTokensOut, metered.tokens_out.0),
+        ];
+        same_quantities(&expected, &metered.charges)
     }
 
     /// Budgets of projects in money over all time; the others are counted again by the audit at the

@@ -77,7 +77,7 @@ pub(crate) fn choice_us(setting: &Setting, bytes: usize) -> f64 {
         let began = Instant::now();
         let place = chooser.choose(&arrival, &prompt, now_us);
         spent = spent.saturating_add(began.elapsed());
-        chooser.sent(place, now_us.saturating_add(50_000), 100);
+        chooser.sent(place, now_us, now_us.saturating_add(50_000), 100);
     }
     spent.as_secs_f64() * 1e6 / figure(Some(CHOICES_TIMED))
 }
@@ -107,7 +107,7 @@ fn run_one(setting: &Setting, arrivals: &[Arrival], way: Way, infinite: f64) -> 
         waits.push(first_us.saturating_sub(now_us));
         let end_us = first_us
             .saturating_add(setting.gap_us.saturating_mul(u64::from(arrival.output_tokens)));
-        chooser.sent(place, end_us, arrival.output_tokens);
+        chooser.sent(place, first_us, end_us, arrival.output_tokens);
     }
     waits.sort_unstable();
     let hit_rate = share(found, n_blocks(arrivals));

@@ -83,9 +83,11 @@ pub(super) struct Chooser {
     running: BinaryHeap<Reverse<Running>>,
 }
 
-/// A request that an engine works on.
+/// A request that an engine works on: first its answer begins, then it ends.
 struct Running {
-    end_us: u64,
+    next_us: u64,
+    /// When it ends, if its answer has not begun yet.
+    end_us: Option<u64>,
     place: usize,
     tokens: u32,
     held: Option<Outstanding>,
@@ -93,7 +95,7 @@ struct Running {
 
 impl PartialEq for Running {
     fn eq(&self, other: &Self) -> bool {
-        self.end_us == other.end_us
+        self.next_us == other.next_us
     }
 }
 
@@ -107,7 +109,7 @@ impl PartialOrd for Running {
 
 impl Ord for Running {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.end_us.cmp(&other.end_us)
+        self.next_us.cmp(&other.next_us)
     }
 }
 
@@ -169,18 +171,26 @@ impl Chooser {
         }
     }
 
-    /// The request that was just chosen for will be over then.
-    pub(super) fn sent(&mut self, place: usize, end_us: u64, tokens: u32) {
+    /// The answer to the request that was just chosen for begins and ends then.
+    pub(super) fn sent(&mut self, place: usize, first_us: u64, end_us: u64, tokens: u32) {
         if let Some(count) = self.outstanding.get_mut(place) {
             *count = count.saturating_add(1);
         }
         let held = self.chosen.take();
-        self.running.push(Reverse(Running { end_us, place, tokens, held }));
+        let (next_us, end_us) = (first_us, Some(end_us));
+        self.running.push(Reverse(Running { next_us, end_us, place, tokens, held }));
     }
 
     fn end(&mut self, now_us: u64) {
-        while self.running.peek().is_some_and(|one| one.0.end_us <= now_us) {
-            let Some(Reverse(one)) = self.running.pop() else { break };
+        while self.running.peek().is_some_and(|one| one.0.next_us <= now_us) {
+            let Some(Reverse(mut one)) = self.running.pop() else { break };
+            if let Some(next_us) = one.end_us.take() {
+                if let Some(held) = &mut one.held {
+                    held.begun();
+                }
+                self.running.push(Reverse(Running { next_us, ..one }));
+                continue;
+            }
             if let Some(count) = self.outstanding.get_mut(one.place) {
                 *count = count.saturating_sub(1);
             }
