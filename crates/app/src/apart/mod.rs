@@ -11,7 +11,7 @@ mod view;
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -85,8 +85,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
         )
         .context("what the control plane said last cannot be read: move `control.json` away")?,
     );
-    let (meter, remote) = open(&control, &config.data).await?;
-    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
+    let (meter, remote) = open(&control, config).await?;
     hear(&control, &meter, config).await?;
     let follower = std::thread::spawn({
         let (control, meter) = (Arc::clone(&control), meter.clone());
@@ -99,12 +98,8 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     });
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let gateway_config = GatewayConfig { balance, ..Default::default() };
-    let front = Front::new(
-        gateway_config,
-        Arc::new(remote),
-        meter.clone(),
-        others(&meter, &control.remotes),
-    );
+    let others = others(&meter, &control.remotes);
+    let front = Front::new(gateway_config, Arc::new(remote), meter.clone(), others);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(front.listen(listener, async move {
         // Asked to stop, or nobody is left to ask.
@@ -145,19 +140,20 @@ async fn hear(control: &Arc<Control>, meter: &Meter, config: &ApartConfig) -> an
     Ok(())
 }
 
-/// Opens the spool.
-async fn open(control: &Arc<Control>, data: &Path) -> anyhow::Result<(Meter, Remote)> {
+/// Opens the spool, and starts whoever looks on.
+async fn open(control: &Arc<Control>, config: &ApartConfig) -> anyhow::Result<(Meter, Remote)> {
     let (mut salt_seed, mut id) = ([0; 32], [0; 10]);
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     getrandom::fill(&mut id).context("the system has no randomness to give")?;
     let now = gateway::Clock::system().now();
     let fresh_id = Id::<kinds::Gateway>::from_parts(now.millis(), id);
-    let config = MeterConfig::new(data.join("gateway"), fresh_id, salt_seed);
+    let spool = MeterConfig::new(config.data.join("gateway"), fresh_id, salt_seed);
     let remote = Remote(Arc::clone(control));
     let (directory, sink): (_, Arc<dyn UsageSink>) = (remote.clone(), Arc::new(remote.clone()));
     let metrics = Arc::new(Metrics::default());
-    let meter = tokio::task::spawn_blocking(move || Meter::open(config, &directory, sink, metrics));
+    let meter = tokio::task::spawn_blocking(move || Meter::open(spool, &directory, sink, metrics));
     let meter = meter.await?.context("cannot open the gateway's usage spool")?;
+    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     Ok((meter, remote))
 }
 

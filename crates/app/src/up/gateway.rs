@@ -12,6 +12,7 @@ use server::{
     AnswerPath, CallFigure, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer,
     Platform, SeenLoad, SeenReplica,
 };
+use tokio::task::JoinSet;
 use units::{DurationMicros, Id, kinds};
 
 use super::{admission, guardrails::Guardrails, upstreams::Remotes};
@@ -101,6 +102,19 @@ fn figure(row: TenantRow) -> CallFigure {
         streams: sums.streams,
         first_token_us: sums.first_token_us,
     }
+}
+
+/// What the gateway does beside answering: delivers what was used, and looks after its upstreams.
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    platform: &Arc<Platform>,
+    meter: &Meter,
+    remotes: &Remotes,
+) {
+    let meter = meter.clone();
+    tasks.spawn(async move { meter.run().await });
+    tasks.spawn(remotes.clone().run(Arc::clone(platform)));
+    tasks.spawn(remotes.clone().check());
 }
 
 /// What a gateway has in flight for an endpoint, as the platform knows it.

@@ -161,7 +161,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
-    spawn_gateway(&mut tasks, &platform, &meter, &remotes);
+    gateway::spawn(&mut tasks, &platform, &meter, &remotes);
     let others = server::router(Arc::clone(&platform));
     let front = gateway::front(&platform, &remotes, &meter, others);
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
@@ -280,19 +280,6 @@ fn engine(data: &Path, platform: &Arc<Platform>) -> anyhow::Result<LocalEngine> 
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let artefacts = Arc::new(control::BlobArtefacts::new(Arc::clone(platform)));
     LocalEngine::new(LocalConfig::new(run, program, artefacts)).context("cannot start the engine")
-}
-
-/// What the gateway does beside answering: delivers what was used, and looks after its upstreams.
-fn spawn_gateway(
-    tasks: &mut JoinSet<()>,
-    platform: &Arc<Platform>,
-    meter: &::gateway::Meter,
-    remotes: &upstreams::Remotes,
-) {
-    let meter = meter.clone();
-    tasks.spawn(async move { meter.run().await });
-    tasks.spawn(remotes.clone().run(Arc::clone(platform)));
-    tasks.spawn(remotes.clone().check());
 }
 
 fn spawn_loops(

@@ -1,6 +1,10 @@
 //! What a gateway has counted of calls, for those whose they are.
 
-use units::{Id, kinds};
+use std::sync::OnceLock;
+
+use units::{Id, UnixMicros, kinds};
+
+use super::Platform;
 
 /// Asks a gateway for all that it has counted since it started.
 pub type CallFigures = Box<dyn Fn() -> Vec<CallFigure> + Send + Sync>;
@@ -36,4 +40,34 @@ pub struct CallFigure {
     pub streams: u64,
     /// Their time to the first token, in microseconds.
     pub first_token_us: u64,
+}
+
+/// Whom to ask for figures, and since when there are any.
+pub(super) struct Figures {
+    source: OnceLock<CallFigures>,
+    since: UnixMicros,
+}
+
+impl Figures {
+    /// Nobody yet.
+    pub(super) const fn since(since: UnixMicros) -> Self {
+        Self { source: OnceLock::new(), since }
+    }
+}
+
+impl Platform {
+    /// Sets who is asked for the figures of calls; once, at start.
+    pub fn set_call_figures(&self, figures: CallFigures) {
+        let _ = self.figures.source.set(figures);
+    }
+
+    /// What a gateway has counted of calls since it started; empty without a gateway.
+    pub(crate) fn call_figures(&self) -> Vec<CallFigure> {
+        self.figures.source.get().map_or_else(Vec::new, |figures| figures())
+    }
+
+    /// When this process opened the platform.
+    pub(crate) const fn started_at(&self) -> UnixMicros {
+        self.figures.since
+    }
 }

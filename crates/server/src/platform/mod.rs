@@ -85,8 +85,7 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
-    call_figures: OnceLock<CallFigures>,
-    started_at: UnixMicros,
+    figures: figures::Figures,
     loads: Mutex<Vec<scaling::LoadSource>>,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
@@ -310,21 +309,6 @@ impl Platform {
     #[must_use]
     pub fn gateway_metrics(&self) -> String {
         self.gateway_metrics.get().map_or_else(String::new, |render| render())
-    }
-
-    /// Sets who is asked for the figures of calls; once, at start.
-    pub fn set_call_figures(&self, figures: CallFigures) {
-        let _ = self.call_figures.set(figures);
-    }
-
-    /// What a gateway has counted of calls since it started; empty without a gateway.
-    pub(crate) fn call_figures(&self) -> Vec<CallFigure> {
-        self.call_figures.get().map_or_else(Vec::new, |figures| figures())
-    }
-
-    /// When this process opened the platform.
-    pub(crate) const fn started_at(&self) -> UnixMicros {
-        self.started_at
     }
 
     /// Sessions, attempts to sign in, and what capability tokens are signed with.
