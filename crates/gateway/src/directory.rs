@@ -6,7 +6,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
-use crate::admission::{Allowance, Standing};
+use crate::admission::{Allowance, Door, Standing};
 use crate::backend::Remote;
 use crate::guard::Checks;
 
@@ -133,12 +133,24 @@ impl Route {
         found
     }
 
-    /// How many replicas can answer: its own and its canaries', or those of the first fallback that has some.
-    pub(crate) fn replicas_in_all(&self) -> usize {
-        let canaries = self.canaries.iter().map(|(_, route)| route.replicas.len());
-        let own = self.replicas.len().saturating_add(canaries.sum());
-        let instead = || self.fallbacks.iter().map(|route| route.replicas.len()).find(|n| *n > 0);
-        if own > 0 { own } else { instead().unwrap_or(0) }
+    /// Where requests wait for a place: before the one upstream there is, whoever's endpoint leads to it, or
+    /// before the endpoint. A replica takes `each` at once, and an upstream no more than it was registered for.
+    pub(crate) fn door(&self, each: usize) -> Door {
+        let takes = |replica: &Replica| {
+            let most = replica.remote.as_ref().and_then(|remote| remote.in_flight_max());
+            most.and_then(|most| usize::try_from(most).ok()).map_or(each, |most| most.min(each))
+        };
+        let of = |route: &Self| route.replicas.iter().map(takes).fold(0, usize::saturating_add);
+        let own =
+            self.canaries.iter().map(|(_, route)| of(route)).fold(of(self), usize::saturating_add);
+        let instead = || self.fallbacks.iter().map(of).find(|room| *room > 0);
+        let room = if own > 0 { own } else { instead().unwrap_or(0) };
+        let shared = match self.replicas.as_slice() {
+            [only] if self.canaries.is_empty() => only.remote.as_ref(),
+            _ => None,
+        };
+        let id = shared.map_or(*self.endpoint.as_bytes(), |remote| *remote.id().as_bytes());
+        Door { id, room }
     }
 }
 

@@ -55,16 +55,17 @@ impl Gateway {
         route: &Route,
         (asked, body_bytes): (&Completion<'_>, usize),
     ) -> Ask {
-        let (endpoint, replicas) = (route.endpoint, route.replicas_in_all());
+        let endpoint = route.endpoint;
+        let door = route.door(self.config.outstanding_max_per_replica);
         if !call.uses_tokens() {
-            return Ask { endpoint, replicas, probably: 0, most: Tokens::default() };
+            return Ask { endpoint, door, probably: 0, most: Tokens::default() };
         }
         let written = |otherwise| if call.writes() { asked.written_most(otherwise) } else { 0 };
         let guess = written(self.config.completion_tokens_guess);
         let body_bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
         Ask {
             endpoint,
-            replicas,
+            door,
             probably: asked.prompt_tokens_estimate.saturating_add(guess),
             most: Tokens {
                 // No tokenizer makes more tokens than there are bytes; a template may add a few.
