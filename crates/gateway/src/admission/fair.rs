@@ -1,15 +1,17 @@
 //! A queue that is fair between tenants: organisations by weight, and within one its projects by weight.
 //!
 //! Start-time fair queueing (Goyal, Vin, Cheng 1996) at two levels: everybody has a virtual time that grows
-//! by the cost of what was served, divided by the weight; the smallest is served next, and who comes back
-//! after a pause starts at the time of who was served last, so that nobody saves up a share. Who asks for
-//! more waits longer and delays nobody else. Length is bounded; when it is full, whoever has most in it
+//! by the cost of what was served, divided by the weight; the smallest is served next. Who has used less than
+//! its share is behind, by some tens of requests at most: so many go first when they come together, since even
+//! somebody who asks for little asks in bursts, and nobody saves up more. Who asks for more waits longer. Length is bounded; when it is full, whoever has most in it
 //! loses its newest. Pure: no clock, no randomness.
 
 use std::collections::VecDeque;
 
 /// Virtual time of one unit of cost at weight 1.
 const SCALE: u64 = 1_000_000;
+/// Requests by which somebody may be behind the others.
+const BEHIND_MAX: u64 = 32;
 /// Tenants that are remembered although they wait for nothing, for what they were served of late.
 const IDLE_MAX: usize = 1_024;
 
@@ -95,14 +97,12 @@ impl<T> FairQueue<T> {
         }
         self.next_ticket = self.next_ticket.wrapping_add(1);
         let ticket = self.next_ticket;
-        let organisation =
-            self.organisations.join((tenant.organisation, tenant.organisation_weight), || Shares {
-                all: Vec::new(),
-                virtual_time: 0,
-            });
+        let who = (tenant.organisation, tenant.organisation_weight);
+        let new = || Shares { all: Vec::new(), virtual_time: 0 };
+        let organisation = self.organisations.join(who, cost, new);
         organisation.waiting += 1;
-        let project =
-            organisation.inner.join((tenant.project, tenant.project_weight), VecDeque::new);
+        let who = (tenant.project, tenant.project_weight);
+        let project = organisation.inner.join(who, cost, VecDeque::new);
         project.waiting += 1;
         project.inner.push_back(Waiting { ticket, cost, item });
         self.waiting += 1;
@@ -155,9 +155,16 @@ impl<T> FairQueue<T> {
 }
 
 impl<C> Shares<C> {
-    /// Somebody by id, made if it is not there; it starts no earlier than who was served last.
-    fn join(&mut self, (id, weight): ([u8; 16], u32), new: impl FnOnce() -> C) -> &mut Share<C> {
+    /// Somebody by id with a request of this cost, made if it is not there; it starts no earlier than some
+    /// such requests before who was served last.
+    fn join(
+        &mut self,
+        (id, weight): ([u8; 16], u32),
+        cost: u64,
+        new: impl FnOnce() -> C,
+    ) -> &mut Share<C> {
         let now = self.virtual_time;
+        let start = now.saturating_sub(grown(cost, weight).saturating_mul(BEHIND_MAX));
         if self.all.len() >= IDLE_MAX {
             // Who has caught up with everybody starts anew without loss.
             self.all.retain(|one| one.waiting > 0 || one.virtual_time > now);
@@ -165,14 +172,14 @@ impl<C> Shares<C> {
         let place = match self.all.iter().position(|one| one.id == id) {
             Some(place) => place,
             None => {
-                self.all.push(Share { id, weight, virtual_time: now, waiting: 0, inner: new() });
+                self.all.push(Share { id, weight, virtual_time: start, waiting: 0, inner: new() });
                 self.all.len() - 1
             }
         };
         let share = &mut self.all[place];
         share.weight = weight.max(1);
         if share.waiting == 0 {
-            share.virtual_time = share.virtual_time.max(now);
+            share.virtual_time = share.virtual_time.max(start);
         }
         share
     }
@@ -189,7 +196,11 @@ impl<C> Shares<C> {
 impl<C> Share<C> {
     fn serve(&mut self, cost: u64) {
         self.waiting -= 1;
-        let grown = cost.max(1).saturating_mul(SCALE) / u64::from(self.weight.max(1));
-        self.virtual_time = self.virtual_time.saturating_add(grown.max(1));
+        self.virtual_time = self.virtual_time.saturating_add(grown(cost, self.weight));
     }
+}
+
+/// By how much the virtual time of somebody of this weight grows with a request of this cost.
+fn grown(cost: u64, weight: u32) -> u64 {
+    (cost.max(1).saturating_mul(SCALE) / u64::from(weight.max(1))).max(1)
 }

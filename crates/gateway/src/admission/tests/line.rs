@@ -46,7 +46,7 @@ fn a_share_is_of_tokens_and_not_of_requests() {
 }
 
 #[test]
-fn who_was_away_has_saved_up_nothing() {
+fn who_was_away_is_ahead_by_some_requests_and_no_more() {
     let mut queue = FairQueue::new(10_000);
     for _ in 0..300 {
         queue.push(tenant(1, 1, 1, 1), 10, 1);
@@ -55,8 +55,9 @@ fn who_was_away_has_saved_up_nothing() {
     for _ in 0..100 {
         queue.push(tenant(2, 1, 2, 1), 10, 2);
     }
-    let served = counts(&mut queue, 100);
-    assert_eq!(served[&1], 50, "the newcomer waits its turn like everybody: {served:?}");
+    assert_eq!(counts(&mut queue, 32), BTreeMap::from([(2, 32)]), "a burst goes first");
+    let served = counts(&mut queue, 90);
+    assert_eq!(served[&1], 45, "and then it waits its turn like everybody: {served:?}");
 }
 
 #[test]
