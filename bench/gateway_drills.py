@@ -303,14 +303,16 @@ def crowd(config, folder):
     world = World(config.cocarde, folder, ["--gap-ms", "500"])
     try:
         secrets = world.tenant("bench", "mock", 16)
-        wait("the endpoint", lambda: answers(f"{world.url}/v1", "mock", secrets[0]))
-        words = [config.cocarde.resolve(), "bench", "gateway", "--url", f"{world.url}/v1", "--model", "mock", "--stream",
+        url = world.start_apart() if config.apart else world.url
+        process = world.apart or world.platform
+        wait("the endpoint", lambda: lists(url, secrets[0]))
+        words = [config.cocarde.resolve(), "bench", "gateway", "--url", f"{url}/v1", "--model", "mock", "--stream",
                  "--output-tokens", 64, "--seconds", config.seconds, "--connections", 63, "-o", "json"]
         generators = [start([*words, "--token", secret], folder / f"load-{number}.json") for number, secret in enumerate(secrets)]
         seen = []
         while any(one.poll() is None for one in generators):
             time.sleep(10)
-            seen.append(resident_mib(world.platform.pid))
+            seen.append(resident_mib(process.pid))
             if len(seen) % 30 == 0:
                 print(f"{len(seen) * 10} s: {seen[-1]} MiB", file=sys.stderr, flush=True)
         statuses = {}
@@ -338,6 +340,7 @@ def main():
     words.add_argument("--pause-ms", type=float, default=0, help="of each client between two requests")
     words.add_argument("--kill-every", type=float, default=4, help="seconds between two kills, on average")
     words.add_argument("--seconds", type=int, default=20)
+    words.add_argument("--apart", action="store_true", help="the crowd asks a gateway apart")
     words.add_argument("--unlimited", dest="limited", action="store_false", help="the noisy tenant has no limit at all")
     config = words.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cocarde-drill-"))

@@ -106,9 +106,11 @@ fn check_url(config: &Config) -> Result<(), Reject> {
     }
     match (scheme, config.reach) {
         ("https", _) | ("http", Reach::Private) => Ok(()),
-        ("http", Reach::Public) => {
-            refuse("across the public Internet give an `https://` address".to_owned())
-        }
+        ("http", Reach::Public) => refuse(
+            "across the public Internet give an `https://` address; who runs the platform may \
+                 register others as private"
+                .to_owned(),
+        ),
         (other, _) => refuse(format!("`{other}` is no scheme for this: use https or http")),
     }
 }
