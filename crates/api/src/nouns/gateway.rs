@@ -128,6 +128,9 @@ pub struct GatewayModel {
     pub owner: String,
     /// Whether it was made here from another.
     pub fine_tuned: bool,
+    /// Whether a call for which nobody answers now is to wait: reported, it has a service started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wakes: bool,
     /// Who answers.
     pub route: GatewayRoute,
 }

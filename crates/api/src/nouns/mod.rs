@@ -24,6 +24,7 @@ pub mod exit;
 pub mod finality;
 pub mod flow;
 pub mod gateway;
+pub mod gateway_report;
 pub mod gpu;
 pub mod group;
 pub mod identity_provider;
@@ -89,6 +90,7 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetSet>(),
         Operation::of::<gateway::GatewayFollow>(),
         Operation::of::<gateway::GatewayUsageRecord>(),
+        Operation::of::<gateway_report::GatewayReportSend>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),

@@ -33,18 +33,20 @@ use crate::up::Remotes;
 const WAIT: Duration = Duration::from_secs(5);
 /// Longest time for an answer beyond that.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long after the control plane was heard last a request still waits for what only it can start.
+const WAKES_FOR: Duration = Duration::from_secs(30);
 /// Pause after a question that was not answered.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The control plane, as far as this gateway knows it.
 #[derive(Debug)]
 pub(super) struct Control {
-    client: Client,
+    pub(super) client: Client,
     file: PathBuf,
     view: RwLock<Arc<View>>,
     /// Upstreams that can be spoken to.
     pub(super) remotes: Remotes,
-    started: Instant,
+    pub(super) started: Instant,
     /// When it was last heard, in milliseconds since `started`, plus one; 0 for never.
     heard_ms: AtomicU64,
     /// Longest time to serve without having heard it.
@@ -150,10 +152,14 @@ impl Control {
     /// Refuses once the control plane was not heard for longer than is allowed.
     fn require_fresh(&self) -> Result<(), Refusal> {
         let Some(stale_max) = self.stale_max else { return Ok(()) };
+        if self.silent_for() <= stale_max { Ok(()) } else { Err(Refusal::NoReplica) }
+    }
+
+    /// For how long it was not heard; of the time before this start nothing is known.
+    fn silent_for(&self) -> Duration {
         let heard_ms = self.heard_ms.load(Ordering::Relaxed);
         let heard = Duration::from_millis(heard_ms.saturating_sub(1));
-        let is_fresh = self.started.elapsed().saturating_sub(heard) <= stale_max;
-        if is_fresh { Ok(()) } else { Err(Refusal::NoReplica) }
+        self.started.elapsed().saturating_sub(heard)
     }
 }
 
@@ -173,6 +179,14 @@ impl Directory for Remote {
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         self.0.view().route(caller.key, model, &self.0.remotes)
+    }
+
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        // Waiting for what nobody can start would only hold the line up.
+        if self.0.silent_for() > WAKES_FOR {
+            return None;
+        }
+        self.0.view().wakes(caller.key, model)
     }
 
     fn allowance(

@@ -5,6 +5,7 @@
 //! platform's own gateway) and receipts of answers, whose tree it keeps but has nobody to ask for.
 
 mod follow;
+mod report;
 mod view;
 
 use std::{
@@ -87,6 +88,10 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
         let (control, meter) = (Arc::clone(&control), meter.clone());
         move || control.follow(&meter)
     });
+    let reporter = std::thread::spawn({
+        let (control, meter) = (Arc::clone(&control), meter.clone());
+        move || report::run(&control, &meter)
+    });
     let checker = tokio::spawn(control.remotes.clone().check());
     let deliverer = tokio::spawn({
         let meter = meter.clone();
@@ -116,7 +121,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
     }
-    drop(follower);
+    drop((follower, reporter));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -104,6 +104,12 @@ impl View {
         Err(Refusal::NoReplica)
     }
 
+    /// The endpoint that a call may wait for while nothing answers.
+    pub(super) fn wakes(&self, key: Id<kinds::Key>, name: &str) -> Option<Id<kinds::Endpoint>> {
+        let model = self.of(key).find(|model| model.name == name)?;
+        model.wakes.then_some(model.route.endpoint)
+    }
+
     /// What is left of the budgets over a call, of this gateway's share.
     pub(super) fn allowance(
         &self,

@@ -25,13 +25,13 @@ const N_KILLS: u64 = 6;
 const N_KILLS_SLOW: u64 = 60;
 
 /// A running `cocarde gateway`.
-struct Apart {
+pub(crate) struct Apart {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Apart {
-    fn start(platform: &Platform, listen: &str) -> Self {
+    pub(crate) fn start(platform: &Platform, listen: &str) -> Self {
         let ready = platform.path("gateway-ready");
         let _ = fs::remove_file(&ready);
         let control = platform.url();
@@ -50,18 +50,19 @@ impl Apart {
         apart
     }
 
-    fn kill(&mut self) {
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// SIGTERM, on which it hands in what it has counted.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         assert!(self.process.wait().unwrap().success());
     }
 
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 }
@@ -74,14 +75,14 @@ impl Drop for Apart {
 }
 
 /// Tokens read and written that an answer tells of itself.
-fn usage(answered: &Answered) -> (u64, u64) {
+pub(crate) fn usage(answered: &Answered) -> (u64, u64) {
     let usage = answered.json()["usage"].clone();
     let number = |name: &str| usage[name].as_u64().unwrap();
     (number("prompt_tokens"), number("completion_tokens"))
 }
 
 /// Requests, tokens read and tokens written that the log has.
-fn recorded(platform: &Platform) -> (u64, u64, u64) {
+pub(crate) fn recorded(platform: &Platform) -> (u64, u64, u64) {
     // A bill is of now: whoever asks for one closes the minute of the platform's own gateway.
     platform.good(&["cost"]);
     let (mut sum, mut after) = ((0, 0, 0), 0);
@@ -103,7 +104,7 @@ fn recorded(platform: &Platform) -> (u64, u64, u64) {
     }
 }
 
-fn eventually(what: &str, patience: Duration, mut predicate: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, patience: Duration, mut predicate: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !predicate() {
         assert!(Instant::now() < deadline, "never happened: {what}");

@@ -13,6 +13,7 @@ mod examples;
 mod fleet;
 mod flows;
 mod gateway_apart;
+mod gateway_apart_load;
 mod help;
 mod mistakes;
 mod offline;

@@ -1,9 +1,11 @@
-//! Gateways that run apart: what they follow, and where they hand in what they have counted.
+//! Gateways that run apart: what they follow, where they hand in what they have counted, and where they say
+//! what they have in flight.
 
 use std::{sync::Arc, time::Duration};
 
-use api::nouns::gateway::{
-    GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord,
+use api::nouns::{
+    gateway::{GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord},
+    gateway_report::{GatewayHeard, GatewayReportSend},
 };
 use units::Digest;
 
@@ -41,6 +43,13 @@ pub(crate) async fn record(call: Call<GatewayUsageRecord>) -> Result<GatewayReco
     let usage = usage(&call.body)?;
     call.platform().record_tokens(&usage).await.map_err(Fail::from)?;
     Ok(GatewayRecorded { recorded: call.platform().recorded_rollups(usage.gateway) })
+}
+
+/// `POST /api/v1/gateway/report`
+pub(crate) async fn report(call: Call<GatewayReportSend>) -> Result<GatewayHeard, Fail> {
+    require_operator(&call)?;
+    call.platform().hear(&call.body);
+    Ok(GatewayHeard {})
 }
 
 fn usage(given: &GatewayUsage) -> Result<TokenUsage, Fail> {

@@ -104,6 +104,7 @@ use api::{
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
         gateway::{GatewayFollow, GatewayUsageRecord},
+        gateway_report::GatewayReportSend,
         gpu::GpuList,
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
@@ -226,6 +227,7 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetSet, _>(budgets::set)
         .mount::<GatewayFollow, _>(gateways::follow)
         .mount::<GatewayUsageRecord, _>(gateways::record)
+        .mount::<GatewayReportSend, _>(gateways::report)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)

@@ -16,6 +16,7 @@ mod engine;
 pub mod erasures;
 mod flows;
 mod followers;
+mod heard;
 pub mod importer;
 mod leases;
 mod log;
@@ -84,6 +85,7 @@ pub struct Platform {
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
     loads: Mutex<Vec<scaling::LoadSource>>,
+    heard: heard::Heard,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
     leases: leases::Leases,
@@ -291,10 +293,15 @@ impl Platform {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner).push(source);
     }
 
-    /// What each gateway has in flight now.
-    pub(crate) fn seen_loads(&self) -> Vec<Vec<(Id<kinds::Endpoint>, SeenLoad)>> {
+    /// What each gateway has in flight now: those of this process, and those that say so.
+    pub(crate) fn seen_loads(&self) -> Vec<(scaling::Where, scaling::Loads)> {
         let sources = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.iter().map(|source| source()).collect()
+        let here = sources.iter().enumerate();
+        let here = here.map(|(place, source)| (scaling::Where::Here(place), source()));
+        let mut all: Vec<_> = here.collect();
+        drop(sources);
+        all.extend(self.heard_loads());
+        all
     }
 
     /// Sets how the gateway's counters are rendered; once, at start.

@@ -168,6 +168,7 @@ impl Platform {
             local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
             loads: Mutex::default(),
+            heard: super::heard::Heard::default(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),

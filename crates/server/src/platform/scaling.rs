@@ -56,8 +56,20 @@ pub struct SeenReplica {
     pub failed: u64,
 }
 
+/// What a gateway has in flight for each endpoint.
+pub type Loads = Vec<(Id<kinds::Endpoint>, SeenLoad)>;
+
 /// Says what a gateway has in flight now.
-pub type LoadSource = Box<dyn Fn() -> Vec<(Id<kinds::Endpoint>, SeenLoad)> + Send + Sync>;
+pub type LoadSource = Box<dyn Fn() -> Loads + Send + Sync>;
+
+/// Which gateway it is: its counters are compared with those that it had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Where {
+    /// One in this process, by its place among them.
+    Here(usize),
+    /// One that runs apart.
+    Apart(Id<kinds::Gateway>),
+}
 
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {
@@ -109,7 +121,7 @@ struct Watch {
 struct Known {
     history: History,
     /// The counters of each gateway at the last look.
-    counted: BTreeMap<usize, (u64, u64)>,
+    counted: BTreeMap<Where, (u64, u64)>,
     looked_at: Option<UnixMicros>,
     trial: Option<Trial>,
 }
@@ -126,8 +138,8 @@ struct Trial {
 impl Watch {
     fn round(&mut self, platform: &Platform) -> Vec<endpoint::Command> {
         let now = platform.now();
-        let mut seen: BTreeMap<Id<kinds::Endpoint>, BTreeMap<usize, SeenLoad>> = BTreeMap::new();
-        for (gateway, loads) in platform.seen_loads().into_iter().enumerate() {
+        let mut seen: BTreeMap<Id<kinds::Endpoint>, BTreeMap<Where, SeenLoad>> = BTreeMap::new();
+        for (gateway, loads) in platform.seen_loads() {
             for (id, load) in loads {
                 seen.entry(id).or_default().insert(gateway, load);
             }
@@ -162,7 +174,7 @@ impl Known {
         &mut self,
         state: &State,
         endpoint: &Endpoint,
-        loads: &BTreeMap<usize, SeenLoad>,
+        loads: &BTreeMap<Where, SeenLoad>,
         now: UnixMicros,
     ) -> Vec<endpoint::Command> {
         let id = endpoint.id;
@@ -186,7 +198,7 @@ impl Known {
     }
 
     /// What all gateways saw since the last look, together.
-    fn sample(&mut self, loads: &BTreeMap<usize, SeenLoad>, now: UnixMicros) -> Sample {
+    fn sample(&mut self, loads: &BTreeMap<Where, SeenLoad>, now: UnixMicros) -> Sample {
         let passed = self.looked_at.map_or(0, |last| now.since(last).0);
         self.looked_at = Some(now);
         let mut sample = Sample::default();
@@ -230,7 +242,7 @@ impl Known {
         state: &State,
         endpoint: &Endpoint,
         rollout: &Rollout,
-        loads: &BTreeMap<usize, SeenLoad>,
+        loads: &BTreeMap<Where, SeenLoad>,
         now: UnixMicros,
     ) -> bool {
         let (Stage::Canary { .. }, Some(after)) = (rollout.stage, rollout.promote_after) else {
@@ -260,7 +272,7 @@ impl Known {
 fn quiet(
     state: &State,
     endpoint: &Endpoint,
-    loads: &BTreeMap<usize, SeenLoad>,
+    loads: &BTreeMap<Where, SeenLoad>,
     now: UnixMicros,
 ) -> Vec<Id<kinds::Workload>> {
     let busy = |address: &str| {
