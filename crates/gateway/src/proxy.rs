@@ -155,7 +155,8 @@ impl Gateway {
         ApiError::refusal(refusal, model, self.config.retry_after_s)
     }
 
-    /// Unique without randomness: this gateway's own id, the time and a counter.
+    /// Unique without randomness: this gateway's own id, the time and a counter. By the end of the gateway's id in
+    /// it, whoever looks for an answer knows whom to ask.
     fn fresh_request_id(&self) -> HeaderValue {
         let [.., tail_a, tail_b] = *self.meter.gateway().as_bytes();
         let [a, b, c, d, e, f, g, h] = self.requests.fetch_add(1, Ordering::Relaxed).to_be_bytes();

@@ -1,8 +1,9 @@
 //! `cocarde gateway`: the data plane in a process of its own, which follows a control plane and serves on
 //! without it.
 //!
-//! What it does not do: capability tokens (their blocks are evaluated and their budgets counted by the
-//! platform's own gateway) and receipts of answers, whose tree it keeps but has nobody to ask for.
+//! It says what it has in flight, for endpoints to scale by, and where its answers are that somebody wants a
+//! receipt of. What it does not do: capability tokens, whose blocks are evaluated and whose budgets are counted
+//! by the platform's own gateway.
 
 mod follow;
 mod report;

@@ -1,6 +1,8 @@
-//! Saying what is in flight here, so that endpoints scale by it and a request that waits has its service started.
+//! Saying what is in flight here, so that endpoints scale by it and a request that waits has its service started;
+//! and where an answer is that the control plane was asked a receipt of.
 //!
-//! Nothing is kept for later: what could not be said is said with the next report, since counters only grow.
+//! Nothing is kept for later: what could not be said is said with the next report, since counters only grow, and
+//! who still wants an answer asks again.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +13,13 @@ use std::{
 use api::{
     client::Options,
     endpoint::Nothing,
-    nouns::gateway_report::{GatewayLoad, GatewayReplicaLoad, GatewayReport, GatewayReportSend},
+    nouns::gateway_report::{
+        GatewayAnswer, GatewayKept, GatewayLoad, GatewayReplicaLoad, GatewayReport,
+        GatewayReportSend, GatewayRolled,
+    },
 };
-use gateway::{EndpointLoad, Meter, ReplicaLoad};
-use units::{Id, kinds};
+use gateway::{AnswerPlace, EndpointLoad, Meter, ReplicaLoad, RolledAnswer};
+use units::{Digest, Id, kinds};
 
 use super::follow::Control;
 
@@ -32,26 +37,55 @@ type Told = BTreeMap<Id<kinds::Endpoint>, EndpointLoad>;
 /// Reports until asked to stop. Blocks.
 pub(super) fn run(control: &Control, meter: &Meter) {
     let (mut told, mut told_at) = (Told::new(), None::<Instant>);
+    let mut answers = Vec::new();
     while !control.stop.load(Ordering::Relaxed) {
         let loads: Told = meter.metrics().loads().into_iter().collect();
         let changed = changed(&loads, &told);
         let is_due = told_at.is_none_or(|at| at.elapsed() >= REST_EVERY);
-        if is_due || !changed.is_empty() {
+        if is_due || !changed.is_empty() || !answers.is_empty() {
             let uptime = control.started.elapsed().as_micros();
             let report = GatewayReport {
                 gateway: meter.gateway(),
                 uptime_us: u64::try_from(uptime).unwrap_or(u64::MAX),
                 loads: changed,
+                answers: std::mem::take(&mut answers),
             };
             let (none, timeout) = (Nothing {}, Some(TIMEOUT));
             let options = Options { timeout, ..Options::default() };
+            let heard = control.client.call::<GatewayReportSend>(&none, &none, &report, &options);
             // Whether the control plane is heard is told by whoever follows it.
-            if control.client.call::<GatewayReportSend>(&none, &none, &report, &options).is_ok() {
+            if let Ok(heard) = heard {
                 (told, told_at) = (loads, Some(Instant::now()));
+                answers =
+                    heard.answers_wanted.into_iter().filter_map(|id| find(meter, id)).collect();
             }
         }
-        std::thread::sleep(LOOK_EVERY);
+        if answers.is_empty() {
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
+}
+
+/// What is kept of an answer; nothing is said of one that cannot be read now.
+fn find(meter: &Meter, id: String) -> Option<GatewayAnswer> {
+    let place = meter.answer(&id).inspect_err(|error| {
+        tracing::warn!(%error, "an answer is not looked for: no receipt can be made of it now");
+    });
+    let kept = place.ok()?.map(|place| match place {
+        AnswerPlace::Open { key, endpoint } => GatewayKept { key, endpoint, rolled: None },
+        AnswerPlace::Rolled(found) => {
+            let RolledAnswer { sequence, key, endpoint, leaf, index, path, .. } = *found;
+            let hex = path.iter().map(|hash| Digest(hash.0).hex()).collect();
+            // A leaf is JSON: always text.
+            let leaf = String::from_utf8(leaf).unwrap_or_default();
+            GatewayKept {
+                key,
+                endpoint,
+                rolled: Some(GatewayRolled { sequence, leaf, index, path: hex }),
+            }
+        }
+    });
+    Some(GatewayAnswer { id, kept })
 }
 
 /// What is in flight or waits, and what is not as it was told.

@@ -14,6 +14,7 @@ mod fleet;
 mod flows;
 mod gateway_apart;
 mod gateway_apart_load;
+mod gateway_apart_receipts;
 mod help;
 mod mistakes;
 mod offline;

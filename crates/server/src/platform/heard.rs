@@ -16,7 +16,7 @@ use api::nouns::gateway_report::{GatewayLoad, GatewayReplicaLoad, GatewayReport}
 use units::{DurationMicros, Id, kinds};
 
 use super::{
-    Platform,
+    questions::Questions,
     scaling::{Loads, SeenLoad, SeenReplica, Where},
 };
 
@@ -35,6 +35,8 @@ const REMEMBERED_MAX: usize = 4_096;
 pub(crate) struct Heard {
     started: Instant,
     gateways: Mutex<BTreeMap<Id<kinds::Gateway>, Gateway>>,
+    /// What they are asked for.
+    pub(super) questions: Questions,
 }
 
 #[derive(Debug, Default)]
@@ -59,24 +61,30 @@ struct Known {
 
 impl Default for Heard {
     fn default() -> Self {
-        Self { started: Instant::now(), gateways: Mutex::default() }
-    }
-}
-
-impl Platform {
-    /// Learns what a gateway that runs apart has in flight.
-    pub(crate) fn hear(&self, report: &GatewayReport) {
-        self.heard.hear(report, self.heard.started.elapsed());
-    }
-
-    /// What those that are remembered have in flight.
-    pub(super) fn heard_loads(&self) -> Vec<(Where, Loads)> {
-        self.heard.loads(self.heard.started.elapsed())
+        let (gateways, questions) = (Mutex::default(), Questions::default());
+        Self { started: Instant::now(), gateways, questions }
     }
 }
 
 impl Heard {
-    fn hear(&self, report: &GatewayReport, now: Duration) {
+    /// Learns what a gateway that runs apart has in flight.
+    pub(super) fn hear(&self, report: &GatewayReport) {
+        self.hear_at(report, self.started.elapsed());
+    }
+
+    /// What those that are remembered have in flight.
+    pub(super) fn loads(&self) -> Vec<(Where, Loads)> {
+        self.loads_at(self.started.elapsed())
+    }
+
+    /// Whether a gateway was heard of late.
+    pub(super) fn is_heard(&self, gateway: Id<kinds::Gateway>) -> bool {
+        let all = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.started.elapsed();
+        all.get(&gateway).is_some_and(|one| now.saturating_sub(one.heard_at) < SILENT_AFTER)
+    }
+
+    fn hear_at(&self, report: &GatewayReport, now: Duration) {
         let mut all = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, one| now.saturating_sub(one.heard_at) < FORGET_AFTER);
         if all.len() >= GATEWAYS_MAX && !all.contains_key(&report.gateway) {
@@ -85,7 +93,7 @@ impl Heard {
         all.entry(report.gateway).or_default().hear(report, now);
     }
 
-    fn loads(&self, now: Duration) -> Vec<(Where, Loads)> {
+    fn loads_at(&self, now: Duration) -> Vec<(Where, Loads)> {
         let mut all = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter_mut().map(|(id, one)| (Where::Apart(*id), one.loads(now))).collect()
     }

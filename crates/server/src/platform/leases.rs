@@ -75,6 +75,11 @@ impl Book {
         self.epoch
     }
 
+    /// All gateways that have ever asked.
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = Id<kinds::Gateway>> {
+        self.gateways.keys().copied()
+    }
+
     /// What gateways other than one may use of a budget.
     pub(crate) fn taken(&self, budget: Id<kinds::Budget>, but: Option<Id<kinds::Gateway>>) -> i64 {
         let others = self.gateways.iter().filter(|(id, _)| Some(**id) != but);

@@ -23,6 +23,7 @@ mod log;
 mod open;
 pub mod planner;
 pub(crate) mod positions;
+mod questions;
 pub mod scaling;
 pub(crate) mod signature;
 mod sovereign;
@@ -45,6 +46,7 @@ use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
 pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStanding};
+pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
@@ -300,7 +302,7 @@ impl Platform {
         let here = here.map(|(place, source)| (scaling::Where::Here(place), source()));
         let mut all: Vec<_> = here.collect();
         drop(sources);
-        all.extend(self.heard_loads());
+        all.extend(self.heard.loads());
         all
     }
 
