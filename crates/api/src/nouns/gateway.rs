@@ -58,6 +58,9 @@ pub struct GatewaySnapshot {
     pub upstreams: Vec<GatewayUpstream>,
     /// Budgets that end calls.
     pub budgets: Vec<GatewayBudget>,
+    /// The address under which people reach the platform, if it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// Price of a million tokens read, in micro-euro.
     pub price_in_micro_euro: i64,
     /// Price of a million tokens written, in micro-euro.

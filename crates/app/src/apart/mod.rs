@@ -2,8 +2,7 @@
 //! without it.
 //!
 //! It says what it has in flight, for endpoints to scale by, and where its answers are that somebody wants a
-//! receipt of. What it does not do: capability tokens, whose blocks are evaluated and whose budgets are counted
-//! by the platform's own gateway.
+//! receipt of. Capability tokens it refuses: what they have spent is counted in one place, which is the platform.
 
 mod follow;
 mod report;

@@ -128,6 +128,10 @@ fn it_serves_on_without_the_platform_and_hands_in_what_it_counted() {
     eventually("the revoked key is refused", Duration::from_secs(2), || {
         chat(&gateway.url, spare_secret, "chat", "", false).status == 401
     });
+    // A capability token has its budget in one place: here it is refused, and says where to go.
+    let token = platform.good(&["--token", &secret, "key", "capability"]);
+    let carried = chat(&gateway.url, token["token"].as_str().unwrap(), "chat", "", false);
+    assert_eq!((carried.status, &carried.json()["error"]["code"]), (403, &json!("wrong_gateway")));
     // The platform is gone: what was allowed last goes on, and a gateway starts from what it kept.
     platform.kill();
     let mut answers = vec![chat(&gateway.url, &secret, "chat", "", false)];

@@ -51,6 +51,7 @@ impl Platform {
         // together.
         let (mut snapshot, accounts) = self.read(|state| snapshot(state, ask.gateway, now));
         snapshot.number = number;
+        snapshot.public_url = self.public_url().map(str::to_owned);
         let prices = [snapshot.price_in_micro_euro, snapshot.price_out_micro_euro];
         let mut shares = BTreeMap::new();
         for (one, account) in snapshot.budgets.iter_mut().zip(accounts) {
@@ -132,6 +133,7 @@ fn snapshot(
         budgets: budgets.collect(),
         models,
         upstreams: Vec::new(),
+        public_url: None,
         price_in_micro_euro: price(PriceUnit::MTokensIn),
         price_out_micro_euro: price(PriceUnit::MTokensOut),
     };
