@@ -47,6 +47,8 @@ pub(super) struct Control {
     /// Upstreams that can be spoken to.
     pub(super) remotes: Remotes,
     pub(super) started: Instant,
+    /// For how long it had not been heard at this start.
+    silent_before: Duration,
     /// When it was last heard, in milliseconds since `started`, plus one; 0 for never.
     heard_ms: AtomicU64,
     /// Longest time to serve without having heard it.
@@ -63,6 +65,7 @@ impl Control {
         stale_max: Option<Duration>,
     ) -> io::Result<Self> {
         let file = folder.join("control.json");
+        let silent_before = silent_since(&file);
         let told = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => GatewaySnapshot::default(),
@@ -75,6 +78,7 @@ impl Control {
             view: RwLock::new(Arc::new(View::new(told))),
             remotes,
             started: Instant::now(),
+            silent_before,
             heard_ms: AtomicU64::new(0),
             stale_max,
             clock: Clock::system(),
@@ -155,12 +159,21 @@ impl Control {
         if self.silent_for() <= stale_max { Ok(()) } else { Err(Refusal::NoReplica) }
     }
 
-    /// For how long it was not heard; of the time before this start nothing is known.
+    /// For how long it was not heard.
     fn silent_for(&self) -> Duration {
-        let heard_ms = self.heard_ms.load(Ordering::Relaxed);
-        let heard = Duration::from_millis(heard_ms.saturating_sub(1));
-        self.started.elapsed().saturating_sub(heard)
+        let passed = self.started.elapsed();
+        match self.heard_ms.load(Ordering::Relaxed).checked_sub(1) {
+            Some(heard_ms) => passed.saturating_sub(Duration::from_millis(heard_ms)),
+            None => passed.saturating_add(self.silent_before),
+        }
     }
+}
+
+/// How long ago a file was written, so that a restart does not make what it says any younger. Nothing else tells
+/// over a restart but the time of day: after that was set back it is taken to be from now.
+fn silent_since(file: &Path) -> Duration {
+    let written = fs::metadata(file).and_then(|about| about.modified());
+    written.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
 /// The control plane as directory and sink.
@@ -234,3 +247,6 @@ fn usage(rollup: Rollup) -> GatewayUsage {
         answers_root: rollup.answers.map(|answers| answers.root.hex()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod examples;
 mod fleet;
 mod flows;
 mod gateway_apart;
+mod gateway_apart_drill;
 mod gateway_apart_load;
 mod gateway_apart_receipts;
 mod help;

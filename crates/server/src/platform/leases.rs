@@ -104,7 +104,8 @@ impl Book {
         one.grants.retain(|number, _| *number >= has);
         one.held = held;
         let number = one.number;
-        let live = |one: &&Follower| one.asked_at_us.saturating_add(LIVE.0.cast_signed()) >= now.0;
+        // Whichever way the clock was set: it only decides how many share what is left.
+        let live = |one: &&Follower| one.asked_at_us.abs_diff(now.0) <= LIVE.0;
         let live = self.gateways.values().filter(live).count();
         Some((number, i64::try_from(live).unwrap_or(i64::MAX).saturating_add(1)))
     }
@@ -158,6 +159,21 @@ mod tests {
         assert_eq!(book.taken(BUDGET, None), 10);
         assert_eq!(book.taken(BUDGET, Some(Id::from_bytes([1; 16]))), 0);
         assert_eq!(ask(&mut book, 2, 0, 0).1, 3);
+    }
+
+    #[test]
+    fn who_has_not_asked_of_late_gets_no_new_share_even_after_the_clock_was_set_back() {
+        let mut book = Book::default();
+        let hour = 3_600_000_000;
+        let among = |book: &mut Book, gateway: u8, now: i64| {
+            book.asked(Id::from_bytes([gateway; 16]), (0, Amounts::new()), UnixMicros(now))
+                .unwrap()
+                .1
+        };
+        assert_eq!(among(&mut book, 1, 10 * hour), 2);
+        assert_eq!(among(&mut book, 2, 10 * hour + 1), 3);
+        assert_eq!(among(&mut book, 2, 9 * hour), 2, "the other was not heard since");
+        assert_eq!(among(&mut book, 2, 11 * hour), 2);
     }
 
     #[test]
