@@ -28,6 +28,13 @@ pub struct GatewayAsk {
     pub held: Vec<GatewayHeld>,
     /// Longest time to wait for something newer, in milliseconds, at most 25,000.
     pub wait_ms: u64,
+    /// Which run of its process asks: any number that another run does not have.
+    #[serde(default)]
+    pub run: u64,
+    /// True if this run has ended: it serves nothing any more, all that it counted is recorded, and its shares
+    /// of budgets go back. What it still asks afterwards is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
 }
 
 /// What a gateway has in hand of a budget.
@@ -312,7 +319,7 @@ impl Endpoint for GatewayFollow {
     const SUMMARY: &'static str = "Get what a gateway that runs apart needs to serve";
     const DESCRIPTION: &'static str = "Waits until there is something newer than `seq`, or `wait_ms` \
         have passed. Each budget's rest is shared out among the gateways that ask; what one was given \
-        stays its own until it tells that it has a newer snapshot.";
+        stays its own until it tells that it has a newer snapshot, or that it leaves.";
     const PERMISSION: Permission = Permission::Operator;
     const ERRORS: &'static [Code] = &[];
     type Path = Nothing;

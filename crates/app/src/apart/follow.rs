@@ -7,7 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -35,6 +35,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long after the control plane was heard last a request still waits for what only it can start.
 const WAKES_FOR: Duration = Duration::from_secs(30);
+/// Longest time to say goodbye.
+const LEAVE: Duration = Duration::from_secs(3);
 /// Pause after a question that was not answered.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -43,6 +45,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Control {
     pub(super) client: Client,
     file: PathBuf,
+    /// True once the shares of budgets were given back; held while the file is written.
+    left: Mutex<bool>,
+    /// This run, as the platform tells it from others.
+    run: u64,
     view: RwLock<Arc<View>>,
     /// Upstreams that can be spoken to.
     pub(super) remotes: Remotes,
@@ -72,16 +78,19 @@ impl Control {
             Err(error) => return Err(error),
         };
         remotes.keep(view::remotes(&told));
+        let clock = Clock::system();
         Ok(Self {
             client,
             file,
+            left: Mutex::new(false),
+            run: u64::from(std::process::id()).wrapping_add(clock.now().0.unsigned_abs() << 16),
             view: RwLock::new(Arc::new(View::new(told))),
             remotes,
             started: Instant::now(),
             silent_before,
             heard_ms: AtomicU64::new(0),
             stale_max,
-            clock: Clock::system(),
+            clock,
             stop: AtomicBool::new(false),
         })
     }
@@ -104,6 +113,8 @@ impl Control {
             seq: view.snapshot.seq,
             held: held.collect(),
             wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            run: self.run,
+            leaves: false,
         };
         let options = Options { timeout: Some(wait + ANSWER), ..Options::default() };
         let told = self.client.call::<GatewayFollow>(&Nothing {}, &Nothing {}, &ask, &options)?;
@@ -140,7 +151,39 @@ impl Control {
         }
     }
 
+    /// Gives the shares of budgets back, once nothing is served any more and all that was counted is recorded:
+    /// nobody else could use them. What is on disk allows nothing of them from here on.
+    pub(super) fn leave(&self, meter: &Meter) -> anyhow::Result<()> {
+        let mut told = self.view().snapshot.clone();
+        told.budgets.iter_mut().for_each(|budget| budget.granted = 0);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(&told)?;
+        *left = true;
+        drop(left);
+        let ask = GatewayAsk {
+            gateway: meter.gateway(),
+            has: told.number,
+            seq: told.seq,
+            held: Vec::new(),
+            wait_ms: 0,
+            run: self.run,
+            leaves: true,
+        };
+        let options = Options { timeout: Some(LEAVE), ..Options::default() };
+        self.client.call::<GatewayFollow>(&Nothing {}, &Nothing {}, &ask, &options)?;
+        Ok(())
+    }
+
     fn keep(&self, told: &GatewaySnapshot) -> io::Result<()> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left {
+            // An answer that came late: its shares have been given back.
+            return Ok(());
+        }
+        self.write(told)
+    }
+
+    fn write(&self, told: &GatewaySnapshot) -> io::Result<()> {
         let fresh = self.file.with_extension("new");
         let mut told = told.clone();
         // Keys of upstreams stay in memory: one that needs its key waits for the platform after a start.

@@ -115,14 +115,27 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     }
     control.stop.store(true, Ordering::Relaxed);
     let _ = stop.send(());
-    let _ = tokio::time::timeout(DRAIN, server).await;
+    let is_drained = tokio::time::timeout(DRAIN, server).await.is_ok();
     checker.abort();
     deliverer.abort();
-    if let Err(error) = meter.flush().await {
-        tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+    match meter.flush().await {
+        Ok(()) if is_drained => leave(control, meter).await,
+        Ok(()) => {}
+        Err(error) => {
+            tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+        }
     }
     drop((follower, reporter));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives back what nobody else could use.
+async fn leave(control: Arc<Control>, meter: Meter) {
+    let left = tokio::task::spawn_blocking(move || control.leave(&meter)).await;
+    let left = left.map_err(anyhow::Error::from).and_then(|left| left);
+    if let Err(error) = left {
+        tracing::warn!(%error, "shares of budgets are not given back: no other gateway can use them until the next start");
+    }
 }
 
 /// Asks the control plane a first time; it may be away if it has said something before.

@@ -223,6 +223,33 @@ fn every_acknowledged_answer_is_counted_once_whatever_is_killed() {
 }
 
 #[test]
+fn a_gateway_that_is_stopped_gives_its_share_of_a_budget_back() {
+    let mut platform = Platform::start();
+    platform.serve(&["chat"]);
+    let secret = platform.caller_key();
+    platform.good(&["budget", "create", "calls", "--limit", "400 tokens"]);
+    let gateway = Apart::start(&platform, "127.0.0.1:0");
+    assert_eq!(chat(&gateway.url, &secret, "chat", "", false).status, 200);
+    gateway.stop();
+    // What it gave back it does not use, even if nobody is there to tell it so.
+    platform.kill();
+    let mut gateway = Apart::start(&platform, "127.0.0.1:0");
+    assert_eq!(chat(&gateway.url, &secret, "chat", "", false).status, 429);
+    gateway.kill();
+    platform.resume();
+    let spent = loop {
+        let answered = chat(&platform.url(), &secret, "chat", "", false);
+        match answered.status {
+            200 => {}
+            // Used up; 429 would say that somebody else has a part of it.
+            402 => break platform.good(&["budget", "get", "calls"]),
+            other => panic!("{other}: {}", answered.text()),
+        }
+    };
+    assert!(spent["spent_base"].as_u64().unwrap() >= 400, "{spent}");
+}
+
+#[test]
 fn no_budget_is_exceeded_by_more_than_one_answer_over_two_gateways() {
     let platform = Platform::start();
     platform.serve(&["chat"]);

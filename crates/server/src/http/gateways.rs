@@ -23,7 +23,7 @@ pub(crate) async fn follow(call: Call<GatewayFollow>) -> Result<GatewaySnapshot,
     let ask = &call.body;
     let mut size = call.platform().watch();
     let wait = Duration::from_millis(ask.wait_ms).min(WAIT_MAX);
-    if ask.has > 0 {
+    if ask.has > 0 && !ask.leaves {
         tokio::time::sleep(PAUSE.min(wait)).await;
         // Either something has changed or the time is over: both are answered with what is there.
         let _ = tokio::time::timeout(wait, size.wait_for(|size| *size > ask.seq)).await;

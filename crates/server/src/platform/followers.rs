@@ -39,10 +39,18 @@ impl Platform {
     /// Reads keys of upstreams, and so may block.
     ///
     /// # Errors
-    /// If the shares cannot be written down, or more gateways ask than are counted.
+    /// If the shares cannot be written down, more gateways ask than are counted, or this one has left.
     pub(crate) fn gateway_snapshot(&self, ask: &GatewayAsk) -> std::io::Result<GatewaySnapshot> {
         let now = self.now();
         let mut book = self.leases.lock();
+        if ask.leaves {
+            book.left(ask.gateway, ask.run);
+            self.leases.store(&book)?;
+            return Ok(GatewaySnapshot::default());
+        }
+        if book.has_left(ask.gateway, ask.run) {
+            return Err(std::io::Error::other("this run of the gateway has left"));
+        }
         let held = ask.held.iter().map(|held| (held.budget, held.amount)).collect();
         let Some((number, among)) = book.asked(ask.gateway, (ask.has, held), now) else {
             return Err(std::io::Error::other("more gateways have asked than are counted"));
