@@ -21,8 +21,8 @@ use api::{
     },
 };
 use gateway::{
-    Allowance, BoxFuture, Caller, Clock, Directory, Meter, ModelCard, Refusal, Rollup, Route,
-    SinkError, UsageSink,
+    Allowance, BoxFuture, Caller, Checks, Clock, Directory, Meter, ModelCard, Refusal, Rollup,
+    Route, SinkError, UsageSink,
 };
 use units::{Id, kinds};
 
@@ -84,7 +84,7 @@ impl Control {
             file,
             left: Mutex::new(false),
             run: u64::from(std::process::id()).wrapping_add(clock.now().0.unsigned_abs() << 16),
-            view: RwLock::new(Arc::new(View::new(told))),
+            view: RwLock::new(Arc::new(View::new(told, None))),
             remotes,
             started: Instant::now(),
             silent_before,
@@ -123,7 +123,7 @@ impl Control {
             tracing::warn!(%error, "what the control plane says is not kept for the next start");
         }
         self.remotes.keep(view::remotes(&told));
-        let fresh = Arc::new(View::new(told));
+        let fresh = Arc::new(View::new(told, Some(&view)));
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.heard_ms.store(ms.saturating_add(1), Ordering::Relaxed);
@@ -243,6 +243,10 @@ impl Directory for Remote {
             return None;
         }
         self.0.view().wakes(caller.key, model)
+    }
+
+    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        self.0.view().checks(route)
     }
 
     fn allowance(

@@ -46,7 +46,7 @@ struct Shared {
     books: Arc<Books>,
     gateway: Id<kinds::Gateway>,
     key_default: Limits,
-    per_replica_max: usize,
+
     epoch: Instant,
 }
 
@@ -63,13 +63,22 @@ pub(crate) struct Permit {
     _place: Option<Place>,
 }
 
+/// Where a line forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// What is behind it: an endpoint, or an upstream that several lead to.
+    pub(crate) id: [u8; 16],
+    /// Requests that are answered behind it at once.
+    pub(crate) room: usize,
+}
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask {
     /// The endpoint.
     pub(crate) endpoint: Id<kinds::Endpoint>,
-    /// Replicas that can answer.
-    pub(crate) replicas: usize,
+    /// What those in line wait for, and how many it answers at once.
+    pub(crate) door: Door,
     /// Tokens it will probably use: what limits reserve.
     pub(crate) probably: u64,
     /// Tokens it can use at most: what budgets reserve.
@@ -93,7 +102,7 @@ impl Admission {
             books,
             gateway,
             key_default,
-            per_replica_max: config.outstanding_max_per_replica,
+
             epoch: Instant::now(),
         }))
     }
@@ -131,9 +140,8 @@ impl Permit {
             project: *caller.project.as_bytes(),
             project_weight: standing.project_weight,
         };
-        let room = shared.per_replica_max.saturating_mul(ask.replicas);
         let wants = (tenant, ask.probably);
-        let passed = shared.gates.pass(*ask.endpoint.as_bytes(), room, wants).await;
+        let passed = shared.gates.pass(ask.door.id, ask.door.room, wants).await;
         self._place = Some(passed.map_err(|busy| Denied::Overloaded { wait_us: busy.line_us })?);
         Ok(())
     }

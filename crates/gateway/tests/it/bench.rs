@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::{
-    BoxFuture, Caller, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal,
-    Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    BoxFuture, Caller, Checks, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
+    Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -26,6 +26,8 @@ pub(crate) struct World {
     /// An endpoint to fall back to.
     pub(crate) fallback: Mutex<Option<(Id<kinds::Endpoint>, Replica)>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
+    /// What is checked, if that is known.
+    pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
 }
 
 impl Directory for World {
@@ -75,6 +77,10 @@ impl Directory for World {
 
     fn wakes(&self, _: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
         (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
+    }
+
+    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        self.checks.lock().unwrap().clone().transpose()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
@@ -193,7 +199,7 @@ impl Bench {
         rest(self.chat(body).await.into_body()).await
     }
 
-    fn request(&self, method: Method, path: &str, key: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: Method, path: &str, key: &str) -> http::request::Builder {
         Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))

@@ -5,8 +5,10 @@
 mod bench;
 mod drills;
 mod errors;
+mod guard;
 mod metering;
 mod models;
+mod observe;
 mod rough;
 mod routing;
 mod streams;

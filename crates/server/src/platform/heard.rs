@@ -84,6 +84,11 @@ impl Heard {
         all.get(&gateway).is_some_and(|one| now.saturating_sub(one.heard_at) < SILENT_AFTER)
     }
 
+    /// A gateway has ended, with nothing in flight.
+    pub(super) fn forget(&self, gateway: Id<kinds::Gateway>) {
+        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).remove(&gateway);
+    }
+
     fn hear_at(&self, report: &GatewayReport, now: Duration) {
         let mut all = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, one| now.saturating_sub(one.heard_at) < FORGET_AFTER);

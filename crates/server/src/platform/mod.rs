@@ -14,6 +14,7 @@ mod directory;
 pub mod drains;
 mod engine;
 pub mod erasures;
+mod figures;
 mod flows;
 mod followers;
 mod heard;
@@ -50,6 +51,7 @@ pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
+pub use figures::{CallFigure, CallFigures};
 pub use flows::DeclaredFlow;
 pub use followers::LocalHeld;
 pub use open::{OpenError, PlatformConfig, model_public_key};
@@ -86,6 +88,7 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    figures: figures::Figures,
     loads: Mutex<Vec<scaling::LoadSource>>,
     heard: heard::Heard,
     answers: OnceLock<AnswerFinder>,

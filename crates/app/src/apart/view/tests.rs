@@ -30,6 +30,7 @@ fn snapshot() -> GatewaySnapshot {
             endpoint: ENDPOINT,
             project: Id::from_bytes([3; 16]),
             organisation: Id::from_bytes([4; 16]),
+            guardrails: Some(Vec::new()),
             replicas: Vec::new(),
             upstreams: Vec::new(),
             canaries: Vec::new(),
@@ -42,7 +43,7 @@ fn snapshot() -> GatewaySnapshot {
 
 #[test]
 fn a_secret_opens_until_its_end() {
-    let view = View::new(snapshot());
+    let view = View::new(snapshot(), None);
     assert_eq!(view.caller("cck_secret", 999).unwrap().key, KEY);
     assert_eq!(view.caller("cck_secret", 1_000).unwrap_err(), Refusal::InvalidKey);
     assert_eq!(view.caller("cck_other", 0).unwrap_err(), Refusal::InvalidKey);
@@ -52,7 +53,7 @@ fn a_secret_opens_until_its_end() {
 fn a_capability_token_is_refused_with_where_it_is_taken() {
     let refused = |url: Option<&str>| {
         let public_url = url.map(str::to_owned);
-        let view = View::new(GatewaySnapshot { public_url, ..snapshot() });
+        let view = View::new(GatewaySnapshot { public_url, ..snapshot() }, None);
         match view.caller("ccc_token", 0).unwrap_err() {
             Refusal::Elsewhere(text) => text,
             other => panic!("{other:?}"),
@@ -64,7 +65,7 @@ fn a_capability_token_is_refused_with_where_it_is_taken() {
 
 #[test]
 fn only_what_a_key_may_call_and_what_scales_is_waited_for() {
-    let view = View::new(snapshot());
+    let view = View::new(snapshot(), None);
     assert_eq!(view.wakes(KEY, "sleeper"), Some(ENDPOINT));
     assert_eq!(view.wakes(KEY, "stopped"), None);
     assert_eq!(view.wakes(KEY, "hidden"), None, "it is not this key's");
