@@ -140,9 +140,17 @@ struct Known {
     /// The counters of each gateway at the last look.
     counted: BTreeMap<Where, (u64, u64)>,
     looked_at: Option<UnixMicros>,
-    /// The last change of the number: as it is on record, and when it was seen here.
-    resized: Option<((u32, Option<UnixMicros>), Option<UnixMicros>)>,
+    resized: Option<Resized>,
     trial: Option<Trial>,
+}
+
+/// The last change of the number of services.
+#[derive(Debug, Clone, Copy)]
+struct Resized {
+    /// The number, and when it was changed, as it is on record.
+    recorded: (u32, Option<UnixMicros>),
+    /// When it was changed by the clock that nobody sets.
+    seen_at: Option<UnixMicros>,
 }
 
 /// A canary as it does so far.
@@ -227,7 +235,7 @@ impl Known {
     ) -> Standing {
         let recorded = (standing.replicas, standing.resized_at);
         let seen_at = match self.resized {
-            Some((known, at)) if known == recorded => at,
+            Some(known) if known.recorded == recorded => known.seen_at,
             Some(_) => Some(steady),
             // Of a change before this start only the log knows.
             None => standing.resized_at.map(|at| {
@@ -235,7 +243,7 @@ impl Known {
                 UnixMicros(steady.0.saturating_sub(age))
             }),
         };
-        self.resized = Some((recorded, seen_at));
+        self.resized = Some(Resized { recorded, seen_at });
         Standing { resized_at: seen_at, ..standing }
     }
 
