@@ -193,6 +193,8 @@ pub enum Refusal {
     ModelNotFound,
     /// 403: the caller is known but may not do this.
     Forbidden,
+    /// 403: what was sent is taken elsewhere, which the text names; here it opens nothing.
+    Elsewhere(Box<str>),
     /// 402 of type `insufficient_quota`: a budget is used up, which the text names; retrying does not
     /// help.
     BudgetExhausted(Box<str>),

@@ -82,9 +82,8 @@ impl ApiError {
         let (is_for_later, is_about_model) = match &refusal {
             Refusal::NoReplica | Refusal::RateLimited | Refusal::Unchecked => (true, false),
             Refusal::ModelNotFound => (false, true),
-            Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted(_) => {
-                (false, false)
-            }
+            Refusal::InvalidKey | Refusal::Forbidden => (false, false),
+            Refusal::Elsewhere(_) | Refusal::BudgetExhausted(_) => (false, false),
         };
         let (status, kind, code, message) = match refusal {
             Refusal::InvalidKey => (
@@ -105,6 +104,9 @@ impl ApiError {
                 "forbidden",
                 "this key may not do this: ask an administrator of the project".into(),
             ),
+            Refusal::Elsewhere(whither) => {
+                (StatusCode::FORBIDDEN, "permission_error", "wrong_gateway", whither.into())
+            }
             Refusal::BudgetExhausted(which) => (
                 StatusCode::PAYMENT_REQUIRED,
                 "insufficient_quota",

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sha2::{Digest as _, Sha256};
 use units::{Id, UnixMicros, kinds};
 
 use crate::admission::{Allowance, Books, Room, Tokens};
@@ -190,6 +191,15 @@ impl Meter {
     /// What the salts of answers are derived from.
     pub(crate) fn salt_seed(&self) -> &[u8] {
         &self.inner.config.salt_seed
+    }
+
+    /// Where the numbers of requests begin: elsewhere with each start, so that no id comes twice when the clock
+    /// is set back in between.
+    pub(crate) fn first_request(&self) -> u64 {
+        let salted =
+            Sha256::new().chain_update(self.salt_seed()).chain_update(b"requests").finalize();
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(salted);
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// The time on the meter's clock.

@@ -90,7 +90,7 @@ impl Gateway {
         let upstream = Upstream::new(&config);
         let admission = Admission::new(&config, meter.gateway(), Arc::clone(meter.books()));
         let metrics = Arc::clone(meter.metrics());
-        let requests = AtomicU64::new(0);
+        let requests = AtomicU64::new(meter.first_request());
         Self { config, directory, meter, metrics, admission, upstream, requests }
     }
 
@@ -161,7 +161,8 @@ impl Gateway {
         ApiError::refusal(refusal, model, self.config.retry_after_s)
     }
 
-    /// Unique without randomness: this gateway's own id, the time and a counter.
+    /// Unique: this gateway's own id, the time and a counter that begins elsewhere with each start. By the end of
+    /// the gateway's id in it, whoever looks for an answer knows whom to ask.
     fn fresh_request_id(&self) -> HeaderValue {
         let [.., tail_a, tail_b] = *self.meter.gateway().as_bytes();
         let [a, b, c, d, e, f, g, h] = self.requests.fetch_add(1, Ordering::Relaxed).to_be_bytes();

@@ -29,6 +29,13 @@ pub struct GatewayAsk {
     pub held: Vec<GatewayHeld>,
     /// Longest time to wait for something newer, in milliseconds, at most 25,000.
     pub wait_ms: u64,
+    /// Which run of its process asks: any number that another run does not have.
+    #[serde(default)]
+    pub run: u64,
+    /// True if this run has ended: it serves nothing any more, all that it counted is recorded, and its shares
+    /// of budgets go back. What it still asks afterwards is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
 }
 
 /// What a gateway has in hand of a budget.
@@ -59,6 +66,9 @@ pub struct GatewaySnapshot {
     pub upstreams: Vec<GatewayUpstream>,
     /// Budgets that end calls.
     pub budgets: Vec<GatewayBudget>,
+    /// The address under which people reach the platform, if it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// Price of a million tokens read, in micro-euro.
     pub price_in_micro_euro: i64,
     /// Price of a million tokens written, in micro-euro.
@@ -129,6 +139,9 @@ pub struct GatewayModel {
     pub owner: String,
     /// Whether it was made here from another.
     pub fine_tuned: bool,
+    /// Whether a call for which nobody answers now is to wait: reported, it has a service started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wakes: bool,
     /// Who answers.
     pub route: GatewayRoute,
 }
@@ -311,7 +324,7 @@ impl Endpoint for GatewayFollow {
     const SUMMARY: &'static str = "Get what a gateway that runs apart needs to serve";
     const DESCRIPTION: &'static str = "Waits until there is something newer than `seq`, or `wait_ms` \
         have passed. Each budget's rest is shared out among the gateways that ask; what one was given \
-        stays its own until it tells that it has a newer snapshot.";
+        stays its own until it tells that it has a newer snapshot, or that it leaves.";
     const PERMISSION: Permission = Permission::Operator;
     const ERRORS: &'static [Code] = &[];
     type Path = Nothing;

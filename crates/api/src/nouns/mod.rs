@@ -24,6 +24,7 @@ pub mod exit;
 pub mod finality;
 pub mod flow;
 pub mod gateway;
+pub mod gateway_report;
 pub mod gpu;
 pub mod group;
 pub mod guardrail;
@@ -91,6 +92,7 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetSet>(),
         Operation::of::<gateway::GatewayFollow>(),
         Operation::of::<gateway::GatewayUsageRecord>(),
+        Operation::of::<gateway_report::GatewayReportSend>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),
         Operation::of::<quota::QuotaGet>(),

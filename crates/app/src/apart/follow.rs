@@ -7,7 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -33,18 +33,28 @@ use crate::up::Remotes;
 const WAIT: Duration = Duration::from_secs(5);
 /// Longest time for an answer beyond that.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long after the control plane was heard last a request still waits for what only it can start.
+const WAKES_FOR: Duration = Duration::from_secs(30);
+/// Longest time to say goodbye.
+const LEAVE: Duration = Duration::from_secs(3);
 /// Pause after a question that was not answered.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The control plane, as far as this gateway knows it.
 #[derive(Debug)]
 pub(super) struct Control {
-    client: Client,
+    pub(super) client: Client,
     file: PathBuf,
+    /// True once the shares of budgets were given back; held while the file is written.
+    left: Mutex<bool>,
+    /// This run, as the platform tells it from others.
+    run: u64,
     view: RwLock<Arc<View>>,
     /// Upstreams that can be spoken to.
     pub(super) remotes: Remotes,
-    started: Instant,
+    pub(super) started: Instant,
+    /// For how long it had not been heard at this start.
+    silent_before: Duration,
     /// When it was last heard, in milliseconds since `started`, plus one; 0 for never.
     heard_ms: AtomicU64,
     /// Longest time to serve without having heard it.
@@ -61,21 +71,26 @@ impl Control {
         stale_max: Option<Duration>,
     ) -> io::Result<Self> {
         let file = folder.join("control.json");
+        let silent_before = silent_since(&file);
         let told = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => GatewaySnapshot::default(),
             Err(error) => return Err(error),
         };
         remotes.keep(view::remotes(&told));
+        let clock = Clock::system();
         Ok(Self {
             client,
             file,
+            left: Mutex::new(false),
+            run: u64::from(std::process::id()).wrapping_add(clock.now().0.unsigned_abs() << 16),
             view: RwLock::new(Arc::new(View::new(told, None))),
             remotes,
             started: Instant::now(),
+            silent_before,
             heard_ms: AtomicU64::new(0),
             stale_max,
-            clock: Clock::system(),
+            clock,
             stop: AtomicBool::new(false),
         })
     }
@@ -98,6 +113,8 @@ impl Control {
             seq: view.snapshot.seq,
             held: held.collect(),
             wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            run: self.run,
+            leaves: false,
         };
         let options = Options { timeout: Some(wait + ANSWER), ..Options::default() };
         let told = self.client.call::<GatewayFollow>(&Nothing {}, &Nothing {}, &ask, &options)?;
@@ -134,7 +151,39 @@ impl Control {
         }
     }
 
+    /// Gives the shares of budgets back, once nothing is served any more and all that was counted is recorded:
+    /// nobody else could use them. What is on disk allows nothing of them from here on.
+    pub(super) fn leave(&self, meter: &Meter) -> anyhow::Result<()> {
+        let mut told = self.view().snapshot.clone();
+        told.budgets.iter_mut().for_each(|budget| budget.granted = 0);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(&told)?;
+        *left = true;
+        drop(left);
+        let ask = GatewayAsk {
+            gateway: meter.gateway(),
+            has: told.number,
+            seq: told.seq,
+            held: Vec::new(),
+            wait_ms: 0,
+            run: self.run,
+            leaves: true,
+        };
+        let options = Options { timeout: Some(LEAVE), ..Options::default() };
+        self.client.call::<GatewayFollow>(&Nothing {}, &Nothing {}, &ask, &options)?;
+        Ok(())
+    }
+
     fn keep(&self, told: &GatewaySnapshot) -> io::Result<()> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left {
+            // An answer that came late: its shares have been given back.
+            return Ok(());
+        }
+        self.write(told)
+    }
+
+    fn write(&self, told: &GatewaySnapshot) -> io::Result<()> {
         let fresh = self.file.with_extension("new");
         let mut told = told.clone();
         // Keys of upstreams stay in memory: one that needs its key waits for the platform after a start.
@@ -150,11 +199,24 @@ impl Control {
     /// Refuses once the control plane was not heard for longer than is allowed.
     fn require_fresh(&self) -> Result<(), Refusal> {
         let Some(stale_max) = self.stale_max else { return Ok(()) };
-        let heard_ms = self.heard_ms.load(Ordering::Relaxed);
-        let heard = Duration::from_millis(heard_ms.saturating_sub(1));
-        let is_fresh = self.started.elapsed().saturating_sub(heard) <= stale_max;
-        if is_fresh { Ok(()) } else { Err(Refusal::NoReplica) }
+        if self.silent_for() <= stale_max { Ok(()) } else { Err(Refusal::NoReplica) }
     }
+
+    /// For how long it was not heard.
+    fn silent_for(&self) -> Duration {
+        let passed = self.started.elapsed();
+        match self.heard_ms.load(Ordering::Relaxed).checked_sub(1) {
+            Some(heard_ms) => passed.saturating_sub(Duration::from_millis(heard_ms)),
+            None => passed.saturating_add(self.silent_before),
+        }
+    }
+}
+
+/// How long ago a file was written, so that a restart does not make what it says any younger. Nothing else tells
+/// over a restart but the time of day: after that was set back it is taken to be from now.
+fn silent_since(file: &Path) -> Duration {
+    let written = fs::metadata(file).and_then(|about| about.modified());
+    written.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
 /// The control plane as directory and sink.
@@ -173,6 +235,14 @@ impl Directory for Remote {
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         self.0.view().route(caller.key, model, &self.0.remotes)
+    }
+
+    fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
+        // Waiting for what nobody can start would only hold the line up.
+        if self.0.silent_for() > WAKES_FOR {
+            return None;
+        }
+        self.0.view().wakes(caller.key, model)
     }
 
     fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
@@ -224,3 +294,6 @@ fn usage(rollup: Rollup) -> GatewayUsage {
         answers_root: rollup.answers.map(|answers| answers.root.hex()),
     }
 }
+
+#[cfg(test)]
+mod tests;

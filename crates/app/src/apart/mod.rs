@@ -1,12 +1,14 @@
 //! `cocarde gateway`: the data plane in a process of its own, which follows a control plane and serves on
 //! without it.
 //!
-//! What it does not do: capability tokens (their blocks are evaluated and their budgets counted by the
-//! platform's own gateway), receipts of answers, whose tree it keeps but has nobody to ask for, and figures of
-//! tenants: those of `/api/v1/inference` are of the platform's own gateway. Guardrails are checked here as there,
-//! and an endpoint of which it was not told what to check answers nothing.
+//! It says what it has in flight, for endpoints to scale by, and where its answers are that somebody wants a
+//! receipt of. Guardrails are checked here as there, and an endpoint of which it was not told what to check
+//! answers nothing. Capability tokens it refuses: what they have spent is counted in one place, which is the
+//! platform. What it does not do: figures of tenants; those of `/api/v1/inference` are of the platform's own
+//! gateway.
 
 mod follow;
+mod report;
 mod view;
 
 use std::{
@@ -87,10 +89,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     );
     let (meter, remote) = open(&control, config).await?;
     hear(&control, &meter, config).await?;
-    let follower = std::thread::spawn({
-        let (control, meter) = (Arc::clone(&control), meter.clone());
-        move || control.follow(&meter)
-    });
+    speak(&control, &meter);
     let checker = tokio::spawn(control.remotes.clone().check());
     let deliverer = tokio::spawn({
         let meter = meter.clone();
@@ -115,14 +114,34 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     }
     control.stop.store(true, Ordering::Relaxed);
     let _ = stop.send(());
-    let _ = tokio::time::timeout(DRAIN, server).await;
+    let is_drained = tokio::time::timeout(DRAIN, server).await.is_ok();
     checker.abort();
     deliverer.abort();
-    if let Err(error) = meter.flush().await {
-        tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+    match meter.flush().await {
+        Ok(()) if is_drained => leave(control, meter).await,
+        Ok(()) => {}
+        Err(error) => {
+            tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");
+        }
     }
-    drop(follower);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Follows and reports on threads of their own, which end with the process.
+fn speak(control: &Arc<Control>, meter: &Meter) {
+    let (followed, own) = (Arc::clone(control), meter.clone());
+    drop(std::thread::spawn(move || followed.follow(&own)));
+    let (told, own) = (Arc::clone(control), meter.clone());
+    drop(std::thread::spawn(move || report::run(&told, &own)));
+}
+
+/// Gives back what nobody else could use.
+async fn leave(control: Arc<Control>, meter: Meter) {
+    let left = tokio::task::spawn_blocking(move || control.leave(&meter)).await;
+    let left = left.map_err(anyhow::Error::from).and_then(|left| left);
+    if let Err(error) = left {
+        tracing::warn!(%error, "shares of budgets are not given back: no other gateway can use them until the next start");
+    }
 }
 
 /// Asks the control plane a first time; it may be away if it has said something before.

@@ -28,6 +28,8 @@ use crate::up::Remotes;
 /// What is told of the context of a model.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 const NONE: [u8; 16] = [0; 16];
+/// What every capability token begins with.
+const CAPABILITY: &str = "ccc_";
 
 /// A snapshot, by what is looked up.
 #[derive(Debug, Default)]
@@ -74,6 +76,9 @@ impl View {
 
     /// Who holds a secret.
     pub(super) fn caller(&self, bearer: &str, now_unix_us: i64) -> Result<Caller, Refusal> {
+        if bearer.starts_with(CAPABILITY) {
+            return Err(self.takes_no_capability());
+        }
         let hash: [u8; 32] = Sha256::digest(bearer.as_bytes()).into();
         let (place, until) = self.secrets.get(&hash).ok_or(Refusal::InvalidKey)?;
         if until.is_some_and(|until| now_unix_us >= until) {
@@ -86,6 +91,16 @@ impl View {
             standing: standing(key),
             charge: None,
         })
+    }
+
+    /// What a capability token has spent is counted in one place, or its budget would be one for each gateway.
+    fn takes_no_capability(&self) -> Refusal {
+        let own = self.snapshot.public_url.as_ref().map(|url| format!("`{url}/v1`"));
+        let own = own.unwrap_or_else(|| "the platform's own address".to_owned());
+        let text = format!(
+            "this gateway takes no capability tokens: call {own} with it, or call here with a key"
+        );
+        Refusal::Elsewhere(text.into())
     }
 
     /// The models of a key.
@@ -115,6 +130,12 @@ impl View {
             return Ok(route);
         }
         Err(Refusal::NoReplica)
+    }
+
+    /// The endpoint that a call may wait for while nothing answers.
+    pub(super) fn wakes(&self, key: Id<kinds::Key>, name: &str) -> Option<Id<kinds::Endpoint>> {
+        let model = self.of(key).find(|model| model.name == name)?;
+        model.wakes.then_some(model.route.endpoint)
     }
 
     /// What is checked wherever a call may be answered; an endpoint of which that was not told answers nothing.
@@ -291,3 +312,6 @@ fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests;

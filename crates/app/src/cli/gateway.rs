@@ -17,7 +17,8 @@ use crate::{
 It needs an operator's key, keeps what the platform said last in its data folder, and hands in what it has
 counted when it can. A key that is revoked is refused here a moment later; while the platform is away, what
 was allowed last stays allowed, for as long as `--stale-max-s` says. Each gateway needs a folder of its own.
-Capability tokens are not accepted here, and receipts of answers cannot be had of it.")]
+Receipts of its answers are asked for at the platform while it runs. Capability tokens are refused here with
+where they are taken.")]
 pub(crate) struct GatewayArgs {
     /// Address of the platform
     #[arg(long, value_name = "URL")]

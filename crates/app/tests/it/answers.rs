@@ -9,7 +9,7 @@ use crate::{
     serving::{Answered, chat},
 };
 
-fn id_of(answered: &Answered) -> String {
+pub(crate) fn id_of(answered: &Answered) -> String {
     answered.header("x-cocarde-receipt").unwrap_or_else(|| panic!("{}", answered.text())).to_owned()
 }
 
@@ -93,7 +93,7 @@ fn tampered(platform: &Platform, key: &str) {
 }
 
 /// Who may not see the usage gets what an unknown id gets.
-fn hidden(platform: &Platform, id: &str) {
+pub(crate) fn hidden(platform: &Platform, id: &str) {
     platform.good(&["org", "create", "rival"]);
     platform.good(&["project", "create", "rival/lab"]);
     let other = platform.good(&[

@@ -25,13 +25,13 @@ const N_KILLS: u64 = 6;
 const N_KILLS_SLOW: u64 = 60;
 
 /// A running `cocarde gateway`.
-struct Apart {
+pub(crate) struct Apart {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Apart {
-    fn start(platform: &Platform, listen: &str) -> Self {
+    pub(crate) fn start(platform: &Platform, listen: &str) -> Self {
         let ready = platform.path("gateway-ready");
         let _ = fs::remove_file(&ready);
         let control = platform.url();
@@ -50,18 +50,19 @@ impl Apart {
         apart
     }
 
-    fn kill(&mut self) {
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// SIGTERM, on which it hands in what it has counted.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         assert!(self.process.wait().unwrap().success());
     }
 
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 }
@@ -74,14 +75,14 @@ impl Drop for Apart {
 }
 
 /// Tokens read and written that an answer tells of itself.
-fn usage(answered: &Answered) -> (u64, u64) {
+pub(crate) fn usage(answered: &Answered) -> (u64, u64) {
     let usage = answered.json()["usage"].clone();
     let number = |name: &str| usage[name].as_u64().unwrap();
     (number("prompt_tokens"), number("completion_tokens"))
 }
 
 /// Requests, tokens read and tokens written that the log has.
-fn recorded(platform: &Platform) -> (u64, u64, u64) {
+pub(crate) fn recorded(platform: &Platform) -> (u64, u64, u64) {
     // A bill is of now: whoever asks for one closes the minute of the platform's own gateway.
     platform.good(&["cost"]);
     let (mut sum, mut after) = ((0, 0, 0), 0);
@@ -103,7 +104,7 @@ fn recorded(platform: &Platform) -> (u64, u64, u64) {
     }
 }
 
-fn eventually(what: &str, patience: Duration, mut predicate: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, patience: Duration, mut predicate: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !predicate() {
         assert!(Instant::now() < deadline, "never happened: {what}");
@@ -127,6 +128,10 @@ fn it_serves_on_without_the_platform_and_hands_in_what_it_counted() {
     eventually("the revoked key is refused", Duration::from_secs(2), || {
         chat(&gateway.url, spare_secret, "chat", "", false).status == 401
     });
+    // A capability token has its budget in one place: here it is refused, and says where to go.
+    let token = platform.good(&["--token", &secret, "key", "capability"]);
+    let carried = chat(&gateway.url, token["token"].as_str().unwrap(), "chat", "", false);
+    assert_eq!((carried.status, &carried.json()["error"]["code"]), (403, &json!("wrong_gateway")));
     // The platform is gone: what was allowed last goes on, and a gateway starts from what it kept.
     platform.kill();
     let mut answers = vec![chat(&gateway.url, &secret, "chat", "", false)];
@@ -251,6 +256,34 @@ fn every_acknowledged_answer_is_counted_once_whatever_is_killed() {
     assert!(tokens_in >= read && tokens_in <= each * requests, "{tokens_in} {read} {requests}");
     let spare = 4 * (requests - answered);
     assert!(tokens_out >= written && tokens_out <= written + spare, "{tokens_out} {written}");
+}
+
+#[test]
+fn a_gateway_that_is_stopped_gives_its_share_of_a_budget_back() {
+    let mut platform = Platform::start();
+    platform.serve(&["chat"]);
+    let secret = platform.caller_key();
+    platform.good(&["budget", "create", "calls", "--limit", "400 tokens"]);
+    let gateway = Apart::start(&platform, "127.0.0.1:0");
+    assert_eq!(chat(&gateway.url, &secret, "chat", "", false).status, 200);
+    gateway.stop();
+    // What it gave back it does not use, even if nobody is there to tell it so.
+    platform.kill();
+    let mut gateway = Apart::start(&platform, "127.0.0.1:0");
+    assert_eq!(chat(&gateway.url, &secret, "chat", "", false).status, 429);
+    gateway.kill();
+    platform.resume();
+    loop {
+        let answered = chat(&platform.url(), &secret, "chat", "", false);
+        match answered.status {
+            200 => {}
+            // Used up; 429 would say that somebody else has a part of it.
+            402 => break,
+            other => panic!("{other}: {}", answered.text()),
+        }
+    }
+    let (_, tokens_in, tokens_out) = recorded(&platform);
+    assert!(tokens_in + tokens_out >= 400, "{tokens_in} {tokens_out}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::meter::{MINUTE_S, Meter, MeterError};
 
 /// Below the spool's folder.
 const FOLDER: &str = "answers";
-/// How long after its request came an answer is looked for, in seconds: two hours.
+/// How long after its request came an answer is looked for, in seconds: two hours. As long before as well: the
+/// clock may be set back while it is given.
 const SEARCH_S: i64 = 120 * MINUTE_S;
 /// What ids of answers begin with.
 const ID_PREFIXES: [&str; 5] = ["chatcmpl-", "cmpl-", "embd-", "resp_", "tok-"];
@@ -148,8 +149,7 @@ impl Archive {
         id: &str,
         came_unix: i64,
     ) -> Result<Option<RolledAnswer>, MeterError> {
-        // A batch that was sealed early has the minute in which it was sealed.
-        let window = came_unix.saturating_sub(MINUTE_S)..=came_unix.saturating_add(SEARCH_S);
+        let window = came_unix.saturating_sub(SEARCH_S)..=came_unix.saturating_add(SEARCH_S);
         let names = self.names()?;
         for name in names.iter().filter(|name| window.contains(&name.minute_unix)) {
             if line_of(&self.path(*name), id)?.is_none() {

@@ -1,6 +1,7 @@
 //! Checks of the spool across restarts, failures and damage, without HTTP.
 
 mod answers;
+mod clock;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};

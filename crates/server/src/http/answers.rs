@@ -9,7 +9,7 @@ use store::view::Entries;
 use units::UnixMicros;
 
 use super::{access, blobs::blocking_fail, fail::Fail, mount::Call};
-use crate::platform::AnswerPath;
+use crate::platform::{AnswerPath, FoundAnswer};
 
 /// How much earlier than its end an answer's minute may have begun, and clocks may differ: two minutes.
 const MARGIN: i64 = 120_000_000;
@@ -28,7 +28,11 @@ pub(super) async fn entries(call: &Call<ReceiptGet>) -> Result<(Entries, InnerLe
     let missing = || Fail::not_found("receipt", id);
     let kept = call.platform().kept_answer(id).await;
     let kept = kept.map_err(|error| Fail::internal("answers cannot be read", &error))?;
-    let kept = kept.ok_or_else(missing)?;
+    let kept = match kept {
+        FoundAnswer::Kept(kept) => kept,
+        FoundAnswer::Away => return Err(away(id)),
+        FoundAnswer::Unknown => return Err(missing()),
+    };
     call.read(|state| {
         let endpoint = state.endpoints.get(&kept.endpoint).ok_or_else(missing)?;
         let scope = Scope::Project(endpoint.project);
@@ -42,8 +46,12 @@ pub(super) async fn entries(call: &Call<ReceiptGet>) -> Result<(Entries, InnerLe
     }
     let since = UnixMicros(ended_at(&leaf).0.saturating_sub(MARGIN));
     let log = call.platform().log().clone();
-    let found =
-        blocking_fail(move || log.answer_entries(gateway, sequence, since).map_err(Fail::from));
+    let found = blocking_fail(move || {
+        let found = log.answer_entries(gateway, sequence, since)?;
+        // The clock of its gateway may have been ahead: then the entry is from before the answer.
+        let all = || log.answer_entries(gateway, sequence, UnixMicros(0));
+        found.map_or_else(all, |found| Ok(Some(found))).map_err(Fail::from)
+    });
     let (entry, entries) = found.await?.ok_or_else(missing)?;
     let proof = path.into_iter().map(Hash).collect();
     Ok((entries, InnerLeaf { entry, index, leaf, proof }))
@@ -62,4 +70,11 @@ fn ended_at(leaf: &[u8]) -> UnixMicros {
 fn pending(id: &str) -> Fail {
     Fail::new(Code::ReceiptPending, format!("the minute of `{id}` is not closed yet"))
         .remedy("ask again in a minute: a receipt is there once the minute's usage is in the log")
+}
+
+/// Whoever asks for what the gateway never gave hears the same.
+fn away(id: &str) -> Fail {
+    let detail = format!("the gateway that gives answers like `{id}` is not heard now");
+    Fail::new(Code::ReceiptPending, detail)
+        .remedy("ask again when it runs and reaches the platform: it keeps what it answered")
 }

@@ -1,14 +1,16 @@
-//! Gateways that run apart: what they follow, and where they hand in what they have counted.
+//! Gateways that run apart: what they follow, where they hand in what they have counted, and where they say
+//! what they have in flight and hear which of their answers somebody wants a receipt of.
 
 use std::{sync::Arc, time::Duration};
 
-use api::nouns::gateway::{
-    GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord,
+use api::nouns::{
+    gateway::{GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord},
+    gateway_report::{GatewayAnswer, GatewayHeard, GatewayKept, GatewayReportSend},
 };
-use units::Digest;
+use units::{Digest, Id, kinds};
 
 use super::{fail::Fail, mount::Call, require_operator};
-use crate::platform::TokenUsage;
+use crate::platform::{AnswerPath, KeptAnswer, TokenUsage};
 
 /// Longest time that a question waits for something newer.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -21,7 +23,7 @@ pub(crate) async fn follow(call: Call<GatewayFollow>) -> Result<GatewaySnapshot,
     let ask = &call.body;
     let mut size = call.platform().watch();
     let wait = Duration::from_millis(ask.wait_ms).min(WAIT_MAX);
-    if ask.has > 0 {
+    if ask.has > 0 && !ask.leaves {
         tokio::time::sleep(PAUSE.min(wait)).await;
         // Either something has changed or the time is over: both are answered with what is there.
         let _ = tokio::time::timeout(wait, size.wait_for(|size| *size > ask.seq)).await;
@@ -43,15 +45,50 @@ pub(crate) async fn record(call: Call<GatewayUsageRecord>) -> Result<GatewayReco
     Ok(GatewayRecorded { recorded: call.platform().recorded_rollups(usage.gateway) })
 }
 
+/// `POST /api/v1/gateway/report`
+pub(crate) async fn report(call: Call<GatewayReportSend>) -> Result<GatewayHeard, Fail> {
+    require_operator(&call)?;
+    let report = &call.body;
+    let answers = report.answers.iter().map(|answer| kept(report.gateway, answer));
+    let answers = answers.collect::<Result<Vec<_>, Fail>>()?;
+    Ok(GatewayHeard { answers_wanted: call.platform().hear(report, &answers) })
+}
+
+fn kept(
+    gateway: Id<kinds::Gateway>,
+    answer: &GatewayAnswer,
+) -> Result<(String, Option<KeptAnswer>), Fail> {
+    let Some(GatewayKept { key, endpoint, rolled }) = &answer.kept else {
+        return Ok((answer.id.clone(), None));
+    };
+    let path = |hashes: &[String]| {
+        hashes
+            .iter()
+            .map(|hex| digest("/answers", hex).map(|hash| hash.0))
+            .collect::<Result<_, Fail>>()
+    };
+    let rolled = rolled.as_ref().map(|one| {
+        Ok::<_, Fail>(AnswerPath {
+            gateway,
+            sequence: one.sequence,
+            leaf: one.leaf.clone().into_bytes(),
+            index: one.index,
+            path: path(&one.path)?,
+        })
+    });
+    let kept = KeptAnswer { key: *key, endpoint: *endpoint, rolled: rolled.transpose()? };
+    Ok((answer.id.clone(), Some(kept)))
+}
+
+/// A digest from its hexadecimal digits.
+fn digest(field: &str, hex: &str) -> Result<Digest, Fail> {
+    let parsed: Result<Digest, _> = format!("sha256:{hex}").parse();
+    parsed.map_err(|error| Fail::field(field, format!("`{hex:.80}`: {error}")))
+}
+
 fn usage(given: &GatewayUsage) -> Result<TokenUsage, Fail> {
     let answers = match (given.answers, &given.answers_root) {
-        (Some(count), Some(root)) => {
-            let root: Result<Digest, _> = format!("sha256:{root}").parse();
-            let root = root.map_err(|error| {
-                Fail::field("/answers_root", format!("`{:.80}`: {error}", root_text(given)))
-            })?;
-            Some((count, root))
-        }
+        (Some(count), Some(root)) => Some((count, digest("/answers_root", root)?)),
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => {
             return Err(Fail::field("/answers_root", "give both `answers` and `answers_root`"));
@@ -70,8 +107,4 @@ fn usage(given: &GatewayUsage) -> Result<TokenUsage, Fail> {
         estimated: given.estimated,
         answers,
     })
-}
-
-fn root_text(given: &GatewayUsage) -> &str {
-    given.answers_root.as_deref().unwrap_or_default()
 }

@@ -106,6 +106,7 @@ use api::{
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
         gateway::{GatewayFollow, GatewayUsageRecord},
+        gateway_report::GatewayReportSend,
         gpu::GpuList,
         guardrail::{GuardrailsGet, GuardrailsSet},
         inference::{InferenceGet, InferenceMetricsGet},
@@ -230,6 +231,7 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetSet, _>(budgets::set)
         .mount::<GatewayFollow, _>(gateways::follow)
         .mount::<GatewayUsageRecord, _>(gateways::record)
+        .mount::<GatewayReportSend, _>(gateways::report)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)
         .mount::<QuotaGet, _>(quotas::get)

@@ -242,6 +242,7 @@ pub(super) fn openings(state: &State, key: &Key, now: UnixMicros) -> Vec<Gateway
             created_unix_s: about.created_unix_s,
             owner: about.owner,
             fine_tuned: about.fine_tuned,
+            wakes: endpoint.scaling.is_some(),
             route,
         };
         open.insert(endpoint.name.clone(), model);

@@ -40,10 +40,19 @@ impl Platform {
     /// Reads keys of upstreams, and so may block.
     ///
     /// # Errors
-    /// If the shares cannot be written down, or more gateways ask than are counted.
+    /// If the shares cannot be written down, more gateways ask than are counted, or this one has left.
     pub(crate) fn gateway_snapshot(&self, ask: &GatewayAsk) -> std::io::Result<GatewaySnapshot> {
         let now = self.now();
         let mut book = self.leases.lock();
+        if ask.leaves {
+            book.left(ask.gateway, ask.run);
+            self.heard.forget(ask.gateway);
+            self.leases.store(&book)?;
+            return Ok(GatewaySnapshot::default());
+        }
+        if book.has_left(ask.gateway, ask.run) {
+            return Err(std::io::Error::other("this run of the gateway has left"));
+        }
         let held = ask.held.iter().map(|held| (held.budget, held.amount)).collect();
         let Some((number, among)) = book.asked(ask.gateway, (ask.has, held), now) else {
             return Err(std::io::Error::other("more gateways have asked than are counted"));
@@ -52,6 +61,7 @@ impl Platform {
         // together.
         let (mut snapshot, accounts) = self.read(|state| snapshot(state, ask.gateway, now));
         snapshot.number = number;
+        snapshot.public_url = self.public_url().map(str::to_owned);
         let prices = [snapshot.price_in_micro_euro, snapshot.price_out_micro_euro];
         let mut shares = BTreeMap::new();
         for (one, account) in snapshot.budgets.iter_mut().zip(accounts) {
@@ -133,6 +143,7 @@ fn snapshot(
         budgets: budgets.collect(),
         models,
         upstreams: Vec::new(),
+        public_url: None,
         price_in_micro_euro: price(PriceUnit::MTokensIn),
         price_out_micro_euro: price(PriceUnit::MTokensOut),
     };

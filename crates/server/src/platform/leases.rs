@@ -2,8 +2,9 @@
 //! by more than one answer however many gateways spend it.
 //!
 //! INVARIANT: of what is left of a budget, what one gateway may use is never given to another. A share
-//! stays a gateway's until it says that it serves from a newer one; a gateway that is lost keeps its share,
-//! since what it has spent of it is in its spool. Shares survive a restart in a file.
+//! stays a gateway's until it says that it serves from a newer one, or that it serves no more and has handed in
+//! all; a gateway that is lost keeps its share, since what it has spent of it is in its spool. Shares survive a
+//! restart in a file.
 
 use std::{
     collections::BTreeMap,
@@ -44,6 +45,9 @@ struct Follower {
     /// What it was given under each number that it may serve from.
     grants: BTreeMap<u64, Amounts>,
     held: Amounts,
+    /// The run that has given its shares back: it gets no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left: Option<u64>,
 }
 
 impl Leases {
@@ -75,6 +79,11 @@ impl Book {
         self.epoch
     }
 
+    /// All gateways that have ever asked.
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = Id<kinds::Gateway>> {
+        self.gateways.keys().copied()
+    }
+
     /// What gateways other than one may use of a budget.
     pub(crate) fn taken(&self, budget: Id<kinds::Budget>, but: Option<Id<kinds::Gateway>>) -> i64 {
         let others = self.gateways.iter().filter(|(id, _)| Some(**id) != but);
@@ -99,9 +108,25 @@ impl Book {
         one.grants.retain(|number, _| *number >= has);
         one.held = held;
         let number = one.number;
-        let live = |one: &&Follower| one.asked_at_us.saturating_add(LIVE.0.cast_signed()) >= now.0;
+        // Whichever way the clock was set: it only decides how many share what is left.
+        let live = |one: &&Follower| one.asked_at_us.abs_diff(now.0) <= LIVE.0;
         let live = self.gateways.values().filter(live).count();
         Some((number, i64::try_from(live).unwrap_or(i64::MAX).saturating_add(1)))
+    }
+
+    /// Takes back what a gateway has given up, all of it recorded.
+    pub(crate) fn left(&mut self, gateway: Id<kinds::Gateway>, run: u64) {
+        if let Some(one) = self.gateways.get_mut(&gateway) {
+            one.grants.clear();
+            one.held.clear();
+            // It shares in nothing that is given out from now on.
+            (one.asked_at_us, one.left) = (0, Some(run));
+        }
+    }
+
+    /// Whether this run of a gateway has given its shares back.
+    pub(crate) fn has_left(&self, gateway: Id<kinds::Gateway>, run: u64) -> bool {
+        self.gateways.get(&gateway).is_some_and(|one| one.left == Some(run))
     }
 
     /// Gives shares under a number.
@@ -153,6 +178,35 @@ mod tests {
         assert_eq!(book.taken(BUDGET, None), 10);
         assert_eq!(book.taken(BUDGET, Some(Id::from_bytes([1; 16]))), 0);
         assert_eq!(ask(&mut book, 2, 0, 0).1, 3);
+    }
+
+    #[test]
+    fn who_has_not_asked_of_late_gets_no_new_share_even_after_the_clock_was_set_back() {
+        let mut book = Book::default();
+        let hour = 3_600_000_000;
+        let among = |book: &mut Book, gateway: u8, now: i64| {
+            book.asked(Id::from_bytes([gateway; 16]), (0, Amounts::new()), UnixMicros(now))
+                .unwrap()
+                .1
+        };
+        assert_eq!(among(&mut book, 1, 10 * hour), 2);
+        assert_eq!(among(&mut book, 2, 10 * hour + 1), 3);
+        assert_eq!(among(&mut book, 2, 9 * hour), 2, "the other was not heard since");
+        assert_eq!(among(&mut book, 2, 11 * hour), 2);
+    }
+
+    #[test]
+    fn who_leaves_gives_back_and_only_another_run_is_given_again() {
+        let mut book = Book::default();
+        let (number, _) = ask(&mut book, 1, 0, 70);
+        give(&mut book, 1, number, 100);
+        let gateway = Id::from_bytes([1; 16]);
+        assert!(!book.has_left(gateway, 7));
+        book.left(gateway, 7);
+        assert_eq!(book.taken(BUDGET, None), 0);
+        assert!(book.has_left(gateway, 7) && !book.has_left(gateway, 8));
+        // Numbers go on: what the other run kept on disk is older than what it is given.
+        assert!(ask(&mut book, 1, 0, 0).0 > number);
     }
 
     #[test]

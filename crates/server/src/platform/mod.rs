@@ -17,12 +17,14 @@ pub mod erasures;
 mod figures;
 mod flows;
 mod followers;
+mod heard;
 pub mod importer;
 mod leases;
 mod log;
 mod open;
 pub mod planner;
 pub(crate) mod positions;
+mod questions;
 pub mod scaling;
 pub(crate) mod signature;
 mod sovereign;
@@ -45,6 +47,7 @@ use tokio::sync::watch;
 use units::{Digest, DurationMicros, Id, IdKind, UnixMicros, kinds};
 
 pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStanding};
+pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
@@ -87,6 +90,7 @@ pub struct Platform {
     gateway_metrics: OnceLock<MetricsText>,
     figures: figures::Figures,
     loads: Mutex<Vec<scaling::LoadSource>>,
+    heard: heard::Heard,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,
     leases: leases::Leases,
@@ -294,10 +298,15 @@ impl Platform {
         self.loads.lock().unwrap_or_else(PoisonError::into_inner).push(source);
     }
 
-    /// What each gateway has in flight now.
-    pub(crate) fn seen_loads(&self) -> Vec<Vec<(Id<kinds::Endpoint>, SeenLoad)>> {
+    /// What each gateway has in flight now: those of this process, and those that say so.
+    pub(crate) fn seen_loads(&self) -> Vec<(scaling::Where, scaling::Loads)> {
         let sources = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.iter().map(|source| source()).collect()
+        let here = sources.iter().enumerate();
+        let here = here.map(|(place, source)| (scaling::Where::Here(place), source()));
+        let mut all: Vec<_> = here.collect();
+        drop(sources);
+        all.extend(self.heard.loads());
+        all
     }
 
     /// Sets how the gateway's counters are rendered; once, at start.

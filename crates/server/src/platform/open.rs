@@ -138,7 +138,6 @@ impl Platform {
                 std::process::abort();
             }
         }));
-        let leases = leases(&data_dir)?;
         let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
         let grown = finality.clone();
         handle.on_commit(Box::new(move |_| grown.grown()));
@@ -156,6 +155,7 @@ impl Platform {
             references: tokio::sync::RwLock::new(()),
             folder: Mutex::new(Some(folder)),
             handle,
+            leases: leases(&data_dir)?,
             data_dir,
             version,
             program: OnceLock::new(),
@@ -164,11 +164,11 @@ impl Platform {
             usage_flush: OnceLock::new(),
             answers: OnceLock::new(),
             declared: OnceLock::new(),
-            leases,
             local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
             figures: figures::Figures::since(SystemClock.now()),
             loads: Mutex::default(),
+            heard: super::heard::Heard::default(),
             sign_in,
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),

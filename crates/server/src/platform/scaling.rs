@@ -1,6 +1,8 @@
 //! The loop behind endpoints whose services follow the load, and behind updates: it looks at what gateways
 //! have in flight, wants another number, and does what is to be done next.
 //!
+//! Time is that of a clock that nobody sets, but for what services that go were promised, which is the log's.
+//!
 //! Level-triggered: what it forgets at a restart is what it saw, and so it takes nothing away before it has
 //! looked for as long as was agreed. It decides nothing itself: the number is [`desired_replicas`], the
 //! rest [`steps`], and each is a command that can be refused.
@@ -56,8 +58,20 @@ pub struct SeenReplica {
     pub failed: u64,
 }
 
+/// What a gateway has in flight for each endpoint.
+pub type Loads = Vec<(Id<kinds::Endpoint>, SeenLoad)>;
+
 /// Says what a gateway has in flight now.
-pub type LoadSource = Box<dyn Fn() -> Vec<(Id<kinds::Endpoint>, SeenLoad)> + Send + Sync>;
+pub type LoadSource = Box<dyn Fn() -> Loads + Send + Sync>;
+
+/// Which gateway it is: its counters are compared with those that it had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Where {
+    /// One in this process, by its place among them.
+    Here(usize),
+    /// One that runs apart.
+    Apart(Id<kinds::Gateway>),
+}
 
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {
@@ -97,9 +111,24 @@ const fn id_of(command: &endpoint::Command) -> Id<kinds::Endpoint> {
     }
 }
 
+/// A clock that nobody sets: the time of day at the start, and what has passed since.
+#[derive(Debug)]
+struct Steady {
+    started: Instant,
+    at: UnixMicros,
+}
+
+impl Steady {
+    fn now(&self) -> UnixMicros {
+        let passed = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.at.plus(DurationMicros(passed))
+    }
+}
+
 /// What is remembered between two looks.
 #[derive(Debug, Default)]
 struct Watch {
+    clock: Option<Steady>,
     known: BTreeMap<Id<kinds::Endpoint>, Known>,
     paused: BTreeMap<Id<kinds::Endpoint>, Instant>,
 }
@@ -109,9 +138,19 @@ struct Watch {
 struct Known {
     history: History,
     /// The counters of each gateway at the last look.
-    counted: BTreeMap<usize, (u64, u64)>,
+    counted: BTreeMap<Where, (u64, u64)>,
     looked_at: Option<UnixMicros>,
+    resized: Option<Resized>,
     trial: Option<Trial>,
+}
+
+/// The last change of the number of services.
+#[derive(Debug, Clone, Copy)]
+struct Resized {
+    /// The number, and when it was changed, as it is on record.
+    recorded: (u32, Option<UnixMicros>),
+    /// When it was changed by the clock that nobody sets.
+    seen_at: Option<UnixMicros>,
 }
 
 /// A canary as it does so far.
@@ -126,8 +165,10 @@ struct Trial {
 impl Watch {
     fn round(&mut self, platform: &Platform) -> Vec<endpoint::Command> {
         let now = platform.now();
-        let mut seen: BTreeMap<Id<kinds::Endpoint>, BTreeMap<usize, SeenLoad>> = BTreeMap::new();
-        for (gateway, loads) in platform.seen_loads().into_iter().enumerate() {
+        let fresh = || Steady { started: Instant::now(), at: now };
+        let steady = self.clock.get_or_insert_with(fresh).now();
+        let mut seen: BTreeMap<Id<kinds::Endpoint>, BTreeMap<Where, SeenLoad>> = BTreeMap::new();
+        for (gateway, loads) in platform.seen_loads() {
             for (id, load) in loads {
                 seen.entry(id).or_default().insert(gateway, load);
             }
@@ -146,7 +187,7 @@ impl Watch {
                 let none = BTreeMap::new();
                 let loads = seen.get(&endpoint.id).unwrap_or(&none);
                 let known = self.known.entry(endpoint.id).or_default();
-                let asked = known.look(state, endpoint, loads, now);
+                let asked = known.look(state, endpoint, loads, (now, steady));
                 if !self.paused.contains_key(&endpoint.id) {
                     commands.extend(asked);
                 }
@@ -162,18 +203,18 @@ impl Known {
         &mut self,
         state: &State,
         endpoint: &Endpoint,
-        loads: &BTreeMap<usize, SeenLoad>,
-        now: UnixMicros,
+        loads: &BTreeMap<Where, SeenLoad>,
+        (now, steady): (UnixMicros, UnixMicros),
     ) -> Vec<endpoint::Command> {
         let id = endpoint.id;
         let mut commands = Vec::new();
-        let sample = self.sample(loads, now);
+        let sample = self.sample(loads, steady);
         if let Some(scaling) = endpoint.scaling.as_deref() {
-            let standing = endpoint.standing(state);
-            commands.extend(self.resize(id, (scaling, standing), sample, now));
+            let standing = self.steadily(endpoint.standing(state), (now, steady));
+            commands.extend(self.resize(id, (scaling, standing), sample, steady));
         }
         if let Some(rollout) = endpoint.rollout.as_deref()
-            && self.passes(state, endpoint, rollout, loads, now)
+            && self.passes(state, endpoint, rollout, loads, steady)
         {
             commands.push(endpoint::Command::Promote { id });
         }
@@ -185,8 +226,29 @@ impl Known {
         commands
     }
 
+    /// When the number was changed last, by the clock that nobody sets: by the log's, which may have been set
+    /// since, a change could seem to be from an hour ago, or still to come.
+    fn steadily(
+        &mut self,
+        standing: Standing,
+        (now, steady): (UnixMicros, UnixMicros),
+    ) -> Standing {
+        let recorded = (standing.replicas, standing.resized_at);
+        let seen_at = match self.resized {
+            Some(known) if known.recorded == recorded => known.seen_at,
+            Some(_) => Some(steady),
+            // Of a change before this start only the log knows.
+            None => standing.resized_at.map(|at| {
+                let age = i64::try_from(now.since(at).0).unwrap_or(i64::MAX);
+                UnixMicros(steady.0.saturating_sub(age))
+            }),
+        };
+        self.resized = Some(Resized { recorded, seen_at });
+        Standing { resized_at: seen_at, ..standing }
+    }
+
     /// What all gateways saw since the last look, together.
-    fn sample(&mut self, loads: &BTreeMap<usize, SeenLoad>, now: UnixMicros) -> Sample {
+    fn sample(&mut self, loads: &BTreeMap<Where, SeenLoad>, now: UnixMicros) -> Sample {
         let passed = self.looked_at.map_or(0, |last| now.since(last).0);
         self.looked_at = Some(now);
         let mut sample = Sample::default();
@@ -230,7 +292,7 @@ impl Known {
         state: &State,
         endpoint: &Endpoint,
         rollout: &Rollout,
-        loads: &BTreeMap<usize, SeenLoad>,
+        loads: &BTreeMap<Where, SeenLoad>,
         now: UnixMicros,
     ) -> bool {
         let (Stage::Canary { .. }, Some(after)) = (rollout.stage, rollout.promote_after) else {
@@ -260,7 +322,7 @@ impl Known {
 fn quiet(
     state: &State,
     endpoint: &Endpoint,
-    loads: &BTreeMap<usize, SeenLoad>,
+    loads: &BTreeMap<Where, SeenLoad>,
     now: UnixMicros,
 ) -> Vec<Id<kinds::Workload>> {
     let busy = |address: &str| {
@@ -275,3 +337,6 @@ fn quiet(
     });
     draining.map(|(id, _)| *id).collect()
 }
+
+#[cfg(test)]
+mod tests;
