@@ -2,8 +2,8 @@
 //!
 //! Every answer leaves through [`Gateway::respond`], which gives it a request id and counts it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::BoxError;
@@ -12,11 +12,11 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body as HttpBody;
-use units::{Id, kinds};
 
-use crate::admission::{Admission, Ask, Denied, Permit, Rates, Tokens};
+use crate::admission::{Admission, Ask, Denied, Pace, Permit, Rates, Tokens};
 use crate::answer;
 use crate::backend::Flow;
+use crate::batch::Desk;
 use crate::body::Body;
 use crate::call::Call;
 use crate::client::Order;
@@ -44,6 +44,8 @@ const RECEIPT_HEADER: &str = "x-cocarde-receipt";
 /// What requests of one conversation have in common: a hint at which replica has read it before.
 const SESSION_HEADER: &str = "x-session-id";
 
+mod kept;
+
 /// The state behind all routes.
 pub(crate) struct Gateway {
     config: GatewayConfig,
@@ -53,6 +55,7 @@ pub(crate) struct Gateway {
     admission: Admission,
     upstream: Upstream,
     requests: AtomicU64,
+    desk: OnceLock<Arc<Desk>>,
 }
 
 /// What a client asked for, before it is sent on.
@@ -88,7 +91,8 @@ impl Gateway {
         let admission = Admission::new(&config, meter.gateway(), Arc::clone(meter.books()));
         let metrics = Arc::clone(meter.metrics());
         let requests = AtomicU64::new(0);
-        Self { config, directory, meter, metrics, admission, upstream, requests }
+        let desk = OnceLock::new();
+        Self { config, directory, meter, metrics, admission, upstream, requests, desk }
     }
 
     pub(crate) fn directory(&self) -> &dyn Directory {
@@ -109,7 +113,11 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let answered = self.complete(call, request).await;
+        let in_flight = self.metrics.begin();
+        let answered = match self.authenticate(request.headers()) {
+            Ok(caller) => self.complete((in_flight, caller, Pace::Usual), call, request).await,
+            Err(error) => Err(error),
+        };
         self.finish(answered)
     }
 
@@ -123,7 +131,7 @@ impl Gateway {
     }
 
     /// What every answer gets: the envelope of an error, a request id, its place in the counters.
-    fn finish<B: From<axum::body::Body>>(
+    pub(crate) fn finish<B: From<axum::body::Body>>(
         &self,
         answered: Result<Response<B>, ApiError>,
     ) -> Response<B> {
@@ -155,23 +163,16 @@ impl Gateway {
         ApiError::refusal(refusal, model, self.config.retry_after_s)
     }
 
-    /// Unique without randomness: this gateway's own id, the time and a counter.
-    fn fresh_request_id(&self) -> HeaderValue {
-        let [.., tail_a, tail_b] = *self.meter.gateway().as_bytes();
-        let [a, b, c, d, e, f, g, h] = self.requests.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
-        let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
-        // Base 32 letters are always a valid header value.
-        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
-    }
-
-    async fn complete<B>(&self, call: Call, request: Request<B>) -> Result<Response<Body>, ApiError>
+    async fn complete<B>(
+        &self,
+        (in_flight, caller, pace): (InFlight, Caller, Pace),
+        call: Call,
+        request: Request<B>,
+    ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let in_flight = self.metrics.begin();
-        let caller = self.authenticate(request.headers())?;
-        let (permit, mut rates) = match self.admission.enter(&caller) {
+        let (permit, mut rates) = match self.admission.enter(&caller, pace) {
             Ok(entered) => entered,
             Err(denied) => {
                 let mut response = denied.into_error().into_response().map(Body::from);

@@ -18,10 +18,12 @@ const GATES_MAX: usize = 4_096;
 /// How much of the mean time of a request the latest one is: one in so many.
 const MEAN_OVER: u64 = 16;
 
+type All = HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>;
+
 /// The doors of all endpoints.
 #[derive(Debug)]
 pub(super) struct Gates {
-    all: Mutex<HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>>,
+    all: Mutex<All>,
     waiting_max: usize,
     wait_max: Duration,
 }
@@ -80,6 +82,22 @@ impl Gates {
         }
     }
 
+    /// Passes if half of the room and more is free and nobody waits; never stands in line.
+    pub(super) fn pass_if_spare(
+        self: &Arc<Self>,
+        endpoint: [u8; 16],
+        room: usize,
+    ) -> Result<Place, TooBusy> {
+        let mut all = self.lock();
+        let gate = self.gate(&mut all, endpoint, room);
+        if gate.line.len() > 0 || gate.inside >= gate.room.div_ceil(2) {
+            return Err(gate.too_busy());
+        }
+        gate.inside += 1;
+        drop(all);
+        Ok(self.place(endpoint))
+    }
+
     fn try_pass(
         self: &Arc<Self>,
         endpoint: [u8; 16],
@@ -87,18 +105,7 @@ impl Gates {
         (tenant, cost): (Tenant, u64),
     ) -> Result<Result<Place, InLine>, TooBusy> {
         let mut all = self.lock();
-        if all.len() >= GATES_MAX && !all.contains_key(&endpoint) {
-            all.retain(|_, gate| gate.inside > 0 || gate.line.len() > 0);
-        }
-        let gate = all.entry(endpoint).or_insert_with(|| Gate {
-            inside: 0,
-            room,
-            line: FairQueue::new(self.waiting_max),
-            mean_us: 0,
-        });
-        gate.room = room.max(1);
-        // Replicas that have come since let in who waited for them first.
-        gate.let_in();
+        let gate = self.gate(&mut all, endpoint, room);
         if gate.inside < gate.room && gate.line.len() == 0 {
             gate.inside += 1;
             drop(all);
@@ -112,6 +119,23 @@ impl Gates {
         };
         drop(all);
         Ok(Err(InLine { gates: Arc::clone(self), endpoint, ticket, turn }))
+    }
+
+    /// The gate of an endpoint with so much room.
+    fn gate<'a>(&self, all: &'a mut All, endpoint: [u8; 16], room: usize) -> &'a mut Gate {
+        if all.len() >= GATES_MAX && !all.contains_key(&endpoint) {
+            all.retain(|_, gate| gate.inside > 0 || gate.line.len() > 0);
+        }
+        let gate = all.entry(endpoint).or_insert_with(|| Gate {
+            inside: 0,
+            room,
+            line: FairQueue::new(self.waiting_max),
+            mean_us: 0,
+        });
+        gate.room = room.max(1);
+        // Replicas that have come since let in who waited for them first.
+        gate.let_in();
+        gate
     }
 
     fn place(self: &Arc<Self>, endpoint: [u8; 16]) -> Place {
@@ -137,7 +161,7 @@ impl Gates {
         gate.let_in();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

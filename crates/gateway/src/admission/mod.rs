@@ -58,9 +58,19 @@ pub(crate) struct Permit {
     /// Tokens taken from the limits.
     reserved: u64,
     used: Tokens,
+    pace: Pace,
     /// What the books hold for it.
     held: Option<(Pair, Tokens)>,
     _place: Option<Place>,
+}
+
+/// How a request stands among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It waits in line when there is no room.
+    Usual,
+    /// It takes only what others leave, and is refused at once when that is nothing.
+    Spare,
 }
 
 /// What a request asks for.
@@ -99,12 +109,12 @@ impl Admission {
     }
 
     /// Takes one request of the limits over a caller.
-    pub(crate) fn enter(&self, caller: &Caller) -> Result<(Permit, Rates), Denied> {
+    pub(crate) fn enter(&self, caller: &Caller, pace: Pace) -> Result<(Permit, Rates), Denied> {
         let levels = self.0.levels(caller);
         let rates = self.0.table().enter(&levels, self.0.now_us()).map_err(Denied::Over)?;
         let shared = Arc::clone(&self.0);
         let used = Tokens::default();
-        Ok((Permit { shared, levels, reserved: 0, used, held: None, _place: None }, rates))
+        Ok((Permit { shared, levels, reserved: 0, used, pace, held: None, _place: None }, rates))
     }
 }
 
@@ -132,8 +142,11 @@ impl Permit {
             project_weight: standing.project_weight,
         };
         let room = shared.per_replica_max.saturating_mul(ask.replicas);
-        let wants = (tenant, ask.probably);
-        let passed = shared.gates.pass(*ask.endpoint.as_bytes(), room, wants).await;
+        let (endpoint, wants) = (*ask.endpoint.as_bytes(), (tenant, ask.probably));
+        let passed = match self.pace {
+            Pace::Usual => shared.gates.pass(endpoint, room, wants).await,
+            Pace::Spare => shared.gates.pass_if_spare(endpoint, room),
+        };
         self._place = Some(passed.map_err(|busy| Denied::Overloaded { wait_us: busy.line_us })?);
         Ok(())
     }
