@@ -22,7 +22,6 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 use units::{Digest, Id, ParseIdError, kinds};
-use zeroize::Zeroizing;
 
 pub use content::ContentKey;
 pub use error::VaultError;
