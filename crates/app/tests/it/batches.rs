@@ -124,9 +124,16 @@ fn strangers(platform: &Platform, secret: &str, output: &str) {
             assert_eq!(answered.status, 403, "{line}: {}", answered.text());
         }
     }
-    platform.good(&["project", "create", "other"]);
-    let other =
-        platform.good(&["key", "create", "other", "--role", "inference", "--project", "other"]);
+    platform.good(&["project", "create", "example/other"]);
+    let other = platform.good(&[
+        "key",
+        "create",
+        "other",
+        "--role",
+        "inference",
+        "--project",
+        "example/other",
+    ]);
     let other = other["secret"].as_str().unwrap();
     assert_eq!(good(&ask(&url, other, "GET /v1/files", b""))["data"], json!([]));
     assert_eq!(ask(&url, other, output, b"").status, 404);
