@@ -97,7 +97,7 @@ pub(super) async fn ask(
         if !is_for_later && !again {
             return Some(row(terms.batch, number, &line.custom_id, &answer));
         }
-        let wait = answer.retry_after.unwrap_or_default().clamp(pause, desk.config.retry_max);
+        let wait = answer.retry_after.unwrap_or_default().max(pause).min(desk.config.retry_max);
         pause = pause.saturating_mul(2).min(desk.config.retry_max);
         if tokio::time::timeout(wait, set(&mut stopping)).await.is_ok() {
             return None;

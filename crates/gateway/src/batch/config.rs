@@ -18,6 +18,8 @@ pub struct BatchConfig {
     pub files_max: usize,
     /// Most bytes that a project keeps.
     pub project_bytes_max: u64,
+    /// Bytes of answers from which on a batch asks no more lines.
+    pub answers_bytes_max: u64,
     /// Most batches of a project that are not done.
     pub open_max: usize,
     /// Most batches of a project that are kept, done or not.
@@ -26,6 +28,8 @@ pub struct BatchConfig {
     pub kept: Duration,
     /// Uploads at once, of all projects.
     pub uploads_max: usize,
+    /// Uploads at once, of one project.
+    pub uploads_max_per_project: usize,
     /// Lines of one batch asked at once.
     pub lines_at_once: usize,
     /// Lines asked at once, of all batches.
@@ -51,10 +55,12 @@ impl BatchConfig {
             line_bytes_max: 16 << 20,
             files_max: 1_000,
             project_bytes_max: 8 << 30,
+            answers_bytes_max: 2 << 30,
             open_max: 16,
             batches_max: 1_000,
             kept: Duration::from_secs(30 * 86_400),
             uploads_max: 16,
+            uploads_max_per_project: 4,
             lines_at_once: 8,
             lines_at_once_in_all: 32,
             attempts_max: 3,

@@ -28,13 +28,29 @@ pub(crate) struct Desk {
     pub(super) config: BatchConfig,
     pub(super) shelf: Shelf,
     pub(super) safe: Arc<dyn Safe>,
-    pub(super) uploads: Semaphore,
+    uploads: Mutex<BTreeMap<Id<kinds::Project>, usize>>,
     /// Lines that may be asked at once.
     pub(super) lines: Semaphore,
     /// Whether the process is about to end.
     pub(super) stopping: watch::Sender<bool>,
     live: Mutex<BTreeMap<Uuid, Arc<Live>>>,
     starts: mpsc::UnboundedSender<Arc<Live>>,
+}
+
+/// An upload that is under way.
+pub(super) struct Upload<'a> {
+    desk: &'a Desk,
+    project: Id<kinds::Project>,
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        let mut uploads = self.desk.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = uploads.get_mut(&self.project) {
+            *count = count.saturating_sub(1);
+        }
+        uploads.retain(|_, count| *count > 0);
+    }
 }
 
 /// A batch that this process works on.
@@ -109,7 +125,7 @@ impl Desk {
         shelf.tidy()?;
         let (starts, started) = mpsc::unbounded_channel();
         let desk = Self {
-            uploads: Semaphore::new(config.uploads_max),
+            uploads: Mutex::default(),
             lines: Semaphore::new(config.lines_at_once_in_all),
             stopping: watch::channel(false).0,
             live: Mutex::default(),
@@ -119,6 +135,18 @@ impl Desk {
             starts,
         };
         Ok((desk, started))
+    }
+
+    /// Lets an upload in, if neither its project nor all together have as many as may be.
+    pub(super) fn upload(&self, project: Id<kinds::Project>) -> Option<Upload<'_>> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = uploads.values().sum();
+        let own = uploads.get(&project).copied().unwrap_or(0);
+        if all >= self.config.uploads_max || own >= self.config.uploads_max_per_project {
+            return None;
+        }
+        uploads.insert(project, own.saturating_add(1));
+        Some(Upload { desk: self, project })
     }
 
     /// A batch of a project that is worked on.
@@ -160,6 +188,10 @@ impl Desk {
         self.shelf.sweep(now_s)?;
         let mut found = Vec::new();
         for project in self.shelf.projects()? {
+            // Whoever has nothing to go on with is not asked for its key.
+            if !self.shelf.has_open(project)? {
+                continue;
+            }
             let open = self.shelf.room(project).and_then(|room| match room {
                 Some(room) => Ok(Some((room.open_records()?, room))),
                 None => Ok(None),

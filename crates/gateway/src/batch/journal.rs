@@ -12,6 +12,8 @@ use super::sealed::{KeepError, Place, piece};
 
 /// Bytes of a row before its text.
 const HEAD_BYTES: usize = 5;
+/// Room that there must be before anything is asked.
+const ROOM_BYTES: usize = 1 << 20;
 
 /// The lines that have a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +58,7 @@ pub(super) struct Journal {
     file: File,
     place: Place,
     next: u64,
+    bytes: u64,
     done: Done,
 }
 
@@ -68,14 +71,26 @@ impl Journal {
         while let Some((line, is_good, _)) = rows.next()? {
             done.add(line, is_good);
         }
-        let (next, whole) = (rows.number, rows.bytes);
+        let (next, bytes) = (rows.number, rows.bytes);
         // What follows was being written when the process died.
-        file.set_len(whole).map_err(KeepError::io("cut the rows of a batch"))?;
-        Ok(Self { file, place, next, done })
+        file.set_len(bytes).map_err(KeepError::io("cut the rows of a batch"))?;
+        Ok(Self { file, place, next, bytes, done })
     }
 
     pub(super) const fn done(&self) -> &Done {
         &self.done
+    }
+
+    /// Bytes that its rows take.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Finds out whether rows can be written, before an answer is paid for that cannot be kept.
+    pub(super) fn require_room(&mut self) -> Result<(), KeepError> {
+        let written = self.file.write_all(&vec![0; ROOM_BYTES]);
+        let cut = self.file.set_len(self.bytes);
+        written.and(cut).map_err(KeepError::io("write the rows of a batch"))
     }
 
     /// Adds a row; a second one of a line is left out.
@@ -90,6 +105,7 @@ impl Journal {
         let sealed = self.place.seal(self.next, &row)?;
         self.file.write_all(&sealed).map_err(KeepError::io("write a row of a batch"))?;
         self.next += 1;
+        self.bytes = self.bytes.saturating_add(u64::try_from(sealed.len()).unwrap_or(u64::MAX));
         self.done.add(line, is_good);
         Ok(())
     }

@@ -161,8 +161,10 @@ pub(super) fn begin(guest: &Guest, id: Uuid, wanted: Wanted) -> Result<Record, A
         let message = "the file expires before the batch's window ends: upload it again";
         return Err(ApiError::invalid(Some(param), message.into()));
     }
-    if room.count_batches()? >= config.batches_max {
-        return Err(too_many("the project has as many batches as are kept for it".into()));
+    let is_full = room.used()?.1 >= config.project_bytes_max;
+    if is_full || room.count_batches()? >= config.batches_max {
+        let message = "the project keeps as much as it may: delete some files";
+        return Err(too_many(message.into()));
     }
     let record = Record {
         id,

@@ -33,10 +33,16 @@ const CANCELLED: Unasked<'static> = Unasked {
     message: "the batch was cancelled before this request was answered",
 };
 
+/// A line for whose answer there is no room.
+const FULL: Unasked<'static> = Unasked {
+    code: "answers_too_large",
+    message: "the answers of this batch take as much room as they may: split it",
+};
+
 /// Why asking has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Every line has a row.
+    /// Every line has a row, or there is room for no more.
     All,
     /// The window is over.
     Late,
@@ -110,6 +116,7 @@ async fn close(
         let record = live.record();
         let mut journal =
             Journal::open(&live.room.rows(record.id), live.room.rows_place(record.id))?;
+        let why = if is_full(&desk, &journal) { FULL } else { why };
         rest(&desk, &live, &mut journal, why)?;
         live.count(journal.done().completed, journal.done().failed);
         finish::files(&live, &journal, fresh, now_s)
@@ -209,7 +216,12 @@ async fn ask_all(
     };
     let terms = Terms { batch: record.id, key: record.key, call };
     let (path, place) = (live.room.rows(record.id), live.room.rows_place(record.id));
-    let mut journal = blocking(move || Journal::open(&path, place)).await?;
+    let mut journal = blocking(move || {
+        let mut journal = Journal::open(&path, place)?;
+        journal.require_room()?;
+        Ok(journal)
+    })
+    .await?;
     live.count(journal.done().completed, journal.done().failed);
     let (sender, mut lines) = mpsc::channel(desk.config.lines_at_once.max(1));
     let reading = {
@@ -220,6 +232,7 @@ async fn ask_all(
     let (mut ending, mut stopping) = (live.ending.subscribe(), desk.stopping.subscribe());
     let mut look = tokio::time::interval(LOOK);
     let end = loop {
+        is_read |= is_full(desk, &journal);
         let has_room = !is_read && !is_stopping && asked.len() < desk.config.lines_at_once;
         if asked.is_empty() && (is_read || is_stopping) {
             break if is_read { End::All } else { End::Stopping };
@@ -245,12 +258,17 @@ async fn ask_all(
         keep(live, &mut journal, row)?;
     }
     let read = reading.await.unwrap_or(Err(KeepError::Damaged));
-    if end == End::All {
+    if end == End::All && !is_full(desk, &journal) {
         // A file that could not be read to its end is not all.
         read?;
     }
     blocking(move || journal.sync()).await?;
     Ok(end)
+}
+
+/// Whether its answers take as much room as they may.
+fn is_full(desk: &Desk, journal: &Journal) -> bool {
+    journal.bytes() >= desk.config.answers_bytes_max
 }
 
 /// Takes one line's row; a line that was given up has none.

@@ -147,6 +147,12 @@ impl Shelf {
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
+    /// Whether a project has batches that are not done. It needs no key.
+    pub(super) fn has_open(&self, project: Id<kinds::Project>) -> Result<bool, KeepError> {
+        let found = entries(&self.folder.join(project.to_string()))?;
+        Ok(found.iter().any(|entry| entry.what == What::Open))
+    }
+
     /// Removes what nobody finished writing; for the start, when nobody writes.
     pub(super) fn tidy(&self) -> Result<(), KeepError> {
         for project in self.projects()? {

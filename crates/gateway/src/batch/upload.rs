@@ -55,7 +55,8 @@ pub(super) async fn create(State(gateway): State<Arc<Gateway>>, request: Request
 
 async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
     let guest = enter(gateway, request.headers())?;
-    let Ok(_turn) = guest.desk.uploads.try_acquire() else {
+    let turn = guest.desk.upload(guest.project);
+    let Some(_turn) = turn else {
         return Err(too_many("as many files are being uploaded as may be: retry shortly".into()));
     };
     let timeout = gateway.config().body_timeout;
@@ -73,6 +74,10 @@ async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
         ahead.store(0, Ordering::Relaxed);
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
+            "file" if said.file.is_some() => {
+                let message = "the form has two fields `file`: send one file at a time";
+                return Err(ApiError::invalid(Some("file"), message.into()));
+            }
             "file" => {
                 let filename = field.file_name().unwrap_or("file.jsonl");
                 let filename = filename.chars().take(NAME_CHARS_MAX).collect();
@@ -89,6 +94,11 @@ async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
                         format!("`{name}` must be from {} to {}", KEPT_S.start(), KEPT_S.end());
                     ApiError::invalid(Some("expires_after"), message)
                 })?);
+            }
+            // It has no documented unit, and a file must not stay longer than somebody means.
+            "expiry" => {
+                let message = "`expiry` is not known here: give `expires_after[seconds]`";
+                return Err(ApiError::invalid(Some("expiry"), message.into()));
             }
             // Mistral's clients say who may see it: here it is always the project.
             _ => drop(value(field, timeout).await?),

@@ -369,3 +369,24 @@ async fn a_job_says_the_same_in_mistrals_words() {
         assert_eq!(status, 400, "{error}");
     }
 }
+
+#[tokio::test]
+async fn answers_for_which_there_is_no_room_are_not_asked_for() {
+    let upstream = Upstream::start().await;
+    let bench = start(&upstream.address, |_, kept| {
+        kept.lines_at_once = 1;
+        kept.answers_bytes_max = 500;
+    })
+    .await;
+    let lines: String = (0..30).map(|n| line(&format!("{n}"), "pub/plain")).collect();
+    let id = begin(&bench, &lines).await;
+    let batch = until(&bench, &path(&id), "completed").await;
+    let good = batch["request_counts"]["completed"].as_u64().unwrap();
+    assert!(
+        (1..5).contains(&good) && u64::try_from(upstream.requests()).unwrap() == good,
+        "{batch}"
+    );
+    let rest = rows(&bench, &batch["error_file_id"]).await;
+    assert_eq!(rest.len(), 30 - usize::try_from(good).unwrap());
+    assert!(rest.iter().all(|row| row["error"]["code"] == "answers_too_large"), "{rest:?}");
+}

@@ -93,6 +93,7 @@ async fn forms_that_are_not_what_they_should_be_leave_nothing() {
         (form(&[], Some(b"{}"), false), "purpose"),
         (form(&[PURPOSE], None, false), "file"),
         (form(&[PURPOSE, ("expires_after[seconds]", "60")], Some(b"{}"), false), "expires_after"),
+        (form(&[PURPOSE, ("expiry", "24")], Some(b"{}"), false), "expiry"),
     ];
     for (sent, param) in refused {
         let (status, error) = send_form(&bench, "key-1", sent).await;
@@ -105,6 +106,10 @@ async fn forms_that_are_not_what_they_should_be_leave_nothing() {
     let endless = [b"--xx\r\nContent-Disposition: ".to_vec(), vec![b'a'; 4 << 20]].concat();
     let (status, error) = send_form(&bench, "key-1", endless).await;
     assert_eq!(status, 400, "{error}");
+    let one = form(&[PURPOSE], Some(b"{}"), false);
+    let two = [&one[..one.len() - 8], &form(&[PURPOSE], Some(b"{}"), false)].concat();
+    let (status, error) = send_form(&bench, "key-1", two).await;
+    assert_eq!((status, &error["error"]["param"]), (400, &json!("file")), "{error}");
     let long = form(&[("visibility", &"a".repeat(2_000)), PURPOSE], Some(b"{}"), false);
     assert_eq!(send_form(&bench, "key-1", long).await.0, 400);
     assert_eq!(on_disk(&bench, "|").1, 0, "nothing is left of them");
@@ -152,6 +157,43 @@ async fn a_project_keeps_so_many_files_and_bytes_and_no_more() {
     let bench = start("127.0.0.1:9", |_, kept| kept.project_bytes_max = 10).await;
     upload(&bench, "key-1", &[b'a'; 50]).await;
     assert_eq!(send_form(&bench, "key-1", form(&[PURPOSE], Some(b"{}"), false)).await.0, 429);
+}
+
+#[tokio::test]
+async fn who_uploads_slowly_leaves_room_for_others() {
+    let bench = start("127.0.0.1:9", |_, kept| {
+        kept.uploads_max = 3;
+        kept.uploads_max_per_project = 2;
+    })
+    .await;
+    let url = format!("http://{}/v1/files", bench.address);
+    let mut slow = Vec::new();
+    for key in ["key-1", "key-4"] {
+        let head = bytes::Bytes::from_static(b"--xx\r\n");
+        let pieces = stream::iter([Ok::<_, std::io::Error>(head)]);
+        let body = axum::body::Body::from_stream(futures_util::StreamExt::chain(
+            pieces,
+            stream::pending(),
+        ));
+        let request = http::Request::post(&url)
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "multipart/form-data; boundary=xx")
+            .body(body);
+        let client =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
+        let client: hyper_util::client::legacy::Client<_, axum::body::Body> = client.build_http();
+        slow.push(tokio::spawn(client.request(request.unwrap())));
+    }
+    let sent = || form(&[PURPOSE], Some(b"{}"), false);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while send_form(&bench, "key-1", sent()).await.0 != 429 {
+        assert!(std::time::Instant::now() < deadline, "they are never under way");
+    }
+    assert_eq!(send_form(&bench, "key-3", sent()).await.0, 200, "another project's own");
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    while send_form(&bench, "key-1", sent()).await.0 != 200 {
+        assert!(std::time::Instant::now() < deadline, "their places never come back");
+    }
 }
 
 #[tokio::test]
