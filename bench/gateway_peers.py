@@ -225,7 +225,7 @@ def load(config, stand, *more, seconds=None):
              "--pid", str(stand.pid), "-o", "json", *map(str, more)]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode != 0:
-        raise RuntimeError(done.stderr.strip() or f"exit code {done.returncode}")
+        raise RuntimeError(done.stderr.strip() or f"exit code {done.returncode}: {done.stdout}")
     return json.loads(done.stdout)
 
 

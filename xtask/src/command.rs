@@ -35,10 +35,18 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Cargo with these arguments, in the repository's folder.
+/// What cargo tells a program that it runs of the program's package.
+const TOLD: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
+/// Cargo with these arguments, in the repository's folder, as if called by hand: build scripts that look at
+/// what cargo told this program of its own package would run again, and all that stands on them.
 pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    let told = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in told.filter(|name| TOLD.iter().any(|begin| name.starts_with(begin))) {
+        command.env_remove(name);
+    }
     command
 }
 

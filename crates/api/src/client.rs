@@ -103,7 +103,8 @@ impl Client {
             request = request.header("Idempotency-Key", key);
         }
         if let Some(version) = options.if_match {
-            request = request.header(header::IF_MATCH, version.to_string());
+            // An entity tag stands in quotes (RFC 9110 §8.8.3).
+            request = request.header(header::IF_MATCH, format!("\"{version}\""));
         }
         let answer = if endpoint::has_body::<E>() {
             let bytes = serde_json::to_vec(body)

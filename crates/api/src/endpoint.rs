@@ -129,7 +129,7 @@ pub trait Endpoint: 'static {
     const STATUS: u16 = 200;
     /// True if a call may add to the log; then `Idempotency-Key` is honoured.
     const MUTATES: bool = !matches!(Self::METHOD, Method::Get);
-    /// True if `If-Match: <version>` is honoured.
+    /// True if `If-Match: "<version>"` is honoured.
     const IF_MATCH: bool = false;
     /// How the request body travels; of no meaning if `Body` is [`Nothing`].
     const REQUEST: Content = Content::Json;

@@ -26,6 +26,35 @@ pub(crate) enum Call {
     TokenizerInfo,
 }
 
+/// What calls do, as OpenTelemetry's GenAI conventions tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A conversation goes on.
+    Chat,
+    /// A text goes on, or its middle is filled.
+    TextCompletion,
+    /// Texts become vectors.
+    Embeddings,
+    /// Texts become tokens or tokens texts, for which the conventions have no word.
+    Tokenize,
+}
+
+impl Operation {
+    /// Every one.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Chat, Self::TextCompletion, Self::Embeddings, Self::Tokenize];
+
+    /// The value of `gen_ai.operation.name`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::TextCompletion => "text_completion",
+            Self::Embeddings => "embeddings",
+            Self::Tokenize => "tokenize",
+        }
+    }
+}
+
 impl Call {
     /// Every kind; those that are asked most come first.
     pub(crate) const ALL: [Self; 8] = [
@@ -99,6 +128,21 @@ impl Call {
             Self::Chat | Self::Text | Self::Responses | Self::Fim => true,
             Self::Embeddings | Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => false,
         }
+    }
+
+    /// What it does.
+    pub(crate) const fn operation(self) -> Operation {
+        match self {
+            Self::Chat | Self::Responses => Operation::Chat,
+            Self::Text | Self::Fim => Operation::TextCompletion,
+            Self::Embeddings => Operation::Embeddings,
+            Self::Tokenize | Self::Detokenize | Self::TokenizerInfo => Operation::Tokenize,
+        }
+    }
+
+    /// The path under which it is known: the first of its paths.
+    pub(crate) fn route(self) -> &'static str {
+        self.paths().first().copied().unwrap_or_default()
     }
 
     /// The answer's id: that of its request, in the form that clients of this kind know.

@@ -44,6 +44,8 @@ pub(crate) struct Order<'a> {
     pub(crate) body: Bytes,
     /// Sent along as `x-request-id`.
     pub(crate) request_id: &'a HeaderValue,
+    /// `traceparent` and `tracestate`, where requests are traced.
+    pub(crate) trace: Option<&'a (String, Option<HeaderValue>)>,
     /// Longest time until the answer's headers.
     pub(crate) timeout: Duration,
     /// The name of the model in the body.

@@ -16,8 +16,9 @@ use crate::balance::BalanceConfig;
 pub struct GatewayConfig {
     /// Largest request body in bytes; more is answered with 413.
     pub body_bytes_max: usize,
-    /// Longest time a client may take to send a request's headers, and a connection may wait for its next.
-    pub headers_timeout: Duration,
+    /// Longest time that a connection waits for its client: to send a request's headers, or its next request, or
+    /// to take the next piece of an answer.
+    pub client_timeout: Duration,
     /// Longest time a client may take to send its body.
     pub body_timeout: Duration,
     /// Largest JSON answer of an upstream in bytes; streams have no such limit.
@@ -66,7 +67,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             body_bytes_max: 16 << 20,
-            headers_timeout: Duration::from_secs(75),
+            client_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             answer_bytes_max: 32 << 20,
             event_bytes_max: 1 << 20,

@@ -6,8 +6,9 @@ use std::{any::Any, fmt, sync::Arc};
 
 use units::{Id, kinds};
 
-use crate::admission::{Allowance, Standing};
+use crate::admission::{Allowance, Door, Standing};
 use crate::backend::Remote;
+use crate::guard::Checks;
 
 /// The application's view of keys, models and replicas.
 pub trait Directory: Send + Sync + 'static {
@@ -27,6 +28,13 @@ pub trait Directory: Send + Sync + 'static {
     /// [`Refusal::ModelNotFound`] when the name is unknown or its existence is secret from the
     /// caller, and the refusals for access, budget, rate and missing replicas.
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
+
+    /// What is checked of this caller's question and of its answer, wherever on the route it may be answered;
+    /// `None`, which costs nothing, for nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::Unchecked`] where it is not known what to check: nothing passes unchecked.
+    fn checks(&self, caller: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal>;
 
     /// What the budgets over a call of this endpoint with this key leave it, and the last roll-up of this
     /// gateway that they have counted, both of one moment. Without budgets the default is right.
@@ -112,12 +120,37 @@ impl Route {
         Self { endpoint, upstream_model, replicas, canaries: Vec::new(), fallbacks: Vec::new() }
     }
 
-    /// How many replicas can answer: its own and its canaries', or those of the first fallback that has some.
-    pub(crate) fn replicas_in_all(&self) -> usize {
-        let canaries = self.canaries.iter().map(|(_, route)| route.replicas.len());
-        let own = self.replicas.len().saturating_add(canaries.sum());
-        let instead = || self.fallbacks.iter().map(|route| route.replicas.len()).find(|n| *n > 0);
-        if own > 0 { own } else { instead().unwrap_or(0) }
+    /// The endpoints that may answer, each once: its own, its canaries' and its fallbacks'.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Id<kinds::Endpoint>> {
+        let others = self.canaries.iter().map(|(_, route)| route).chain(&self.fallbacks);
+        let mut found = vec![self.endpoint];
+        for endpoint in others.flat_map(Self::endpoints) {
+            if !found.contains(&endpoint) {
+                found.push(endpoint);
+            }
+        }
+        found
+    }
+
+    /// Where requests wait for a place: before the one upstream there is, whoever's endpoint leads to it, or
+    /// before the endpoint. A replica takes `each` at once, and an upstream no more than it was registered for.
+    pub(crate) fn door(&self, each: usize) -> Door {
+        let takes = |replica: &Replica| {
+            let most = replica.remote.as_ref().and_then(|remote| remote.in_flight_max());
+            most.and_then(|most| usize::try_from(most).ok()).map_or(each, |most| most.min(each))
+        };
+        let of = |route: &Self| route.replicas.iter().map(takes).fold(0, usize::saturating_add);
+        let own =
+            self.canaries.iter().map(|(_, route)| of(route)).fold(of(self), usize::saturating_add);
+        let instead = || self.fallbacks.iter().map(of).find(|room| *room > 0);
+        let room = if own > 0 { own } else { instead().unwrap_or(0) };
+        let shared = match self.replicas.as_slice() {
+            [only] if self.canaries.is_empty() => only.remote.as_ref(),
+            _ => None,
+        };
+        let id = shared.map_or(*self.endpoint.as_bytes(), |remote| *remote.id().as_bytes());
+        Door { id, room }
     }
 }
 
@@ -167,4 +200,6 @@ pub enum Refusal {
     NoReplica,
     /// 429 with `Retry-After`: too many requests.
     RateLimited,
+    /// 503 with `Retry-After`: what is to be checked of the model's questions and answers is not known.
+    Unchecked,
 }

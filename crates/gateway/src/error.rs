@@ -80,7 +80,7 @@ impl ApiError {
     /// to tell clients that may come back.
     pub(crate) fn refusal(refusal: Refusal, model: &str, retry_after_s: u32) -> Self {
         let (is_for_later, is_about_model) = match &refusal {
-            Refusal::NoReplica | Refusal::RateLimited => (true, false),
+            Refusal::NoReplica | Refusal::RateLimited | Refusal::Unchecked => (true, false),
             Refusal::ModelNotFound => (false, true),
             Refusal::InvalidKey | Refusal::Forbidden | Refusal::BudgetExhausted(_) => {
                 (false, false)
@@ -122,6 +122,12 @@ impl ApiError {
                 "rate_limit_error",
                 "rate_limit_exceeded",
                 "too many requests with this key: retry after the time given".into(),
+            ),
+            Refusal::Unchecked => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_error",
+                "guardrails_unknown",
+                "the guardrails of this model are not known here, and nothing is served without them: retry later, or tell the operator".into(),
             ),
         };
         let mut error = Self::new(status, kind, code, message);

@@ -55,7 +55,7 @@ struct Shared {
     /// The runtime that listens.
     home: Handle,
     connections_max: usize,
-    headers_timeout: Duration,
+    client_timeout: Duration,
     open: AtomicUsize,
 }
 
@@ -95,10 +95,10 @@ impl Front {
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let GatewayConfig { connections_max, headers_timeout, .. } = *self.gateway.config();
+        let GatewayConfig { connections_max, client_timeout, .. } = *self.gateway.config();
         let home = Handle::current();
         let open = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { front: self, home, connections_max, headers_timeout, open });
+        let shared = Arc::new(Shared { front: self, home, connections_max, client_timeout, open });
         let (stopping, stopped) = watch::channel(false);
         let n_threads =
             std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS_MAX));

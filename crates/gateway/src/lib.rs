@@ -27,11 +27,13 @@ mod config;
 mod directory;
 mod error;
 mod front;
+mod guard;
 mod intake;
 mod json;
 mod load;
 mod meter;
 mod metrics;
+mod observe;
 mod prefix;
 mod proxy;
 mod relay;
@@ -65,9 +67,14 @@ pub use crate::batch::{BatchConfig, BatchError, Batches, Safe, SafeError, Seal};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig, WakeConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
+pub use crate::guard::{
+    CheckAction, CheckKind, CheckSpec, Checks, PATTERN_BYTES_MAX, SizeLimits, WINDOW_CHARS_MAX,
+    compile_pattern,
+};
 pub use crate::load::{EndpointLoad, ReplicaLoad};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};
 pub use crate::metrics::Metrics;
+pub use crate::observe::{AccessLogTarget, SpanBatch, SpanBatches, TenantRow, TenantSums};
 use crate::surface::paths::{unknown, wrong_method};
 pub use crate::usage::{Answers, Rollup, SinkError, UsageSink};
 

@@ -5,27 +5,11 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use units::{Id, kinds};
 
 use crate::load::{EndpointLoad, Loads};
-
-/// Upper bounds of the time-to-first-token buckets in milliseconds, with their text in seconds.
-const BUCKETS: [(u64, &str); 12] = [
-    (5, "0.005"),
-    (10, "0.01"),
-    (25, "0.025"),
-    (50, "0.05"),
-    (100, "0.1"),
-    (250, "0.25"),
-    (500, "0.5"),
-    (1_000, "1"),
-    (2_500, "2.5"),
-    (5_000, "5"),
-    (10_000, "10"),
-    (30_000, "30"),
-];
+use crate::observe::{AccessLog, AccessLogTarget, Figures, SpanBatches, TenantRow, Tracer};
 
 /// A counter or gauge.
 #[derive(Debug, Default)]
@@ -41,7 +25,7 @@ impl Count {
         self.0.fetch_sub(n, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -51,9 +35,6 @@ impl Count {
 pub struct Metrics {
     classes: [Count; 4],
     in_flight: Count,
-    ttft_buckets: [Count; BUCKETS.len()],
-    ttft_count: Count,
-    ttft_sum_us: Count,
     pub(crate) loads: Loads,
     pub(crate) wakes: Count,
     pub(crate) wakes_refused: Count,
@@ -66,6 +47,7 @@ pub struct Metrics {
     pub(crate) spool_write_errors: Count,
     pub(crate) rollups_delivered: Count,
     pub(crate) rollup_errors: Count,
+    pub(crate) figures: Figures,
 }
 
 /// A request counted as in flight until dropped.
@@ -98,17 +80,6 @@ impl Metrics {
         }
     }
 
-    /// Counts the time from a request's arrival to its first token.
-    pub(crate) fn first_token(&self, after: Duration) {
-        for ((bound_ms, _), count) in BUCKETS.iter().zip(&self.ttft_buckets) {
-            if after <= Duration::from_millis(*bound_ms) {
-                count.add(1);
-            }
-        }
-        self.ttft_count.add(1);
-        self.ttft_sum_us.add(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
-    }
-
     /// Requests in flight now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
@@ -125,6 +96,31 @@ impl Metrics {
     #[must_use]
     pub fn spool_lines_corrupt(&self) -> u64 {
         self.spool_lines_corrupt.get()
+    }
+
+    /// Writes a line for each request from now on.
+    ///
+    /// # Errors
+    /// If the target cannot be opened.
+    pub fn log_access(&self, target: AccessLogTarget) -> std::io::Result<()> {
+        let log = AccessLog::start(target)?;
+        // A second one would be a mistake of the application; the first stays.
+        let _ = self.figures.access_log.set(log);
+        Ok(())
+    }
+
+    /// Traces requests from now on: those that a client samples, and this share, in millionths, of the others.
+    /// The batches must be taken by a thread of their own.
+    pub fn trace(&self, sampled_millionths: u32, service_version: String) -> SpanBatches {
+        let (tracer, batches) = Tracer::new(sampled_millionths, service_version);
+        let _ = self.figures.tracer.set(tracer);
+        batches
+    }
+
+    /// What each project, key and endpoint has done since the start, for their owners only.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantRow> {
+        self.figures.tenants.rows()
     }
 
     /// The text for `/metrics` (Prometheus exposition format 0.0.4).
@@ -144,7 +140,7 @@ impl Metrics {
             head(&mut out, name, "counter", help);
             line(&mut out, name, count.get());
         }
-        self.render_ttft(&mut out);
+        self.figures.render(&mut out);
         out
     }
 
@@ -162,19 +158,6 @@ impl Metrics {
             ("rollups_delivered_total", "Roll-ups taken by the sink.", &self.rollups_delivered),
             ("rollup_errors_total", "Deliveries the sink refused.", &self.rollup_errors),
         ]
-    }
-
-    fn render_ttft(&self, out: &mut String) {
-        let name = "time_to_first_token_seconds";
-        head(out, name, "histogram", "From a request's arrival to its first token.");
-        for ((_, bound), count) in BUCKETS.iter().zip(&self.ttft_buckets) {
-            line(out, &format!("{name}_bucket{{le=\"{bound}\"}}"), count.get());
-        }
-        line(out, &format!("{name}_bucket{{le=\"+Inf\"}}"), self.ttft_count.get());
-        let sum_us = self.ttft_sum_us.get();
-        let sum = format!("{}.{:06}", sum_us / 1_000_000, sum_us % 1_000_000);
-        line(out, &format!("{name}_sum"), sum);
-        line(out, &format!("{name}_count"), self.ttft_count.get());
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Every answer leaves through [`Gateway::respond`], which gives it a request id and counts it.
 
+mod before;
+mod kept;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -13,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body as HttpBody;
 
-use crate::admission::{Admission, Ask, Denied, Pace, Permit, Rates, Tokens};
+use crate::admission::{Admission, Claim, Denied, Permit, Rates};
 use crate::answer;
 use crate::backend::Flow;
 use crate::batch::Desk;
@@ -23,10 +26,12 @@ use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
+use crate::guard::{Checks, Screen};
 use crate::intake;
 use crate::json::quote;
 use crate::meter::{Meter, Said};
 use crate::metrics::{InFlight, Metrics};
+use crate::observe::Seen;
 use crate::relay::{Held, Parts, Relay};
 use crate::request::Completion;
 use crate::surface::{self, Shape, Translated};
@@ -37,14 +42,10 @@ use crate::wake;
 
 /// Largest error body of a replica that is read.
 const ERROR_BYTES_MAX: usize = 1 << 20;
-/// Tokens that a template may put around a conversation.
-const TEMPLATE_TOKENS_MAX: u64 = 64;
 /// Asks for the answer's id in a header of the same name, to fetch a receipt under it later.
 const RECEIPT_HEADER: &str = "x-cocarde-receipt";
 /// What requests of one conversation have in common: a hint at which replica has read it before.
 const SESSION_HEADER: &str = "x-session-id";
-
-mod kept;
 
 /// The state behind all routes.
 pub(crate) struct Gateway {
@@ -61,7 +62,7 @@ pub(crate) struct Gateway {
 /// What a client asked for, before it is sent on.
 struct Arrived {
     call: Call,
-    started: Instant,
+    seen: Arc<Seen>,
     request_id: HeaderValue,
     answer_id: String,
     in_flight: InFlight,
@@ -74,6 +75,7 @@ struct Asked {
     stream: bool,
     include_usage: bool,
     shape: Shape,
+    checks: Option<Arc<Checks>>,
 }
 
 /// One kind of call, as a handler.
@@ -113,12 +115,24 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let in_flight = self.metrics.begin();
-        let answered = match self.authenticate(request.headers()) {
-            Ok(caller) => self.complete((in_flight, caller, Pace::Usual), call, request).await,
-            Err(error) => Err(error),
-        };
-        self.finish(answered)
+        self.call_of(call, request, None).await
+    }
+
+    /// The same, of whoever has sent it or of somebody who is known already.
+    async fn call_of<B>(
+        &self,
+        call: Call,
+        request: Request<B>,
+        known: Option<Caller>,
+    ) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let seen = Seen::begin(&self.metrics, call, request.headers());
+        let answered = self.complete(call, request, &seen, known).await;
+        let response = self.finish(answered);
+        seen.answered(response.status(), response.headers().get("x-request-id"));
+        response
     }
 
     /// Runs a handler and finishes its answer.
@@ -165,14 +179,19 @@ impl Gateway {
 
     async fn complete<B>(
         &self,
-        (in_flight, caller, pace): (InFlight, Caller, Pace),
         call: Call,
         request: Request<B>,
+        seen: &Arc<Seen>,
+        known: Option<Caller>,
     ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let (permit, mut rates) = match self.admission.enter(&caller, pace) {
+        let in_flight = self.metrics.begin();
+        let claim = if known.is_some() { Claim::Spare } else { Claim::Usual };
+        let caller = known.map_or_else(|| self.authenticate(request.headers()), Ok)?;
+        seen.asked_by(&caller);
+        let (permit, mut rates) = match self.admission.enter(&caller, claim) {
             Ok(entered) => entered,
             Err(denied) => {
                 let mut response = denied.into_error().into_response().map(Body::from);
@@ -185,7 +204,7 @@ impl Gateway {
         let answer_id = call.answer_id(request_id.to_str().unwrap_or_default());
         let arrived = Arrived {
             call,
-            started: Instant::now(),
+            seen: Arc::clone(seen),
             request_id: request_id.clone(),
             answer_id: answer_id.clone(),
             in_flight,
@@ -220,20 +239,24 @@ impl Gateway {
         let route = wake::route(known, wake, &arrived.caller, &asked.model)
             .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
+        let checks = self.check(&arrived, &route, &mut asked)?;
         let estimate = asked.prompt_tokens_estimate;
         let ask = self.ask(call, &route, (&asked, body.len()));
         let admitted = permit.admit(self.directory(), &arrived.caller, ask, rates).await;
         admitted.map_err(Denied::into_error)?;
+        arrived.seen.admitted();
         let (id, caller) = (arrived.answer_id.clone(), arrived.caller.clone());
         let id_json = quote(&id);
         let said = Said::new(id, asked.model.clone());
-        let mut tally =
-            Tally::new(self.meter.clone(), caller, route.endpoint, estimate, said).holding(permit);
+        let about = (route.endpoint, estimate);
+        let seen = Arc::clone(&arrived.seen);
+        let mut tally = Tally::new(self.meter.clone(), caller, about, said, seen).holding(permit);
         let known = Asked {
             names: Names { model_json: quote(&asked.model), id_json },
             stream: asked.stream,
             include_usage: asked.include_usage,
             shape,
+            checks,
         };
         if !call.uses_tokens() {
             tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
@@ -245,55 +268,16 @@ impl Gateway {
             session: session.as_ref().map(HeaderValue::as_bytes),
         };
         let sent = (asked.into_upstream(&route.upstream_model), known.stream);
-        let (answer, held, started) = match self.send(arrived, &route, &demand, sent).await {
+        let sent_at = Instant::now();
+        let (answer, held) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,
             Err(error) => {
                 tally.settle(End::Failed);
                 return Err(error);
             }
         };
-        let taken = &held.outstanding;
-        tally.teach(taken.fleet());
-        tally.at(taken.endpoint, taken.replica.site);
-        tally.hold_there(self.directory());
-        if taken.replica.remote.is_some() {
-            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
-            tally.unsaid();
-        }
-        self.pass_on(answer, known, tally, (held, started)).await
-    }
-
-    /// Refuses what could not be counted.
-    fn require_room_for_usage(&self) -> Result<(), ApiError> {
-        if self.meter.has_room() {
-            return Ok(());
-        }
-        let message = "usage cannot be recorded at the moment: retry later";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        let mut error = ApiError::new(status, "server_error", "metering_full", message.into());
-        error.retry_after_s = Some(self.config.retry_after_s);
-        Err(error)
-    }
-
-    /// What a request asks of limits, budgets and the line.
-    fn ask(&self, call: Call, route: &Route, (asked, body_bytes): (&Completion<'_>, usize)) -> Ask {
-        let (endpoint, replicas) = (route.endpoint, route.replicas_in_all());
-        if !call.uses_tokens() {
-            return Ask { endpoint, replicas, probably: 0, most: Tokens::default() };
-        }
-        let written = |otherwise| if call.writes() { asked.written_most(otherwise) } else { 0 };
-        let guess = written(self.config.completion_tokens_guess);
-        let body_bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
-        Ask {
-            endpoint,
-            replicas,
-            probably: asked.prompt_tokens_estimate.saturating_add(guess),
-            most: Tokens {
-                // No tokenizer makes more tokens than there are bytes; a template may add a few.
-                read: body_bytes.saturating_add(TEMPLATE_TOKENS_MAX),
-                written: written(self.config.completion_tokens_most),
-            },
-        }
+        tally.answered_by(&held.outstanding, sent_at, self.directory());
+        self.pass_on(answer, known, tally, held).await
     }
 
     /// A request's body in an engine's words.
@@ -316,17 +300,17 @@ impl Gateway {
         route: &Route,
         demand: &Demand<'_>,
         (body, stream): (Bytes, bool),
-    ) -> Result<(Response<Flow>, Held, Instant), ApiError> {
+    ) -> Result<(Response<Flow>, Held), ApiError> {
         let timeout =
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
         let (method, path) = (arrived.call.method(), arrived.call.path());
         let body = if *method == Method::GET { Bytes::new() } else { body };
         let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
-        let order = Order { method, path, body, request_id, timeout, model };
+        let trace = arrived.seen.trace_headers();
+        let order = Order { method, path, body, request_id, trace: trace.as_ref(), timeout, model };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;
         let (answer, outstanding) = sent?;
-        let Arrived { in_flight, started, .. } = arrived;
-        Ok((answer, Held { _in_flight: in_flight, outstanding }, started))
+        Ok((answer, Held { _in_flight: arrived.in_flight, outstanding }))
     }
 
     /// Turns a replica's answer into the client's.
@@ -335,7 +319,7 @@ impl Gateway {
         answer: Response<Flow>,
         asked: Asked,
         mut tally: Tally,
-        (held, started): (Held, Instant),
+        held: Held,
     ) -> Result<Response<Body>, ApiError> {
         let idle = self.config.idle_timeout;
         let (head, body) = answer.into_parts();
@@ -355,23 +339,26 @@ impl Gateway {
             return Err(ApiError::bad_gateway(message));
         }
         if !is_stream {
-            let whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
+            let mut whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
+            if let Some(checks) = &asked.checks {
+                whole = tally.checked(whole, checks)?;
+            }
             let counted = (&mut tally, &asked.shape);
             let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
-            self.metrics.first_token(started.elapsed());
             tally.settle(End::Complete);
             return Ok(response);
         }
+        let event_bytes_max = self.config.event_bytes_max;
         let relay = Relay::new(Parts {
             upstream: body,
-            event_bytes_max: self.config.event_bytes_max,
+            screen: asked.checks.as_ref().and_then(|checks| Screen::new(checks, event_bytes_max)),
+            event_bytes_max,
             idle,
             tally,
             held,
             names: asked.names,
             include_usage: asked.include_usage,
             reshaper: asked.shape.events(self.config.answer_bytes_max),
-            started,
             metrics: Arc::clone(&self.metrics),
         });
         let mut response = Response::new(Body::Events(Box::new(relay)));

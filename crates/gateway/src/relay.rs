@@ -16,6 +16,7 @@ use tokio::time::Sleep;
 use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
+use crate::guard::{Refused, Screen};
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
@@ -36,11 +37,20 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) struct Relay {
     upstream: Flow,
+    screen: Option<Box<Screen>>,
     cutter: Cutter,
     translator: Translator,
     held: Held,
     silence: Silence,
     is_over: bool,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(screen) = &self.screen {
+            self.translator.tally.hit(screen.hits);
+        }
+    }
 }
 
 /// Watches for silence with one timer for the whole stream: it is set again only when it has run out.
@@ -56,6 +66,8 @@ struct Silence {
 pub(crate) struct Parts {
     /// The replica's body.
     pub(crate) upstream: Flow,
+    /// What looks at the answer, if anything does.
+    pub(crate) screen: Option<Box<Screen>>,
     /// Largest event in bytes.
     pub(crate) event_bytes_max: usize,
     /// Longest silence.
@@ -70,8 +82,6 @@ pub(crate) struct Parts {
     pub(crate) include_usage: bool,
     /// What makes the client's events of the engine's, if they differ.
     pub(crate) reshaper: Option<Reshaper>,
-    /// When the request arrived.
-    pub(crate) started: Instant,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -79,11 +89,12 @@ pub(crate) struct Parts {
 impl Relay {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { upstream, event_bytes_max, idle, tally, held, names, .. } = parts;
-        let Parts { include_usage, reshaper, started, metrics, .. } = parts;
+        let Parts { include_usage, reshaper, screen, metrics, .. } = parts;
         Self {
             upstream,
+            screen,
             cutter: Cutter::new(event_bytes_max),
-            translator: Translator { tally, names, include_usage, reshaper, started, metrics },
+            translator: Translator { tally, names, include_usage, reshaper, metrics },
             held,
             silence: Silence { longest: idle, last: Instant::now(), timer: None },
             is_over: false,
@@ -98,15 +109,26 @@ impl Relay {
     /// The next piece for the client.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while !self.is_over {
-            let Self { upstream, cutter, translator, .. } = self;
+            let Self { upstream, screen, cutter, translator, .. } = self;
             let (mut out, mut verdict) = (Vec::new(), Verdict::GoesOn);
+            let mut refused = None;
             let read = upstream.poll_pieces(cx, |piece| {
-                if verdict == Verdict::GoesOn {
+                if let (Some(screen), None) = (&mut *screen, &refused) {
+                    let mut passed = Vec::with_capacity(piece.len());
+                    refused = screen.pass(piece, &mut passed).err();
+                    if verdict == Verdict::GoesOn {
+                        verdict = translator.digest(cutter, &passed, &mut out);
+                    }
+                } else if verdict == Verdict::GoesOn && refused.is_none() {
                     // An id is longer than what engines give; a few events fit without growing.
                     out.reserve(piece.len().saturating_add(piece.len() / 4));
                     verdict = translator.digest(cutter, piece, &mut out);
                 }
             });
+            if let Some(refused) = refused.filter(|_| verdict == Verdict::GoesOn) {
+                self.refuse(refused, &mut out);
+                return Poll::Ready(Some(Bytes::from(out)));
+            }
             match read {
                 Poll::Pending => {
                     if self.silence.is_too_long(cx) {
@@ -147,6 +169,13 @@ impl Relay {
 
     /// The replica's body ended without `[DONE]`: fine only if the usage chunk came, which is last.
     fn end_of_body(&mut self, out: &mut Vec<u8>) {
+        if let Some(screen) = &mut self.screen {
+            let mut rest = Vec::new();
+            if let Err(refused) = screen.finish(&mut rest) {
+                return self.refuse(refused, out);
+            }
+            self.translator.digest(&mut self.cutter, &rest, out);
+        }
         if !self.translator.tally.has_usage() {
             return self.fail("the model's server ended the stream early", out);
         }
@@ -157,11 +186,21 @@ impl Relay {
         self.is_over = true;
     }
 
+    /// Ends the stream because a guardrail refuses the answer; what was generated is billed.
+    fn refuse(&mut self, refused: Refused, out: &mut Vec<u8>) {
+        self.translator.tally.refused();
+        self.end(&ApiError::from(refused), out);
+    }
+
     /// Ends the stream with an error event.
     fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
         tracing::warn!(replica = %self.held.outstanding.replica.address, message, "stream broken");
         self.translator.metrics.upstream_errors.add(1);
-        let envelope = ApiError::bad_gateway(message).envelope().to_string();
+        self.end(&ApiError::bad_gateway(message), out);
+    }
+
+    fn end(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        let envelope = error.envelope().to_string();
         let from = out.len();
         Item::Event { name: Vec::new(), data: envelope.into_bytes() }.write(out);
         self.translator.tally.say(out.get(from..).unwrap_or_default());

@@ -101,6 +101,11 @@ impl<'a> Completion<'a> {
         longest.unwrap_or(otherwise).saturating_mul(answers)
     }
 
+    /// Its fields, to be looked at before it is sent.
+    pub(crate) fn fields_mut(&mut self) -> &mut Fields<'a> {
+        &mut self.fields
+    }
+
     /// The body for a replica: its own model name, and usage asked for on streams.
     pub(crate) fn into_upstream(mut self, upstream_model: &str) -> Bytes {
         self.fields.set("model", quote(upstream_model));

@@ -4,14 +4,18 @@
 //! is dropped instead (the client left, the task was cancelled), dropping settles it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Deserialize;
 use units::{Id, kinds};
 
 use crate::admission::Permit;
-use crate::balance::Fleet;
+use crate::balance::{Fleet, Outstanding};
 use crate::directory::{Caller, Directory};
+use crate::error::ApiError;
+use crate::guard::{Checks, Hits};
 use crate::meter::{Entry, Meter, Said};
+use crate::observe::{FailureKind, Pace, Seen};
 
 /// The part of OpenAI's `usage` object that is billed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -46,6 +50,8 @@ pub(crate) struct Tally {
     said: Option<Said>,
     in_band_error: bool,
     settled: bool,
+    seen: Arc<Seen>,
+    pace: Pace,
     permit: Option<Permit>,
     fleet: Option<Arc<Fleet>>,
 }
@@ -55,10 +61,11 @@ impl Tally {
     pub(crate) fn new(
         meter: Meter,
         caller: Caller,
-        endpoint: Id<kinds::Endpoint>,
-        prompt_tokens_estimate: u64,
+        (endpoint, prompt_tokens_estimate): (Id<kinds::Endpoint>, u64),
         said: Said,
+        seen: Arc<Seen>,
     ) -> Self {
+        let pace = seen.pace();
         Self {
             meter,
             caller,
@@ -71,6 +78,8 @@ impl Tally {
             settled: false,
             permit: None,
             fleet: None,
+            seen,
+            pace,
         }
     }
 
@@ -80,26 +89,24 @@ impl Tally {
         self
     }
 
-    /// Tells how long the answer was, once it is whole, to who expects the next.
-    pub(crate) fn teach(&mut self, fleet: &Arc<Fleet>) {
-        self.fleet = Some(Arc::clone(fleet));
-    }
-
-    /// Keeps no facts of the answer for a receipt.
-    pub(crate) fn unsaid(&mut self) {
-        self.said = None;
-    }
-
-    /// Notes whose replica answers, which is another endpoint's on a canary or a fallback, and where it stands.
-    pub(crate) fn at(&mut self, endpoint: Id<kinds::Endpoint>, site: Option<Id<kinds::Site>>) {
-        self.endpoint = endpoint;
-        if let Some(said) = &mut self.said {
-            said.at(site);
+    /// Notes whose replica answers, which is another endpoint's on a canary or a fallback, and where it stands;
+    /// what the request may use is held there.
+    pub(crate) fn answered_by(
+        &mut self,
+        place: &Outstanding,
+        sent_at: Instant,
+        directory: &dyn Directory,
+    ) {
+        self.seen.answering(sent_at, (place.endpoint, place.replica.site));
+        self.fleet = Some(Arc::clone(place.fleet()));
+        self.endpoint = place.endpoint;
+        if place.replica.remote.is_some() {
+            // What a registered upstream runs is nobody's word but its own: no receipt names a model for it.
+            self.said = None;
         }
-    }
-
-    /// Holds what the request may use where it is answered, which on a canary or a fallback is another's.
-    pub(crate) fn hold_there(&mut self, directory: &dyn Directory) {
+        if let Some(said) = &mut self.said {
+            said.at(place.replica.site);
+        }
         if let Some(permit) = &mut self.permit {
             permit.moves(directory, (self.caller.key, self.endpoint));
         }
@@ -112,10 +119,10 @@ impl Tally {
         }
     }
 
-    /// Counts one chunk that carries output; tells whether it was the first.
-    pub(crate) fn delta(&mut self) -> bool {
+    /// Counts one chunk that carries output.
+    pub(crate) fn delta(&mut self) {
         self.deltas = self.deltas.saturating_add(1);
-        self.deltas == 1
+        self.pace.chunk(self.meter.metrics());
     }
 
     /// Whether output has come.
@@ -166,6 +173,7 @@ impl Tally {
         metrics.usage_estimated.add(u64::from(estimated));
         metrics.streams_broken.add(u64::from(end == End::Broken));
         let error = self.in_band_error || end != End::Complete;
+        self.observe(end, (usage.prompt_tokens, usage.completion_tokens, estimated));
         let said = self.said.take().filter(|_| end != End::Failed);
         let at_ms = self.meter.now().0.div_euclid(1_000);
         let answer = said.and_then(|said| said.finish(!error, at_ms, self.meter.salt_seed()));
@@ -180,10 +188,55 @@ impl Tally {
             answer,
         });
     }
+
+    /// Looks at an answer that came whole. What was generated is billed, shown or not.
+    ///
+    /// # Errors
+    /// 400 when a guardrail refuses it.
+    pub(crate) fn checked(&mut self, body: Vec<u8>, checks: &Checks) -> Result<Vec<u8>, ApiError> {
+        #[derive(Deserialize)]
+        struct Told {
+            usage: Option<Usage>,
+        }
+        let told = serde_json::from_slice::<Told>(&body).ok();
+        let checked = checks.answer(body);
+        if checked.is_err() {
+            self.usage = told.and_then(|told| told.usage).or(self.usage);
+            self.refused();
+            self.settle(End::Complete);
+        }
+        let (body, hits) = checked?;
+        self.seen.hit(hits);
+        Ok(body)
+    }
+
+    /// Notes that a guardrail ends it.
+    pub(crate) fn refused(&mut self) {
+        self.in_band_error = true;
+        self.seen.failed(FailureKind::ContentFilter);
+    }
+
+    /// Notes what matched and passed.
+    pub(crate) fn hit(&mut self, hits: Hits) {
+        self.seen.hit(hits);
+    }
+
+    fn observe(&mut self, end: End, tokens: (u64, u64, bool)) {
+        self.seen.settled(tokens, &mut self.pace);
+        match end {
+            End::Broken => self.seen.failed(FailureKind::StreamBroken),
+            End::Complete if self.in_band_error => self.seen.failed(FailureKind::Upstream),
+            End::Complete | End::Failed => {}
+        }
+    }
 }
 
 impl Drop for Tally {
     fn drop(&mut self) {
+        if !self.settled {
+            // Whoever holds it settles it; if it is dropped instead, its client is gone.
+            self.seen.failed(FailureKind::ClientLeft);
+        }
         self.settle(End::Broken);
     }
 }

@@ -4,7 +4,6 @@
 //! [`Fields`], which gives the same. What cannot be read at all goes on untouched.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::answer;
 use crate::json::{Fields, is_empty_array};
@@ -35,8 +34,6 @@ pub(crate) struct Translator {
     pub(crate) include_usage: bool,
     /// What makes the client's events of the engine's, if they differ.
     pub(crate) reshaper: Option<Reshaper>,
-    /// When the request arrived.
-    pub(crate) started: Instant,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -195,8 +192,8 @@ impl Translator {
         if is_error {
             self.tally.in_band_error();
         }
-        if choices == Some(false) && self.tally.delta() {
-            self.metrics.first_token(self.started.elapsed());
+        if choices == Some(false) {
+            self.tally.delta();
         }
         self.include_usage || choices != Some(true) || usage.is_none()
     }

@@ -138,9 +138,10 @@ impl Upstream {
         order: &Order<'_>,
     ) -> Result<Response<Flow>, Failure> {
         let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
-        let Order { method, path, body, request_id, timeout, model: sent } = order;
+        let Order { method, path, body, request_id, trace, timeout, model: sent } = order;
         let body = if model == *sent { body.clone() } else { renamed(body, model) };
-        let order = Order { method, path, body, request_id, timeout: *timeout, model };
+        let order =
+            Order { method, path, body, request_id, trace: *trace, timeout: *timeout, model };
         match &replica.remote {
             Some(remote) => remote.send(&order).await,
             None => Ok(self.client.send(&replica.address, &order).await?.map(Flow::from)),

@@ -67,9 +67,8 @@ fn version_of(state: &State, command: &Command) -> Option<u64> {
         Command::Entity(c) => entity::version(state, c),
         Command::Storage(c) => storage::version(state, c),
         Command::Evidence(c) => evidence::version(state, c),
-        Command::Project(_) | Command::Usage(_) | Command::Transfer(_) | Command::Decision(_) => {
-            None
-        }
+        Command::Project(c) => project::version(state, c),
+        Command::Usage(_) | Command::Transfer(_) | Command::Decision(_) => None,
         Command::Organisation(c) => organisation::target(c)
             .and_then(|id| state.organisations.get(&id))
             .map(|o| o.meta.version),

@@ -38,6 +38,12 @@ pub const PERMISSIONS_MAX: usize = 256;
 pub const BINDINGS_MAX: usize = 2_000_000;
 /// Roles given to one user, group or service account: each is looked at for each request.
 pub const BINDINGS_PER_PRINCIPAL_MAX: usize = 64;
+/// Guardrails of one project.
+pub const GUARDRAILS_MAX: usize = 32;
+/// Bytes of a guardrail's expression.
+pub const GUARDRAIL_PATTERN_BYTES_MAX: usize = 1_024;
+/// Characters of a streamed answer that a guardrail may hold back.
+pub const GUARDRAIL_WINDOW_CHARS_MAX: u32 = 1_024;
 /// Consents, in force or over, on one platform.
 pub const CONSENTS_MAX: usize = 1_000_000;
 /// People whom one consent names.

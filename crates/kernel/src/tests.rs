@@ -17,6 +17,7 @@ mod countries;
 mod courses;
 mod endpoints;
 mod fleet;
+mod guardrails;
 mod identity;
 mod leaving;
 mod life_cycle;

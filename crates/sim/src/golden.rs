@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 114] = [
+pub const KINDS: [&str; 115] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -88,6 +88,7 @@ pub const KINDS: [&str; 114] = [
     "power.series_set",
     "price.set",
     "project.created",
+    "project.guardrails_set",
     "quota.deleted",
     "quota.set",
     "rate_limit.deleted",

@@ -67,7 +67,7 @@ fn a_call_sends_and_reads_json() {
     assert_eq!((made.name.as_str(), made.seq), ("orange", 7));
     let (head, sent) = server.join().unwrap();
     assert!(head.starts_with("post /api/v1/organisations http/1.1\r\n"), "{head}");
-    for line in ["authorization: bearer secret", "idempotency-key: k1", "if-match: 3"] {
+    for line in ["authorization: bearer secret", "idempotency-key: k1", "if-match: \"3\""] {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{line}: {head}");
     }
     assert_eq!(sent, br#"{"name":"orange","currency":"EUR"}"#);

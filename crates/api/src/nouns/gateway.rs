@@ -9,6 +9,7 @@ use units::{Id, kinds};
 
 use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
+    nouns::guardrail::Guardrail,
     problem::Code,
     text::IdText,
 };
@@ -144,6 +145,10 @@ pub struct GatewayRoute {
     /// Its organisation.
     #[schemars(with = "IdText<kinds::Organisation>")]
     pub organisation: Id<kinds::Organisation>,
+    /// What is checked of questions to this endpoint and of its answers, in order; empty for nothing. Where it is
+    /// absent nobody knows, and a gateway serves nothing unchecked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrails: Option<Vec<Guardrail>>,
     /// Services that answer.
     pub replicas: Vec<GatewayReplica>,
     /// Upstreams that answer as well.

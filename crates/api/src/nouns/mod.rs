@@ -26,7 +26,9 @@ pub mod flow;
 pub mod gateway;
 pub mod gpu;
 pub mod group;
+pub mod guardrail;
 pub mod identity_provider;
+pub mod inference;
 pub mod key;
 pub mod model;
 pub mod model_endpoint;
@@ -115,6 +117,10 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<price::PriceGet>(),
         Operation::of::<cost::CostGet>(),
         Operation::of::<cost::InvoiceDraftGet>(),
+        Operation::of::<guardrail::GuardrailsGet>(),
+        Operation::of::<guardrail::GuardrailsSet>(),
+        Operation::of::<inference::InferenceGet>(),
+        Operation::of::<inference::InferenceMetricsGet>(),
     ]
 }
 

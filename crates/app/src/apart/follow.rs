@@ -21,8 +21,8 @@ use api::{
     },
 };
 use gateway::{
-    Allowance, BoxFuture, Caller, Clock, Directory, Meter, ModelCard, Refusal, Rollup, Route,
-    SinkError, UsageSink,
+    Allowance, BoxFuture, Caller, Checks, Clock, Directory, Meter, ModelCard, Refusal, Rollup,
+    Route, SinkError, UsageSink,
 };
 use units::{Id, kinds};
 
@@ -70,7 +70,7 @@ impl Control {
         Ok(Self {
             client,
             file,
-            view: RwLock::new(Arc::new(View::new(told))),
+            view: RwLock::new(Arc::new(View::new(told, None))),
             remotes,
             started: Instant::now(),
             heard_ms: AtomicU64::new(0),
@@ -106,7 +106,7 @@ impl Control {
             tracing::warn!(%error, "what the control plane says is not kept for the next start");
         }
         self.remotes.keep(view::remotes(&told));
-        let fresh = Arc::new(View::new(told));
+        let fresh = Arc::new(View::new(told, Some(&view)));
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.heard_ms.store(ms.saturating_add(1), Ordering::Relaxed);
@@ -173,6 +173,10 @@ impl Directory for Remote {
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         self.0.view().route(caller.key, model, &self.0.remotes)
+    }
+
+    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        self.0.view().checks(route)
     }
 
     fn allowance(

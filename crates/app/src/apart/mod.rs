@@ -2,14 +2,16 @@
 //! without it.
 //!
 //! What it does not do: capability tokens (their blocks are evaluated and their budgets counted by the
-//! platform's own gateway) and receipts of answers, whose tree it keeps but has nobody to ask for.
+//! platform's own gateway), receipts of answers, whose tree it keeps but has nobody to ask for, and figures of
+//! tenants: those of `/api/v1/inference` are of the platform's own gateway. Guardrails are checked here as there,
+//! and an endpoint of which it was not told what to check answers nothing.
 
 mod follow;
 mod view;
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -21,7 +23,7 @@ use gateway::{BalanceConfig, Front, GatewayConfig, Meter, MeterConfig, Metrics, 
 use tokio::signal::unix::{SignalKind, signal};
 use units::{Id, kinds};
 
-use crate::up::Remotes;
+use crate::up::{ObserverArgs, Remotes, start_observers};
 use follow::{Control, Remote};
 
 /// How long requests in flight may take when asked to stop.
@@ -46,6 +48,8 @@ pub(crate) struct ApartConfig {
     pub(crate) upstream_authorities: Vec<u8>,
     /// Longest time to serve without having heard the control plane; `None` for ever.
     pub(crate) stale_max: Option<Duration>,
+    /// Who looks at the gateway.
+    pub(crate) observers: ObserverArgs,
 }
 
 /// Runs the gateway until it is asked to stop.
@@ -81,7 +85,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
         )
         .context("what the control plane said last cannot be read: move `control.json` away")?,
     );
-    let (meter, remote) = open(&control, &config.data).await?;
+    let (meter, remote) = open(&control, config).await?;
     hear(&control, &meter, config).await?;
     let follower = std::thread::spawn({
         let (control, meter) = (Arc::clone(&control), meter.clone());
@@ -94,7 +98,8 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     });
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let gateway_config = GatewayConfig { balance, ..Default::default() };
-    let front = Front::new(gateway_config, Arc::new(remote), meter.clone(), others(&meter));
+    let others = others(&meter, &control.remotes);
+    let front = Front::new(gateway_config, Arc::new(remote), meter.clone(), others);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(front.listen(listener, async move {
         // Asked to stop, or nobody is left to ask.
@@ -135,26 +140,28 @@ async fn hear(control: &Arc<Control>, meter: &Meter, config: &ApartConfig) -> an
     Ok(())
 }
 
-/// Opens the spool.
-async fn open(control: &Arc<Control>, data: &Path) -> anyhow::Result<(Meter, Remote)> {
+/// Opens the spool, and starts whoever looks on.
+async fn open(control: &Arc<Control>, config: &ApartConfig) -> anyhow::Result<(Meter, Remote)> {
     let (mut salt_seed, mut id) = ([0; 32], [0; 10]);
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     getrandom::fill(&mut id).context("the system has no randomness to give")?;
     let now = gateway::Clock::system().now();
     let fresh_id = Id::<kinds::Gateway>::from_parts(now.millis(), id);
-    let config = MeterConfig::new(data.join("gateway"), fresh_id, salt_seed);
+    let spool = MeterConfig::new(config.data.join("gateway"), fresh_id, salt_seed);
     let remote = Remote(Arc::clone(control));
     let (directory, sink): (_, Arc<dyn UsageSink>) = (remote.clone(), Arc::new(remote.clone()));
     let metrics = Arc::new(Metrics::default());
-    let meter = tokio::task::spawn_blocking(move || Meter::open(config, &directory, sink, metrics));
+    let meter = tokio::task::spawn_blocking(move || Meter::open(spool, &directory, sink, metrics));
     let meter = meter.await?.context("cannot open the gateway's usage spool")?;
+    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     Ok((meter, remote))
 }
 
 /// What it answers beside models: whether it lives, and its counters.
-fn others(meter: &Meter) -> axum::Router {
-    let metrics = Arc::clone(meter.metrics());
+fn others(meter: &Meter, remotes: &Remotes) -> axum::Router {
+    let (metrics, remotes) = (Arc::clone(meter.metrics()), remotes.clone());
+    let text = move || metrics.render() + &gateway::render_remotes(&remotes.all());
     axum::Router::new()
         .route("/healthz", axum::routing::get(|| async { "ok\n" }))
-        .route("/metrics", axum::routing::get(move || async move { metrics.render() }))
+        .route("/metrics", axum::routing::get(move || async move { text() }))
 }

@@ -5,15 +5,20 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
-use api::nouns::gateway::{
-    GatewayBudget, GatewayKey, GatewayModel, GatewayRoute, GatewaySnapshot, GatewayUpstream,
+use api::nouns::{
+    gateway::{
+        GatewayBudget, GatewayKey, GatewayModel, GatewayRoute, GatewaySnapshot, GatewayUpstream,
+    },
+    guardrail::Guardrail,
 };
 use gateway::{
-    ACCOUNTS_MAX, Account, Accounts, Allowance, Caller, Holder, LEVELS_MAX, Level, Limits, Measure,
-    ModelCard, Reach, Refusal, RemoteConfig, RemoteTimeouts, Replica, Room, Route, Standing,
+    ACCOUNTS_MAX, Account, Accounts, Allowance, Caller, Checks, Holder, LEVELS_MAX, Level, Limits,
+    Measure, ModelCard, Reach, Refusal, RemoteConfig, RemoteTimeouts, Replica, Room, Route,
+    Standing,
 };
 use sha2::{Digest as _, Sha256};
 use units::{Id, kinds};
@@ -33,11 +38,16 @@ pub(super) struct View {
     /// Who pays for an endpoint: a project and its organisation.
     payers: BTreeMap<Id<kinds::Endpoint>, [[u8; 16]; 2]>,
     rooms: HashMap<Account, Vec<Room>>,
+    checked: BTreeMap<Id<kinds::Endpoint>, Checked>,
 }
 
+/// What is checked at an endpoint, as it was told and ready.
+type Checked = (Vec<Guardrail>, Option<Arc<Checks>>);
+
 impl View {
-    /// Puts a snapshot in order; what it says wrongly is left out, so that it opens nothing.
-    pub(super) fn new(snapshot: GatewaySnapshot) -> Self {
+    /// Puts a snapshot in order; what it says wrongly is left out, so that it opens nothing. What has not changed
+    /// since the one before is not made ready again.
+    pub(super) fn new(snapshot: GatewaySnapshot, before: Option<&Self>) -> Self {
         let (mut secrets, mut keys) = (HashMap::new(), BTreeMap::new());
         for (place, key) in snapshot.keys.iter().enumerate() {
             keys.insert(key.id, place);
@@ -51,7 +61,10 @@ impl View {
         for room in snapshot.budgets.iter().filter_map(room) {
             rooms.entry(room.account).or_default().push(room);
         }
-        Self { secrets, keys, payers, rooms, snapshot }
+        let mut checked = BTreeMap::new();
+        let known = before.map(|before| &before.checked);
+        snapshot.models.iter().for_each(|model| note_checks(&model.route, known, &mut checked));
+        Self { secrets, keys, payers, rooms, checked, snapshot }
     }
 
     /// All budgets.
@@ -102,6 +115,16 @@ impl View {
             return Ok(route);
         }
         Err(Refusal::NoReplica)
+    }
+
+    /// What is checked wherever a call may be answered; an endpoint of which that was not told answers nothing.
+    pub(super) fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        let mut all = Vec::new();
+        for endpoint in route.endpoints() {
+            let (_, checks) = self.checked.get(&endpoint).ok_or(Refusal::Unchecked)?;
+            all.extend(checks.clone());
+        }
+        Ok(Checks::together(all))
     }
 
     /// What is left of the budgets over a call, of this gateway's share.
@@ -187,6 +210,22 @@ fn note_payers(route: &GatewayRoute, payers: &mut BTreeMap<Id<kinds::Endpoint>, 
     payers.insert(route.endpoint, [*route.project.as_bytes(), *route.organisation.as_bytes()]);
     route.canaries.iter().for_each(|canary| note_payers(&canary.route, payers));
     route.fallbacks.iter().for_each(|there| note_payers(there, payers));
+}
+
+fn note_checks(
+    route: &GatewayRoute,
+    before: Option<&BTreeMap<Id<kinds::Endpoint>, Checked>>,
+    checked: &mut BTreeMap<Id<kinds::Endpoint>, Checked>,
+) {
+    if let Some(told) = route.guardrails.as_ref().filter(|_| !checked.contains_key(&route.endpoint))
+    {
+        let same = before.and_then(|before| before.get(&route.endpoint));
+        let same = same.filter(|(known, _)| known == told).cloned();
+        let fresh = || (told.clone(), crate::up::compile_guardrails(told.clone()));
+        checked.insert(route.endpoint, same.unwrap_or_else(fresh));
+    }
+    route.canaries.iter().for_each(|canary| note_checks(&canary.route, before, checked));
+    route.fallbacks.iter().for_each(|there| note_checks(there, before, checked));
 }
 
 /// The owners over a call, everywhere and, for somebody, within the project.

@@ -7,6 +7,7 @@ use api::{
     nouns::{
         common::IdPath,
         endpoint_routing::{EndpointBackendNew, EndpointCanaryNew, EndpointRoute, EndpointRouting},
+        inference::{InferenceGet, InferenceQuery},
         model_endpoint::{
             EndpointCreate, EndpointDelete, EndpointGet, EndpointList, ModelEndpoint,
             ModelEndpointNew,
@@ -33,6 +34,7 @@ use crate::output::{
   cocarde endpoint scale numbers --replicas 1..8 --target-tokens 4000
   cocarde endpoint update numbers --model nlp/numbers@v2 --canary 10%
   cocarde endpoint show numbers
+  cocarde endpoint calls --project orange/nlp
 
 Callers then use the name as `model` in POST /v1/chat/completions.")]
 pub(crate) enum Verb {
@@ -48,6 +50,8 @@ pub(crate) enum Verb {
         /// Its name or id
         endpoint: Ref<kinds::Endpoint>,
     },
+    /// Show what the project's keys ask of its models, since the gateway started
+    Calls,
     /// Serve a model version under a public name
     Create(CreateArgs),
     /// Say where its requests go besides its own services: all of it anew
@@ -145,6 +149,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let path = IdPath { id: find(session, &endpoint)? };
             show(session, &session.read::<EndpointGet>(&path)?)
         }
+        Verb::Calls => calls(session),
         Verb::Create(args) => {
             let body = ModelEndpointNew {
                 project: session.project_required()?,
@@ -177,6 +182,29 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Promote(args) => scaling::promote(session, args),
         Verb::Rollback(args) => scaling::roll_back(session, args),
     }
+}
+
+fn calls(session: &Session) -> Result<(), Failure> {
+    let query = InferenceQuery { project: session.project_required()? };
+    let figures = session.client()?.get::<InferenceGet>(&Nothing {}, &query)?;
+    session.output.show(&figures, || {
+        let columns = [left("KEY"), left("MODEL"), right("CALLS"), right("ERRORS")];
+        let tokens = [right("REFUSED"), right("TOKENS IN"), right("TOKENS OUT"), right("MEAN MS")];
+        let mut table = Table::new(&[&columns[..], &tokens[..]].concat());
+        for line in &figures.lines {
+            table.row([
+                line.key.map_or_else(|| "(the rest)".to_owned(), |key| key.to_string()),
+                line.model.clone().unwrap_or_default(),
+                line.requests.to_string(),
+                line.errors.to_string(),
+                line.refused.to_string(),
+                line.prompt_tokens.to_string(),
+                line.completion_tokens.to_string(),
+                line.duration_ms.checked_div(line.requests).unwrap_or(0).to_string(),
+            ]);
+        }
+        table.note(format!("counted since {}; the bill is in `cocarde cost`", figures.since))
+    })
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {

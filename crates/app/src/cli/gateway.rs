@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use super::failure::Failure;
-use crate::apart::{self, ApartConfig};
+use crate::{
+    apart::{self, ApartConfig},
+    up::ObserverArgs,
+};
 
 /// Run a gateway apart from the platform: it follows it and serves on when it is away
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,8 @@ pub(crate) struct GatewayArgs {
     /// Longest time to serve without having heard the platform, in seconds [default: for ever]
     #[arg(long, value_name = "SECONDS")]
     stale_max_s: Option<u64>,
+    #[command(flatten)]
+    observers: ObserverArgs,
 }
 
 /// Runs it until it is asked to stop.
@@ -60,6 +65,7 @@ pub(crate) fn run(args: GatewayArgs) -> Result<ExitCode, Failure> {
         ready_file: args.ready_file,
         upstream_authorities: super::up::authorities(args.upstream_ca)?,
         stale_max: args.stale_max_s.map(Duration::from_secs),
+        observers: args.observers,
     };
     apart::run(&config).map_err(Failure::from)
 }

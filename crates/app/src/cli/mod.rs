@@ -24,6 +24,7 @@ mod exit_data;
 pub(crate) mod failure;
 mod gateway;
 mod group;
+mod guardrail;
 mod identity_provider;
 pub(crate) mod input;
 pub(crate) mod interrupt;
@@ -117,6 +118,8 @@ enum Command {
     Org(organisation::Verb),
     #[command(subcommand)]
     Project(project::Verb),
+    #[command(subcommand)]
+    Guardrail(guardrail::Verb),
     #[command(subcommand)]
     Key(key::Verb),
     #[command(flatten)]
@@ -266,6 +269,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Cost(args) => cost::run(args, session).map(done),
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
+        Command::Guardrail(verb) => guardrail::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
         Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),

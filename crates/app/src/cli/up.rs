@@ -7,7 +7,7 @@ use units::{Country, Name};
 
 use super::{failure::Failure, session::data_dir, witness::TrustArgs};
 use crate::kek::KekArgs;
-use crate::up::{self, SiteArgs, UpConfig, VirtualNodes};
+use crate::up::{self, ObserverArgs, SiteArgs, UpConfig, VirtualNodes};
 
 /// Run the platform on this machine
 #[derive(Debug, clap::Args)]
@@ -83,6 +83,8 @@ pub(crate) struct UpArgs {
     /// Days for which a receipt can be had of each answer of a model; what was asked and answered is never kept
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3_660))]
     answers_kept_days: u64,
+    #[command(flatten)]
+    observers: ObserverArgs,
     /// Certificates in PEM of authorities, besides the usual ones, that upstreams of models may be certified by
     #[arg(long, value_name = "FILE")]
     upstream_ca: Option<PathBuf>,
@@ -134,6 +136,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode, Failure> {
         token_file: args.token_file,
         witnesses: args.trust.policy()?,
         answers_kept: Duration::from_secs(args.answers_kept_days.saturating_mul(86_400)),
+        observers: args.observers,
         upstream_authorities: authorities(args.upstream_ca)?,
     };
     Ok(up::run(&config)?)

@@ -4,13 +4,13 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use gateway::{
-    Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Directory, EndpointLoad,
-    Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica, ReplicaLoad,
-    RolledAnswer, Rollup, Route, SinkError, UsageSink,
+    Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Checks, Directory,
+    EndpointLoad, Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica,
+    ReplicaLoad, RolledAnswer, Rollup, Route, SinkError, TenantRow, UsageSink,
 };
 use server::{
-    AnswerPath, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer, Platform, SeenLoad,
-    SeenReplica,
+    AnswerPath, CallFigure, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer,
+    Platform, SeenLoad, SeenReplica,
 };
 use tokio::{
     sync::{oneshot, watch},
@@ -18,16 +18,14 @@ use tokio::{
 };
 use units::{DurationMicros, Id, kinds};
 
-use super::upstreams::Remotes;
-
-use super::{admission, batches};
+use super::{admission, batches, guardrails::Guardrails, upstreams::Remotes};
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(pub(super) Arc<Platform>, Remotes);
+pub(super) struct Wire(pub(super) Arc<Platform>, Remotes, Arc<Guardrails>);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ pub(super) async fn open(
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform), remotes.clone());
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -82,7 +80,44 @@ pub(super) async fn open(
         text.push_str(&gateway::render_remotes(&remotes.all()));
         text
     }));
+    let metrics = Arc::clone(meter.metrics());
+    platform
+        .set_call_figures(Box::new(move || metrics.tenants().into_iter().map(figure).collect()));
     Ok(meter)
+}
+
+/// A row of the gateway's figures; the zero project stands for a key of wider scope.
+fn figure(row: TenantRow) -> CallFigure {
+    let TenantRow { project, key, endpoint, model, sums } = row;
+    CallFigure {
+        project: Some(project).filter(|project| *project.as_bytes() != [0; 16]),
+        key,
+        endpoint,
+        model,
+        requests: sums.requests,
+        errors: sums.errors,
+        refused: sums.refused,
+        redacted: sums.redacted,
+        reported: sums.reported,
+        prompt_tokens: sums.prompt_tokens,
+        completion_tokens: sums.completion_tokens,
+        duration_us: sums.duration_us,
+        streams: sums.streams,
+        first_token_us: sums.first_token_us,
+    }
+}
+
+/// What the gateway does beside answering: delivers what was used, and looks after its upstreams.
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    platform: &Arc<Platform>,
+    meter: &Meter,
+    remotes: &Remotes,
+) {
+    let meter = meter.clone();
+    tasks.spawn(async move { meter.run().await });
+    tasks.spawn(remotes.clone().run(Arc::clone(platform)));
+    tasks.spawn(remotes.clone().check());
 }
 
 /// What a gateway has in flight for an endpoint, as the platform knows it.
@@ -130,7 +165,7 @@ pub(super) fn front(
 ) -> anyhow::Result<(Front, oneshot::Receiver<()>)> {
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let config = GatewayConfig { balance, ..Default::default() };
-    let wire = Wire(Arc::clone(platform), remotes.clone());
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
     let front = Front::new(config, Arc::new(wire.clone()), meter.clone(), others);
     let ended = batches::keep(tasks, stopped, &front, wire)?;
     Ok((front, ended))
@@ -227,6 +262,11 @@ impl Directory for Wire {
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
         let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
         Ok(self.route_of(found, model))
+    }
+
+    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        let ready = route.endpoints().into_iter().filter_map(|one| self.2.of(&self.0, one));
+        Ok(Checks::together(ready.collect()))
     }
 
     fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {

@@ -9,6 +9,8 @@ mod batches;
 mod control;
 mod flows;
 mod gateway;
+mod guardrails;
+mod observers;
 mod site;
 mod upstreams;
 mod virtual_nodes;
@@ -38,6 +40,8 @@ use units::{Id, kinds};
 use crate::kek::KekArgs;
 
 pub(crate) use banner::write_ready;
+pub(crate) use guardrails::compile as compile_guardrails;
+pub(crate) use observers::{ObserverArgs, start as start_observers};
 pub(crate) use site::SiteArgs;
 pub(crate) use upstreams::Remotes;
 pub(crate) use virtual_nodes::VirtualNodes;
@@ -71,6 +75,8 @@ pub(crate) struct UpConfig {
     pub(crate) witnesses: TrustPolicy,
     /// How long the facts of answers are kept, for receipts.
     pub(crate) answers_kept: Duration,
+    /// Who looks at the gateway.
+    pub(crate) observers: ObserverArgs,
     /// Authorities, besides the usual ones, whose certificates upstreams may show; in PEM, empty for none.
     pub(crate) upstream_authorities: Vec<u8>,
 }
@@ -152,9 +158,10 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     let remotes = upstreams::Remotes::new(&config.upstream_authorities)?;
     let meter = gateway::open(&platform, &config.data, &remotes, config.answers_kept).await?;
+    start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
-    spawn_gateway(&mut tasks, &platform, &meter, &remotes);
+    gateway::spawn(&mut tasks, &platform, &meter, &remotes);
     let (others, served) = (server::router(Arc::clone(&platform)), (&platform, &remotes, &meter));
     let (front, batches) = gateway::front(&mut tasks, &stopped, served, others)?;
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
@@ -273,19 +280,6 @@ fn engine(data: &Path, platform: &Arc<Platform>) -> anyhow::Result<LocalEngine> 
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let artefacts = Arc::new(control::BlobArtefacts::new(Arc::clone(platform)));
     LocalEngine::new(LocalConfig::new(run, program, artefacts)).context("cannot start the engine")
-}
-
-/// What the gateway does beside answering: delivers what was used, and looks after its upstreams.
-fn spawn_gateway(
-    tasks: &mut JoinSet<()>,
-    platform: &Arc<Platform>,
-    meter: &::gateway::Meter,
-    remotes: &upstreams::Remotes,
-) {
-    let meter = meter.clone();
-    tasks.spawn(async move { meter.run().await });
-    tasks.spawn(remotes.clone().run(Arc::clone(platform)));
-    tasks.spawn(remotes.clone().check());
 }
 
 fn spawn_loops(

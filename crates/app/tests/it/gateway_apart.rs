@@ -150,6 +150,42 @@ fn it_serves_on_without_the_platform_and_hands_in_what_it_counted() {
     assert!(tokens_out >= written, "{tokens_out}");
 }
 
+#[test]
+fn it_checks_what_the_project_wants_and_serves_nothing_unchecked() {
+    let mut platform = Platform::start();
+    platform.serve(&["chat"]);
+    let secret = platform.caller_key();
+    let mut gateway = Apart::start(&platform, "127.0.0.1:0");
+    let status = |url: &str| chat(url, &secret, "chat", "", false).status;
+    assert_eq!(status(&gateway.url), 200);
+    let rule = ["guardrail", "add", "nothing", "--bytes-max", "1", "--on", "question"];
+    platform.good(&[&rule[..], &["--action", "refuse"]].concat());
+    assert_eq!(status(&platform.url()), 400);
+    eventually("the guardrail is heard", Duration::from_secs(2), || status(&gateway.url) == 400);
+    // Without the platform it holds on to what it was told, over a start of its own too.
+    platform.kill();
+    let listen = gateway.address().to_owned();
+    gateway.kill();
+    let mut gateway = Apart::start(&platform, &listen);
+    let refused = chat(&gateway.url, &secret, "chat", "", false);
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (400, &json!("content_filter")));
+    // A platform of an earlier version does not say what is checked.
+    gateway.kill();
+    let path = platform.path("apart/control.json");
+    let mut told: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for model in told["models"].as_array_mut().unwrap() {
+        assert!(model["route"].as_object_mut().unwrap().remove("guardrails").is_some());
+    }
+    fs::write(&path, told.to_string()).unwrap();
+    let gateway = Apart::start(&platform, &listen);
+    let refused = chat(&gateway.url, &secret, "chat", "", false);
+    let code = &refused.json()["error"]["code"];
+    assert_eq!((refused.status, code), (503, &json!("guardrails_unknown")));
+    // Once it is heard again, it is known again.
+    platform.resume();
+    eventually("the platform is heard", PATIENCE, || status(&gateway.url) == 400);
+}
+
 /// What clients have seen.
 #[derive(Default)]
 struct Seen {

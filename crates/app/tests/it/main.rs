@@ -23,6 +23,7 @@ mod server;
 mod serving;
 mod settings;
 mod sovereignty;
+mod unwritten;
 mod witnesses;
 
 use std::{

@@ -1,4 +1,5 @@
-//! The door of each endpoint: as many requests at once as its replicas take, the others in a fair line.
+//! The door of each endpoint, or of an upstream that several lead to: as many requests at once as are answered
+//! behind it, the others in a fair line.
 //!
 //! With room and nobody waiting, passing costs one short lock. Waiting is bounded in number and in time;
 //! what a refusal says of when to come back is how long the line takes at the pace of late.
@@ -13,14 +14,14 @@ use tokio::sync::oneshot;
 use super::fair::{FairQueue, Queued, Tenant};
 use super::table::IdHasher;
 
-/// Endpoints that are remembered before idle ones are forgotten.
+/// Doors that are remembered before idle ones are forgotten.
 const GATES_MAX: usize = 4_096;
 /// How much of the mean time of a request the latest one is: one in so many.
 const MEAN_OVER: u64 = 16;
 
 type All = HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>;
 
-/// The doors of all endpoints.
+/// All doors.
 #[derive(Debug)]
 pub(super) struct Gates {
     all: Mutex<All>,
@@ -40,7 +41,7 @@ struct Gate {
 #[derive(Debug)]
 pub(super) struct Place {
     gates: Arc<Gates>,
-    endpoint: [u8; 16],
+    door: [u8; 16],
     since: Instant,
 }
 
@@ -53,7 +54,7 @@ pub(super) struct TooBusy {
 /// Somebody in line; leaves it when dropped.
 struct InLine {
     gates: Arc<Gates>,
-    endpoint: [u8; 16],
+    door: [u8; 16],
     ticket: u64,
     turn: oneshot::Receiver<()>,
 }
@@ -66,50 +67,50 @@ impl Gates {
     /// Waits for a place inside, where there is room for so many.
     pub(super) async fn pass(
         self: &Arc<Self>,
-        endpoint: [u8; 16],
+        door: [u8; 16],
         room: usize,
         (tenant, cost): (Tenant, u64),
     ) -> Result<Place, TooBusy> {
-        let mut line = match self.try_pass(endpoint, room, (tenant, cost))? {
+        let mut line = match self.try_pass(door, room, (tenant, cost))? {
             Ok(place) => return Ok(place),
             Err(line) => line,
         };
         match tokio::time::timeout(self.wait_max, &mut line.turn).await {
             // The turn has been taken out: dropping the line gives nothing back.
-            Ok(Ok(())) => Ok(self.place(endpoint)),
+            Ok(Ok(())) => Ok(self.place(door)),
             // Somebody with less in line has taken the place in it, or it took too long.
-            Ok(Err(_)) | Err(_) => Err(self.too_busy(endpoint)),
+            Ok(Err(_)) | Err(_) => Err(self.too_busy(door)),
         }
     }
 
     /// Passes if half of the room and more is free and nobody waits; never stands in line.
     pub(super) fn pass_if_spare(
         self: &Arc<Self>,
-        endpoint: [u8; 16],
+        door: [u8; 16],
         room: usize,
     ) -> Result<Place, TooBusy> {
         let mut all = self.lock();
-        let gate = self.gate(&mut all, endpoint, room);
+        let gate = self.gate(&mut all, door, room);
         if gate.line.len() > 0 || gate.inside >= gate.room.div_ceil(2) {
             return Err(gate.too_busy());
         }
         gate.inside += 1;
         drop(all);
-        Ok(self.place(endpoint))
+        Ok(self.place(door))
     }
 
     fn try_pass(
         self: &Arc<Self>,
-        endpoint: [u8; 16],
+        door: [u8; 16],
         room: usize,
         (tenant, cost): (Tenant, u64),
     ) -> Result<Result<Place, InLine>, TooBusy> {
         let mut all = self.lock();
-        let gate = self.gate(&mut all, endpoint, room);
+        let gate = self.gate(&mut all, door, room);
         if gate.inside < gate.room && gate.line.len() == 0 {
             gate.inside += 1;
             drop(all);
-            return Ok(Ok(self.place(endpoint)));
+            return Ok(Ok(self.place(door)));
         }
         let (sender, turn) = oneshot::channel();
         let ticket = match gate.line.push(tenant, cost, sender) {
@@ -118,15 +119,15 @@ impl Gates {
             Queued::Full(_) => return Err(gate.too_busy()),
         };
         drop(all);
-        Ok(Err(InLine { gates: Arc::clone(self), endpoint, ticket, turn }))
+        Ok(Err(InLine { gates: Arc::clone(self), door, ticket, turn }))
     }
 
-    /// The gate of an endpoint with so much room.
-    fn gate<'a>(&self, all: &'a mut All, endpoint: [u8; 16], room: usize) -> &'a mut Gate {
-        if all.len() >= GATES_MAX && !all.contains_key(&endpoint) {
+    /// A door with so much room.
+    fn gate<'a>(&self, all: &'a mut All, door: [u8; 16], room: usize) -> &'a mut Gate {
+        if all.len() >= GATES_MAX && !all.contains_key(&door) {
             all.retain(|_, gate| gate.inside > 0 || gate.line.len() > 0);
         }
-        let gate = all.entry(endpoint).or_insert_with(|| Gate {
+        let gate = all.entry(door).or_insert_with(|| Gate {
             inside: 0,
             room,
             line: FairQueue::new(self.waiting_max),
@@ -138,17 +139,17 @@ impl Gates {
         gate
     }
 
-    fn place(self: &Arc<Self>, endpoint: [u8; 16]) -> Place {
-        Place { gates: Arc::clone(self), endpoint, since: Instant::now() }
+    fn place(self: &Arc<Self>, door: [u8; 16]) -> Place {
+        Place { gates: Arc::clone(self), door, since: Instant::now() }
     }
 
-    fn too_busy(&self, endpoint: [u8; 16]) -> TooBusy {
-        self.lock().get(&endpoint).map_or(TooBusy { line_us: 0 }, Gate::too_busy)
+    fn too_busy(&self, door: [u8; 16]) -> TooBusy {
+        self.lock().get(&door).map_or(TooBusy { line_us: 0 }, Gate::too_busy)
     }
 
-    fn leave(&self, endpoint: [u8; 16], took: Option<Duration>) {
+    fn leave(&self, door: [u8; 16], took: Option<Duration>) {
         let mut all = self.lock();
-        let Some(gate) = all.get_mut(&endpoint) else { return };
+        let Some(gate) = all.get_mut(&door) else { return };
         gate.inside = gate.inside.saturating_sub(1);
         if let Some(took) = took {
             let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -188,17 +189,17 @@ impl Drop for InLine {
     fn drop(&mut self) {
         let waited = {
             let mut all = self.gates.lock();
-            all.get_mut(&self.endpoint).and_then(|gate| gate.line.remove(self.ticket)).is_some()
+            all.get_mut(&self.door).and_then(|gate| gate.line.remove(self.ticket)).is_some()
         };
         // Its turn came at the same time: the place goes to the next.
         if !waited && self.turn.try_recv().is_ok() {
-            self.gates.leave(self.endpoint, None);
+            self.gates.leave(self.door, None);
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.gates.leave(self.endpoint, Some(self.since.elapsed()));
+        self.gates.leave(self.door, Some(self.since.elapsed()));
     }
 }

@@ -46,7 +46,7 @@ struct Shared {
     books: Arc<Books>,
     gateway: Id<kinds::Gateway>,
     key_default: Limits,
-    per_replica_max: usize,
+
     epoch: Instant,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Permit {
     /// Tokens taken from the limits.
     reserved: u64,
     used: Tokens,
-    pace: Pace,
+    claim: Claim,
     /// What the books hold for it.
     held: Option<(Pair, Tokens)>,
     _place: Option<Place>,
@@ -66,11 +66,20 @@ pub(crate) struct Permit {
 
 /// How a request stands among others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum Claim {
     /// It waits in line when there is no room.
     Usual,
     /// It takes only what others leave, and is refused at once when that is nothing.
     Spare,
+}
+
+/// Where a line forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// What is behind it: an endpoint, or an upstream that several lead to.
+    pub(crate) id: [u8; 16],
+    /// Requests that are answered behind it at once.
+    pub(crate) room: usize,
 }
 
 /// What a request asks for.
@@ -78,8 +87,8 @@ pub(crate) enum Pace {
 pub(crate) struct Ask {
     /// The endpoint.
     pub(crate) endpoint: Id<kinds::Endpoint>,
-    /// Replicas that can answer.
-    pub(crate) replicas: usize,
+    /// What those in line wait for, and how many it answers at once.
+    pub(crate) door: Door,
     /// Tokens it will probably use: what limits reserve.
     pub(crate) probably: u64,
     /// Tokens it can use at most: what budgets reserve.
@@ -103,18 +112,18 @@ impl Admission {
             books,
             gateway,
             key_default,
-            per_replica_max: config.outstanding_max_per_replica,
+
             epoch: Instant::now(),
         }))
     }
 
     /// Takes one request of the limits over a caller.
-    pub(crate) fn enter(&self, caller: &Caller, pace: Pace) -> Result<(Permit, Rates), Denied> {
+    pub(crate) fn enter(&self, caller: &Caller, claim: Claim) -> Result<(Permit, Rates), Denied> {
         let levels = self.0.levels(caller);
         let rates = self.0.table().enter(&levels, self.0.now_us()).map_err(Denied::Over)?;
         let shared = Arc::clone(&self.0);
         let used = Tokens::default();
-        Ok((Permit { shared, levels, reserved: 0, used, pace, held: None, _place: None }, rates))
+        Ok((Permit { shared, levels, reserved: 0, used, claim, held: None, _place: None }, rates))
     }
 }
 
@@ -141,11 +150,10 @@ impl Permit {
             project: *caller.project.as_bytes(),
             project_weight: standing.project_weight,
         };
-        let room = shared.per_replica_max.saturating_mul(ask.replicas);
-        let (endpoint, wants) = (*ask.endpoint.as_bytes(), (tenant, ask.probably));
-        let passed = match self.pace {
-            Pace::Usual => shared.gates.pass(endpoint, room, wants).await,
-            Pace::Spare => shared.gates.pass_if_spare(endpoint, room),
+        let (door, room) = (ask.door.id, ask.door.room);
+        let passed = match self.claim {
+            Claim::Usual => shared.gates.pass(door, room, (tenant, ask.probably)).await,
+            Claim::Spare => shared.gates.pass_if_spare(door, room),
         };
         self._place = Some(passed.map_err(|busy| Denied::Overloaded { wait_us: busy.line_us })?);
         Ok(())

@@ -83,6 +83,11 @@ impl Remote {
         if let Some(authorization) = &self.authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
+        if let Some((parent, state)) = order.trace {
+            request = request.header("traceparent", parent);
+            request =
+                state.iter().fold(request, |request, state| request.header("tracestate", state));
+        }
         let request = request
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(order.body.clone()));

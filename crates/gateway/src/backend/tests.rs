@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use units::Id;
 
+use crate::directory::{Replica, Route};
+
 use super::{Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls};
 
 fn config(url: &str, reach: Reach) -> RemoteConfig {
@@ -104,4 +106,20 @@ fn a_key_shows_nowhere() {
         assert!(!shown.contains("secret-key"), "{shown}");
     }
     assert!(format!("{:?}", remote.authorization).contains("Sensitive"));
+}
+
+#[test]
+fn who_shares_an_upstream_waits_at_one_door() {
+    let mut config = config("http://models.test/v1", Reach::Private);
+    config.in_flight_max = Some(8);
+    let remote = Arc::new(Remote::new(&config, &Tls::new(b"").unwrap()).unwrap());
+    let route = |endpoint: u8, count: usize| {
+        let replicas = (0..count).map(|_| Replica::remote(&remote, None, 100)).collect();
+        Route::new(Id::from_bytes([endpoint; 16]), "m".to_owned(), replicas)
+    };
+    assert_eq!(route(1, 1).door(256), route(2, 1).door(256), "one upstream, one line");
+    assert_eq!(route(1, 1).door(256).room, 8, "what it was registered for");
+    assert_eq!(route(1, 1).door(4).room, 4, "and no more than a replica takes");
+    let several = route(3, 2).door(256);
+    assert_eq!((several.id, several.room), ([3; 16], 16), "several: the endpoint's own line");
 }

@@ -54,6 +54,14 @@ pub(super) fn request(replica: &str, order: &Order<'_>) -> Option<Vec<u8>> {
     head.extend_from_slice(replica.as_bytes());
     head.extend_from_slice(b"\r\ncontent-type: application/json\r\nx-request-id: ");
     head.extend_from_slice(id);
+    if let Some((parent, state)) = order.trace {
+        head.extend_from_slice(b"\r\ntraceparent: ");
+        head.extend_from_slice(parent.as_bytes());
+        if let Some(state) = state {
+            head.extend_from_slice(b"\r\ntracestate: ");
+            head.extend_from_slice(state.as_bytes());
+        }
+    }
     head.extend_from_slice(b"\r\ncontent-length: ");
     head.extend_from_slice(order.body.len().to_string().as_bytes());
     head.extend_from_slice(b"\r\n\r\n");

@@ -31,8 +31,19 @@ impl Pulse {
 
     /// A request has come; what is given back is held until its answer has gone.
     pub(super) fn beat(self: &Arc<Self>) -> Beat {
-        self.waits_since_ms.store(BUSY, Ordering::Relaxed);
+        self.is_ours();
         Beat(Arc::clone(self))
+    }
+
+    /// Others have the client wait.
+    fn is_ours(&self) {
+        self.waits_since_ms.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// It is up to the client from now on.
+    fn is_clients(&self) {
+        let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(0);
+        self.waits_since_ms.store(ms, Ordering::Relaxed);
     }
 
     /// Ends when the connection has waited for so long.
@@ -57,16 +68,16 @@ pub(super) struct Beat(Arc<Pulse>);
 
 impl Drop for Beat {
     fn drop(&mut self) {
-        let ms = u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(0);
-        self.0.waits_since_ms.store(ms, Ordering::Relaxed);
+        self.0.is_clients();
     }
 }
 
-/// An answer's body, which is being answered until it is dropped.
+/// An answer's body. Between a piece that it gave and the question for the next, the client has to take what is
+/// there: it is asked for no more than fits the connection's buffer.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) body: Body,
-    pub(super) _beat: Beat,
+    pub(super) beat: Beat,
 }
 
 impl HttpBody for Watched {
@@ -77,7 +88,13 @@ impl HttpBody for Watched {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let Self { body, beat } = self.get_mut();
+        beat.0.is_ours();
+        let polled = Pin::new(body).poll_frame(cx);
+        if polled.is_ready() {
+            beat.0.is_clients();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

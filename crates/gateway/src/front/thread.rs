@@ -134,13 +134,13 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
-    let (pulse, headers_timeout) = (Arc::new(Pulse::new()), shared.headers_timeout);
+    let (pulse, client_timeout) = (Arc::new(Pulse::new()), shared.client_timeout);
     let watched = Arc::clone(&pulse);
     let service = service_fn(move |request| {
         let (shared, beat) = (Arc::clone(&shared), watched.beat());
         async move {
             let answer = shared.answer(peer, request).await;
-            Ok::<_, std::convert::Infallible>(answer.map(|body| Watched { body, _beat: beat }))
+            Ok::<_, std::convert::Infallible>(answer.map(|body| Watched { body, beat }))
         }
     });
     let mut builder = http1::Builder::new();
@@ -154,7 +154,7 @@ async fn connection(
     };
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = pulse.stopped(headers_timeout) => return,
+        () = pulse.stopped(client_timeout) => return,
         () = asked_to_stop => {
             served.as_mut().graceful_shutdown();
             served.await

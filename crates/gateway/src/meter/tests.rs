@@ -13,6 +13,7 @@ use super::deliver::Cut;
 use super::{Entry, Meter, MeterError};
 use crate::config::{Clock, MeterConfig};
 use crate::directory::{Caller, Directory, ModelCard, Refusal, Route};
+use crate::guard::Checks;
 use crate::metrics::Metrics;
 use crate::usage::{Rollup, SinkError, UsageSink};
 
@@ -52,6 +53,9 @@ impl Directory for Log {
     }
     fn route(&self, _: &Caller, _: &str) -> Result<Route, Refusal> {
         Err(Refusal::ModelNotFound)
+    }
+    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        Ok(None)
     }
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
         self.rollups.lock().unwrap().iter().map(|r| r.sequence).max().unwrap_or(0)

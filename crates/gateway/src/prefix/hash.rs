@@ -5,9 +5,9 @@ use super::BYTES_MAX;
 /// Bytes of a block within the first [`FINE_BYTES`] of a prompt.
 const FINE_BLOCK: usize = 256;
 /// Where blocks become larger.
-const FINE_BYTES: usize = 8 << 10;
+const FINE_BYTES: usize = 4 << 10;
 /// Bytes of a block from there on.
-const COARSE_BLOCK: usize = 1 << 10;
+const COARSE_BLOCK: usize = 2 << 10;
 /// Most blocks of a prompt.
 const BLOCKS_MAX: usize = FINE_BYTES / FINE_BLOCK + (BYTES_MAX - FINE_BYTES) / COARSE_BLOCK;
 

@@ -22,7 +22,7 @@ fn each_replica_is_matched_as_far_as_it_has_read() {
     table.note(&Chain::of(1, &text[..700]), 5, NOW);
     table.note(&Chain::of(1, &text), 63, NOW);
     let found = table.look_up(&Chain::of(1, &text), NOW);
-    // Whole blocks of 256, then of 1,024 from 8,192 on.
+    // Whole blocks of 256, then of 2,048 from 4,096 on.
     assert_eq!(
         [3, 5, 63, 0, 64, 99].map(|slot| found.bytes_of(slot)),
         [1_024, 512, 8_192, 0, 0, 0]

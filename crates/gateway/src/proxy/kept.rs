@@ -10,7 +10,6 @@ use hyper::body::Body as HttpBody;
 use units::{Id, kinds};
 
 use super::Gateway;
-use crate::admission::Pace;
 use crate::batch::{Desk, Uuid};
 use crate::body::Body;
 use crate::call::Call;
@@ -42,9 +41,7 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let in_flight = self.metrics.begin();
-        let answered = self.complete((in_flight, caller, Pace::Spare), call, request).await;
-        self.finish(answered)
+        self.call_of(call, request, Some(caller)).await
     }
 
     /// Unique without randomness: this gateway's own id, the time and a counter.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::{
-    BatchConfig, BoxFuture, Caller, Clock, Directory, GatewayConfig, Meter, MeterConfig, Metrics,
-    ModelCard, Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    BatchConfig, BoxFuture, Caller, Checks, Clock, Directory, GatewayConfig, Meter, MeterConfig,
+    Metrics, ModelCard, Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -28,6 +28,8 @@ pub(crate) struct World {
     /// An endpoint to fall back to.
     pub(crate) fallback: Mutex<Option<(Id<kinds::Endpoint>, Replica)>>,
     pub(crate) rollups: Mutex<Vec<Rollup>>,
+    /// What is checked, if that is known.
+    pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
     /// Seconds that the time of day is ahead.
     pub(crate) ahead_s: AtomicI64,
     /// Whether the first key is not valid any more.
@@ -97,6 +99,10 @@ impl Directory for World {
 
     fn wakes(&self, _: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
         (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
+    }
+
+    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+        self.checks.lock().unwrap().clone().transpose()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -72,8 +72,8 @@ async fn counters_are_rendered_without_tenants() {
         "cocarde_gateway_in_flight_requests 1",
         "cocarde_gateway_prompt_tokens_total 11",
         "cocarde_gateway_completion_tokens_total 3",
-        "cocarde_gateway_time_to_first_token_seconds_bucket{le=\"+Inf\"} 2",
-        "cocarde_gateway_time_to_first_token_seconds_count 2",
+        "gen_ai_server_time_to_first_token_seconds_bucket{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"cocarde\",le=\"+Inf\"} 1",
+        "gen_ai_server_time_to_first_token_seconds_count{gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"cocarde\"} 1",
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
     }

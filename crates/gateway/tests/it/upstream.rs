@@ -104,7 +104,7 @@ async fn answer(
         "shy" if shared.seen.lock().unwrap().len() <= 2 => {
             (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], "later").into_response()
         }
-        _ if streams => stream_answer(&shared, &model),
+        _ if streams => stream_answer(&shared, (&model, uri.path() == "/v1/completions")),
         _ => json_answer(&model).into_response(),
     }
 }
@@ -122,7 +122,7 @@ fn refusal() -> impl IntoResponse {
 
 fn json_answer(model: &str) -> impl IntoResponse {
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14});
-    let body = json!({"id": "c", "model": model, "choices": [{"index": 0}], "usage": usage});
+    let body = json!({"id": "c", "model": model, "choices": [{"index": 0, "message": {"content": "abc"}}], "usage": usage});
     let headers = [
         ("server", "engine"),
         ("set-cookie", "a=b"),
@@ -138,8 +138,8 @@ fn activate(shared: &Arc<Shared>) -> Active {
     Active(Arc::clone(shared))
 }
 
-/// Events of a stream; `mute` engines never tell usage, `abrupt` ones leave `[DONE]` out.
-fn events(model: &str) -> Vec<String> {
+/// Events of a stream, of a chat or of a text; `mute` engines never tell usage, `abrupt` ones leave `[DONE]` out.
+fn events(model: &str, is_text: bool) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let (id, object, created) = ("chatcmpl-1", "chat.completion.chunk", 1_764_000_000);
         let mut chunk = json!({"id": id, "object": object, "created": created, "model": model});
@@ -148,7 +148,11 @@ fn events(model: &str) -> Vec<String> {
     };
     let delta = |text: &str, reason: Value| {
         let delta = json!({"content": text});
-        chunk(json!([{"index": 0, "delta": delta, "finish_reason": reason}]), Value::Null)
+        let mut choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
+        if is_text {
+            choice = json!({"index": 0, "text": text, "finish_reason": reason});
+        }
+        chunk(json!([choice]), Value::Null)
     };
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14});
     let mut events =
@@ -162,25 +166,26 @@ fn events(model: &str) -> Vec<String> {
     events.into_iter().map(|data| format!("data: {data}\n\n")).collect()
 }
 
-fn stream_answer(shared: &Arc<Shared>, model: &str) -> Response {
+fn stream_answer(shared: &Arc<Shared>, (model, is_text): (&str, bool)) -> Response {
     let (gated, breaks) = (model == "gated", model == "break");
     let held = activate(shared);
-    let pieces = stream::iter(events(model).into_iter().enumerate()).then(move |(index, event)| {
-        let shared = Arc::clone(&held.0);
-        async move {
-            // A broken stream waits too, so that what came before the break is out.
-            if (gated && index > 0) || (breaks && index == 2) {
-                shared.gate.acquire().await.unwrap().forget();
+    let pieces =
+        stream::iter(events(model, is_text).into_iter().enumerate()).then(move |(index, event)| {
+            let shared = Arc::clone(&held.0);
+            async move {
+                // A broken stream waits too, so that what came before the break is out.
+                if (gated && index > 0) || (breaks && index == 2) {
+                    shared.gate.acquire().await.unwrap().forget();
+                }
+                if breaks && index == 2 {
+                    return Err(std::io::Error::other("the engine died"));
+                }
+                Ok(event)
             }
-            if breaks && index == 2 {
-                return Err(std::io::Error::other("the engine died"));
-            }
-            Ok(event)
-        }
-    });
+        });
     let body = if model == "dribble" {
         // Every byte on its own, so events never arrive whole.
-        let text: String = events(model).concat();
+        let text: String = events(model, is_text).concat();
         let bytes: Vec<_> = text.bytes().map(|b| Ok::<_, Infallible>(vec![b])).collect();
         Body::from_stream(stream::iter(bytes))
     } else {

@@ -239,18 +239,22 @@ async fn a_fallback_answers_and_is_metered_as_itself() {
 }
 
 #[tokio::test]
-async fn a_full_upstream_gets_no_more() {
+async fn what_a_full_upstream_cannot_take_waits_in_line() {
     let rough = Rough::start(Way::Mute).await;
     let mut config = config(format!("http://{}/v1", rough.address));
-    (config.in_flight_max, config.timeouts.first_byte) = (Some(1), Duration::from_secs(5));
+    (config.in_flight_max, config.timeouts.first_byte) = (Some(1), Duration::from_millis(300));
     let bench = before(&remote(&config)).await;
-    let mut first = Box::pin(bench.chat(JSON));
-    tokio::select! {
-        _ = &mut first => unreachable!("it never answers"),
-        () = eventually("it is asked", || rough.requests() == 1) => {}
-    }
-    assert_eq!(bench.chat_json(JSON).await.0.status(), 503);
-    assert_eq!(rough.requests(), 1);
+    let ask = || async { bench.chat_json(JSON).await.0.status().as_u16() };
+    let mut apart = Duration::ZERO;
+    let watch = async {
+        eventually("one is asked", || rough.requests() == 1).await;
+        let first = Instant::now();
+        eventually("the other is asked", || rough.requests() == 2).await;
+        apart = first.elapsed();
+    };
+    let (first, second, ()) = tokio::join!(ask(), ask(), watch);
+    assert_eq!((first, second), (504, 504), "both were asked in their turn");
+    assert!(apart >= Duration::from_millis(200), "{apart:?}: only when the first was over");
 }
 
 #[tokio::test]

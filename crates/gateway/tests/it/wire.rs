@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bench::{Bench, eventually};
+use crate::rough::{Rough, Way};
 
 const ANSWER: &str = r#"{"id":"c","model":"plain","choices":[{"index":0}],"usage":{"prompt_tokens":11,"completion_tokens":3}}"#;
 const QUESTION: &str = r#"{"model":"pub/plain","messages":[]}"#;
@@ -239,7 +240,7 @@ async fn who_sends_a_request_too_slowly_is_let_go() {
     let replica = Replica::start(vec![whole(ANSWER)], false).await;
     let timeout = Duration::from_millis(100);
     let config =
-        GatewayConfig { headers_timeout: timeout, body_timeout: timeout, ..Default::default() };
+        GatewayConfig { client_timeout: timeout, body_timeout: timeout, ..Default::default() };
     let bench = Bench::start(&[&replica.address], config).await;
     let request = raw(QUESTION);
     for (sent, status) in [(20, "HTTP/1.1 408"), (request.len() - 3, "HTTP/1.1 408")] {
@@ -264,9 +265,24 @@ async fn a_long_prompt_passes_whole() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_its_answer_is_let_go_and_the_engine_is_told() {
+    let rough = Rough::start(Way::Long(1_000_000)).await;
+    let timeout = Duration::from_millis(200);
+    let config = GatewayConfig { client_timeout: timeout, ..Default::default() };
+    let bench = Bench::start(&[&rough.address], config).await;
+    let mut client = TcpStream::connect(&bench.address).await.unwrap();
+    client.write_all(raw(STREAMED).as_bytes()).await.unwrap();
+    eventually("it is answered", || rough.requests() == 1).await;
+    // More than fits the buffers of a connection, and nobody reads it.
+    eventually("the engine's connection is closed", || rough.open() == 0).await;
+    eventually("nothing is in flight", || bench.meter.metrics().in_flight() == 0).await;
+    drop(client);
+}
+
+#[tokio::test]
 async fn a_long_stream_is_not_a_slow_client() {
     let engine = crate::upstream::Upstream::start().await;
-    let config = GatewayConfig { headers_timeout: Duration::from_millis(50), ..Default::default() };
+    let config = GatewayConfig { client_timeout: Duration::from_millis(50), ..Default::default() };
     let bench = Bench::start(&[&engine.address], config).await;
     let body = bench.chat(&STREAMED.replace("plain", "gated")).await.into_body();
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -11,9 +11,16 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 id: *id,
                 organisation: *organisation,
                 name: name.clone(),
+                guardrails: Vec::new(),
                 meta: Meta::new(stamp),
             };
             state.projects.insert(*id, project);
+        }
+        Event::GuardrailsSet { id, guardrails } => {
+            if let Some(project) = state.projects.get_mut(id) {
+                project.guardrails.clone_from(guardrails);
+                project.meta.touch(stamp);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Validates project commands.
 
-use super::{Command, Event};
+use super::{Command, Event, guardrail};
 use crate::{Ctx, Reject, State, erasure, limits};
 
 pub(crate) fn decide(
@@ -17,6 +17,17 @@ pub(crate) fn decide(
             }
             let event =
                 Event::Created { id: ctx.id(0), organisation: *organisation, name: name.clone() };
+            Ok(vec![crate::Event::Project(event)])
+        }
+        Command::SetGuardrails { id, guardrails } => {
+            let project = super::get(state, *id)?;
+            erasure::require_open(state, project.organisation)?;
+            guardrail::check(state, (*id, &project.guardrails), guardrails)?;
+            if project.guardrails == *guardrails {
+                return Ok(Vec::new());
+            }
+            let guardrails = guardrails.clone();
+            let event = Event::GuardrailsSet { id: *id, guardrails };
             Ok(vec![crate::Event::Project(event)])
         }
     }

@@ -2,9 +2,11 @@
 
 mod apply;
 mod decide;
+mod guardrail;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+pub use guardrail::{Action, Guardrail, Rule, Side, SizeRule};
 
 use serde::{Deserialize, Serialize};
 use units::{Id, Name, kinds};
@@ -20,6 +22,9 @@ pub struct Project {
     pub organisation: Id<kinds::Organisation>,
     /// Unique in the organisation.
     pub name: Name,
+    /// What is checked of what its endpoints are asked and answer, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrail>,
     /// Version and times.
     pub meta: Meta,
 }
@@ -34,6 +39,13 @@ pub enum Command {
         organisation: Id<kinds::Organisation>,
         /// Unique in the organisation.
         name: Name,
+    },
+    /// Sets all of its guardrails.
+    SetGuardrails {
+        /// The project.
+        id: Id<kinds::Project>,
+        /// In the order in which they are asked; none for none.
+        guardrails: Vec<Guardrail>,
     },
 }
 
@@ -50,19 +62,35 @@ pub enum Event {
         /// Its name.
         name: Name,
     },
+    /// Its guardrails are these from now on.
+    GuardrailsSet {
+        /// The project.
+        id: Id<kinds::Project>,
+        /// In the order in which they are asked.
+        guardrails: Vec<Guardrail>,
+    },
 }
 
 impl Event {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Created { .. } => "project.created",
+            Self::GuardrailsSet { .. } => "project.guardrails_set",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Created { id, .. } => (*id).into(),
+            Self::Created { id, .. } | Self::GuardrailsSet { id, .. } => (*id).into(),
         }
+    }
+}
+
+/// The version of the project that a command changes.
+pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
+    match command {
+        Command::Create { .. } => None,
+        Command::SetGuardrails { id, .. } => state.projects.get(id).map(|found| found.meta.version),
     }
 }
 

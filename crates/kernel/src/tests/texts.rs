@@ -43,6 +43,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("node/mod.rs virtual_host", "a machine"),
     ("policy_set/mod.rs text", "rules in Cedar"),
     ("power/mod.rs source", "where a series is from"),
+    ("project/guardrail.rs pattern", "an expression: the tenant's own rule on forms of text"),
     ("role/mod.rs permissions", "operations of the API"),
     ("site/mod.rs carbon_source", "where a figure is from"),
     ("site/mod.rs certifications", "names of schemes"),

@@ -18,13 +18,7 @@ pub(super) fn admit(
     ctx: &Ctx,
 ) -> Result<Vec<Event>, Reject> {
     let verdict = match item {
-        Event::Project(project::Event::Created { id, organisation, name }) => {
-            require_own(state, home, Scope::Organisation(*organisation))?;
-            let command =
-                project::Command::Create { organisation: *organisation, name: name.clone() };
-            let known = state.projects.get(id).map(|p| p.organisation == home && p.name == *name);
-            new(known, "project", id, || project::decide(state, &command, ctx))?
-        }
+        Event::Project(event) => of_project(state, home, event, ctx)?,
         Event::Organisation(organisation::Event::TrainingAllowed { id, allowed }) => {
             require_own(state, home, Scope::Organisation(*id))?;
             let command = organisation::Command::AllowTraining { id: *id, allowed: *allowed };
@@ -124,6 +118,44 @@ fn of_policy(
         }
     };
     new(known, "policy", id, || policy_set::decide(state, &command, ctx))
+}
+
+fn of_project(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    event: &project::Event,
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    match event {
+        project::Event::Created { id, organisation, name } => {
+            require_own(state, home, Scope::Organisation(*organisation))?;
+            let command =
+                project::Command::Create { organisation: *organisation, name: name.clone() };
+            let known = state.projects.get(id).map(|p| p.organisation == home && p.name == *name);
+            new(known, "project", id, || project::decide(state, &command, ctx))
+        }
+        project::Event::GuardrailsSet { id, guardrails } => {
+            of_guardrails(state, home, (*id, guardrails), ctx)
+        }
+    }
+}
+
+/// A project's guardrails, as they are: those for one endpoint name one that did not come along.
+fn of_guardrails(
+    state: &State,
+    home: Id<kinds::Organisation>,
+    (id, guardrails): (Id<kinds::Project>, &[project::Guardrail]),
+    ctx: &Ctx,
+) -> Result<Vec<Event>, Reject> {
+    let found = project::get(state, id)?;
+    require_own(state, home, Scope::Project(id))?;
+    let is_same = found.guardrails == guardrails;
+    let known = (is_same || !found.guardrails.is_empty()).then_some(is_same);
+    let everywhere =
+        |one: &project::Guardrail| project::Guardrail { endpoint: None, ..one.clone() };
+    let guardrails = guardrails.iter().map(everywhere).collect();
+    let command = project::Command::SetGuardrails { id, guardrails };
+    new(known, "guardrails", id, || project::decide(state, &command, ctx))
 }
 
 /// What no tenant brings along.

@@ -32,14 +32,18 @@ fn is_of(state: &State, home: Id<kinds::Organisation>, scope: Scope) -> bool {
     covers(state, Scope::Organisation(home), scope)
 }
 
-/// Projects, consent, policies, quotas, budgets.
+/// Projects with their guardrails, consent, policies, quotas, budgets.
 fn terms(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
     let mut items = Vec::new();
     let projects = state.projects.values().filter(|p| p.organisation == home);
-    items.extend(projects.map(|p| {
+    for p in projects {
         let (id, organisation, name) = (p.id, home, p.name.clone());
-        Event::Project(project::Event::Created { id, organisation, name })
-    }));
+        items.push(Event::Project(project::Event::Created { id, organisation, name }));
+        if !p.guardrails.is_empty() {
+            let guardrails = p.guardrails.clone();
+            items.push(Event::Project(project::Event::GuardrailsSet { id, guardrails }));
+        }
+    }
     if state.organisations.get(&home).is_some_and(|o| o.training_allowed) {
         let event = organisation::Event::TrainingAllowed { id: home, allowed: true };
         items.push(Event::Organisation(event));

@@ -35,10 +35,12 @@ mod forecast;
 pub(crate) mod gateways;
 pub(crate) mod gpus;
 mod groups;
+pub(crate) mod guardrails;
 mod health;
 pub(crate) mod identify;
 mod identities;
 pub(crate) mod identity_providers;
+mod inference;
 mod job;
 mod keys;
 mod lineage;
@@ -105,6 +107,8 @@ use api::{
         exit::{OrganisationExport, OrganisationImport},
         gateway::{GatewayFollow, GatewayUsageRecord},
         gpu::GpuList,
+        guardrail::{GuardrailsGet, GuardrailsSet},
+        inference::{InferenceGet, InferenceMetricsGet},
         key::{KeyCreate, KeyList, KeyRevoke, Whoami},
         model::{ModelCreate, ModelGet, ModelList},
         model_endpoint::{EndpointCreate, EndpointDelete, EndpointGet, EndpointList},
@@ -252,6 +256,10 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<PriceGet, _>(prices::get)
         .mount::<CostGet, _>(costs::get)
         .mount::<InvoiceDraftGet, _>(costs::invoice)
+        .mount::<GuardrailsGet, _>(guardrails::get)
+        .mount::<GuardrailsSet, _>(guardrails::set)
+        .mount::<InferenceGet, _>(inference::get)
+        .mount_raw::<InferenceMetricsGet, _>(inference::metrics)
 }
 
 fn mount_fleet(api: Api) -> Api {

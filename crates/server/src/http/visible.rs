@@ -115,7 +115,9 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
             organisation::Event::Created { id, .. }
             | organisation::Event::TrainingAllowed { id, .. },
         ) => viewer(Some(Scope::Organisation(*id))),
-        Happened::Project(project::Event::Created { id, .. }) => viewer(Some(Scope::Project(*id))),
+        Happened::Project(
+            project::Event::Created { id, .. } | project::Event::GuardrailsSet { id, .. },
+        ) => viewer(Some(Scope::Project(*id))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
         Happened::PolicySet(
             policy_set::Event::Set { scope, .. } | policy_set::Event::ResidencySet { scope, .. },

@@ -5,10 +5,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use api::nouns::guardrail::Guardrail;
 use kernel::State;
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
 use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, allowances, directory};
+use crate::http::guardrails;
 use crate::sign_in::{
     capability::{self, CarriedCapability},
     session::Principal,
@@ -87,6 +89,21 @@ impl Platform {
         if let Err(error) = token.spend(cost, &self.sign_in.meter) {
             tracing::error!(%error, "what a capability token has spent was not written");
         }
+    }
+
+    /// The version of what is checked at an endpoint; `None` where nothing is.
+    #[must_use]
+    pub fn guardrails_version(&self, endpoint: Id<kinds::Endpoint>) -> Option<u64> {
+        self.read(|state| {
+            let project = state.projects.get(&state.endpoints.get(&endpoint)?.project)?;
+            (!project.guardrails.is_empty()).then_some(project.meta.version)
+        })
+    }
+
+    /// What is checked at an endpoint, in order, with its version.
+    #[must_use]
+    pub fn guardrails(&self, endpoint: Id<kinds::Endpoint>) -> (u64, Vec<Guardrail>) {
+        self.read(|state| guardrails::of_endpoint(state, endpoint)).unwrap_or_default()
     }
 
     /// The models that a key may call.

@@ -22,6 +22,7 @@ use super::{
     directory::CallRoute,
     upstreams::{CallUpstream, UpstreamAccess},
 };
+use crate::http::guardrails;
 
 /// What this process's own gateway has in hand of an account, in micro-euro or tokens, as of an epoch of
 /// shares: later it admits nothing by what was left before.
@@ -176,6 +177,7 @@ pub(super) fn route(state: &State, found: CallRoute) -> Option<GatewayRoute> {
         endpoint: found.endpoint,
         project,
         organisation: state.projects.get(&project)?.organisation,
+        guardrails: guardrails::of_endpoint(state, found.endpoint).map(|(_, rules)| rules),
         replicas: places
             .map(|((address, site), weight)| GatewayReplica { address, site, weight })
             .collect(),

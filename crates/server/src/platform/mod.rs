@@ -15,6 +15,7 @@ mod directory;
 pub mod drains;
 mod engine;
 pub mod erasures;
+mod figures;
 mod flows;
 mod followers;
 pub mod importer;
@@ -49,6 +50,7 @@ pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use content::ContentError;
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
+pub use figures::{CallFigure, CallFigures};
 pub use flows::DeclaredFlow;
 pub use followers::LocalHeld;
 pub use open::{OpenError, PlatformConfig, model_public_key};
@@ -85,6 +87,7 @@ pub struct Platform {
     size: watch::Receiver<u64>,
     usage_flush: OnceLock<UsageFlush>,
     gateway_metrics: OnceLock<MetricsText>,
+    figures: figures::Figures,
     loads: Mutex<Vec<scaling::LoadSource>>,
     answers: OnceLock<AnswerFinder>,
     declared: OnceLock<Vec<DeclaredFlow>>,

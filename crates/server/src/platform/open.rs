@@ -22,7 +22,7 @@ use units::{Digest, DurationMicros, UnixMicros};
 
 use super::leases::Leases;
 use super::{
-    Platform,
+    Platform, figures,
     signature::{ModelSigner, SignatureError},
 };
 use crate::sign_in::{SignIn, SignInError};
@@ -167,6 +167,7 @@ impl Platform {
             leases,
             local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
+            figures: figures::Figures::since(SystemClock.now()),
             loads: Mutex::default(),
             sign_in,
             public_url: OnceLock::new(),

@@ -56,7 +56,9 @@ pub(crate) fn path_of(operation: &Operation, tenant: &Tenant, world: &Ids) -> St
         "policy_explain" => format!("{path}?project={}", tenant.project),
         "residency_get" => format!("{path}?scope={}", tenant.project),
         "entry_list" => format!("{path}?project={}", tenant.project),
-        "cost_get" | "invoice_draft_get" => format!("{path}?project={}", tenant.project),
+        "cost_get" | "invoice_draft_get" | "inference_get" | "inference_metrics_get" => {
+            format!("{path}?project={}", tenant.project)
+        }
         _ => path,
     }
 }
@@ -86,6 +88,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "password_set" => json!({ "user_name": "x", "password": "fifteen characters" }),
         "capability_revoke" => json!({ "token": "ccc_x" }),
         "session_create" => json!({ "user": "nobody", "password": "wrong" }),
+        "guardrails_set" => json!({ "guardrails": [] }),
         "project_create" => json!({ "organisation": name, "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
         "policy_set" => json!({ "scope": name, "name": "new", "text": "" }),

@@ -89,6 +89,13 @@ async fn furnished(world: &World) -> Made {
     let training = format!("/api/v1/organisations/{}/training", acme.organisation);
     let allow = json!({ "allowed": true });
     world.call(&world.operator, "POST", &training, allow).await.expect(200);
+    // Of the endpoint, which stays behind, and of the whole project.
+    let guardrails = json!({ "guardrails": [
+        { "name": "no-cards", "endpoint": acme.endpoint, "side": "both", "action": "redact", "pattern": "[0-9]{16}" },
+        { "name": "short", "side": "question", "action": "refuse", "size": { "bytes_max": 4096 } },
+    ]});
+    let path = format!("/api/v1/projects/{}/guardrails", acme.project);
+    world.call(&world.operator, "PUT", &path, guardrails).await.expect(200);
     let evaluate = format!("/api/v1/models/{}/versions/1/evaluations", acme.model);
     let result = json!({
         "metric": "exact_match", "correct": 1, "total": 2, "dataset": "lab/corpus@v1",

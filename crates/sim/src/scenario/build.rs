@@ -4,7 +4,9 @@
 use kernel::{
     Command, State,
     access::{Role, Scope},
-    budget, dataset, key, model, node, organisation, policy_set, price, project, site,
+    budget, dataset, key, model, node, organisation, policy_set, price,
+    project::{self, Action, Guardrail, Rule, Side, SizeRule},
+    site,
 };
 use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
@@ -26,6 +28,7 @@ pub(super) fn command(
             Command::Organisation(create)
         }
         "project" => new_project(state, args)?,
+        "guardrail" => one_guardrail(state, args)?,
         "site" => new_site(state, args)?,
         "node" => new_node(state, args)?,
         "node-status" | "node-drain" | "node-grace-over" => node_status(state, verb, args)?,
@@ -78,6 +81,24 @@ fn new_project(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     let organisation = names::organisation(state, organisation)?;
     let name = name.parse().map_err(|error: units::ParseNameError| error.to_string())?;
     Ok(Command::Project(project::Command::Create { organisation, name }))
+}
+
+/// `guardrail PATH NAME pattern=EXPRESSION` or `guardrail PATH NAME characters=N`: the only one from now on;
+/// without a rule, none.
+fn one_guardrail(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
+    let id = names::project(state, &args.word::<String>("organisation/project")?)?;
+    let name = args.word("a name")?;
+    let pattern: Option<String> = args.maybe("pattern")?;
+    let characters_max = args.maybe("characters")?;
+    let rule = match (pattern, characters_max) {
+        (Some(pattern), _) => Some(Rule::Pattern { pattern, window_chars: 32 }),
+        (None, Some(_)) => Some(Rule::Size(SizeRule { characters_max, ..SizeRule::default() })),
+        (None, None) => None,
+    };
+    let (side, action) = (Side::Both, Action::Refuse);
+    let one = rule.map(|rule| Guardrail { name, endpoint: None, side, action, rule });
+    let guardrails = one.into_iter().collect();
+    Ok(Command::Project(project::Command::SetGuardrails { id, guardrails }))
 }
 
 fn new_site(state: &State, args: &mut Args<'_>) -> Result<Command, String> {

@@ -24,6 +24,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/budgets", "scenarios/19-budgets.txt"),
     ("logs/upstreams", "scenarios/20-upstreams.txt"),
     ("logs/scaling", "scenarios/21-scaling.txt"),
+    ("logs/guardrails", "scenarios/22-guardrails.txt"),
     ("logs/rate-limits", "scenarios/23-rate-limits.txt"),
 ];
 

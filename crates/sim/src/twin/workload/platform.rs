@@ -101,7 +101,8 @@ impl History {
                 self.projects.insert(id, format!("{organisation}/{name}"));
             }
             Event::Workload(event) => return self.workload(file, line, entry.at, event),
-            Event::Key(_)
+            Event::Project(project::Event::GuardrailsSet { .. })
+            | Event::Key(_)
             | Event::PolicySet(_)
             | Event::User(_)
             | Event::Group(_)
