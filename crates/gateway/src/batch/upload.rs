@@ -68,26 +68,26 @@ async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
     let mut said = Form::default();
     for _ in 0..FIELDS_MAX {
         let next = within(timeout, form.next_field()).await.ok_or_else(too_slow)?;
-        let Some(field) = next.map_err(|error| broken(&error))? else {
+        let Some(field) = next.map_err(|error| broken(&error, &ahead))? else {
             return keep(&guest, (room, id), said).await;
         };
         ahead.store(0, Ordering::Relaxed);
         let name = field.name().unwrap_or_default().to_owned();
+        let filename = field.file_name().unwrap_or("file.jsonl");
+        let filename = filename.chars().take(NAME_CHARS_MAX).collect();
+        let source = Source { field, ahead: &ahead, timeout };
         match name.as_str() {
             "file" if said.file.is_some() => {
                 let message = "the form has two fields `file`: send one file at a time";
                 return Err(ApiError::invalid(Some("file"), message.into()));
             }
             "file" => {
-                let filename = field.file_name().unwrap_or("file.jsonl");
-                let filename = filename.chars().take(NAME_CHARS_MAX).collect();
-                let source = Source { field, ahead: &ahead, timeout };
                 let written = write(&guest, (room.clone(), id), source).await?;
                 said.file = Some((filename, written));
             }
-            "purpose" => said.purpose = Some(value(field, timeout).await?),
+            "purpose" => said.purpose = Some(value(source).await?),
             "expires_after[seconds]" => {
-                let seconds = value(field, timeout).await?;
+                let seconds = value(source).await?;
                 let is_in = |seconds: &i64| KEPT_S.contains(seconds);
                 said.kept_s = Some(seconds.parse().ok().filter(is_in).ok_or_else(|| {
                     let message =
@@ -101,7 +101,7 @@ async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
                 return Err(ApiError::invalid(Some("expiry"), message.into()));
             }
             // Mistral's clients say who may see it: here it is always the project.
-            _ => drop(value(field, timeout).await?),
+            _ => drop(value(source).await?),
         }
     }
     Err(ApiError::invalid(None, format!("the form has more than {FIELDS_MAX} fields")))
@@ -150,8 +150,9 @@ struct Source<'a> {
 impl Source<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         let chunk = within(self.timeout, self.field.chunk()).await.ok_or_else(too_slow)?;
+        let chunk = chunk.map_err(|error| broken(&error, self.ahead))?;
         self.ahead.store(0, Ordering::Relaxed);
-        chunk.map_err(|error| broken(&error))
+        Ok(chunk)
     }
 }
 
@@ -206,14 +207,12 @@ async fn keep(guest: &Guest, (room, id): (Room, Uuid), form: Form) -> Result<Car
 }
 
 /// The value of a short field.
-async fn value(mut field: Field<'_>, timeout: Duration) -> Result<String, ApiError> {
+async fn value(mut source: Source<'_>) -> Result<String, ApiError> {
     let mut held = Vec::new();
-    loop {
-        let chunk = within(timeout, field.chunk()).await.ok_or_else(too_slow)?;
-        let Some(chunk) = chunk.map_err(|error| broken(&error))? else { break };
+    while let Some(chunk) = source.next().await? {
         held.extend_from_slice(&chunk);
         if held.len() > VALUE_BYTES_MAX {
-            let name: String = field.name().unwrap_or_default().chars().take(64).collect();
+            let name: String = source.field.name().unwrap_or_default().chars().take(64).collect();
             return Err(ApiError::invalid(None, format!("the field `{name}` is too long")));
         }
     }
@@ -233,7 +232,11 @@ fn too_slow() -> ApiError {
     ApiError::new(StatusCode::REQUEST_TIMEOUT, kind, "request_timeout", message)
 }
 
-fn broken(error: &axum::extract::multipart::MultipartError) -> ApiError {
+fn broken(error: &axum::extract::multipart::MultipartError, ahead: &AtomicUsize) -> ApiError {
+    if ahead.load(Ordering::Relaxed) > AHEAD_BYTES_MAX {
+        let message = "the form cannot be read: the head of a field has no end";
+        return ApiError::invalid(None, message.into());
+    }
     ApiError::invalid(None, format!("the form cannot be read: {}", error.body_text()))
 }
 

@@ -293,11 +293,16 @@ async fn a_window_that_ends_ends_the_batch() {
 async fn nobody_sees_anothers_batch() {
     let upstream = Upstream::start().await;
     let bench = start(&upstream.address, |_, _| {}).await;
+    let under_way = begin(&bench, &line("a", "pub/held")).await;
+    until(&bench, &path(&under_way), "in_progress").await;
     let id = begin(&bench, &line("a", "pub/plain")).await;
     let batch = until(&bench, &path(&id), "completed").await;
-    for (method, path) in
-        [(Method::GET, path(&id)), (Method::POST, format!("/v1/batches/{id}/cancel"))]
-    {
+    for (method, path) in [
+        (Method::GET, path(&id)),
+        (Method::POST, format!("/v1/batches/{id}/cancel")),
+        (Method::GET, path(&under_way)),
+        (Method::POST, format!("/v1/batches/{under_way}/cancel")),
+    ] {
         let (status, error) = ask(&bench, "key-3", (method, &path), Value::Null).await;
         assert_eq!((status, &error["error"]["code"]), (404, &json!("not_found")), "{path}");
     }
@@ -305,6 +310,8 @@ async fn nobody_sees_anothers_batch() {
     assert_eq!(listed["data"], json!([]));
     let output = batch["output_file_id"].as_str().unwrap();
     assert_eq!(content(&bench, "key-3", output).await.0, 404);
+    let still = get(&bench, &path(&under_way)).await.1;
+    assert_eq!(still["status"], "in_progress", "nobody else has cancelled it");
     // A batch of one kind is none of the other.
     assert_eq!(get(&bench, "/v1/batch/jobs").await.1["data"], json!([]));
 }

@@ -8,6 +8,7 @@ use futures_util::stream;
 use gateway::GatewayConfig;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::bench::{Bench, eventually};
 use crate::keeping::{ask, content, form, get, on_disk, send_form, start, upload};
@@ -102,10 +103,17 @@ async fn forms_that_are_not_what_they_should_be_leave_nothing() {
     let cut = form(&[PURPOSE], Some(b"{\"a\":1}"), false);
     let (status, error) = send_form(&bench, "key-1", cut[..cut.len() - 12].to_vec()).await;
     assert_eq!(status, 400, "{error}");
-    // A field that never says what it is must not fill the memory.
-    let endless = [b"--xx\r\nContent-Disposition: ".to_vec(), vec![b'a'; 4 << 20]].concat();
-    let (status, error) = send_form(&bench, "key-1", endless).await;
-    assert_eq!(status, 400, "{error}");
+    // A field that never says what it is must not fill the memory: it is refused although more is to come.
+    let mut endless = tokio::net::TcpStream::connect(&bench.address).await.unwrap();
+    let head = "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer key-1\r\ncontent-length: 99999999\r\n\
+                content-type: multipart/form-data; boundary=xx\r\n\r\n--xx\r\nContent-Disposition: ";
+    endless.write_all(head.as_bytes()).await.unwrap();
+    // It may be refused, and closed, before all of this is written.
+    let _ = endless.write_all(&vec![b'a'; 4 << 20]).await;
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(10), endless.read_exact(&mut answer));
+    read.await.expect("it is refused at once").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
     let one = form(&[PURPOSE], Some(b"{}"), false);
     let two = [&one[..one.len() - 8], &form(&[PURPOSE], Some(b"{}"), false)].concat();
     let (status, error) = send_form(&bench, "key-1", two).await;
@@ -166,32 +174,26 @@ async fn who_uploads_slowly_leaves_room_for_others() {
         kept.uploads_max_per_project = 2;
     })
     .await;
-    let url = format!("http://{}/v1/files", bench.address);
     let mut slow = Vec::new();
     for key in ["key-1", "key-4"] {
-        let head = bytes::Bytes::from_static(b"--xx\r\n");
-        let pieces = stream::iter([Ok::<_, std::io::Error>(head)]);
-        let body = axum::body::Body::from_stream(futures_util::StreamExt::chain(
-            pieces,
-            stream::pending(),
-        ));
-        let request = http::Request::post(&url)
-            .header("authorization", format!("Bearer {key}"))
-            .header("content-type", "multipart/form-data; boundary=xx")
-            .body(body);
-        let client =
-            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
-        let client: hyper_util::client::legacy::Client<_, axum::body::Body> = client.build_http();
-        slow.push(tokio::spawn(client.request(request.unwrap())));
+        let mut stream = tokio::net::TcpStream::connect(&bench.address).await.unwrap();
+        let head = format!(
+            "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 1000\r\n\
+             content-type: multipart/form-data; boundary=xx\r\n\r\n--xx\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
     }
     let sent = || form(&[PURPOSE], Some(b"{}"), false);
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while send_form(&bench, "key-1", sent()).await.0 != 429 {
-        assert!(std::time::Instant::now() < deadline, "they are never under way");
-    }
+    eventually("both are under way", || on_disk(&bench, "|").1 == 2).await;
+    let (status, error) = send_form(&bench, "key-1", sent()).await;
+    assert_eq!((status, &error["error"]["code"]), (429, &json!("too_many")), "{error}");
     assert_eq!(send_form(&bench, "key-3", sent()).await.0, 200, "another project's own");
-    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(slow);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while send_form(&bench, "key-1", sent()).await.0 != 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(std::time::Instant::now() < deadline, "their places never come back");
     }
 }
