@@ -64,7 +64,7 @@ async fn upload(gateway: &Gateway, request: Request) -> Result<Card, ApiError> {
     let read = Multipart::from_request(request, &()).await;
     let mut form = read.map_err(|error| ApiError::invalid(None, error.body_text()))?;
     let id = gateway.fresh_uuid();
-    let room = guest.blocking(|guest| room(guest)).await?;
+    let room = guest.blocking(room).await?;
     let mut said = Form::default();
     for _ in 0..FIELDS_MAX {
         let next = within(timeout, form.next_field()).await.ok_or_else(too_slow)?;
