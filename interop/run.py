@@ -130,6 +130,7 @@ def run_checks(cocarde, data, openapi, facts, base_url, witnesses, clients, mock
         ("check_mistral.py", base_url, key, model),
         ("check_openai_tools.py", base_url, key, model, mocked),
         ("check_mistral_tools.py", base_url, key, model, mocked),
+        ("check_batches.py", base_url, key, model, mocked),
         ("check_npm.py", base_url, key, model, mocked),
         ("check_langchain.py", base_url, key, model, mocked),
         ("check_llm.py", base_url, key, model, mocked),

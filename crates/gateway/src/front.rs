@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
+use crate::batch::{self, BatchConfig, BatchError, Batches, Safe};
 use crate::body::Body;
 use crate::call::Call;
 use crate::config::GatewayConfig;
@@ -69,6 +70,19 @@ impl Front {
         let gateway = Arc::new(Gateway::new(config, directory, meter));
         let others = others.merge(crate::routes(Arc::clone(&gateway)));
         Self { gateway, others }
+    }
+
+    /// Keeps files and batches; what is given back does the work and must be run beside the listener. Without
+    /// this every request for them is answered with 501.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub fn keep_batches(
+        &self,
+        config: BatchConfig,
+        safe: Arc<dyn Safe>,
+    ) -> Result<Batches, BatchError> {
+        batch::open(&self.gateway, config, safe)
     }
 
     /// Serves until asked to stop, then lets requests in flight finish. When the future is dropped before,

@@ -51,7 +51,7 @@ where
 
 /// Reads what is left of a body that is refused, within limits, and keeps nothing: a connection that is closed
 /// on a client which still sends loses the answer that says why.
-async fn discard<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B, timeout: Duration) {
+pub(crate) async fn discard<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B, timeout: Duration) {
     let reading = async {
         let mut left = DISCARDED_BYTES_MAX;
         // Who pauses has been told to stop, or waits for the answer.

@@ -18,6 +18,7 @@ mod admission;
 mod answer;
 mod backend;
 mod balance;
+mod batch;
 mod body;
 mod call;
 mod cards;
@@ -62,6 +63,7 @@ pub use crate::backend::{
     Reach, Remote, RemoteConfig, RemoteError, RemoteTimeouts, Tls, TlsError, render_remotes,
 };
 pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
+pub use crate::batch::{BatchConfig, BatchError, Batches, Safe, SafeError, Seal};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig, WakeConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
@@ -99,5 +101,5 @@ fn routes(gateway: Arc<proxy::Gateway>) -> Router {
             router = router.route(path, answer.clone().fallback(wrong_method));
         }
     }
-    router.with_state(gateway)
+    batch::routes(router).with_state(gateway)
 }

@@ -3,9 +3,10 @@
 //! Every answer leaves through [`Gateway::respond`], which gives it a request id and counts it.
 
 mod before;
+mod kept;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::BoxError;
@@ -14,11 +15,11 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body as HttpBody;
-use units::{Id, kinds};
 
-use crate::admission::{Admission, Denied, Permit, Rates};
+use crate::admission::{Admission, Claim, Denied, Permit, Rates};
 use crate::answer;
 use crate::backend::Flow;
+use crate::batch::Desk;
 use crate::body::Body;
 use crate::call::Call;
 use crate::client::Order;
@@ -55,6 +56,7 @@ pub(crate) struct Gateway {
     admission: Admission,
     upstream: Upstream,
     requests: AtomicU64,
+    desk: OnceLock<Arc<Desk>>,
 }
 
 /// What a client asked for, before it is sent on.
@@ -91,7 +93,8 @@ impl Gateway {
         let admission = Admission::new(&config, meter.gateway(), Arc::clone(meter.books()));
         let metrics = Arc::clone(meter.metrics());
         let requests = AtomicU64::new(meter.first_request());
-        Self { config, directory, meter, metrics, admission, upstream, requests }
+        let desk = OnceLock::new();
+        Self { config, directory, meter, metrics, admission, upstream, requests, desk }
     }
 
     pub(crate) fn directory(&self) -> &dyn Directory {
@@ -112,8 +115,21 @@ impl Gateway {
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
+        self.call_of(call, request, None).await
+    }
+
+    /// The same, of whoever has sent it or of somebody who is known already.
+    async fn call_of<B>(
+        &self,
+        call: Call,
+        request: Request<B>,
+        known: Option<Caller>,
+    ) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let seen = Seen::begin(&self.metrics, call, request.headers());
-        let answered = self.complete(call, request, &seen).await;
+        let answered = self.complete(call, request, &seen, known).await;
         let response = self.finish(answered);
         seen.answered(response.status(), response.headers().get("x-request-id"));
         response
@@ -129,7 +145,7 @@ impl Gateway {
     }
 
     /// What every answer gets: the envelope of an error, a request id, its place in the counters.
-    fn finish<B: From<axum::body::Body>>(
+    pub(crate) fn finish<B: From<axum::body::Body>>(
         &self,
         answered: Result<Response<B>, ApiError>,
     ) -> Response<B> {
@@ -161,30 +177,21 @@ impl Gateway {
         ApiError::refusal(refusal, model, self.config.retry_after_s)
     }
 
-    /// Unique: this gateway's own id, the time and a counter that begins elsewhere with each start. By the end of
-    /// the gateway's id in it, whoever looks for an answer knows whom to ask.
-    fn fresh_request_id(&self) -> HeaderValue {
-        let [.., tail_a, tail_b] = *self.meter.gateway().as_bytes();
-        let [a, b, c, d, e, f, g, h] = self.requests.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let random = [tail_a, tail_b, a, b, c, d, e, f, g, h];
-        let id = Id::<kinds::Request>::from_parts(self.meter.now().millis(), random);
-        // Base 32 letters are always a valid header value.
-        HeaderValue::try_from(id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("req"))
-    }
-
     async fn complete<B>(
         &self,
         call: Call,
         request: Request<B>,
         seen: &Arc<Seen>,
+        known: Option<Caller>,
     ) -> Result<Response<Body>, ApiError>
     where
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         let in_flight = self.metrics.begin();
-        let caller = self.authenticate(request.headers())?;
+        let claim = if known.is_some() { Claim::Spare } else { Claim::Usual };
+        let caller = known.map_or_else(|| self.authenticate(request.headers()), Ok)?;
         seen.asked_by(&caller);
-        let (permit, mut rates) = match self.admission.enter(&caller) {
+        let (permit, mut rates) = match self.admission.enter(&caller, claim) {
             Ok(entered) => entered,
             Err(denied) => {
                 let mut response = denied.into_error().into_response().map(Body::from);

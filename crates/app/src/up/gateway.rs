@@ -12,17 +12,20 @@ use server::{
     AnswerPath, CallFigure, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer,
     Platform, SeenLoad, SeenReplica,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
 use units::{DurationMicros, Id, kinds};
 
-use super::{admission, guardrails::Guardrails, upstreams::Remotes};
+use super::{admission, batches, guardrails::Guardrails, upstreams::Remotes};
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Platform>, Remotes, Arc<Guardrails>);
+pub(super) struct Wire(pub(super) Arc<Platform>, Remotes, Arc<Guardrails>);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -153,20 +156,22 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
     }))
 }
 
-/// The listener: the OpenAI-compatible routes, and the platform's own beside them.
+/// The listener: the OpenAI-compatible routes, and the platform's own beside them; and when work on batches has ended.
 pub(super) fn front(
-    platform: &Arc<Platform>,
-    remotes: &Remotes,
-    meter: &Meter,
+    tasks: &mut JoinSet<()>,
+    stopped: &watch::Receiver<bool>,
+    (platform, remotes, meter): (&Arc<Platform>, &Remotes, &Meter),
     others: axum::Router,
-) -> Front {
+) -> anyhow::Result<(Front, oneshot::Receiver<()>)> {
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let config = GatewayConfig { balance, ..Default::default() };
     let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
-    Front::new(config, Arc::new(wire), meter.clone(), others)
+    let front = Front::new(config, Arc::new(wire.clone()), meter.clone(), others);
+    let ended = batches::keep(tasks, stopped, &front, wire)?;
+    Ok((front, ended))
 }
 
-fn to_refusal(refused: CallRefused) -> Refusal {
+pub(super) fn to_refusal(refused: CallRefused) -> Refusal {
     match refused {
         CallRefused::InvalidKey => Refusal::InvalidKey,
         CallRefused::Forbidden => Refusal::Forbidden,
@@ -177,6 +182,19 @@ fn to_refusal(refused: CallRefused) -> Refusal {
 }
 
 impl Wire {
+    /// Somebody who calls, as the gateway knows them.
+    pub(super) fn caller_of(&self, calling: Calling) -> Caller {
+        let Calling { key, project, standing, carried } = calling;
+        let standing = admission::standing(&standing);
+        // The endpoint's project pays; a key of wider scope belongs to no project of its own.
+        let project = project.unwrap_or(Id::from_bytes([0; 16]));
+        let charge = carried.map(|token| {
+            let platform = Arc::clone(&self.0);
+            Arc::new(Carried { platform, token }) as Arc<dyn Charge>
+        });
+        Caller { key, project, standing, charge }
+    }
+
     /// A route as the gateway knows it; an upstream that cannot be spoken to is not on it.
     fn route_of(&self, found: CallRoute, model: &str) -> Route {
         let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
@@ -223,16 +241,7 @@ fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let calling = self.0.caller(bearer).map_err(to_refusal)?;
-        let Calling { key, project, standing, carried } = calling;
-        let standing = admission::standing(&standing);
-        // The endpoint's project pays; a key of wider scope belongs to no project of its own.
-        let project = project.unwrap_or(Id::from_bytes([0; 16]));
-        let charge = carried.map(|token| {
-            let platform = Arc::clone(&self.0);
-            Arc::new(Carried { platform, token }) as Arc<dyn Charge>
-        });
-        Ok(Caller { key, project, standing, charge })
+        self.0.caller(bearer).map(|calling| self.caller_of(calling)).map_err(to_refusal)
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {

@@ -5,6 +5,7 @@
 
 mod admission;
 mod banner;
+mod batches;
 mod control;
 mod flows;
 mod gateway;
@@ -154,16 +155,15 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
         .context("cannot register the site")?;
     let nodes = register(config, &platform, site, &facts).await?;
 
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
+    let ((stop, stopped), mut tasks) = (watch::channel(false), JoinSet::new());
     let remotes = upstreams::Remotes::new(&config.upstream_authorities)?;
     let meter = gateway::open(&platform, &config.data, &remotes, config.answers_kept).await?;
     start_observers(&config.observers, meter.metrics(), env!("CARGO_PKG_VERSION").to_owned())?;
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     gateway::spawn(&mut tasks, &platform, &meter, &remotes);
-    let others = server::router(Arc::clone(&platform));
-    let front = gateway::front(&platform, &remotes, &meter, others);
+    let (others, served) = (server::router(Arc::clone(&platform)), (&platform, &remotes, &meter));
+    let (front, batches) = gateway::front(&mut tasks, &stopped, served, others)?;
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
         address,
@@ -180,7 +180,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let end = wait_for_end(&mut tasks, signals).await;
     let _ = stop.send(true);
     // A client that never finishes must not hold the end up for ever.
-    let _ = tokio::time::timeout(DRAIN, server).await;
+    let _ = tokio::time::timeout(DRAIN, async { tokio::join!(server, batches) }).await;
     tasks.shutdown().await;
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     platform::{PATIENCE, Platform},
-    serving::{Answered, chat},
+    serving::{Answered, chat, send},
 };
 
 /// Kills in a usual run; `SLOW_TESTS=1` makes more.
@@ -121,6 +121,9 @@ fn it_serves_on_without_the_platform_and_hands_in_what_it_counted() {
     let gateway = Apart::start(&platform, "127.0.0.1:0");
     let first = chat(&gateway.url, &secret, "chat", "", false);
     assert_eq!(first.status, 200, "{}", first.text());
+    let head = format!("GET /v1/files HTTP/1.0\r\nauthorization: Bearer {secret}\r\n");
+    let files = send(&gateway.url, &head, b"");
+    assert_eq!(files.status, 501, "files are kept by the platform itself: {}", files.text());
     // A key that is revoked is dead within two seconds.
     let spare_secret = spare["secret"].as_str().unwrap();
     assert_eq!(chat(&gateway.url, spare_secret, "chat", "", false).status, 200);

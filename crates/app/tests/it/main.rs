@@ -5,6 +5,7 @@
 mod answers;
 mod auditors;
 mod bad_input;
+mod batches;
 mod bench;
 mod capability;
 mod crash;

@@ -19,10 +19,12 @@ const GATES_MAX: usize = 4_096;
 /// How much of the mean time of a request the latest one is: one in so many.
 const MEAN_OVER: u64 = 16;
 
+type All = HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>;
+
 /// All doors.
 #[derive(Debug)]
 pub(super) struct Gates {
-    all: Mutex<HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>>,
+    all: Mutex<All>,
     waiting_max: usize,
     wait_max: Duration,
 }
@@ -81,6 +83,22 @@ impl Gates {
         }
     }
 
+    /// Passes if half of the room and more is free and nobody waits; never stands in line.
+    pub(super) fn pass_if_spare(
+        self: &Arc<Self>,
+        door: [u8; 16],
+        room: usize,
+    ) -> Result<Place, TooBusy> {
+        let mut all = self.lock();
+        let gate = self.gate(&mut all, door, room);
+        if gate.line.len() > 0 || gate.inside >= gate.room.div_ceil(2) {
+            return Err(gate.too_busy());
+        }
+        gate.inside += 1;
+        drop(all);
+        Ok(self.place(door))
+    }
+
     fn try_pass(
         self: &Arc<Self>,
         door: [u8; 16],
@@ -88,18 +106,7 @@ impl Gates {
         (tenant, cost): (Tenant, u64),
     ) -> Result<Result<Place, InLine>, TooBusy> {
         let mut all = self.lock();
-        if all.len() >= GATES_MAX && !all.contains_key(&door) {
-            all.retain(|_, gate| gate.inside > 0 || gate.line.len() > 0);
-        }
-        let gate = all.entry(door).or_insert_with(|| Gate {
-            inside: 0,
-            room,
-            line: FairQueue::new(self.waiting_max),
-            mean_us: 0,
-        });
-        gate.room = room.max(1);
-        // Replicas that have come since let in who waited for them first.
-        gate.let_in();
+        let gate = self.gate(&mut all, door, room);
         if gate.inside < gate.room && gate.line.len() == 0 {
             gate.inside += 1;
             drop(all);
@@ -113,6 +120,23 @@ impl Gates {
         };
         drop(all);
         Ok(Err(InLine { gates: Arc::clone(self), door, ticket, turn }))
+    }
+
+    /// A door with so much room.
+    fn gate<'a>(&self, all: &'a mut All, door: [u8; 16], room: usize) -> &'a mut Gate {
+        if all.len() >= GATES_MAX && !all.contains_key(&door) {
+            all.retain(|_, gate| gate.inside > 0 || gate.line.len() > 0);
+        }
+        let gate = all.entry(door).or_insert_with(|| Gate {
+            inside: 0,
+            room,
+            line: FairQueue::new(self.waiting_max),
+            mean_us: 0,
+        });
+        gate.room = room.max(1);
+        // Replicas that have come since let in who waited for them first.
+        gate.let_in();
+        gate
     }
 
     fn place(self: &Arc<Self>, door: [u8; 16]) -> Place {
@@ -138,7 +162,7 @@ impl Gates {
         gate.let_in();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 16], Gate, BuildHasherDefault<IdHasher>>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -58,9 +58,19 @@ pub(crate) struct Permit {
     /// Tokens taken from the limits.
     reserved: u64,
     used: Tokens,
+    claim: Claim,
     /// What the books hold for it.
     held: Option<(Pair, Tokens)>,
     _place: Option<Place>,
+}
+
+/// How a request stands among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It waits in line when there is no room.
+    Usual,
+    /// It takes only what others leave, and is refused at once when that is nothing.
+    Spare,
 }
 
 /// Where a line forms.
@@ -108,12 +118,12 @@ impl Admission {
     }
 
     /// Takes one request of the limits over a caller.
-    pub(crate) fn enter(&self, caller: &Caller) -> Result<(Permit, Rates), Denied> {
+    pub(crate) fn enter(&self, caller: &Caller, claim: Claim) -> Result<(Permit, Rates), Denied> {
         let levels = self.0.levels(caller);
         let rates = self.0.table().enter(&levels, self.0.now_us()).map_err(Denied::Over)?;
         let shared = Arc::clone(&self.0);
         let used = Tokens::default();
-        Ok((Permit { shared, levels, reserved: 0, used, held: None, _place: None }, rates))
+        Ok((Permit { shared, levels, reserved: 0, used, claim, held: None, _place: None }, rates))
     }
 }
 
@@ -140,8 +150,11 @@ impl Permit {
             project: *caller.project.as_bytes(),
             project_weight: standing.project_weight,
         };
-        let wants = (tenant, ask.probably);
-        let passed = shared.gates.pass(ask.door.id, ask.door.room, wants).await;
+        let (door, room) = (ask.door.id, ask.door.room);
+        let passed = match self.claim {
+            Claim::Usual => shared.gates.pass(door, room, (tenant, ask.probably)).await,
+            Claim::Spare => shared.gates.pass_if_spare(door, room),
+        };
         self._place = Some(passed.map_err(|busy| Denied::Overloaded { wait_us: busy.line_us })?);
         Ok(())
     }

@@ -11,7 +11,8 @@ use crate::proxy::Gateway;
 
 /// What there is.
 const ROUTES: &str = "/v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, \
-                      /v1/fim/completions, /tokenize, /detokenize and /tokenizer_info";
+                      /v1/fim/completions, /v1/files, /v1/batches, /v1/batch/jobs, /tokenize, /detokenize and \
+                      /tokenizer_info";
 /// Longest path that is repeated to whoever asked for it, in characters.
 const PATH_CHARS_MAX: usize = 200;
 

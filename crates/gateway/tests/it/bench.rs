@@ -1,12 +1,13 @@
 //! A gateway with its directory, log and client, all in one process on ports of their own.
 
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::{
-    BoxFuture, Caller, Checks, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
-    Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    BatchConfig, BoxFuture, Caller, Checks, Clock, Directory, GatewayConfig, Meter, MeterConfig,
+    Metrics, ModelCard, Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -17,7 +18,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use units::{Id, kinds};
 
-/// The application's side: keys `key-1` and `key-2`, models `pub/<behaviour>`, and a log.
+/// The application's side: keys `key-1`, `key-2` and `key-4` of one project, `key-3` of another, `key-0` of none; models
+/// `pub/<behaviour>`, and a log.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) replicas: Mutex<Vec<String>>,
@@ -28,17 +30,37 @@ pub(crate) struct World {
     pub(crate) rollups: Mutex<Vec<Rollup>>,
     /// What is checked, if that is known.
     pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
+    /// Seconds that the time of day is ahead.
+    pub(crate) ahead_s: AtomicI64,
+    /// Whether the first key is not valid any more.
+    pub(crate) is_revoked: AtomicBool,
+}
+
+impl World {
+    pub(crate) fn caller(&self, number: u8) -> Result<Caller, Refusal> {
+        if number == 1 && self.is_revoked.load(Ordering::SeqCst) {
+            return Err(Refusal::InvalidKey);
+        }
+        let project = match number {
+            0 => 0,
+            3 => 10,
+            _ => 9,
+        };
+        let (key, project) = (Id::from_bytes([number; 16]), Id::from_bytes([project; 16]));
+        Ok(Caller { key, project, standing: Standing::default(), charge: None })
+    }
 }
 
 impl Directory for World {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        let number = match bearer {
-            "key-1" => 1,
-            "key-2" => 2,
-            _ => return Err(Refusal::InvalidKey),
-        };
-        let (key, project) = (Id::from_bytes([number; 16]), Id::from_bytes([9; 16]));
-        Ok(Caller { key, project, standing: Standing::default(), charge: None })
+        match bearer {
+            "key-0" => self.caller(0),
+            "key-1" => self.caller(1),
+            "key-2" => self.caller(2),
+            "key-3" => self.caller(3),
+            "key-4" => self.caller(4),
+            _ => Err(Refusal::InvalidKey),
+        }
     }
 
     fn models(&self, _: &Caller) -> Vec<ModelCard> {
@@ -120,6 +142,8 @@ pub(crate) struct Bench {
     /// Asks the server to stop.
     pub(crate) stop: Arc<tokio::sync::Notify>,
     pub(crate) server: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Works on batches, if they are kept.
+    pub(crate) batches: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Bench {
@@ -136,7 +160,23 @@ impl Bench {
         folder: Arc<tempfile::TempDir>,
         config: GatewayConfig,
     ) -> Self {
-        let meter_config = MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]), [3; 32]);
+        Self::open(world, folder, config, None).await
+    }
+
+    /// The same with files and batches, or without.
+    pub(crate) async fn open(
+        world: Arc<World>,
+        folder: Arc<tempfile::TempDir>,
+        config: GatewayConfig,
+        kept: Option<BatchConfig>,
+    ) -> Self {
+        let mut meter_config =
+            MeterConfig::new(folder.path().into(), Id::from_bytes([5; 16]), [3; 32]);
+        let (clock, told) = (Clock::system(), Arc::clone(&world));
+        meter_config.clock = Clock::from_fn(move || {
+            let ahead_us = told.ahead_s.load(Ordering::SeqCst) * 1_000_000;
+            units::UnixMicros(clock.now().0 + ahead_us)
+        });
         let (sink, metrics) = (Arc::clone(&world), Arc::new(Metrics::default()));
         let meter = Meter::open(meter_config, world.as_ref(), sink, metrics).unwrap();
         let front =
@@ -146,16 +186,26 @@ impl Bench {
         let stop = Arc::new(tokio::sync::Notify::new());
         let asked = Arc::clone(&stop);
         let stopped = async move { asked.notified().await };
+        let batches = kept.map(|kept| {
+            let safe = Arc::clone(&world) as Arc<dyn gateway::Safe>;
+            let batches = front.keep_batches(kept, safe).unwrap();
+            let asked = Arc::clone(&stop);
+            tokio::spawn(batches.run(async move { asked.notified().await }))
+        });
         let server = tokio::spawn(front.listen(listener, stopped));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { world, folder, meter, address, client, stop, server }
+        Self { world, folder, meter, address, client, stop, server, batches }
     }
 
     /// Ends the process' part without any flush, as a crash would, and waits until it is gone.
     pub(crate) async fn crash(self) -> (Arc<World>, Arc<tempfile::TempDir>) {
-        let Self { world, folder, meter, client, server, .. } = self;
+        let Self { world, folder, meter, client, server, batches, .. } = self;
         drop((client, meter));
         server.abort();
+        if let Some(batches) = batches {
+            batches.abort();
+            let _ = batches.await;
+        }
         // Aborting is the expected end.
         let _ = server.await;
         let lock = std::fs::File::open(folder.path().join("lock")).unwrap();

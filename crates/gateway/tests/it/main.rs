@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
+mod batches;
 mod bench;
 mod drills;
 mod errors;
+mod files;
 mod guard;
+mod keeping;
 mod metering;
 mod models;
 mod observe;

@@ -94,6 +94,16 @@ async fn answer(
             std::future::pending::<Response>().await
         }
         "garbage" => "not json".into_response(),
+        // Answers once there is a permit.
+        "held" => {
+            let _active = activate(&shared);
+            shared.gate.acquire().await.unwrap().forget();
+            json_answer(&model).into_response()
+        }
+        // Has no room for the first two.
+        "shy" if shared.seen.lock().unwrap().len() <= 2 => {
+            (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], "later").into_response()
+        }
         _ if streams => stream_answer(&shared, (&model, uri.path() == "/v1/completions")),
         _ => json_answer(&model).into_response(),
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use api::nouns::guardrail::Guardrail;
+use kernel::State;
 use units::{Country, Id, MicroEuro, PriceUnit, kinds};
 
 use super::{CallRefused, CallRoute, CallableModel, Calling, Platform, allowances, directory};
@@ -37,13 +38,21 @@ impl Platform {
                     key.filter(|_| active).ok_or(CallRefused::InvalidKey)?
                 }
             };
-            let project = match key.scope {
-                kernel::access::Scope::Project(id) => Some(id),
-                kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
-            };
-            let standing = allowances::standing(state, key.id);
             let carried = carried.map(|(_, token)| token);
-            Ok(Calling { key: key.id, project, standing, carried })
+            Ok(calling(state, key, carried))
+        })
+    }
+
+    /// Who a key is now, without its secret: for what it has asked for before.
+    ///
+    /// # Errors
+    /// [`CallRefused::InvalidKey`] once it is expired or revoked.
+    pub fn key_caller(&self, key: Id<kinds::Key>) -> Result<Calling, CallRefused> {
+        let now = self.now();
+        self.read(|state| {
+            let active = kernel::access::is_active(state, kernel::access::Principal::Key(key), now);
+            let key = state.keys.get(&key).filter(|_| active).ok_or(CallRefused::InvalidKey)?;
+            Ok(calling(state, key, None))
         })
     }
 
@@ -146,4 +155,12 @@ impl Platform {
         };
         found.filter(|_| carried.is_none_or(opens))
     }
+}
+
+fn calling(state: &State, key: &kernel::key::Key, carried: Option<CarriedCapability>) -> Calling {
+    let project = match key.scope {
+        kernel::access::Scope::Project(id) => Some(id),
+        kernel::access::Scope::Platform | kernel::access::Scope::Organisation(_) => None,
+    };
+    Calling { key: key.id, project, standing: allowances::standing(state, key.id), carried }
 }

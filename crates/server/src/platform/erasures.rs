@@ -138,7 +138,8 @@ fn destroy(platform: &Platform, erasure: &Erasure) -> Result<(Destroyed, Digest)
 }
 
 /// What is to be destroyed, one thing a line: `blob DIGEST BYTES`, `record TENANT SUBJECT`,
-/// `key TENANT`, `folder NAME`. Ids and digests only.
+/// `key TENANT`, `folder NAME`, `sealed PROJECT`. Ids and digests only. What is sealed comes after its key, so that
+/// nobody seals more of it meanwhile.
 fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
     let reach = platform.read(|state| Reach::of(state, erasure.target));
     let mut lines = BTreeSet::new();
@@ -152,6 +153,10 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
         }
         Target::Organisation(id) => {
             lines.insert(format!("key {}", Tenant::Organisation(id)));
+            let content = platform.content_folder();
+            let sealed = reach.projects.iter().map(ToString::to_string);
+            let sealed = sealed.filter(|project| content.join(project).exists());
+            lines.extend(sealed.map(|project| format!("sealed {project}")));
         }
         Target::Dataset(_) => {}
     }
@@ -171,6 +176,10 @@ fn one(platform: &Platform, line: &str, destroyed: &mut Destroyed) -> Result<(),
         }
         ["folder", name] => {
             remove_folder(&platform.data_dir().join("run"), name).map_err(|e| e.to_string())?;
+            destroyed.folders = destroyed.folders.saturating_add(1);
+        }
+        ["sealed", project] => {
+            remove_folder(&platform.content_folder(), project).map_err(|e| e.to_string())?;
             destroyed.folders = destroyed.folders.saturating_add(1);
         }
         ["record", tenant, subject] => {

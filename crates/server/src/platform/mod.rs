@@ -9,6 +9,7 @@ mod answers;
 mod assigned;
 mod bootstrap;
 mod calls;
+mod content;
 pub mod courses;
 mod directory;
 pub mod drains;
@@ -50,6 +51,7 @@ pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStandi
 pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
+pub use content::ContentError;
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use figures::{CallFigure, CallFigures};
 pub use flows::DeclaredFlow;

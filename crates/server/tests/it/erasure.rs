@@ -169,6 +169,13 @@ async fn an_organisation_ends_after_its_notice_with_everything_it_had() {
     let folder = world.platform.workload_dir(acme.workload.parse().unwrap());
     fs::create_dir_all(folder.join("work/out")).unwrap();
     fs::write(folder.join("work/out/result"), b"a result of acme's work").unwrap();
+    let [kept, sealed] = [&rival, &acme].map(|made| {
+        let folder = world.platform.content_folder().join(&made.project);
+        fs::create_dir_all(&folder).unwrap();
+        let key = world.platform.content_key(made.project.parse().unwrap()).unwrap();
+        fs::write(folder.join("a.data"), key.seal("data a 0", b"a prompt").unwrap()).unwrap();
+        folder
+    });
     let key = world.key("administrator", ("organisation", "acme")).await;
     // Notices were given when the tenants were made: 21 whole days. Rival takes its own back.
     let cancel = format!("/api/v1/erasures/{}/cancel", rival.erasure);
@@ -193,6 +200,8 @@ async fn an_organisation_ends_after_its_notice_with_everything_it_had() {
     assert_eq!(vault.get(home, "usr_1"), Ok(None));
     assert_eq!(vault.put(home, "usr_2", b"x", &[]), Err(VaultError::Destroyed { tenant: home }));
     assert!(!folder.exists());
+    assert!(!sealed.exists() && kept.exists(), "its files and batches, and nobody else's");
+    assert!(world.platform.content_key(acme.project.parse().unwrap()).is_err());
     for needle in [own.as_slice(), NAME.as_bytes(), b"a result of acme's work"] {
         assert_eq!(files_with(world.platform.data_dir(), needle), Vec::<String>::new());
     }

@@ -9,6 +9,7 @@ mod bill;
 mod budgets;
 mod capacity;
 mod conditions;
+mod content;
 mod course;
 mod drive;
 mod entries;

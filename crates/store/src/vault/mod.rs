@@ -4,8 +4,10 @@
 //! Two things must never happen here: content or a data key reaching the disk unsealed, and bytes of
 //! an erased record staying in a file. The log, in turn, must never need anything from here to verify.
 
+mod content;
 mod error;
 mod file;
+mod inner;
 mod key;
 mod offline;
 mod seal;
@@ -20,8 +22,8 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 use units::{Digest, Id, ParseIdError, kinds};
-use zeroize::Zeroizing;
 
+pub use content::ContentKey;
 pub use error::VaultError;
 pub use file::{KEK_FILE, file_key, text_key};
 pub use key::{KeyEncryption, KeyError, LocalKey, Secret, Wrapped};
@@ -29,8 +31,7 @@ pub use offline::rotate_folder;
 pub use tables::{Summary, VAULT_FILE};
 
 use crate::clock;
-use seal::{Place, TenantKeys};
-use tables::Record;
+use seal::TenantKeys;
 
 /// Most bytes of one record.
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -134,19 +135,7 @@ impl Vault {
         lookups: &[(&str, &str)],
     ) -> Result<Digest, VaultError> {
         check_limits(subject, plain, lookups)?;
-        let mut inner = self.lock();
-        let keys = inner.keys_to_write(tenant)?;
-        let version = tables::version(&inner.connection, tenant, subject)?.saturating_add(1);
-        let mut random = Zeroizing::new([0_u8; seal::SALT_BYTES + seal::NONCE_BYTES]);
-        fill(&mut *random)?;
-        let place = Place { tenant, subject, version };
-        let (sealed, commitment) = seal::seal(&keys, &place, &random, plain, lookups)?;
-        let hashes: Vec<(&str, [u8; 32])> = lookups
-            .iter()
-            .map(|(purpose, value)| (*purpose, seal::lookup(&keys, purpose, value)))
-            .collect();
-        tables::put(&mut inner.connection, tenant, subject, &Record { version, sealed }, &hashes)?;
-        Ok(commitment)
+        self.lock().put(tenant, subject, plain, lookups)
     }
 
     /// Opens the record of a subject; `None` if there is none.
@@ -154,7 +143,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Key`] if the key is withheld, [`VaultError::Damaged`] if somebody changed it.
     pub fn get(&self, tenant: Tenant, subject: &str) -> Result<Option<Vec<u8>>, VaultError> {
-        Ok(self.open_record(tenant, subject)?.map(|opened| opened.plain))
+        Ok(self.lock().open_record(tenant, subject)?.map(|opened| opened.plain))
     }
 
     /// The record of a subject with the pairs by which it is found, as [`put`](Self::put) took them: for
@@ -163,7 +152,7 @@ impl Vault {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn take_out(&self, tenant: Tenant, subject: &str) -> Result<Option<TakenOut>, VaultError> {
-        Ok(self.open_record(tenant, subject)?.map(|opened| (opened.plain, opened.lookups)))
+        Ok(self.lock().open_record(tenant, subject)?.map(|opened| (opened.plain, opened.lookups)))
     }
 
     /// The commitment that the stored record of a subject has, to compare with the log's.
@@ -171,7 +160,7 @@ impl Vault {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn commitment(&self, tenant: Tenant, subject: &str) -> Result<Option<Digest>, VaultError> {
-        Ok(self.open_record(tenant, subject)?.map(|opened| opened.commitment))
+        Ok(self.lock().open_record(tenant, subject)?.map(|opened| opened.commitment))
     }
 
     /// The subject that has this value for this purpose.
@@ -292,79 +281,9 @@ impl Vault {
         reader(dir)?.map(|connection| tables::summary(&connection)).transpose()
     }
 
-    fn open_record(
-        &self,
-        tenant: Tenant,
-        subject: &str,
-    ) -> Result<Option<seal::Opened>, VaultError> {
-        let mut inner = self.lock();
-        let Some(Record { version, sealed }) = tables::record(&inner.connection, tenant, subject)?
-        else {
-            return Ok(None);
-        };
-        let place = Place { tenant, subject, version };
-        let keys = inner.keys(tenant)?.ok_or_else(|| place.damaged())?;
-        seal::open(&keys, &place, &sealed).map(Some)
-    }
-
     /// A panic while the lock is held ends no transaction half: SQLite rolls it back.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// The tenant's keys; `None` if it never had any or they were destroyed.
-    fn keys(&mut self, tenant: Tenant) -> Result<Option<TenantKeys>, VaultError> {
-        if let Some((keys, until)) = self.cached.get(&tenant)
-            && Instant::now() < *until
-        {
-            return Ok(Some(keys.clone()));
-        }
-        self.cached.remove(&tenant);
-        let Some(wrapped) = tables::tenant_key(&self.connection, tenant)? else { return Ok(None) };
-        let opened = self.kek.unwrap(&seal::key_context(tenant), &wrapped);
-        let secret = opened.map_err(|source| VaultError::Key { tenant, source })?;
-        Ok(Some(self.remember(tenant, &secret)))
-    }
-
-    /// The tenant's keys, made when it has none yet.
-    fn keys_to_write(&mut self, tenant: Tenant) -> Result<TenantKeys, VaultError> {
-        if let Some(keys) = self.keys(tenant)? {
-            return Ok(keys);
-        }
-        if tables::is_destroyed(&self.connection, tenant)? {
-            return Err(VaultError::Destroyed { tenant });
-        }
-        let mut secret: Secret = Zeroizing::new([0_u8; 32]);
-        fill(&mut *secret)?;
-        let wrapped = self.kek.wrap(&seal::key_context(tenant), &secret);
-        let wrapped = wrapped.map_err(|source| VaultError::Key { tenant, source })?;
-        tables::add_tenant_key(&self.connection, tenant, &wrapped)?;
-        Ok(self.remember(tenant, &secret))
-    }
-
-    fn remember(&mut self, tenant: Tenant, secret: &Secret) -> TenantKeys {
-        let keys = TenantKeys::derive(secret);
-        let keep = self.kek.keep_unwrapped();
-        if !keep.is_zero() {
-            if self.cached.len() >= CACHED_KEYS_MAX {
-                self.cached.clear();
-            }
-            self.cached.insert(tenant, (keys.clone(), Instant::now() + keep));
-        }
-        keys
-    }
-
-    /// Takes deleted bytes out of the files: first the rewritten database, then the log of writes.
-    fn purge(&mut self) -> Result<(), VaultError> {
-        if self.purge_due {
-            if !tables::purge(&self.connection)? {
-                return Err(VaultError::NotYetGone);
-            }
-            self.purge_due = false;
-        }
-        Ok(())
     }
 }
 

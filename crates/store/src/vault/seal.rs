@@ -142,7 +142,7 @@ fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Parts with their lengths before them: no two lists give the same bytes.
-fn joined(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn joined(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
         bytes.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -326,3 +326,40 @@ fn limits_are_kept() {
     assert!(limited(vault.put(organisation(1), "s", b"", &[("p", "v"); 17])));
     vault.put(organisation(1), "s", &vec![0; 64 * 1024], &[]).unwrap();
 }
+
+#[test]
+fn content_opens_in_its_place_and_under_its_subject_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path());
+    let key = vault.content_key(organisation(1), "prj_a").unwrap();
+    let sealed = key.seal("file 1", PLAIN).unwrap();
+    assert!(!sealed.windows(8).any(|part| part == &PLAIN[..8]), "it is sealed");
+    // The same key after a restart; one of its own for everybody else.
+    drop(vault);
+    let vault = open(dir.path());
+    let again = vault.content_key(organisation(1), "prj_a").unwrap();
+    assert_eq!(again.open("file 1", &sealed).unwrap(), PLAIN);
+    let damaged = |result: Result<Vec<u8>, VaultError>| {
+        assert!(matches!(result, Err(VaultError::Damaged { .. })), "{result:?}");
+    };
+    damaged(again.open("file 2", &sealed));
+    damaged(vault.content_key(organisation(1), "prj_b").unwrap().open("file 1", &sealed));
+    damaged(vault.content_key(organisation(2), "prj_a").unwrap().open("file 1", &sealed));
+    damaged(again.open("file 1", &sealed[..10]));
+    let mut changed = sealed.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    damaged(again.open("file 1", &changed));
+}
+
+#[test]
+fn content_ends_with_its_record_and_with_its_tenant() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = open(dir.path());
+    let sealed = vault.content_key(organisation(1), "prj_a").unwrap().seal("f", PLAIN).unwrap();
+    vault.erase(organisation(1), "prj_a").unwrap();
+    let fresh = vault.content_key(organisation(1), "prj_a").unwrap();
+    assert!(fresh.open("f", &sealed).is_err(), "the key of before is gone");
+    vault.destroy_tenant(organisation(1)).unwrap();
+    let refused = vault.content_key(organisation(1), "prj_a");
+    assert!(matches!(refused, Err(VaultError::Destroyed { .. })), "{refused:?}");
+}

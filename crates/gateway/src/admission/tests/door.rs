@@ -64,3 +64,23 @@ async fn waiting_is_bounded_in_time_and_in_number() {
     drop((place, inside));
     waits.await.unwrap();
 }
+
+#[tokio::test]
+async fn who_takes_what_others_leave_takes_half_and_never_stands_in_line() {
+    let gates = Arc::new(Gates::new(4, Duration::from_secs(10)));
+    let endpoint = [1; 16];
+    let first = gates.pass_if_spare(endpoint, 4).unwrap();
+    let _second = gates.pass_if_spare(endpoint, 4).unwrap();
+    assert!(gates.pass_if_spare(endpoint, 4).is_err(), "half is for the others");
+    let mut others = Vec::new();
+    let (organisation, project) = ([3; 16], [3; 16]);
+    let tenant = Tenant { organisation, organisation_weight: 1, project, project_weight: 1 };
+    for _ in 0..2 {
+        others.push(gates.pass(endpoint, 4, (tenant, 1)).await.unwrap());
+    }
+    drop(first);
+    assert!(gates.pass_if_spare(endpoint, 4).is_err());
+    drop(others);
+    assert!(gates.pass_if_spare(endpoint, 4).is_ok());
+    assert!(gates.pass_if_spare([2; 16], 1).is_ok(), "one place is somebody's");
+}

@@ -24,6 +24,8 @@ pub(super) struct Reach {
     kept_single: BTreeSet<Digest>,
     /// Folders below `run/`.
     pub(super) folders: BTreeSet<String>,
+    /// Projects that go as a whole.
+    pub(super) projects: BTreeSet<Id<kinds::Project>>,
 }
 
 impl Reach {
@@ -49,6 +51,10 @@ impl Reach {
                 reach.kept_manifests.extend(manifests);
                 reach.kept_single.extend(single);
             }
+        }
+        if let Target::Organisation(wanted) = target {
+            let all = state.projects.values().filter(|one| one.organisation == wanted);
+            reach.projects = all.map(|one| one.id).collect();
         }
         reach.folders = state.workloads.values().filter_map(|w| folder(state, target, w)).collect();
         reach
