@@ -7,6 +7,7 @@ mod auditors;
 mod bad_input;
 mod bench;
 mod capability;
+mod checker;
 mod crash;
 mod example_jobs;
 mod examples;

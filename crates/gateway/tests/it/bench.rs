@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BoxFuture, Caller, Checks, Directory, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard,
-    Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    Refusal, Remote, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) rollups: Mutex<Vec<Rollup>>,
     /// What is checked, if that is known.
     pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
+    /// A service that rules ask.
+    pub(crate) checker: Mutex<Option<Arc<Remote>>>,
 }
 
 impl Directory for World {
@@ -81,6 +83,10 @@ impl Directory for World {
 
     fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         self.checks.lock().unwrap().clone().transpose()
+    }
+
+    fn checker(&self, _: Id<kinds::Upstream>) -> Option<Arc<Remote>> {
+        self.checker.lock().unwrap().clone()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
 mod bench;
+mod checker;
 mod drills;
 mod errors;
 mod guard;
