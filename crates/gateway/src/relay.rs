@@ -53,6 +53,7 @@ impl Drop for Relay {
         if let Some(screen) = &self.screen {
             self.translator.tally.hit(screen.hits);
         }
+        self.count_unshown();
         if let Some(gate) = &self.gate {
             self.translator.tally.hit(gate.hits);
         }
@@ -230,6 +231,7 @@ impl Relay {
         let answered = std::task::ready!(gate.poll(cx));
         // The replica was not asked for more meanwhile.
         self.silence.last = Instant::now();
+        self.upstream.rested();
         match answered {
             Ok(shown) => {
                 let verdict = self.translator.digest(&mut self.cutter, &shown, &mut out);
@@ -265,7 +267,15 @@ impl Relay {
         self.end(&ApiError::bad_gateway(message), out);
     }
 
+    /// What was generated and is not shown is billed.
+    fn count_unshown(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            self.translator.tally.unshown(gate.take_unshown());
+        }
+    }
+
     fn end(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        self.count_unshown();
         let envelope = error.envelope().to_string();
         let from = out.len();
         Item::Event { name: Vec::new(), data: envelope.into_bytes() }.write(out);

@@ -125,6 +125,12 @@ impl Tally {
         self.pace.chunk(self.meter.metrics());
     }
 
+    /// Counts chunks that came and were held back until the end, unless the engine told its figures.
+    pub(crate) fn unshown(&mut self, (deltas, usage): (u64, Option<Usage>)) {
+        self.deltas = self.deltas.saturating_add(deltas);
+        self.usage = self.usage.or(usage);
+    }
+
     /// Whether output has come.
     pub(crate) fn has_begun(&self) -> bool {
         self.deltas > 0

@@ -11,12 +11,14 @@ use std::task::{Context as Task, Poll};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::checker::{Context, Direction, Stopped, Text, Window};
 use super::texts::{self, ENGINES};
 use super::{Checks, Hits, Looks};
 use crate::sse::{Item, Parser};
+use crate::tally::Usage;
 
 /// Bytes of events that are held at most before a service is asked, however little text they have.
 const HELD_BYTES_MAX: usize = 256 << 10;
@@ -43,6 +45,9 @@ pub(crate) struct Gate {
     held: Vec<Held>,
     chars: usize,
     bytes: usize,
+    /// Events with text that have not gone on, and what the engine has said of their number.
+    unshown: u64,
+    usage: Option<Usage>,
     /// What may go on.
     ready: Vec<u8>,
     /// The end of each text that went on.
@@ -75,6 +80,8 @@ impl Gate {
             held: Vec::new(),
             chars: 0,
             bytes: 0,
+            unshown: 0,
+            usage: None,
             ready: Vec::new(),
             before: BTreeMap::new(),
             number: 0,
@@ -102,6 +109,9 @@ impl Gate {
                 self.pass(Item::Event { name, data });
                 continue;
             };
+            let told = value.get("usage").filter(|usage| !usage.is_null());
+            let told = told.and_then(|usage| Usage::deserialize(usage).ok());
+            self.usage = told.or(self.usage);
             let mut chars = 0_usize;
             texts::each(&mut value, &mut String::new(), &TEXTLESS, &mut |_, text| {
                 chars = chars.saturating_add(text.chars().count());
@@ -110,6 +120,7 @@ impl Gate {
                 self.pass(Item::Event { name, data });
                 continue;
             }
+            self.unshown = self.unshown.saturating_add(1);
             self.chars = self.chars.saturating_add(chars);
             self.bytes = self.bytes.saturating_add(data.len());
             self.held.push(Held::Event { name, data: value });
@@ -162,6 +173,12 @@ impl Gate {
         self.asking = Some(asking.boxed());
     }
 
+    /// How many events with text have come and not gone on, and what the engine says of the whole: it has written
+    /// them, shown or not. Once.
+    pub(crate) fn take_unshown(&mut self) -> (u64, Option<Usage>) {
+        (std::mem::take(&mut self.unshown), self.usage)
+    }
+
     /// Whether an answer is waited for.
     pub(crate) fn is_asking(&self) -> bool {
         self.asking.is_some()
@@ -179,6 +196,8 @@ impl Gate {
             Ok(answered) => answered,
             Err(stopped) => return Poll::Ready(Err(stopped)),
         };
+        // Nothing was taken while it was asked: these are all.
+        self.unshown = 0;
         self.hits.redacted = self.hits.redacted.saturating_add(hits.redacted);
         self.hits.reported = self.hits.reported.saturating_add(hits.reported);
         if changed {

@@ -89,13 +89,18 @@ async fn answer(
 }
 
 fn remote(address: &str) -> Arc<Remote> {
+    limited(address, None)
+}
+
+/// With so many places.
+fn limited(address: &str, in_flight_max: Option<u32>) -> Arc<Remote> {
     let config = RemoteConfig {
         id: Id::from_bytes([4; 16]),
         url: format!("http://{address}"),
         model: "none".to_owned(),
         key: Some("checker-key".to_owned()),
         reach: Reach::Private,
-        in_flight_max: None,
+        in_flight_max,
         timeouts: RemoteTimeouts::default(),
         probe: None,
         is_shared: false,
@@ -308,10 +313,13 @@ async fn a_stream_goes_on_by_windows_and_no_text_before_it_was_asked_about() {
     assert!(text.contains(r#""code":"content_filter""#) && text.contains(r#":"b""#), "{text}");
     assert!(!text.contains(r#":"c""#) && !text.contains("[DONE]"), "{text}");
     let total = bench.total().await;
-    assert_eq!((total.requests, total.errors), (1, 1));
-    let (text, answers, _) = by_windows(Way::Refuse("a", "word")).await;
+    assert_eq!((total.requests, total.errors, total.completion_tokens), (1, 1, 3));
+    let (text, answers, bench) = by_windows(Way::Refuse("a", "word")).await;
     assert!(text.contains(r#""code":"content_filter""#) && !text.contains(r#":"a""#), "{text}");
     assert_eq!(answers.len(), 1);
+    // What was generated is billed, though none of it is shown.
+    let total = bench.total().await;
+    assert_eq!((total.requests, total.completion_tokens, total.estimated), (1, 2, true));
 }
 
 #[tokio::test]
@@ -361,7 +369,8 @@ async fn a_client_that_leaves_while_a_service_is_asked_frees_the_engine() {
     assert!(!first.unwrap_or_default().contains(r#""content":"a""#));
     drop(body);
     eventually("nothing is in flight", || bench.meter.metrics().in_flight() == 0).await;
-    assert_eq!(bench.total().await.requests, 1);
+    let total = bench.total().await;
+    assert!(total.requests == 1 && total.completion_tokens > 0, "{total:?}");
 }
 
 #[tokio::test]
@@ -388,4 +397,27 @@ async fn the_other_rules_come_first_and_a_service_sees_what_they_left() {
         assert_eq!(bench.chat(ASK).await.status().as_u16(), 200);
     }
     assert_eq!(bench.meter.metrics().tenants()[0].sums.reported, 2);
+}
+
+#[tokio::test]
+async fn no_more_than_its_places_are_asked_at_once_and_the_others_wait() {
+    let engine = Upstream::start().await;
+    let service = Service::start(Way::Mute).await;
+    let bench = bench(&engine, &service.address, vec![spec(Unanswered::Refuse, 2)]).await;
+    *bench.world.checker.lock().unwrap() = Some(limited(&service.address, Some(1)));
+    let watch = async {
+        eventually("all have asked", || figure(&bench, "calls_total") == "3").await;
+        eventually("one is told", || !service.seen().is_empty()).await;
+        // Time for the others to be told too, if they would be.
+        for _ in 0..10 {
+            bench.get("/v1/models").await;
+        }
+        service.seen().len()
+    };
+    let all = async { tokio::join!(bench.chat(ASK), bench.chat(ASK), bench.chat(ASK)) };
+    let told = tokio::select! { _ = all => 0, told = watch => told };
+    assert_eq!(told, 1);
+    // Those who asked are gone, and so is what they held.
+    *service.way.lock().unwrap() = Way::Allow;
+    assert_eq!(bench.chat(ASK).await.status().as_u16(), 200);
 }
