@@ -36,6 +36,13 @@ pub trait Directory: Send + Sync + 'static {
     /// [`Refusal::Unchecked`] where it is not known what to check: nothing passes unchecked.
     fn checks(&self, caller: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal>;
 
+    /// How a service is spoken to that a rule asks; `None` where that is not known now, and then it gives no
+    /// answer.
+    fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<Remote>> {
+        let _ = upstream;
+        None
+    }
+
     /// What the budgets over a call of this endpoint with this key leave it, and the last roll-up of this
     /// gateway that they have counted, both of one moment. Without budgets the default is right.
     fn allowance(

@@ -6,10 +6,13 @@
 
 mod answer;
 mod channel;
+mod checker;
+mod gate;
 mod question;
 mod screen;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::sync::Arc;
 
@@ -18,6 +21,9 @@ use regex::{Regex, RegexBuilder};
 use crate::error::ApiError;
 use http::StatusCode;
 
+pub use checker::{CheckerSpec, Unanswered};
+pub(crate) use checker::{Context, Stopped};
+pub(crate) use gate::Gate;
 pub(crate) use screen::Screen;
 
 /// Longest expression, in bytes.
@@ -64,6 +70,8 @@ pub enum CheckKind {
         /// Characters.
         window_chars: u32,
     },
+    /// A service that is asked.
+    Checker(CheckerSpec),
 }
 
 /// One rule, as it was configured.
@@ -98,6 +106,7 @@ enum Looks {
         regex: Regex,
         window_chars: usize,
     },
+    Checker(CheckerSpec),
     /// An expression that this version cannot read: everything is refused.
     Unreadable,
 }
@@ -107,6 +116,8 @@ enum Looks {
 pub(crate) struct Refused {
     rule: String,
     what: &'static str,
+    /// A service's code for why.
+    reason: Option<String>,
 }
 
 /// How often rules matched that let something pass.
@@ -186,6 +197,7 @@ impl Check {
     fn compile(spec: CheckSpec) -> Self {
         let looks = match &spec.kind {
             CheckKind::Size(limits) => Looks::Size(*limits),
+            CheckKind::Checker(asked) => Looks::Checker(*asked),
             CheckKind::Pattern { pattern, window_chars } => match compile_pattern(pattern) {
                 Ok(regex) => {
                     let window_chars = (*window_chars).min(WINDOW_CHARS_MAX);
@@ -206,7 +218,7 @@ impl Check {
     }
 
     fn refused(&self, what: &'static str) -> Refused {
-        Refused { rule: self.spec.name.clone(), what }
+        Refused { rule: self.spec.name.clone(), what, reason: None }
     }
 
     /// What stands in place of what matched.
@@ -249,9 +261,10 @@ impl Size {
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
-        let Refused { rule, what } = refused;
+        let Refused { rule, what, reason } = refused;
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         let message =
-            format!("{what} was refused by the guardrail `{rule}` of this model's project");
+            format!("{what} was refused by the guardrail `{rule}` of this model's project{reason}");
         let status = StatusCode::BAD_REQUEST;
         Self::new(status, "invalid_request_error", "content_filter", message)
     }

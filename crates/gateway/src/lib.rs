@@ -68,8 +68,8 @@ pub use crate::config::{Clock, GatewayConfig, MeterConfig, WakeConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;
 pub use crate::guard::{
-    CheckAction, CheckKind, CheckSpec, Checks, PATTERN_BYTES_MAX, SizeLimits, WINDOW_CHARS_MAX,
-    compile_pattern,
+    CheckAction, CheckKind, CheckSpec, CheckerSpec, Checks, PATTERN_BYTES_MAX, SizeLimits,
+    Unanswered, WINDOW_CHARS_MAX, compile_pattern,
 };
 pub use crate::load::{EndpointLoad, ReplicaLoad};
 pub use crate::meter::{AnswerPlace, Meter, MeterError, RolledAnswer};

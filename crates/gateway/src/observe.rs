@@ -24,5 +24,6 @@ pub use trace::{SpanBatch, SpanBatches};
 pub(crate) use access_log::AccessLog;
 pub(crate) use failure::FailureKind;
 pub(crate) use figures::Figures;
+pub(crate) use histogram::micros;
 pub(crate) use seen::{Pace, Seen};
 pub(crate) use trace::Tracer;

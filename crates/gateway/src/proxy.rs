@@ -26,7 +26,7 @@ use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
 use crate::error::ApiError;
-use crate::guard::{Checks, Screen};
+use crate::guard::{Checks, Context, Gate, Screen};
 use crate::intake;
 use crate::json::quote;
 use crate::meter::{Meter, Said};
@@ -76,6 +76,8 @@ struct Asked {
     include_usage: bool,
     shape: Shape,
     checks: Option<Arc<Checks>>,
+    /// For services that are asked about the answer.
+    context: Option<Arc<Context>>,
 }
 
 /// One kind of call, as a handler.
@@ -239,7 +241,7 @@ impl Gateway {
         let route = wake::route(known, wake, &arrived.caller, &asked.model)
             .await
             .map_err(|refusal| self.refuse(refusal, &asked.model))?;
-        let checks = self.check(&arrived, &route, &mut asked)?;
+        let (checks, context) = self.check(&arrived, &route, &mut asked).await?;
         let estimate = asked.prompt_tokens_estimate;
         let ask = self.ask(call, &route, (&asked, body.len()));
         let admitted = permit.admit(self.directory(), &arrived.caller, ask, rates).await;
@@ -257,6 +259,7 @@ impl Gateway {
             include_usage: asked.include_usage,
             shape,
             checks,
+            context,
         };
         if !call.uses_tokens() {
             tally.usage(Usage { prompt_tokens: 0, completion_tokens: 0 });
@@ -341,7 +344,7 @@ impl Gateway {
         if !is_stream {
             let mut whole = answer::collect(body, self.config.answer_bytes_max, idle).await?;
             if let Some(checks) = &asked.checks {
-                whole = tally.checked(whole, checks)?;
+                whole = tally.checked(whole, (checks, asked.context.as_deref())).await?;
             }
             let counted = (&mut tally, &asked.shape);
             let response = answer::completion(&head.headers, &whole, &asked.names, counted)?;
@@ -351,6 +354,10 @@ impl Gateway {
         let event_bytes_max = self.config.event_bytes_max;
         let relay = Relay::new(Parts {
             upstream: body,
+            gate: asked
+                .checks
+                .as_ref()
+                .and_then(|checks| Gate::new(checks, asked.context, event_bytes_max)),
             screen: asked.checks.as_ref().and_then(|checks| Screen::new(checks, event_bytes_max)),
             event_bytes_max,
             idle,

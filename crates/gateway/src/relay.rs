@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
-use crate::guard::{Refused, Screen};
+use crate::guard::{Gate, Refused, Screen, Stopped};
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
@@ -38,17 +38,24 @@ pub(crate) struct Held {
 pub(crate) struct Relay {
     upstream: Flow,
     screen: Option<Box<Screen>>,
+    gate: Option<Box<Gate>>,
     cutter: Cutter,
     translator: Translator,
     held: Held,
     silence: Silence,
     is_over: bool,
+    /// Nothing more comes from the replica, though a service may still be asked about what came.
+    has_ended: bool,
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
         if let Some(screen) = &self.screen {
             self.translator.tally.hit(screen.hits);
+        }
+        self.count_unshown();
+        if let Some(gate) = &self.gate {
+            self.translator.tally.hit(gate.hits);
         }
     }
 }
@@ -68,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) upstream: Flow,
     /// What looks at the answer, if anything does.
     pub(crate) screen: Option<Box<Screen>>,
+    /// What asks services about the answer, after that.
+    pub(crate) gate: Option<Box<Gate>>,
     /// Largest event in bytes.
     pub(crate) event_bytes_max: usize,
     /// Longest silence.
@@ -89,15 +98,17 @@ pub(crate) struct Parts {
 impl Relay {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { upstream, event_bytes_max, idle, tally, held, names, .. } = parts;
-        let Parts { include_usage, reshaper, screen, metrics, .. } = parts;
+        let Parts { include_usage, reshaper, screen, gate, metrics, .. } = parts;
         Self {
             upstream,
             screen,
+            gate,
             cutter: Cutter::new(event_bytes_max),
             translator: Translator { tally, names, include_usage, reshaper, metrics },
             held,
             silence: Silence { longest: idle, last: Instant::now(), timer: None },
             is_over: false,
+            has_ended: false,
         }
     }
 
@@ -109,14 +120,23 @@ impl Relay {
     /// The next piece for the client.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while !self.is_over {
-            let Self { upstream, screen, cutter, translator, .. } = self;
+            if self.gate.as_ref().is_some_and(|gate| gate.is_asking()) {
+                let out = std::task::ready!(self.poll_gate(cx));
+                if !out.is_empty() {
+                    return Poll::Ready(Some(Bytes::from(out)));
+                }
+                continue;
+            }
+            let Self { upstream, screen, gate, cutter, translator, .. } = self;
             let (mut out, mut verdict) = (Vec::new(), Verdict::GoesOn);
             let mut refused = None;
             let read = upstream.poll_pieces(cx, |piece| {
                 if let (Some(screen), None) = (&mut *screen, &refused) {
                     let mut passed = Vec::with_capacity(piece.len());
                     refused = screen.pass(piece, &mut passed).err();
-                    if verdict == Verdict::GoesOn {
+                    if let Some(gate) = gate {
+                        gate.take(&passed);
+                    } else if verdict == Verdict::GoesOn {
                         verdict = translator.digest(cutter, &passed, &mut out);
                     }
                 } else if verdict == Verdict::GoesOn && refused.is_none() {
@@ -139,7 +159,13 @@ impl Relay {
                 }
                 Poll::Ready(None) => self.end_of_body(&mut out),
                 Poll::Ready(Some(Err(_))) => self.fail("the model's server broke off", &mut out),
-                Poll::Ready(Some(Ok(()))) => self.judge(verdict, &mut out),
+                Poll::Ready(Some(Ok(()))) => {
+                    if let Some(gate) = &mut self.gate {
+                        let ready = gate.turn(false);
+                        verdict = self.translator.digest(&mut self.cutter, &ready, &mut out);
+                    }
+                    self.judge(verdict, &mut out);
+                }
             }
             self.silence.last = Instant::now();
             if self.translator.tally.has_begun() {
@@ -174,8 +200,20 @@ impl Relay {
             if let Err(refused) = screen.finish(&mut rest) {
                 return self.refuse(refused, out);
             }
+            if let Some(gate) = &mut self.gate {
+                gate.take(&rest);
+                rest = gate.turn(true);
+                self.has_ended = true;
+            }
             self.translator.digest(&mut self.cutter, &rest, out);
         }
+        if !self.gate.as_ref().is_some_and(|gate| gate.is_asking()) {
+            self.ended(out);
+        }
+    }
+
+    /// Ends the stream as its replica did.
+    fn ended(&mut self, out: &mut Vec<u8>) {
         if !self.translator.tally.has_usage() {
             return self.fail("the model's server ended the stream early", out);
         }
@@ -184,6 +222,36 @@ impl Relay {
         self.translator.tally.say(out.get(from..).unwrap_or_default());
         self.translator.tally.settle(End::Complete);
         self.is_over = true;
+    }
+
+    /// Waits for a service that is asked about the answer; gives what the client gets next.
+    fn poll_gate(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        let mut out = Vec::new();
+        let Some(gate) = &mut self.gate else { return Poll::Ready(out) };
+        let answered = std::task::ready!(gate.poll(cx));
+        // The replica was not asked for more meanwhile.
+        self.silence.last = Instant::now();
+        self.upstream.rested();
+        match answered {
+            Ok(shown) => {
+                let verdict = self.translator.digest(&mut self.cutter, &shown, &mut out);
+                self.judge(verdict, &mut out);
+                if self.has_ended && !self.is_over {
+                    self.ended(&mut out);
+                }
+            }
+            Err(stopped) => self.stop(stopped, &mut out),
+        }
+        if self.translator.tally.has_begun() {
+            self.held.outstanding.begun();
+        }
+        Poll::Ready(out)
+    }
+
+    /// Ends the stream because a service refuses the answer, or cannot be asked about it.
+    fn stop(&mut self, stopped: Stopped, out: &mut Vec<u8>) {
+        self.translator.tally.stopped(&stopped);
+        self.end(&ApiError::from(stopped), out);
     }
 
     /// Ends the stream because a guardrail refuses the answer; what was generated is billed.
@@ -199,7 +267,15 @@ impl Relay {
         self.end(&ApiError::bad_gateway(message), out);
     }
 
+    /// What was generated and is not shown is billed.
+    fn count_unshown(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            self.translator.tally.unshown(gate.take_unshown());
+        }
+    }
+
     fn end(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        self.count_unshown();
         let envelope = error.envelope().to_string();
         let from = out.len();
         Item::Event { name: Vec::new(), data: envelope.into_bytes() }.write(out);

@@ -13,7 +13,7 @@ use crate::admission::Permit;
 use crate::balance::{Fleet, Outstanding};
 use crate::directory::{Caller, Directory};
 use crate::error::ApiError;
-use crate::guard::{Checks, Hits};
+use crate::guard::{Checks, Context, Hits, Stopped};
 use crate::meter::{Entry, Meter, Said};
 use crate::observe::{FailureKind, Pace, Seen};
 
@@ -125,6 +125,12 @@ impl Tally {
         self.pace.chunk(self.meter.metrics());
     }
 
+    /// Counts chunks that came and were held back until the end, unless the engine told its figures.
+    pub(crate) fn unshown(&mut self, (deltas, usage): (u64, Option<Usage>)) {
+        self.deltas = self.deltas.saturating_add(deltas);
+        self.usage = self.usage.or(usage);
+    }
+
     /// Whether output has come.
     pub(crate) fn has_begun(&self) -> bool {
         self.deltas > 0
@@ -189,25 +195,40 @@ impl Tally {
         });
     }
 
-    /// Looks at an answer that came whole. What was generated is billed, shown or not.
+    /// Looks at an answer that came whole, and asks services about it. What was generated is billed, shown or not.
     ///
     /// # Errors
-    /// 400 when a guardrail refuses it.
-    pub(crate) fn checked(&mut self, body: Vec<u8>, checks: &Checks) -> Result<Vec<u8>, ApiError> {
-        #[derive(Deserialize)]
-        struct Told {
-            usage: Option<Usage>,
+    /// 400 when a guardrail refuses it, 503 when a service must be asked and cannot.
+    pub(crate) async fn checked(
+        &mut self,
+        body: Vec<u8>,
+        (checks, context): (&Checks, Option<&Context>),
+    ) -> Result<Vec<u8>, ApiError> {
+        let told = usage_of(&body);
+        let mut answered = checks.answer(body).map_err(Stopped::Refused);
+        if let (Ok((body, before)), Some(context)) = (&mut answered, context) {
+            let body = std::mem::take(body);
+            self.seen.hit(std::mem::take(before));
+            answered = checks.ask_answer(body, context).await;
         }
-        let told = serde_json::from_slice::<Told>(&body).ok();
-        let checked = checks.answer(body);
-        if checked.is_err() {
-            self.usage = told.and_then(|told| told.usage).or(self.usage);
-            self.refused();
-            self.settle(End::Complete);
+        match answered {
+            Ok((body, hits)) => {
+                self.seen.hit(hits);
+                Ok(body)
+            }
+            Err(stopped) => {
+                self.usage = told.or(self.usage);
+                self.stopped(&stopped);
+                self.settle(End::Complete);
+                Err(stopped.into())
+            }
         }
-        let (body, hits) = checked?;
-        self.seen.hit(hits);
-        Ok(body)
+    }
+
+    /// Notes that a service lets it go no further.
+    pub(crate) fn stopped(&mut self, stopped: &Stopped) {
+        self.in_band_error = true;
+        self.seen.stopped(stopped);
     }
 
     /// Notes that a guardrail ends it.
@@ -229,6 +250,15 @@ impl Tally {
             End::Complete | End::Failed => {}
         }
     }
+}
+
+/// What a whole answer says was used.
+fn usage_of(body: &[u8]) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Told {
+        usage: Option<Usage>,
+    }
+    serde_json::from_slice::<Told>(body).ok().and_then(|told| told.usage)
 }
 
 impl Drop for Tally {

@@ -44,6 +44,10 @@ pub const GUARDRAILS_MAX: usize = 32;
 pub const GUARDRAIL_PATTERN_BYTES_MAX: usize = 1_024;
 /// Characters of a streamed answer that a guardrail may hold back.
 pub const GUARDRAIL_WINDOW_CHARS_MAX: u32 = 1_024;
+/// Milliseconds that a guardrail may wait for the service that it asks.
+pub const CHECKER_MS_MAX: u32 = 30_000;
+/// Characters of a streamed answer that may be gathered for such a service.
+pub const CHECKER_WINDOW_CHARS_MAX: u32 = 8_192;
 /// Consents, in force or over, on one platform.
 pub const CONSENTS_MAX: usize = 1_000_000;
 /// People whom one consent names.

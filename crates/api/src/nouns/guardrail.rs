@@ -57,7 +57,41 @@ pub struct GuardrailSize {
     pub messages_max: Option<u64>,
 }
 
-/// One guardrail: exactly one of `size` and `pattern`.
+/// What happens to texts about which a checker gives no answer in time.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardrailUnanswered {
+    /// They are refused with 503 and the code `guardrail_unavailable`; a stream ends so.
+    Refuse,
+    /// They pass and are counted.
+    Pass,
+}
+
+/// A service that is asked about texts: an upstream that speaks the contract of checkers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuardrailChecker {
+    /// How it is spoken to: an upstream of the project, or one that the platform shares.
+    #[schemars(with = "IdText<kinds::Upstream>")]
+    pub upstream: Id<kinds::Upstream>,
+    /// Longest time for an answer, in milliseconds, at most 30,000; 1,000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
+    /// What happens to texts about which it gives no answer; they are refused if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<GuardrailUnanswered>,
+    /// Characters of a streamed answer that are gathered before it is asked about them, at most 8,192; 256 if
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_chars: Option<u32>,
+    /// In what gateways are told: whether policy allows texts to be sent there. Not read in requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_allowed: Option<bool>,
+}
+
+/// One guardrail: exactly one of `size`, `pattern` and `checker`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guardrail {
@@ -82,6 +116,10 @@ pub struct Guardrail {
     /// match of at most so many is never shown, not even in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_chars: Option<u32>,
+    /// A service that is asked. It says itself what is refused or replaced, so the action is `refuse`, or
+    /// `report` to count what it says and let everything pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checker: Option<GuardrailChecker>,
 }
 
 /// The guardrails of a project.
@@ -133,9 +171,10 @@ impl Endpoint for GuardrailsSet {
     const ID: &'static str = "guardrails_set";
     const SUMMARY: &'static str = "Set all guardrails of a project";
     const DESCRIPTION: &'static str = "They are in force for the next request. Who may read the project \
-        sees them, and the log keeps them.";
+        sees them, and the log keeps them. Policy is asked about the site of each checker; set again, they \
+        are asked about again.";
     const PERMISSION: Permission = Permission::Administrator;
-    const ERRORS: &'static [Code] = &[Code::NotFound, Code::NameTaken];
+    const ERRORS: &'static [Code] = &[Code::NotFound, Code::NameTaken, Code::ForbiddenByPolicy];
     const IF_MATCH: bool = true;
     type Path = IdPath<kinds::Project>;
     type Query = Nothing;

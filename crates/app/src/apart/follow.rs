@@ -249,6 +249,10 @@ impl Directory for Remote {
         self.0.view().checks(route)
     }
 
+    fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<gateway::Remote>> {
+        self.0.remotes.get(upstream)
+    }
+
     fn allowance(
         &self,
         _: Id<kinds::Gateway>,

@@ -242,7 +242,7 @@ fn note_checks(
     {
         let same = before.and_then(|before| before.get(&route.endpoint));
         let same = same.filter(|(known, _)| known == told).cloned();
-        let fresh = || (told.clone(), crate::up::compile_guardrails(told.clone()));
+        let fresh = || (told.clone(), crate::up::compile_guardrails(route.project, told.clone()));
         checked.insert(route.endpoint, same.unwrap_or_else(fresh));
     }
     route.canaries.iter().for_each(|canary| note_checks(&canary.route, before, checked));

@@ -3,16 +3,18 @@
 use api::nouns::{
     common::IdPath,
     guardrail::{
-        Guardrail, GuardrailAction, GuardrailSide, GuardrailSize, Guardrails, GuardrailsGet,
-        GuardrailsNew, GuardrailsSet,
+        Guardrail, GuardrailAction, GuardrailChecker, GuardrailSide, GuardrailSize,
+        GuardrailUnanswered, Guardrails, GuardrailsGet, GuardrailsNew, GuardrailsSet,
     },
 };
+use api::reference::Ref;
 use units::{Id, Name, kinds};
 
 use super::{
     failure::Failure,
     project,
     session::{Guard, Once, Session},
+    upstream,
 };
 use crate::output::{
     human::{or_dash, word},
@@ -24,6 +26,7 @@ use crate::output::{
 #[command(after_help = "Examples:
   cocarde guardrail add no-iban --pattern 'FR\\d{2}[ 0-9A-Z]{10,27}' --action redact --project orange/nlp
   cocarde guardrail add short --on question --characters-max 20000 --action refuse
+  cocarde guardrail add watch --checker moderator --timeout-ms 500 --action refuse --project orange/nlp
   cocarde guardrail remove no-iban
   cocarde endpoint calls
 
@@ -32,6 +35,12 @@ pub(crate) enum Verb {
     /// List the project's guardrails in the order in which they are asked
     List,
     /// Add one after the others
+    #[command(after_help = "Examples:
+  cocarde guardrail add no-iban --pattern 'FR\\d{2}[ 0-9A-Z]{10,27}' --action redact --project orange/nlp
+  cocarde upstream create moderator --site paris --url https://moderator.example.fr/v1 --model none --probe none --key --project orange/nlp < key.txt
+  cocarde guardrail add watch --checker moderator --timeout-ms 500 --unanswered refuse --action refuse --project orange/nlp
+
+A checker is an upstream that answers POST /v1/check. It says itself what is refused or replaced.")]
     Add(Box<AddArgs>),
     /// Remove one
     Remove {
@@ -57,10 +66,20 @@ pub(crate) struct AddArgs {
     #[arg(long, value_name = "ID")]
     endpoint: Option<Id<kinds::Endpoint>>,
     /// A regular expression (Rust's `regex` crate: linear time, no look-around)
-    #[arg(long, value_name = "REGEX", required_unless_present_any = ["bytes_max", "characters_max", "tokens_max", "messages_max"])]
+    #[arg(long, value_name = "REGEX", required_unless_present_any = ["bytes_max", "characters_max", "tokens_max", "messages_max", "checker"])]
     pattern: Option<String>,
-    /// Characters of a streamed answer to hold back, so that a match of that length is never shown [default: 64]
-    #[arg(long, value_name = "CHARACTERS", requires = "pattern")]
+    /// A service that is asked: an upstream that speaks the contract of checkers
+    #[arg(long, value_name = "UPSTREAM", conflicts_with_all = ["pattern", "bytes_max", "characters_max", "tokens_max", "messages_max"])]
+    checker: Option<Ref<kinds::Upstream>>,
+    /// Longest time for the checker's answer, in milliseconds [default: 1000]
+    #[arg(long, value_name = "MS", requires = "checker")]
+    timeout_ms: Option<u32>,
+    /// What happens to texts about which the checker gives no answer [default: refuse]
+    #[arg(long, value_enum, requires = "checker")]
+    unanswered: Option<UnansweredArg>,
+    /// Characters of a streamed answer to hold back, so that a match of that length is never shown [default: 64],
+    /// or to gather before a checker is asked [default: 256]
+    #[arg(long, value_name = "CHARACTERS", conflicts_with_all = ["bytes_max", "characters_max", "tokens_max", "messages_max"])]
     window: Option<u32>,
     /// Most bytes of all texts
     #[arg(long, value_name = "BYTES", conflicts_with = "pattern")]
@@ -100,6 +119,15 @@ pub(crate) enum ActionArg {
     Report,
 }
 
+/// What happens without an answer.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum UnansweredArg {
+    /// They are refused with 503
+    Refuse,
+    /// They pass and are counted
+    Pass,
+}
+
 /// Runs the verb.
 pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     let path = IdPath { id: project::find(session, &session.project_required()?)? };
@@ -109,7 +137,8 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Add(args) => {
             let once = args.once.clone();
             let mut guardrails = known.guardrails;
-            guardrails.push(guardrail(*args));
+            let checker = args.checker.as_ref().map(|name| upstream::find(session, name));
+            guardrails.push(guardrail(*args, checker.transpose()?));
             (guardrails, once)
         }
         Verb::Remove { name, once } => {
@@ -129,7 +158,17 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     show(session, &set)
 }
 
-fn guardrail(args: AddArgs) -> Guardrail {
+fn guardrail(args: AddArgs, checker: Option<Id<kinds::Upstream>>) -> Guardrail {
+    let checker = checker.map(|upstream| GuardrailChecker {
+        upstream,
+        timeout_ms: args.timeout_ms,
+        unanswered: args.unanswered.map(|unanswered| match unanswered {
+            UnansweredArg::Refuse => GuardrailUnanswered::Refuse,
+            UnansweredArg::Pass => GuardrailUnanswered::Pass,
+        }),
+        window_chars: args.window,
+        is_allowed: None,
+    });
     let size = GuardrailSize {
         bytes_max: args.bytes_max,
         characters_max: args.characters_max,
@@ -149,9 +188,10 @@ fn guardrail(args: AddArgs) -> Guardrail {
             ActionArg::Redact => GuardrailAction::Redact,
             ActionArg::Report => GuardrailAction::Report,
         },
-        size: Some(size).filter(|_| args.pattern.is_none()),
+        size: Some(size).filter(|_| args.pattern.is_none() && checker.is_none()),
         pattern: args.pattern,
-        window_chars: args.window,
+        window_chars: args.window.filter(|_| checker.is_none()),
+        checker,
     }
 }
 
@@ -175,6 +215,14 @@ fn show(session: &Session, guardrails: &Guardrails) -> Result<(), Failure> {
 fn rule(one: &Guardrail) -> String {
     if let Some(pattern) = &one.pattern {
         return format!("/{pattern}/ window {}", one.window_chars.unwrap_or(0));
+    }
+    if let Some(checker) = &one.checker {
+        let (ms, window) = (checker.timeout_ms.unwrap_or(0), checker.window_chars.unwrap_or(0));
+        let unanswered = checker.unanswered.as_ref().map_or_else(String::new, word);
+        return format!(
+            "asks {} within {ms} ms, else {unanswered}; window {window}",
+            checker.upstream
+        );
     }
     let size = one.size.unwrap_or_default();
     let limits = [

@@ -192,7 +192,10 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn find(session: &Session, name: &Ref<kinds::Upstream>) -> Result<Id<kinds::Upstream>, Failure> {
+pub(super) fn find(
+    session: &Session,
+    name: &Ref<kinds::Upstream>,
+) -> Result<Id<kinds::Upstream>, Failure> {
     session.find::<UpstreamList, _, _>(name, "upstream", |one| one.id)
 }
 

@@ -269,6 +269,10 @@ impl Directory for Wire {
         Ok(Checks::together(ready.collect()))
     }
 
+    fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<gateway::Remote>> {
+        self.1.get(upstream)
+    }
+
     fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
         self.0.call_wakes(caller.key, token_of(caller), model)
     }

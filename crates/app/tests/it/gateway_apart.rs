@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
+    checker::Checker,
     platform::{PATIENCE, Platform},
     serving::{Answered, chat, send},
 };
@@ -189,6 +190,55 @@ fn it_checks_what_the_project_wants_and_serves_nothing_unchecked() {
     // Once it is heard again, it is known again.
     platform.resume();
     eventually("the platform is heard", PATIENCE, || status(&gateway.url) == 400);
+}
+
+#[test]
+fn a_service_is_asked_by_both_gateways_and_nothing_passes_without_it() {
+    let platform = Platform::start();
+    platform.serve(&["chat"]);
+    let secret = platform.caller_key();
+    let site = platform.good(&["site", "list"])["items"][0]["name"].as_str().unwrap().to_owned();
+    let checker = Checker::start();
+    let register = ["upstream", "create", "moderator", "--site", &site, "--url", &checker.url];
+    let more = ["--model", "none", "--probe", "none", "--private", "--key"];
+    let made = platform.run_with(&[&register[..], &more].concat(), b"checker-secret\n");
+    made.check(0, &[]);
+    let add = ["guardrail", "add", "watch", "--checker", "moderator", "--action", "refuse"];
+    let set = platform.good(&add);
+    assert_eq!(set["guardrails"][0]["checker"]["timeout_ms"], 1_000, "{set}");
+    assert_eq!(set["guardrails"][0]["checker"]["unanswered"], "refuse", "{set}");
+    assert!(platform.run(&["guardrail", "list"]).stdout.contains("within 1000 ms, else refuse"));
+    platform.run(&["upstream", "delete", "moderator"]).check(5, &["guardrail"]);
+    let gateway = Apart::start(&platform, "127.0.0.1:0");
+    let ask = |url: &str| chat(url, &secret, "chat", "", false);
+    eventually("the service answers", PATIENCE, || {
+        ask(&platform.url()).status == 200 && ask(&gateway.url).status == 200
+    });
+    assert!(checker.seen().contains("authorization: bearer checker-secret"));
+    checker.say(r#"{"verdict":"refuse","reason":"no.reason"}"#);
+    for url in [platform.url(), gateway.url.clone()] {
+        let refused = ask(&url);
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["code"]),
+            (400, &json!("content_filter"))
+        );
+        assert!(refused.json()["error"]["message"].as_str().unwrap().ends_with("no.reason"));
+    }
+    checker.say("nothing of the contract");
+    for url in [platform.url(), gateway.url.clone()] {
+        let refused = ask(&url);
+        let code = &refused.json()["error"]["code"];
+        assert_eq!((refused.status, code), (503, &json!("guardrail_unavailable")));
+    }
+    platform.good(&["guardrail", "remove", "watch"]);
+    let lax = ["--unanswered", "pass", "--timeout-ms", "500", "--window", "64"];
+    platform.good(&[&add[..], &lax].concat());
+    assert_eq!(ask(&platform.url()).status, 200);
+    platform
+        .run(&["guardrail", "add", "two", "--checker", "moderator", "--pattern", "x"])
+        .check(2, &[]);
+    platform.good(&["guardrail", "remove", "watch"]);
+    platform.run(&["upstream", "delete", "moderator"]).check(0, &[]);
 }
 
 /// What clients have seen.

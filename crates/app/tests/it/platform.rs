@@ -87,6 +87,11 @@ impl Platform {
         self.home.run(arguments)
     }
 
+    /// The same with something to read.
+    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
+        self.home.run_with(arguments, stdin)
+    }
+
     /// Runs what must succeed and gives its answer.
     #[track_caller]
     pub(crate) fn good(&self, arguments: &[&str]) -> Value {

@@ -87,6 +87,14 @@ impl Flow {
         }
     }
 
+    /// Notes that nothing was asked of it for a while, which is no silence of its own.
+    pub(crate) fn rested(&mut self) {
+        if let Self::Far(Some(far)) = self {
+            let next = far.end.min(Instant::now() + far.gap);
+            far.timer.as_mut().reset(next);
+        }
+    }
+
     /// Gives the connection back, though the end of the answer may still be on its way: for a stream whose
     /// last event has come.
     pub(crate) fn leave(&mut self) {

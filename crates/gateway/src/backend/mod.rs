@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
+use tokio::sync::Semaphore;
 use units::{Id, kinds};
 
 use crate::{balance::Health, uptime};
@@ -29,6 +30,8 @@ pub use figures::render_remotes;
 pub(crate) use flow::Flow;
 pub use reach::Reach;
 
+/// Most questions at once to an upstream that checks texts, unless it has a limit of its own.
+const PLACES: u32 = 64;
 /// Longest time for the answer to a probe, besides that for a connection.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -117,6 +120,8 @@ pub struct Remote {
     health: Arc<Health>,
     figures: figures::Figures,
     client: remote::Client,
+    /// How many are asked at once of one that checks texts.
+    places: Semaphore,
 }
 
 impl fmt::Debug for Remote {
@@ -177,6 +182,9 @@ impl Remote {
             is_shared: config.is_shared,
             health: Arc::default(),
             figures: figures::Figures::default(),
+            places: Semaphore::new(
+                usize::try_from(config.in_flight_max.unwrap_or(PLACES)).unwrap_or(1),
+            ),
             client: remote::Client::new(dial::Dial::new(
                 config.reach,
                 config.timeouts.connect,
@@ -208,6 +216,11 @@ impl Remote {
             }
             None => {}
         }
+    }
+
+    /// Places for those who ask it about texts: as many as it may have in flight.
+    pub(crate) fn places(&self) -> &Semaphore {
+        &self.places
     }
 
     pub(crate) fn health(&self) -> &Arc<Health> {

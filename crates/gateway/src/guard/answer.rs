@@ -6,7 +6,7 @@ use super::question::walk;
 use super::{Check, CheckAction, Checks, Hits, Looks, Refused, Size};
 
 /// The members of an answer that hold what the model wrote.
-const FIELDS: [&str; 2] = ["choices", "output"];
+pub(super) const FIELDS: [&str; 2] = ["choices", "output"];
 pub(super) const WHAT: &str = "the answer";
 
 impl Checks {
@@ -34,6 +34,8 @@ impl Checks {
             match &check.looks {
                 Looks::Size(limits) => check.judge_size(limits, size, WHAT, &mut hits)?,
                 Looks::Unreadable => return Err(check.refused(WHAT)),
+                // Asked afterwards, about what the other rules have left.
+                Looks::Checker(_) => {}
                 Looks::Pattern { .. } => {
                     for name in FIELDS {
                         let Some(value) = whole.get_mut(name) else { continue };
@@ -63,6 +65,7 @@ pub(super) fn hide_tokens(choice: &mut Value) {
 impl Check {
     /// Whether something of an answer must be held back for it.
     pub(super) fn holds_back(&self) -> bool {
-        matches!(self.looks, Looks::Pattern { .. }) && self.spec.action != CheckAction::Report
+        matches!(self.looks, Looks::Pattern { .. } | Looks::Checker(_))
+            && self.spec.action != CheckAction::Report
     }
 }

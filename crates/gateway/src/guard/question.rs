@@ -6,7 +6,7 @@ use super::{Check, CheckAction, Checks, Hits, Looks, Refused, Size};
 use crate::json::Fields;
 
 /// The fields of a request that hold texts for the model.
-const FIELDS: [&str; 12] = [
+pub(super) const FIELDS: [&str; 12] = [
     "messages",
     "prompt",
     "input",
@@ -25,8 +25,8 @@ const TOKENS: [&str; 2] = ["prompt", "input"];
 /// A field that stands for text and can never be read.
 const OPAQUE: &str = "prompt_embeds";
 /// Members that steer the engine and are no text: replacing in them would break the request.
-const NO_TEXT: [&str; 2] = ["role", "type"];
-const WHAT: &str = "the question";
+pub(super) const NO_TEXT: [&str; 2] = ["role", "type"];
+pub(super) const WHAT: &str = "the question";
 
 impl Checks {
     /// Looks at a question, and replaces in it what must not reach the model.
@@ -63,6 +63,8 @@ impl Checks {
             match &check.looks {
                 Looks::Size(limits) => check.judge_size(limits, size, WHAT, &mut hits)?,
                 Looks::Unreadable => return Err(check.refused(WHAT)),
+                // Asked afterwards, about what the other rules have left.
+                Looks::Checker(_) => {}
                 Looks::Pattern { .. } => {
                     for (name, value, changed) in &mut values {
                         *changed |= check.search(value, WHAT, &mut hits)?;

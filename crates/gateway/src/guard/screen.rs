@@ -114,7 +114,7 @@ impl Screen {
 
     fn unreadable(&self) -> Refused {
         let rule = self.checks.of_answers().next().map(|check| check.spec.name.clone());
-        Refused { rule: rule.unwrap_or_default(), what: WHAT }
+        Refused { rule: rule.unwrap_or_default(), what: WHAT, reason: None }
     }
 
     /// One event's data as it may be shown.
@@ -137,7 +137,7 @@ impl Screen {
                     check.judge_size(limits, self.size, WHAT, &mut Hits::default())?
                 }
                 Looks::Unreadable => return Err(check.refused(WHAT)),
-                Looks::Pattern { .. } => {}
+                Looks::Pattern { .. } | Looks::Checker(_) => {}
             }
         }
         Ok(whole.to_string().into_bytes())

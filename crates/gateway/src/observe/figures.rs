@@ -32,6 +32,8 @@ pub(crate) struct Figures {
     pub(crate) redacted: Count,
     /// Matches of guardrails that only report.
     pub(crate) reported: Count,
+    /// Services that are asked about texts.
+    pub(crate) checkers: CheckerFigures,
     failures: [Count; FailureKind::ALL.len()],
     /// Figures for tenants.
     pub(crate) tenants: Tenants,
@@ -39,6 +41,21 @@ pub(crate) struct Figures {
     pub(crate) access_log: OnceLock<AccessLog>,
     /// Where spans go, if anywhere.
     pub(crate) tracer: OnceLock<Tracer>,
+}
+
+/// What services that are asked about texts did.
+#[derive(Debug)]
+pub(crate) struct CheckerFigures {
+    /// Questions to them.
+    pub(crate) calls: Count,
+    /// Refusals by them.
+    pub(crate) refusals: Count,
+    /// Questions to which no answer of the contract came.
+    pub(crate) failures: Count,
+    /// Of those, the ones whose texts passed.
+    pub(crate) unchecked: Count,
+    /// From a question to its answer.
+    pub(crate) duration: Histogram,
 }
 
 impl Default for Figures {
@@ -52,6 +69,13 @@ impl Default for Figures {
             upstream_wait: Histogram::new(FIRST_TOKEN),
             redacted: Count::default(),
             reported: Count::default(),
+            checkers: CheckerFigures {
+                calls: Count::default(),
+                refusals: Count::default(),
+                failures: Count::default(),
+                unchecked: Count::default(),
+                duration: Histogram::new(WAIT),
+            },
             failures: Default::default(),
             tenants: Tenants::default(),
             access_log: OnceLock::new(),
@@ -113,8 +137,13 @@ impl Figures {
     }
 
     /// Ours.
-    fn histograms(&self) -> [(&Histogram, &'static str, &'static str); 3] {
+    fn histograms(&self) -> [(&Histogram, &'static str, &'static str); 4] {
         [
+            (
+                &self.checkers.duration,
+                "cocarde_gateway_checker_seconds",
+                "From a question to a service that checks texts to its answer.",
+            ),
             (
                 &self.token_gap,
                 "cocarde_gateway_inter_token_gap_seconds",
@@ -133,10 +162,19 @@ impl Figures {
         ]
     }
 
-    fn dropped(&self) -> [(&'static str, &'static str, u64); 7] {
+    fn dropped(&self) -> [(&'static str, &'static str, u64); 11] {
         let log = self.access_log.get();
         let tracer = self.tracer.get();
+        let CheckerFigures { calls, refusals, failures, unchecked, duration: _ } = &self.checkers;
         [
+            ("checker_calls_total", "Questions to services that check texts.", calls.get()),
+            ("checker_refusals_total", "Refusals by services that check texts.", refusals.get()),
+            (
+                "checker_failures_total",
+                "Questions to services that check texts without an answer of the contract.",
+                failures.get(),
+            ),
+            ("checker_unchecked_total", "Of those, the ones whose texts passed.", unchecked.get()),
             (
                 "guardrail_redactions_total",
                 "Texts in which guardrails replaced something.",

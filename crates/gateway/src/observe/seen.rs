@@ -17,7 +17,7 @@ use super::trace::Traced;
 use crate::call::{Call, Operation};
 use crate::directory::Caller;
 use crate::error::ApiError;
-use crate::guard::{Hits, Refused};
+use crate::guard::{Hits, Refused, Stopped};
 use crate::metrics::Metrics;
 
 /// A stream's gaps are made visible after so many, so that a very long one does not hide for an hour.
@@ -206,6 +206,24 @@ impl Seen {
             }
         }
         Ok(())
+    }
+
+    /// Services have been asked about what was asked.
+    pub(crate) fn asked(&self, asked: Result<Hits, Stopped>) -> Result<(), ApiError> {
+        let hits = asked.map_err(|stopped| {
+            self.stopped(&stopped);
+            ApiError::from(stopped)
+        })?;
+        self.hit(hits);
+        Ok(())
+    }
+
+    /// A rule lets it go no further.
+    pub(crate) fn stopped(&self, stopped: &Stopped) {
+        self.failed(match stopped {
+            Stopped::Refused(_) => FailureKind::ContentFilter,
+            Stopped::Unavailable(_) => FailureKind::Unavailable,
+        });
     }
 
     /// Guardrails have matched and let pass.

@@ -12,28 +12,44 @@ use crate::admission::{Ask, Tokens};
 use crate::call::Call;
 use crate::directory::Route;
 use crate::error::ApiError;
-use crate::guard::Checks;
+use crate::guard::{Checks, Context};
 use crate::request::Completion;
 
 /// Tokens that a template may put around a conversation.
 const TEMPLATE_TOKENS_MAX: u64 = 64;
 
 impl Gateway {
-    /// Looks at the question as the model's project wants it; gives what is to be checked of the answer.
-    pub(super) fn check(
+    /// Looks at the question as the model's project wants it; gives what is to be checked of the answer, and what
+    /// services that are asked about it are told.
+    pub(super) async fn check(
         &self,
         arrived: &Arrived,
         route: &Route,
         asked: &mut Completion<'_>,
-    ) -> Result<Option<Arc<Checks>>, ApiError> {
+    ) -> Result<(Option<Arc<Checks>>, Option<Arc<Context>>), ApiError> {
         arrived.seen.routed(route.endpoint, &asked.model, asked.stream);
         let checks = self.directory.checks(&arrived.caller, route);
         let checks = checks.map_err(|refusal| self.refuse(refusal, &asked.model))?;
-        if let Some(checks) = &checks {
-            arrived.seen.checked(checks.question(asked.fields_mut()))?;
-        }
+        let Some(checks) = checks else { return Ok((None, None)) };
+        arrived.seen.checked(checks.question(asked.fields_mut()))?;
         // What writes no text has no answer to look at.
-        Ok(checks.filter(|_| arrived.call.writes()))
+        let is_written = arrived.call.writes();
+        let asks = (checks.ask_about_questions(), is_written && checks.ask_about_answers());
+        let context = (asks.0 || asks.1).then(|| self.context(arrived, route, &asked.model));
+        if let Some(context) = context.as_ref().filter(|_| asks.0) {
+            arrived.seen.asked(checks.ask_question(asked.fields_mut(), context).await)?;
+        }
+        Ok((Some(checks).filter(|_| is_written), context.filter(|_| asks.1)))
+    }
+
+    fn context(&self, arrived: &Arrived, route: &Route, model: &str) -> Arc<Context> {
+        Arc::new(Context {
+            directory: Arc::clone(&self.directory),
+            metrics: Arc::clone(&self.metrics),
+            request_id: arrived.request_id.clone(),
+            endpoint: route.endpoint,
+            model: model.to_owned(),
+        })
     }
 
     /// Refuses what could not be counted.

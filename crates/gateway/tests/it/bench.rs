@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::{
     BatchConfig, BoxFuture, Caller, Checks, Clock, Directory, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    Metrics, ModelCard, Refusal, Remote, Replica, Rollup, Route, SinkError, Standing, UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) rollups: Mutex<Vec<Rollup>>,
     /// What is checked, if that is known.
     pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
+    /// A service that rules ask.
+    pub(crate) checker: Mutex<Option<Arc<Remote>>>,
     /// Seconds that the time of day is ahead.
     pub(crate) ahead_s: AtomicI64,
     /// Whether the first key is not valid any more.
@@ -103,6 +105,10 @@ impl Directory for World {
 
     fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         self.checks.lock().unwrap().clone().transpose()
+    }
+
+    fn checker(&self, _: Id<kinds::Upstream>) -> Option<Arc<Remote>> {
+        self.checker.lock().unwrap().clone()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -4,6 +4,7 @@
 
 mod batches;
 mod bench;
+mod checker;
 mod drills;
 mod errors;
 mod files;

@@ -11,7 +11,8 @@ use super::{
     require::{ask_now, made},
 };
 use crate::{
-    Ctx, Event, Reject, Stamp, State, Subject, dispatch, entity, policy_set, site, workload,
+    Ctx, Event, Reject, Stamp, State, Subject, dispatch, entity, policy_set, project, site,
+    workload,
 };
 use policy::Ask;
 
@@ -95,6 +96,11 @@ fn review(state: &State, after: &State) -> Vec<Event> {
         let open = endpoint.opening_asks().filter(|(one, _)| one.until.is_none());
         for (_, ask) in open.filter(|(_, ask)| after.decisions.find(ask).is_none()) {
             asks.entry(ask).or_default().push(endpoint.id.into());
+        }
+    }
+    for (project, ask) in project::asked_before(state) {
+        if after.decisions.find(&ask).is_none() {
+            asks.entry(ask).or_default().push(project.into());
         }
     }
     let mut answers = Vec::new();

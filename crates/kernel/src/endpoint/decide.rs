@@ -7,7 +7,7 @@ use super::{
     converge::converge,
     routing::{self, Owner, Routing},
 };
-use crate::{Ctx, Reject, State, limits, model, model::Artefact, workload};
+use crate::{Ctx, Reject, State, limits, model, model::Artefact, project, workload};
 
 /// Longest time until a canary is promoted by itself: 30 days.
 const PROMOTE_AFTER_MAX: units::DurationMicros = units::DurationMicros::from_secs(30 * 86_400);
@@ -132,6 +132,14 @@ fn create(state: &State, command: &Command, ctx: &Ctx) -> Result<Vec<crate::Even
     for number in 1..=*replicas {
         workload::submit(state, (*project, &service), id_of(number), ctx, &mut events)?;
     }
+    let class = events.iter().filter_map(|event| {
+        let crate::Event::Workload(workload::Event::Submitted { class, .. }) = event else {
+            return None;
+        };
+        Some(*class)
+    });
+    let class = class.max().unwrap_or_default();
+    project::require_for_endpoint(state, (ctx.id(0), *project), class, &mut events)?;
     Ok(events)
 }
 

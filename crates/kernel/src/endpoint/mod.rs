@@ -20,6 +20,7 @@ pub(crate) use decide::decide;
 pub use event::Event;
 pub use load::{History, Observed, Sample, Standing, desired_replicas};
 pub use rollout::{Rollout, Stage};
+pub(crate) use routing::ask as route_ask;
 pub use routing::{Backend, Canary, Opened, Opening, Routing};
 pub use scaling::{DRAIN_DEFAULT, Scaling};
 pub use serving::Serving;

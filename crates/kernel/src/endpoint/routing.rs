@@ -10,7 +10,7 @@ use units::{Country, DataClass, Id, UnixMicros, kinds};
 
 use super::Endpoint;
 use crate::{
-    Reject, State, decision, limits,
+    Reject, State, decision, limits, project,
     upstream::{self, Upstream},
 };
 
@@ -178,6 +178,7 @@ pub(super) fn open(
         let (decided, _) = made.map_err(|no| no.refuse(upstream.name.to_string()))?;
         opened.push(Opened { site, decided });
     }
+    project::require_for_endpoint(state, (owner.id, owner.project), owner.class, events)?;
     let total = canaries.iter().fold(0_u32, |sum, one| sum.saturating_add(one.percent));
     if total > 100 || canaries.iter().any(|one| one.percent == 0) {
         let message = format!("`{total}` percent together: give 1 to 100, in sum at most 100");

@@ -23,12 +23,16 @@ pub(crate) fn decide(
             let project = super::get(state, *id)?;
             erasure::require_open(state, project.organisation)?;
             guardrail::check(state, (*id, &project.guardrails), guardrails)?;
-            if project.guardrails == *guardrails {
-                return Ok(Vec::new());
+            let mut events = Vec::new();
+            guardrail::require(state, *id, guardrails, &mut events)?;
+            // Set again, they open what was not asked of policy yet.
+            if project.guardrails == *guardrails && events.is_empty() {
+                return Ok(events);
             }
             let guardrails = guardrails.clone();
             let event = Event::GuardrailsSet { id: *id, guardrails };
-            Ok(vec![crate::Event::Project(event)])
+            events.push(crate::Event::Project(event));
+            Ok(events)
         }
     }
 }

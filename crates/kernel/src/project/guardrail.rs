@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use policy::Ask;
 use serde::{Deserialize, Serialize};
-use units::{Id, Name, kinds};
+use units::{DataClass, Id, Name, kinds};
 
-use crate::{Reject, State, limits};
+use crate::{Reject, State, Subject, decision, endpoint::route_ask, limits};
 
 /// What a guardrail looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,6 +65,31 @@ pub enum Rule {
         /// Characters of a streamed answer that are held back for it.
         window_chars: u32,
     },
+    /// A service that is asked.
+    Checker(CheckerRule),
+}
+
+/// A service elsewhere that is asked about texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckerRule {
+    /// How it is spoken to: its address, its reach, its sealed key, and the site where it stands.
+    pub upstream: Id<kinds::Upstream>,
+    /// Longest time for an answer.
+    pub timeout_ms: u32,
+    /// What happens to texts about which it gives none.
+    pub unanswered: Unanswered,
+    /// Characters of a streamed answer that are gathered before it is asked about them.
+    pub window_chars: u32,
+}
+
+/// What happens to texts that could not be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unanswered {
+    /// They are refused.
+    Refuse,
+    /// They pass, and are counted.
+    Pass,
 }
 
 /// One guardrail.
@@ -80,6 +106,95 @@ pub struct Guardrail {
     pub action: Action,
     /// What it compares.
     pub rule: Rule,
+}
+
+impl Guardrail {
+    /// The service that it asks, if it is of this kind.
+    #[must_use]
+    pub fn checker(&self) -> Option<&CheckerRule> {
+        match &self.rule {
+            Rule::Checker(checker) => Some(checker),
+            Rule::Size(_) | Rule::Pattern { .. } => None,
+        }
+    }
+
+    /// Whether texts of one of its project's endpoints may be sent to the service that it asks: only while
+    /// policy's yes about the service's site is on record. True for those that ask none.
+    #[must_use]
+    pub fn is_allowed(&self, state: &State, project: Id<kinds::Project>, class: DataClass) -> bool {
+        let Some(checker) = self.checker() else { return true };
+        let found = state.upstreams.get(&checker.upstream).filter(|one| one.serves(project));
+        found.is_some_and(|one| state.decisions.allows(&route_ask(project, class, one.site)))
+    }
+
+    /// The same as it could be anywhere: without its endpoint, and without the service that it asks.
+    pub(crate) fn anywhere(&self) -> Self {
+        let rule = match &self.rule {
+            Rule::Checker(_) => Rule::Size(SizeRule { bytes_max: Some(0), ..SizeRule::default() }),
+            rule @ (Rule::Size(_) | Rule::Pattern { .. }) => rule.clone(),
+        };
+        Self { endpoint: None, rule, ..self.clone() }
+    }
+}
+
+/// The questions about the services that a project's texts are sent to, as far as they were asked before.
+pub(crate) fn asked_before(state: &State) -> impl Iterator<Item = (Id<kinds::Project>, Ask)> + '_ {
+    let asks = state.projects.values().flat_map(|project| {
+        let rules = project.guardrails.iter().filter(|one| one.checker().is_some());
+        rules.flat_map(|one| asks(state, project.id, one).map(|ask| (project.id, ask)))
+    });
+    asks.filter(|(_, ask)| state.decisions.find(ask).is_some())
+}
+
+/// What is asked about one service: as about a route of each endpoint that it concerns.
+fn asks<'a>(
+    state: &'a State,
+    project: Id<kinds::Project>,
+    one: &'a Guardrail,
+) -> impl Iterator<Item = Ask> + 'a {
+    let upstream = one.checker().and_then(|checker| state.upstreams.get(&checker.upstream));
+    let endpoints = state.endpoints.values().filter(move |endpoint| {
+        let is_meant = one.endpoint.is_none_or(|id| id == endpoint.id);
+        is_meant && endpoint.project == project && endpoint.deleted_at.is_none()
+    });
+    let classes: BTreeSet<DataClass> = endpoints.map(|endpoint| endpoint.class(state)).collect();
+    let site = upstream.map(|upstream| upstream.site);
+    classes.into_iter().filter_map(move |class| Some(route_ask(project, class, site?)))
+}
+
+/// Requires policy's yes about every service that is asked; what is not on record yet joins the events.
+pub(super) fn require(
+    state: &State,
+    project: Id<kinds::Project>,
+    guardrails: &[Guardrail],
+    events: &mut Vec<crate::Event>,
+) -> Result<(), Reject> {
+    for one in guardrails {
+        for ask in asks(state, project, one) {
+            let made = decision::require(state, events, &ask, Subject::from(project));
+            made.map_err(|no| no.refuse(one.name.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Requires the same for an endpoint that is new or takes texts of another class.
+pub(crate) fn require_for_endpoint(
+    state: &State,
+    (id, project): (Id<kinds::Endpoint>, Id<kinds::Project>),
+    class: DataClass,
+    events: &mut Vec<crate::Event>,
+) -> Result<(), Reject> {
+    let Some(found) = state.projects.get(&project) else { return Ok(()) };
+    let own = found.guardrails.iter().filter(|one| one.endpoint.is_none_or(|only| only == id));
+    for one in own {
+        let upstream = one.checker().and_then(|checker| state.upstreams.get(&checker.upstream));
+        let Some(upstream) = upstream else { continue };
+        let ask = route_ask(project, class, upstream.site);
+        let made = decision::require(state, events, &ask, id.into());
+        made.map_err(|no| no.refuse(upstream.name.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Whether a project that has those before may have these.
@@ -104,12 +219,25 @@ pub(super) fn check(
                 return Err(Reject::not_found("endpoint", id));
             }
         }
+        if let Some(checker) = one.checker() {
+            let found = state.upstreams.get(&checker.upstream);
+            // The same holds for one that stayed behind: it answers nothing.
+            let is_named = |known: &Guardrail| {
+                known.checker().is_some_and(|known| known.upstream == checker.upstream)
+            };
+            let is_own = found.is_some_and(|upstream| upstream.serves(project));
+            let stayed_behind = found.is_none() && before.iter().any(is_named);
+            if !is_own && !stayed_behind {
+                return Err(Reject::not_found("upstream", checker.upstream));
+            }
+        }
         check_rule(one)?;
     }
     Ok(())
 }
 
-fn check_rule(one: &Guardrail) -> Result<(), Reject> {
+/// Whether a rule could be meant, wherever it is.
+pub(crate) fn check_rule(one: &Guardrail) -> Result<(), Reject> {
     let invalid = |field, what: &str| Err(Reject::invalid(field, format!("`{}` {what}", one.name)));
     match &one.rule {
         Rule::Size(size) => {
@@ -140,6 +268,29 @@ fn check_rule(one: &Guardrail) -> Result<(), Reject> {
                 return invalid(
                     "window_chars",
                     &format!("holds back {window_chars} characters: at most {max}"),
+                );
+            }
+        }
+        Rule::Checker(checker) => {
+            let CheckerRule { upstream: _, timeout_ms, unanswered: _, window_chars } = *checker;
+            let max = limits::CHECKER_MS_MAX;
+            if !(1..=max).contains(&timeout_ms) {
+                return invalid(
+                    "timeout_ms",
+                    &format!("waits for {timeout_ms} milliseconds: give 1 to {max}"),
+                );
+            }
+            let max = limits::CHECKER_WINDOW_CHARS_MAX;
+            if !(1..=max).contains(&window_chars) {
+                return invalid(
+                    "window_chars",
+                    &format!("gathers {window_chars} characters: give 1 to {max}"),
+                );
+            }
+            if one.action == Action::Redact {
+                return invalid(
+                    "action",
+                    "cannot redact by itself: with `refuse`, what its service says is done",
                 );
             }
         }

@@ -6,7 +6,8 @@ mod guardrail;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
-pub use guardrail::{Action, Guardrail, Rule, Side, SizeRule};
+pub use guardrail::{Action, CheckerRule, Guardrail, Rule, Side, SizeRule, Unanswered};
+pub(crate) use guardrail::{asked_before, check_rule, require_for_endpoint};
 
 use serde::{Deserialize, Serialize};
 use units::{Id, Name, kinds};

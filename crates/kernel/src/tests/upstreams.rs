@@ -33,7 +33,7 @@ fn config(url: &str) -> Config {
     }
 }
 
-fn register(
+pub(super) fn register(
     world: &mut World,
     number: u8,
     site: Id<kinds::Site>,
@@ -47,12 +47,12 @@ fn register(
     id
 }
 
-fn over(upstreams: &[UpstreamId]) -> Routing {
+pub(super) fn over(upstreams: &[UpstreamId]) -> Routing {
     let backend = |id: &UpstreamId| Backend { upstream: *id, weight: 100, model: None };
     Routing { backends: upstreams.iter().map(backend).collect(), ..Routing::default() }
 }
 
-fn open(
+pub(super) fn open(
     world: &mut World,
     project: Id<kinds::Project>,
     class: DataClass,

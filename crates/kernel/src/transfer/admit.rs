@@ -140,7 +140,8 @@ fn of_project(
     }
 }
 
-/// A project's guardrails, as they are: those for one endpoint name one that did not come along.
+/// A project's guardrails, as they are: those for one endpoint name one that did not come along, and so do
+/// those that ask a service.
 fn of_guardrails(
     state: &State,
     home: Id<kinds::Organisation>,
@@ -151,9 +152,8 @@ fn of_guardrails(
     require_own(state, home, Scope::Project(id))?;
     let is_same = found.guardrails == guardrails;
     let known = (is_same || !found.guardrails.is_empty()).then_some(is_same);
-    let everywhere =
-        |one: &project::Guardrail| project::Guardrail { endpoint: None, ..one.clone() };
-    let guardrails = guardrails.iter().map(everywhere).collect();
+    guardrails.iter().try_for_each(project::check_rule)?;
+    let guardrails = guardrails.iter().map(project::Guardrail::anywhere).collect();
     let command = project::Command::SetGuardrails { id, guardrails };
     new(known, "guardrails", id, || project::decide(state, &command, ctx))
 }

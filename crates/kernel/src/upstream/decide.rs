@@ -1,7 +1,9 @@
 //! Validates commands about upstreams.
 
+use units::{Id, kinds};
+
 use super::{Command, Config, Event, Probe, Reach, Timeouts, get};
-use crate::{Ctx, Reject, State, limits};
+use crate::{Ctx, Reject, State, limits, project::Guardrail};
 
 pub(crate) fn decide(
     state: &State,
@@ -45,19 +47,35 @@ pub(crate) fn decide(
         }
         Command::Delete { id } => {
             let upstream = get(state, *id)?;
-            let mut used = state.endpoints.values().filter(|one| one.deleted_at.is_none());
-            if let Some(by) = used.find(|one| one.backends.iter().any(|b| b.upstream == *id)) {
-                return Err(Reject::WrongState {
-                    kind: "upstream",
-                    id: id.to_string(),
-                    state: format!("used by endpoint `{}`", by.name),
-                    action: "delete it before that endpoint lets go of it",
-                });
-            }
+            require_unused(state, *id)?;
             Event::Deleted { id: *id, project: upstream.project }
         }
     };
     Ok(vec![crate::Event::Upstream(event)])
+}
+
+/// Refuses to delete what endpoints send requests to, or guardrails texts.
+fn require_unused(state: &State, id: Id<kinds::Upstream>) -> Result<(), Reject> {
+    let mut used = state.endpoints.values().filter(|one| one.deleted_at.is_none());
+    if let Some(by) = used.find(|one| one.backends.iter().any(|b| b.upstream == id)) {
+        return Err(Reject::WrongState {
+            kind: "upstream",
+            id: id.to_string(),
+            state: format!("used by endpoint `{}`", by.name),
+            action: "delete it before that endpoint lets go of it",
+        });
+    }
+    let asks = |one: &Guardrail| one.checker().is_some_and(|asked| asked.upstream == id);
+    let mut projects = state.projects.values();
+    if let Some(by) = projects.find(|one| one.guardrails.iter().any(asks)) {
+        return Err(Reject::WrongState {
+            kind: "upstream",
+            id: id.to_string(),
+            state: format!("asked by a guardrail of project `{}`", by.name),
+            action: "delete it before that guardrail is removed",
+        });
+    }
+    Ok(())
 }
 
 fn check(config: &Config) -> Result<(), Reject> {

@@ -1,13 +1,14 @@
 //! Guardrails of projects. An expression is read here, with the limits of the gateway that will run it.
 
 use api::nouns::guardrail::{
-    Guardrail, GuardrailAction, GuardrailSide, GuardrailSize, Guardrails, GuardrailsGet,
-    GuardrailsSet,
+    Guardrail, GuardrailAction, GuardrailChecker, GuardrailSide, GuardrailSize,
+    GuardrailUnanswered, Guardrails, GuardrailsGet, GuardrailsSet,
 };
 use kernel::{
     Command, State,
     access::{Role, Scope},
-    project::{self, Action, Rule, Side, SizeRule},
+    endpoint::Endpoint,
+    project::{self, Action, CheckerRule, Rule, Side, SizeRule, Unanswered},
 };
 use regex::RegexBuilder;
 use units::{Id, kinds};
@@ -21,6 +22,10 @@ use super::{
 
 /// Characters that are held back if nothing is said.
 const WINDOW_CHARS_DEFAULT: u32 = 64;
+/// The same for a service that is asked, which understands whole sentences better.
+const CHECKER_WINDOW_CHARS_DEFAULT: u32 = 256;
+/// How long a service is waited for if nothing is said.
+const CHECKER_MS_DEFAULT: u32 = 1_000;
 /// Largest compiled expression in bytes, as in the gateway.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 
@@ -62,25 +67,56 @@ fn dto(project: &project::Project, seq: u64) -> Guardrails {
     Guardrails { project: project.id, guardrails, version: project.meta.version, seq }
 }
 
-/// What is checked at an endpoint, in order, with the version of its project; `None` without a project.
-pub(crate) fn of_endpoint(state: &State, id: Id<kinds::Endpoint>) -> Option<(u64, Vec<Guardrail>)> {
-    let project = state.projects.get(&state.endpoints.get(&id)?.project)?;
+/// What is checked at an endpoint, in order, with the version of it; `None` without a project.
+pub(crate) fn of_endpoint(
+    state: &State,
+    id: Id<kinds::Endpoint>,
+) -> Option<(GuardrailsVersion, Vec<Guardrail>)> {
+    let endpoint = state.endpoints.get(&id)?;
+    let project = state.projects.get(&endpoint.project)?;
     let own = |one: &&project::Guardrail| one.endpoint.is_none_or(|endpoint| endpoint == id);
-    let rules = project.guardrails.iter().filter(own).map(one_dto);
-    Some((project.meta.version, rules.collect()))
+    let rules = project.guardrails.iter().filter(own).map(|one| {
+        let mut rule = one_dto(one);
+        let is_allowed = || one.is_allowed(state, project.id, endpoint.class(state));
+        rule.checker.iter_mut().for_each(|checker| checker.is_allowed = Some(is_allowed()));
+        rule
+    });
+    Some((version(state, endpoint, project), rules.collect()))
+}
+
+/// What an endpoint's guardrails follow from: its project's version, and which services policy allows it to
+/// ask, by their places.
+pub(crate) type GuardrailsVersion = (u64, u64);
+
+/// The same without making them.
+pub(crate) fn version_of(state: &State, id: Id<kinds::Endpoint>) -> Option<GuardrailsVersion> {
+    let endpoint = state.endpoints.get(&id)?;
+    let project = state.projects.get(&endpoint.project)?;
+    (!project.guardrails.is_empty()).then(|| version(state, endpoint, project))
+}
+
+fn version(state: &State, endpoint: &Endpoint, project: &project::Project) -> GuardrailsVersion {
+    let checkers =
+        project.guardrails.iter().zip(0_u32..).filter(|(one, _)| one.checker().is_some());
+    let allowed = checkers.fold(0_u64, |bits, (one, place)| {
+        let is_allowed = one.is_allowed(state, project.id, endpoint.class(state));
+        bits | u64::from(is_allowed).checked_shl(place).unwrap_or(0)
+    });
+    (project.meta.version, allowed)
 }
 
 /// One as the API shows it.
 fn one_dto(one: &project::Guardrail) -> Guardrail {
-    let (size, pattern, window_chars) = match &one.rule {
+    let (size, pattern, window_chars, checker) = match &one.rule {
         Rule::Size(size) => {
             let SizeRule { bytes_max, characters_max, tokens_max, messages_max } = *size;
             let size = GuardrailSize { bytes_max, characters_max, tokens_max, messages_max };
-            (Some(size), None, None)
+            (Some(size), None, None, None)
         }
         Rule::Pattern { pattern, window_chars } => {
-            (None, Some(pattern.clone()), Some(*window_chars))
+            (None, Some(pattern.clone()), Some(*window_chars), None)
         }
+        Rule::Checker(checker) => (None, None, None, Some(checker_dto(*checker))),
     };
     Guardrail {
         name: one.name.clone(),
@@ -98,25 +134,27 @@ fn one_dto(one: &project::Guardrail) -> Guardrail {
         size,
         pattern,
         window_chars,
+        checker,
+    }
+}
+
+fn checker_dto(checker: CheckerRule) -> GuardrailChecker {
+    let CheckerRule { upstream, timeout_ms, unanswered, window_chars } = checker;
+    let unanswered = match unanswered {
+        Unanswered::Refuse => GuardrailUnanswered::Refuse,
+        Unanswered::Pass => GuardrailUnanswered::Pass,
+    };
+    GuardrailChecker {
+        upstream,
+        timeout_ms: Some(timeout_ms),
+        unanswered: Some(unanswered),
+        window_chars: Some(window_chars),
+        is_allowed: None,
     }
 }
 
 fn from_dto(place: usize, one: &Guardrail) -> Result<project::Guardrail, Fail> {
-    let at = |member: &str| format!("/guardrails/{place}/{member}");
-    let rule = match (&one.size, &one.pattern) {
-        (Some(size), None) => {
-            let GuardrailSize { bytes_max, characters_max, tokens_max, messages_max } = *size;
-            Rule::Size(SizeRule { bytes_max, characters_max, tokens_max, messages_max })
-        }
-        (None, Some(pattern)) => {
-            readable(pattern).map_err(|why| Fail::field(&at("pattern"), why))?;
-            let window_chars = one.window_chars.unwrap_or(WINDOW_CHARS_DEFAULT);
-            Rule::Pattern { pattern: pattern.clone(), window_chars }
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(Fail::field(&at("pattern"), "give either `size` or `pattern`"));
-        }
-    };
+    let rule = rule_of(|member: &str| format!("/guardrails/{place}/{member}"), one)?;
     Ok(project::Guardrail {
         name: one.name.clone(),
         endpoint: one.endpoint,
@@ -132,6 +170,30 @@ fn from_dto(place: usize, one: &Guardrail) -> Result<project::Guardrail, Fail> {
         },
         rule,
     })
+}
+
+fn rule_of(at: impl Fn(&str) -> String, one: &Guardrail) -> Result<Rule, Fail> {
+    match (&one.size, &one.pattern, &one.checker) {
+        (Some(size), None, None) => {
+            let GuardrailSize { bytes_max, characters_max, tokens_max, messages_max } = *size;
+            Ok(Rule::Size(SizeRule { bytes_max, characters_max, tokens_max, messages_max }))
+        }
+        (None, Some(pattern), None) => {
+            readable(pattern).map_err(|why| Fail::field(&at("pattern"), why))?;
+            let window_chars = one.window_chars.unwrap_or(WINDOW_CHARS_DEFAULT);
+            Ok(Rule::Pattern { pattern: pattern.clone(), window_chars })
+        }
+        (None, None, Some(checker)) => Ok(Rule::Checker(CheckerRule {
+            upstream: checker.upstream,
+            timeout_ms: checker.timeout_ms.unwrap_or(CHECKER_MS_DEFAULT),
+            unanswered: match checker.unanswered {
+                None | Some(GuardrailUnanswered::Refuse) => Unanswered::Refuse,
+                Some(GuardrailUnanswered::Pass) => Unanswered::Pass,
+            },
+            window_chars: checker.window_chars.unwrap_or(CHECKER_WINDOW_CHARS_DEFAULT),
+        })),
+        _ => Err(Fail::field(&at("pattern"), "give one of `size`, `pattern` and `checker`")),
+    }
 }
 
 /// Whether the gateway will be able to run it.

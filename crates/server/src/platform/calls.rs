@@ -16,6 +16,9 @@ use crate::sign_in::{
     session::Principal,
 };
 
+/// What is checked, with its version and the project that wants it.
+type Wanted = ((u64, u64), Id<kinds::Project>, Vec<Guardrail>);
+
 impl Platform {
     /// Who holds a secret, or whose rights a capability token carries.
     ///
@@ -93,17 +96,18 @@ impl Platform {
 
     /// The version of what is checked at an endpoint; `None` where nothing is.
     #[must_use]
-    pub fn guardrails_version(&self, endpoint: Id<kinds::Endpoint>) -> Option<u64> {
-        self.read(|state| {
-            let project = state.projects.get(&state.endpoints.get(&endpoint)?.project)?;
-            (!project.guardrails.is_empty()).then_some(project.meta.version)
-        })
+    pub fn guardrails_version(&self, endpoint: Id<kinds::Endpoint>) -> Option<(u64, u64)> {
+        self.read(|state| guardrails::version_of(state, endpoint))
     }
 
-    /// What is checked at an endpoint, in order, with its version.
+    /// What is checked at an endpoint, in order, with its version, and the project that wants it.
     #[must_use]
-    pub fn guardrails(&self, endpoint: Id<kinds::Endpoint>) -> (u64, Vec<Guardrail>) {
-        self.read(|state| guardrails::of_endpoint(state, endpoint)).unwrap_or_default()
+    pub fn guardrails(&self, endpoint: Id<kinds::Endpoint>) -> Option<Wanted> {
+        self.read(|state| {
+            let project = state.endpoints.get(&endpoint)?.project;
+            let (version, rules) = guardrails::of_endpoint(state, endpoint)?;
+            Some((version, project, rules))
+        })
     }
 
     /// The models that a key may call.

@@ -96,6 +96,9 @@ impl Platform {
 
 fn upstreams_of(route: &GatewayRoute, ids: &mut BTreeSet<Id<kinds::Upstream>>) {
     ids.extend(route.upstreams.iter().map(|one| one.id));
+    let checkers = route.guardrails.iter().flatten().filter_map(|one| one.checker);
+    let allowed = checkers.filter(|checker| checker.is_allowed == Some(true));
+    ids.extend(allowed.map(|checker| checker.upstream));
     route.canaries.iter().for_each(|canary| upstreams_of(&canary.route, ids));
     route.fallbacks.iter().for_each(|there| upstreams_of(there, ids));
 }
