@@ -300,7 +300,7 @@ def fairness(config, folder):
 
 def crowd(config, folder):
     """The gateway's memory with 1,008 streams open, for long."""
-    world = World(config.cocarde, folder, ["--gap-ms", "500"])
+    world = World(config.cocarde, folder, ["--gap-ms", "500"], ["--in-flight-max", "2000"])
     try:
         secrets = world.tenant("bench", "mock", 16)
         url = world.start_apart() if config.apart else world.url

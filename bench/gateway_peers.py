@@ -164,7 +164,8 @@ def ours(config, folder, engine):
     run("budget", "create", "tokens", "--limit", "1000000 M tokens")
     run("model", "create", "mock")
     run("model", "add-version", "mock", model)
-    run("endpoint", "create", "mock", "--model", "one/mock@v1")
+    # A service takes 256 requests at once.
+    run("endpoint", "create", "mock", "--model", "one/mock@v1", "--replicas", 4)
     # A key may have 64 requests in flight: a crowd takes several.
     keys = [run("key", "create", f"load-{number}", "--role", "inference")["secret"] for number in range(N_CROWD)]
     return Stand(up, f"{url}/v1", keys=keys)

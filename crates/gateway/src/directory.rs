@@ -141,11 +141,12 @@ impl Route {
     }
 
     /// Where requests wait for a place: before the one upstream there is, whoever's endpoint leads to it, or
-    /// before the endpoint. A replica takes `each` at once, and an upstream no more than it was registered for.
+    /// before the endpoint. A replica takes `each` at once, and an upstream
+    /// as many as it was registered for.
     pub(crate) fn door(&self, each: usize) -> Door {
         let takes = |replica: &Replica| {
             let most = replica.remote.as_ref().and_then(|remote| remote.in_flight_max());
-            most.and_then(|most| usize::try_from(most).ok()).map_or(each, |most| most.min(each))
+            most.and_then(|most| usize::try_from(most).ok()).unwrap_or(each)
         };
         let of = |route: &Self| route.replicas.iter().map(takes).fold(0, usize::saturating_add);
         let own =
