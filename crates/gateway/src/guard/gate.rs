@@ -4,6 +4,9 @@
 //! INVARIANT: no text goes on that the service has not been asked about. Events without text go on at once while
 //! nothing is held. While it is asked, the engine's bytes are not read.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use kernel::{
     Command, State,
     access::{Role, Scope},
     budget, dataset, key, model, node, organisation, policy_set, price,
-    project::{self, Action, Guardrail, Rule, Side, SizeRule},
+    project::{self, Action, CheckerRule, Guardrail, Rule, Side, SizeRule, Unanswered},
     site,
 };
 use sha2::{Digest as _, Sha256};
@@ -83,17 +83,25 @@ fn new_project(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     Ok(Command::Project(project::Command::Create { organisation, name }))
 }
 
-/// `guardrail PATH NAME pattern=EXPRESSION` or `guardrail PATH NAME characters=N`: the only one from now on;
-/// without a rule, none.
+/// `guardrail PATH NAME pattern=EXPRESSION`, `… characters=N` or `… checker=UPSTREAM`: the only one from now
+/// on; without a rule, none.
 fn one_guardrail(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     let id = names::project(state, &args.word::<String>("organisation/project")?)?;
     let name = args.word("a name")?;
     let pattern: Option<String> = args.maybe("pattern")?;
     let characters_max = args.maybe("characters")?;
-    let rule = match (pattern, characters_max) {
-        (Some(pattern), _) => Some(Rule::Pattern { pattern, window_chars: 32 }),
-        (None, Some(_)) => Some(Rule::Size(SizeRule { characters_max, ..SizeRule::default() })),
-        (None, None) => None,
+    let checker: Option<Name> = args.maybe("checker")?;
+    let timeout_ms = args.option("timeout-ms", 500)?;
+    let rule = match (pattern, characters_max, checker) {
+        (Some(pattern), _, _) => Some(Rule::Pattern { pattern, window_chars: 32 }),
+        (None, Some(_), _) => Some(Rule::Size(SizeRule { characters_max, ..SizeRule::default() })),
+        (None, None, Some(name)) => Some(Rule::Checker(CheckerRule {
+            upstream: upstreams::id_of(&name),
+            timeout_ms,
+            unanswered: Unanswered::Refuse,
+            window_chars: 256,
+        })),
+        (None, None, None) => None,
     };
     let (side, action) = (Side::Both, Action::Refuse);
     let one = rule.map(|rule| Guardrail { name, endpoint: None, side, action, rule });

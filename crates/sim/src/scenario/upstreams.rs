@@ -34,7 +34,7 @@ pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<
 }
 
 /// An upstream's id follows from its name, so that scenarios repeat.
-fn id_of(name: &Name) -> Id<kinds::Upstream> {
+pub(super) fn id_of(name: &Name) -> Id<kinds::Upstream> {
     let [a, b, c, d, e, f, g, h, i, j, ..] = digest_of(name.as_str()).0;
     Id::from_parts(1_764_000_000_000, [a, b, c, d, e, f, g, h, i, j])
 }

@@ -26,6 +26,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/scaling", "scenarios/21-scaling.txt"),
     ("logs/guardrails", "scenarios/22-guardrails.txt"),
     ("logs/rate-limits", "scenarios/23-rate-limits.txt"),
+    ("logs/checkers", "scenarios/24-checkers.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {
