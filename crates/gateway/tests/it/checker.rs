@@ -1,92 +1,26 @@
 //! Services that are asked about texts, over real sockets: what they are told, what is done with what they say,
 //! and what happens when they say nothing.
 
-use std::sync::{Arc, Mutex};
+mod service;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use gateway::{
     AccessLogTarget, CheckAction, CheckKind, CheckSpec, CheckerSpec, Checks, GatewayConfig, Reach,
     Remote, RemoteConfig, RemoteTimeouts, Tls, Unanswered,
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use units::Id;
 
 use crate::bench::{Bench, eventually, next_piece};
 use crate::upstream::Upstream;
+use service::{Service, Way};
 
 const ASK: &str = r#"{"model":"pub/plain","messages":[{"role":"user","content":"a swordfish"}]}"#;
 const STREAM: &str =
     r#"{"model":"pub/plain","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
-
-/// What a service does.
-#[derive(Debug, Clone)]
-enum Way {
-    Allow,
-    /// Refuses texts that hold this, with a code.
-    Refuse(&'static str, &'static str),
-    /// Replaces this by `***`.
-    Redact(&'static str),
-    /// Says this, whatever it is asked.
-    Say(StatusCode, String),
-    /// Never answers.
-    Mute,
-}
-
-#[derive(Clone)]
-struct Service {
-    address: String,
-    way: Arc<Mutex<Way>>,
-    seen: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
-}
-
-impl Service {
-    async fn start(way: Way) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let service = Self { address, way: Arc::new(Mutex::new(way)), seen: Arc::default() };
-        let router = Router::new()
-            .route("/v1/check", axum::routing::post(answer))
-            .layer(axum::extract::DefaultBodyLimit::disable())
-            .with_state(service.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        service
-    }
-
-    fn seen(&self) -> Vec<Value> {
-        self.seen.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
-    }
-}
-
-async fn answer(
-    State(service): State<Service>,
-    headers: HeaderMap,
-    axum::Json(body): axum::Json<Value>,
-) -> Response {
-    service.seen.lock().unwrap().push((headers, body.clone()));
-    let texts = body["texts"].as_array().unwrap().clone();
-    let text = |one: &Value| one["text"].as_str().unwrap().to_owned();
-    let whole = |one: &Value| one["before"].as_str().unwrap_or_default().to_owned() + &text(one);
-    let way = service.way.lock().unwrap().clone();
-    let told = match way {
-        Way::Refuse(word, reason) if texts.iter().any(|one| whole(one).contains(word)) => {
-            json!({"verdict": "refuse", "reason": reason})
-        }
-        Way::Allow | Way::Refuse(..) => json!({"verdict": "allow", "more": 1}),
-        Way::Redact(word) => {
-            let fresh = texts
-                .iter()
-                .map(|one| text(one).contains(word).then(|| text(one).replace(word, "***")));
-            json!({"verdict": "redact", "texts": fresh.collect::<Vec<_>>()})
-        }
-        Way::Say(status, said) => return (status, said).into_response(),
-        Way::Mute => std::future::pending().await,
-    };
-    axum::Json(told).into_response()
-}
 
 fn remote(address: &str) -> Arc<Remote> {
     limited(address, None)
