@@ -270,7 +270,7 @@ def fairness(config, folder):
     try:
         polite, noisy = (world.tenant(name, f"mock-{name}")[0] for name in ("polite", "noisy"))
         if config.limited:
-            world.run("limit", "set", "--requests-per-minute", 1200, project="noisy/one")
+            world.run("limit", "set", "--requests-per-minute", 300, project="noisy/one")
         found = {}
         stands = {name: Stand(world.platform, f"{world.url}/v1", model=f"mock-{name}", keys=(key,))
                   for name, key in (("polite", polite), ("noisy", noisy))}
@@ -280,10 +280,11 @@ def fairness(config, folder):
         load(settings, stands["polite"], *usual, seconds=2)
         found["alone"] = load(settings, stands["polite"], *usual)
         words = [config.cocarde.resolve(), "bench", "gateway", "--url", stands["noisy"].url, "--model", "mock-noisy", "--token", noisy,
-                 "--rate", 2000, "--output-tokens", 8, "--seconds", config.seconds + 6, "--connections", 256, "-o", "json"]
+                 "--rate", 500 if config.limited else 2000, "--output-tokens", 8, "--seconds", config.seconds + 12, "--connections", 256, "-o", "json"]
         with open(folder / "noisy.json", "wb") as out:
             other = subprocess.Popen([str(word) for word in words], stdout=out, start_new_session=True)
-            time.sleep(3)
+            # The minute's worth that a limit lets through at once is over.
+            time.sleep(10)
             found["beside"] = load(settings, stands["polite"], *usual)
             other.wait()
         found["noisy"] = json.loads((folder / "noisy.json").read_text())
