@@ -25,7 +25,7 @@ import tempfile
 import time
 import urllib.request
 
-from gateway_peers import OPENER, answers, free_port, load, resident_mib, start, stop, Stand, wait
+from gateway_peers import OPENER, answers, command, free_port, load, resident_mib, start, stop, Stand, wait
 
 # Longest answer that a request of the drill asks for.
 TOKENS_MAX = 32
@@ -68,12 +68,7 @@ class World:
         return f"http://{self.apart_listen}"
 
     def run(self, *words, project=None):
-        around = dict(os.environ, HOME=str(self.folder), COCARDE_SERVER=self.url, COCARDE_TOKEN=self.operator)
-        around |= {"COCARDE_PROJECT": project} if project else {}
-        done = subprocess.run([str(self.cocarde), *map(str, words), "-o", "json"], env=around, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{words}: {done.stderr.strip()}")
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return command(self.cocarde, self.folder, (self.url, self.operator), words, project)
 
     def tenant(self, name, endpoint, keys=1):
         """An organisation with a project, keys for inference, and an endpoint over the mock."""

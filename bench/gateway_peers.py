@@ -102,6 +102,16 @@ def end_services(folder):
             continue
 
 
+def command(program, home, place, words, project=None):
+    """What a command of ours answers; `place` is the platform's address and a key."""
+    around = dict(os.environ, HOME=str(home), COCARDE_SERVER=place[0], COCARDE_TOKEN=place[1])
+    around |= {"COCARDE_PROJECT": project} if project else {}
+    done = subprocess.run([str(program), *map(str, words), "-o", "json"], env=around, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{words}: {done.stderr.strip()}")
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
 def wait(what, answered):
     """Asks again until the answer is true."""
     deadline = time.monotonic() + READY_S_MAX
@@ -151,13 +161,9 @@ def ours(config, folder, engine):
     up = start([program, "up", "--data", folder / "data", "--listen", "127.0.0.1:0", "--ready-file", ready,
                 "--token-file", token], folder / "log")
     url = wait("`cocarde up`", lambda: ready.exists() and ready.read_text().strip().rstrip("/"))
-    surroundings = dict(os.environ, HOME=str(folder), COCARDE_SERVER=url, COCARDE_TOKEN=token.read_text().strip(),
-                        COCARDE_PROJECT="bench/one")
 
     def run(*words):
-        done = subprocess.run([str(program), *map(str, words), "-o", "json"], env=surroundings, check=True,
-                              capture_output=True)
-        return json.loads(done.stdout)
+        return command(program, folder, (url, token.read_text().strip()), words, "bench/one")
 
     run("org", "create", "bench")
     run("project", "create", "bench/one")

@@ -29,12 +29,12 @@ pub trait Directory: Send + Sync + 'static {
     /// caller, and the refusals for access, budget, rate and missing replicas.
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal>;
 
-    /// What is checked of this caller's question and of its answer, wherever on the route it may be answered;
+    /// What is checked of a question and of its answer, wherever on the route it may be answered;
     /// `None`, which costs nothing, for nothing.
     ///
     /// # Errors
     /// [`Refusal::Unchecked`] where it is not known what to check: nothing passes unchecked.
-    fn checks(&self, caller: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal>;
+    fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal>;
 
     /// How a service is spoken to that a rule asks; `None` where that is not known now, and then it gives no
     /// answer.

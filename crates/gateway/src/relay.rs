@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
-use crate::guard::{Gate, Refused, Screen, Stopped};
+use crate::guard::{Gate, Screen, Stopped};
 use crate::metrics::{InFlight, Metrics};
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
@@ -146,7 +146,7 @@ impl Relay {
                 }
             });
             if let Some(refused) = refused.filter(|_| verdict == Verdict::GoesOn) {
-                self.refuse(refused, &mut out);
+                self.stop(Stopped::Refused(refused), &mut out);
                 return Poll::Ready(Some(Bytes::from(out)));
             }
             match read {
@@ -168,9 +168,6 @@ impl Relay {
                 }
             }
             self.silence.last = Instant::now();
-            if self.translator.tally.has_begun() {
-                self.held.outstanding.begun();
-            }
             if !out.is_empty() {
                 return Poll::Ready(Some(Bytes::from(out)));
             }
@@ -179,6 +176,9 @@ impl Relay {
     }
 
     fn judge(&mut self, verdict: Verdict, out: &mut Vec<u8>) {
+        if self.translator.tally.has_begun() {
+            self.held.outstanding.begun();
+        }
         match verdict {
             Verdict::GoesOn => {}
             Verdict::Done => {
@@ -198,7 +198,7 @@ impl Relay {
         if let Some(screen) = &mut self.screen {
             let mut rest = Vec::new();
             if let Err(refused) = screen.finish(&mut rest) {
-                return self.refuse(refused, out);
+                return self.stop(Stopped::Refused(refused), out);
             }
             if let Some(gate) = &mut self.gate {
                 gate.take(&rest);
@@ -242,22 +242,14 @@ impl Relay {
             }
             Err(stopped) => self.stop(stopped, &mut out),
         }
-        if self.translator.tally.has_begun() {
-            self.held.outstanding.begun();
-        }
         Poll::Ready(out)
     }
 
-    /// Ends the stream because a service refuses the answer, or cannot be asked about it.
+    /// Ends the stream because a rule refuses the answer, or a service cannot be asked about it; what was
+    /// generated is billed.
     fn stop(&mut self, stopped: Stopped, out: &mut Vec<u8>) {
         self.translator.tally.stopped(&stopped);
         self.end(&ApiError::from(stopped), out);
-    }
-
-    /// Ends the stream because a guardrail refuses the answer; what was generated is billed.
-    fn refuse(&mut self, refused: Refused, out: &mut Vec<u8>) {
-        self.translator.tally.refused();
-        self.end(&ApiError::from(refused), out);
     }
 
     /// Ends the stream with an error event.

@@ -225,16 +225,10 @@ impl Tally {
         }
     }
 
-    /// Notes that a service lets it go no further.
+    /// Notes that a rule lets it go no further.
     pub(crate) fn stopped(&mut self, stopped: &Stopped) {
         self.in_band_error = true;
         self.seen.stopped(stopped);
-    }
-
-    /// Notes that a guardrail ends it.
-    pub(crate) fn refused(&mut self) {
-        self.in_band_error = true;
-        self.seen.failed(FailureKind::ContentFilter);
     }
 
     /// Notes what matched and passed.

@@ -245,7 +245,7 @@ impl Directory for Remote {
         self.0.view().wakes(caller.key, model)
     }
 
-    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+    fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         self.0.view().checks(route)
     }
 

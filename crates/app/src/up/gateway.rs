@@ -264,7 +264,7 @@ impl Directory for Wire {
         Ok(self.route_of(found, model))
     }
 
-    fn checks(&self, _: &Caller, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+    fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         let ready = route.endpoints().into_iter().filter_map(|one| self.2.of(&self.0, one));
         Ok(Checks::together(ready.collect()))
     }

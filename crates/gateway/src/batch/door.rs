@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::record::Record;
 use super::sealed::KeepError;
 use crate::directory::Caller;
 use crate::error::ApiError;
+use crate::intake;
 use crate::proxy::Gateway;
 
 /// Somebody who may keep files in a project.
@@ -136,8 +137,13 @@ pub(super) fn too_many(message: String) -> ApiError {
 }
 
 /// Reads a body by its fields; one that is not known is named.
-pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
+pub(super) async fn read<T: DeserializeOwned>(
+    gateway: &Gateway,
+    body: Body,
+) -> Result<T, ApiError> {
+    let config = gateway.config();
+    let bytes = intake::read(body, config.body_bytes_max, config.body_timeout).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
         ApiError::invalid(None, format!("the body is not what is asked for here: {error}"))
     })
 }

@@ -11,14 +11,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::door::{self, Guest, enter, missing, told};
+use super::door::{self, Guest, enter, told};
 use super::id::Uuid;
 use super::openai::{self, Wanted};
 use super::pages::{self, Length};
 use super::record::{Counts, Dialect, Record};
 use super::shelf::{Kind, card_of};
 use crate::error::ApiError;
-use crate::intake;
 use crate::proxy::Gateway;
 
 /// How many jobs a page has at most.
@@ -84,9 +83,7 @@ pub(super) async fn create(
 ) -> Response {
     let created = async {
         let guest = enter(&gateway, &headers)?;
-        let config = gateway.config();
-        let bytes = intake::read(body, config.body_bytes_max, config.body_timeout).await?;
-        let asked: Create = door::body(&bytes)?;
+        let asked: Create = door::read(&gateway, body).await?;
         let ids = (gateway.fresh_uuid(), gateway.fresh_uuid());
         let record = guest.blocking(move |guest| begin(guest, ids, asked)).await?;
         Ok(told(show_record(&record)))
@@ -157,7 +154,7 @@ pub(super) async fn list(
                 && model.is_none_or(|model| record.model.as_deref() == Some(model))
                 && (!is_mine || record.key == guest.key)
         });
-        let after = |text: &str| text.parse().ok();
+        let after = |text: &str| Dialect::Mistral.id(text);
         pages::page(records, (&query, LENGTH), after, |record| record.id, show_record).map(told)
     };
     gateway.finish(listed.await)
@@ -171,8 +168,7 @@ pub(super) async fn show(
 ) -> Response {
     let shown = async {
         let guest = enter(&gateway, &headers)?;
-        let found = openai::find(&guest, id.parse().ok(), Dialect::Mistral).await?;
-        Ok(told(show_record(&found.ok_or_else(|| missing("job", &id))?)))
+        Ok(told(show_record(&openai::find(&guest, &id, Dialect::Mistral).await?)))
     };
     gateway.finish(shown.await)
 }
@@ -185,8 +181,7 @@ pub(super) async fn cancel(
 ) -> Response {
     let cancelled = async {
         let guest = enter(&gateway, &headers)?;
-        let found = openai::find(&guest, id.parse().ok(), Dialect::Mistral).await?;
-        let found = found.ok_or_else(|| missing("job", &id))?;
+        let found = openai::find(&guest, &id, Dialect::Mistral).await?;
         Ok(told(show_record(&openai::end(&guest, found).await?)))
     };
     gateway.finish(cancelled.await)

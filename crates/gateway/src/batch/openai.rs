@@ -17,7 +17,6 @@ use super::pages::{self, Length};
 use super::record::{Counts, Dialect, Record, Since, Status};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::intake;
 use crate::proxy::Gateway;
 
 /// How many batches a page has, as OpenAI says it.
@@ -104,9 +103,7 @@ pub(super) async fn create(
 ) -> Response {
     let created = async {
         let guest = enter(&gateway, &headers)?;
-        let config = gateway.config();
-        let bytes = intake::read(body, config.body_bytes_max, config.body_timeout).await?;
-        let wanted = wanted(door::body(&bytes)?)?;
+        let wanted = wanted(door::read(&gateway, body).await?)?;
         let id = gateway.fresh_uuid();
         let record = guest.blocking(move |guest| begin(guest, id, wanted)).await?;
         Ok(told(show_record(&record)))
@@ -230,18 +227,16 @@ pub(super) async fn list(
         let mut records = guest.blocking(|guest| guest.records()).await?;
         records.retain(|record| record.dialect == Dialect::OpenAi);
         let id = |record: &Record| record.id;
-        pages::page(records, (&query, LENGTH), Uuid::from_batch_text, id, show_record).map(told)
+        let after = |text: &str| Dialect::OpenAi.id(text);
+        pages::page(records, (&query, LENGTH), after, id, show_record).map(told)
     };
     gateway.finish(listed.await)
 }
 
-/// One batch of a project, as it is now.
-pub(super) async fn find(
-    guest: &Guest,
-    id: Option<Uuid>,
-    dialect: Dialect,
-) -> Result<Option<Record>, ApiError> {
-    let Some(id) = id else { return Ok(None) };
+/// One batch of a project by the id in a path, as it is now.
+pub(super) async fn find(guest: &Guest, text: &str, dialect: Dialect) -> Result<Record, ApiError> {
+    let gone = || missing(dialect.noun(), text);
+    let id = dialect.id(text).ok_or_else(gone)?;
     let found = match guest.desk.live(guest.project, id) {
         Some(live) => Some(live.record()),
         None => {
@@ -252,16 +247,13 @@ pub(super) async fn find(
             read.await?
         }
     };
-    Ok(found.filter(|record| record.dialect == dialect))
+    found.filter(|record| record.dialect == dialect).ok_or_else(gone)
 }
 
 /// Asks a batch to end; what it is then. Lines in flight break off at once.
 pub(super) async fn end(guest: &Guest, found: Record) -> Result<Record, ApiError> {
     let ended = |record: &Record| {
-        let word = match record.dialect {
-            Dialect::OpenAi => record.status.word(),
-            Dialect::Mistral => record.status.job_word(),
-        };
+        let word = record.dialect.word(record.status);
         conflict(format!("the batch is `{word}`: it cannot be cancelled any more"))
     };
     let Some(live) = guest.desk.live(guest.project, found.id) else { return Err(ended(&found)) };
@@ -286,8 +278,7 @@ pub(super) async fn show(
 ) -> Response {
     let shown = async {
         let guest = enter(&gateway, &headers)?;
-        let found = find(&guest, Uuid::from_batch_text(&id), Dialect::OpenAi).await?;
-        Ok(told(show_record(&found.ok_or_else(|| missing("batch", &id))?)))
+        Ok(told(show_record(&find(&guest, &id, Dialect::OpenAi).await?)))
     };
     gateway.finish(shown.await)
 }
@@ -300,8 +291,7 @@ pub(super) async fn cancel(
 ) -> Response {
     let cancelled = async {
         let guest = enter(&gateway, &headers)?;
-        let found = find(&guest, Uuid::from_batch_text(&id), Dialect::OpenAi).await?;
-        let found = found.ok_or_else(|| missing("batch", &id))?;
+        let found = find(&guest, &id, Dialect::OpenAi).await?;
         Ok(told(show_record(&end(&guest, found).await?)))
     };
     gateway.finish(cancelled.await)

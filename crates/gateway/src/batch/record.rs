@@ -85,6 +85,32 @@ pub(super) enum Dialect {
     Mistral,
 }
 
+impl Dialect {
+    /// What a batch is called.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::OpenAi => "batch",
+            Self::Mistral => "job",
+        }
+    }
+
+    /// The batch that an id names.
+    pub(super) fn id(self, text: &str) -> Option<Uuid> {
+        match self {
+            Self::OpenAi => Uuid::from_batch_text(text),
+            Self::Mistral => text.parse().ok(),
+        }
+    }
+
+    /// The word for how far a batch is.
+    pub(super) const fn word(self, status: Status) -> &'static str {
+        match self {
+            Self::OpenAi => status.word(),
+            Self::Mistral => status.job_word(),
+        }
+    }
+}
+
 /// What is wrong with a batch as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fault {

@@ -55,7 +55,7 @@ impl Directory for Log {
     fn route(&self, _: &Caller, _: &str) -> Result<Route, Refusal> {
         Err(Refusal::ModelNotFound)
     }
-    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+    fn checks(&self, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         Ok(None)
     }
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -17,7 +17,7 @@ use super::trace::Traced;
 use crate::call::{Call, Operation};
 use crate::directory::Caller;
 use crate::error::ApiError;
-use crate::guard::{Hits, Refused, Stopped};
+use crate::guard::{Hits, Stopped};
 use crate::metrics::Metrics;
 
 /// A stream's gaps are made visible after so many, so that a very long one does not hide for an hour.
@@ -196,21 +196,9 @@ impl Seen {
         self.note(|facts| facts.failure = facts.failure.or(Some(kind)));
     }
 
-    /// A guardrail has looked at what was asked.
-    pub(crate) fn checked(&self, checked: Result<Hits, Refused>) -> Result<(), ApiError> {
-        match checked {
-            Ok(hits) => self.hit(hits),
-            Err(refused) => {
-                self.failed(FailureKind::ContentFilter);
-                return Err(refused.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Services have been asked about what was asked.
-    pub(crate) fn asked(&self, asked: Result<Hits, Stopped>) -> Result<(), ApiError> {
-        let hits = asked.map_err(|stopped| {
+    /// Rules have looked at what was asked, or services have been asked about it.
+    pub(crate) fn checked(&self, checked: Result<Hits, Stopped>) -> Result<(), ApiError> {
+        let hits = checked.map_err(|stopped| {
             self.stopped(&stopped);
             ApiError::from(stopped)
         })?;

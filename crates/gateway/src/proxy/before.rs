@@ -12,7 +12,7 @@ use crate::admission::{Ask, Tokens};
 use crate::call::Call;
 use crate::directory::Route;
 use crate::error::ApiError;
-use crate::guard::{Checks, Context};
+use crate::guard::{Checks, Context, Stopped};
 use crate::request::Completion;
 
 /// Tokens that a template may put around a conversation.
@@ -28,16 +28,16 @@ impl Gateway {
         asked: &mut Completion<'_>,
     ) -> Result<(Option<Arc<Checks>>, Option<Arc<Context>>), ApiError> {
         arrived.seen.routed(route.endpoint, &asked.model, asked.stream);
-        let checks = self.directory.checks(&arrived.caller, route);
+        let checks = self.directory.checks(route);
         let checks = checks.map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let Some(checks) = checks else { return Ok((None, None)) };
-        arrived.seen.checked(checks.question(asked.fields_mut()))?;
+        arrived.seen.checked(checks.question(asked.fields_mut()).map_err(Stopped::Refused))?;
         // What writes no text has no answer to look at.
         let is_written = arrived.call.writes();
         let asks = (checks.ask_about_questions(), is_written && checks.ask_about_answers());
         let context = (asks.0 || asks.1).then(|| self.context(arrived, route, &asked.model));
         if let Some(context) = context.as_ref().filter(|_| asks.0) {
-            arrived.seen.asked(checks.ask_question(asked.fields_mut(), context).await)?;
+            arrived.seen.checked(checks.ask_question(asked.fields_mut(), context).await)?;
         }
         Ok((Some(checks).filter(|_| is_written), context.filter(|_| asks.1)))
     }

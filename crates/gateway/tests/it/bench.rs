@@ -103,7 +103,7 @@ impl Directory for World {
         (model == "pub/sleeper").then_some(Id::from_bytes([8; 16]))
     }
 
-    fn checks(&self, _: &Caller, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
+    fn checks(&self, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         self.checks.lock().unwrap().clone().transpose()
     }
 
