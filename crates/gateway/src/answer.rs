@@ -76,6 +76,7 @@ pub(crate) fn completion(
     names: &Names,
     (tally, shape): (&mut Tally, &Shape),
 ) -> Result<Response<Body>, ApiError> {
+    tally.heard_whole(body);
     let shaped = match shape {
         Shape::Named => renamed(body, names, tally),
         Shape::Bare | Shape::Fim | Shape::Responses(_) => reshaped(body, names, tally, shape),

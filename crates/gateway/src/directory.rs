@@ -8,6 +8,7 @@ use units::{Id, kinds};
 
 use crate::admission::{Allowance, Door, Standing};
 use crate::backend::Remote;
+use crate::capture::Capture;
 use crate::guard::Checks;
 
 /// The application's view of keys, models and replicas.
@@ -40,6 +41,12 @@ pub trait Directory: Send + Sync + 'static {
     /// answer.
     fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<Remote>> {
         let _ = upstream;
+        None
+    }
+
+    /// What is kept of a call of this route, for the project whose key has asked; `None` for nothing.
+    fn capture(&self, caller: &Caller, route: &Route) -> Option<Capture> {
+        let _ = (caller, route);
         None
     }
 

@@ -21,6 +21,7 @@ mod balance;
 mod batch;
 mod body;
 mod call;
+mod capture;
 mod cards;
 mod client;
 mod config;
@@ -64,6 +65,7 @@ pub use crate::backend::{
 };
 pub use crate::balance::{Balance, BalanceConfig, Demand, Outstanding};
 pub use crate::batch::{BatchConfig, BatchError, Batches, Safe, SafeError, Seal};
+pub use crate::capture::{Capture, Captured, Recorder};
 pub use crate::config::{Clock, GatewayConfig, MeterConfig, WakeConfig};
 pub use crate::directory::{Caller, Charge, Directory, ModelCard, Refusal, Replica, Route};
 pub use crate::front::Front;

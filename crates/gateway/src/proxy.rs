@@ -22,6 +22,7 @@ use crate::backend::Flow;
 use crate::batch::Desk;
 use crate::body::Body;
 use crate::call::Call;
+use crate::capture::Draft;
 use crate::client::Order;
 use crate::config::GatewayConfig;
 use crate::directory::{Caller, Directory, Refusal, Route};
@@ -270,7 +271,9 @@ impl Gateway {
             completion_tokens_max: asked.completion_tokens_max,
             session: session.as_ref().map(HeaderValue::as_bytes),
         };
+        let capture = self.capture(&arrived, &route, &asked.model);
         let sent = (asked.into_upstream(&route.upstream_model), known.stream);
+        tally.keep(capture.and_then(|(capture, about)| Draft::begin(capture, about, &sent.0)));
         let sent_at = Instant::now();
         let (answer, held) = match self.send(arrived, &route, &demand, sent).await {
             Ok(sent) => sent,

@@ -11,6 +11,7 @@ use units::{Id, kinds};
 
 use crate::admission::Permit;
 use crate::balance::{Fleet, Outstanding};
+use crate::capture::{Draft, Facts};
 use crate::directory::{Caller, Directory};
 use crate::error::ApiError;
 use crate::guard::{Checks, Context, Hits, Stopped};
@@ -48,6 +49,7 @@ pub(crate) struct Tally {
     deltas: u64,
     usage: Option<Usage>,
     said: Option<Said>,
+    draft: Option<Box<Draft>>,
     in_band_error: bool,
     settled: bool,
     seen: Arc<Seen>,
@@ -74,6 +76,7 @@ impl Tally {
             deltas: 0,
             usage: None,
             said: Some(said),
+            draft: None,
             in_band_error: false,
             settled: false,
             permit: None,
@@ -117,6 +120,23 @@ impl Tally {
         if let Some(said) = &mut self.said {
             said.add(bytes);
         }
+    }
+
+    /// Keeps what is asked and answered, if somebody wants it.
+    pub(crate) fn keep(&mut self, draft: Option<Box<Draft>>) {
+        self.draft = draft;
+    }
+
+    /// Takes the data of an event as the engine has written it and the guardrails have let it pass.
+    pub(crate) fn heard_event(&mut self, data: &[u8]) {
+        if self.draft.is_some() && data != b"[DONE]" {
+            self.draft = self.draft.take().and_then(|draft| draft.event(data));
+        }
+    }
+
+    /// The same of a whole answer.
+    pub(crate) fn heard_whole(&mut self, body: &[u8]) {
+        self.draft = self.draft.take().and_then(|draft| draft.whole(body));
     }
 
     /// Counts one chunk that carries output.
@@ -181,7 +201,13 @@ impl Tally {
         let error = self.in_band_error || end != End::Complete;
         self.observe(end, (usage.prompt_tokens, usage.completion_tokens, estimated));
         let said = self.said.take().filter(|_| end != End::Failed);
-        let at_ms = self.meter.now().0.div_euclid(1_000);
+        let at = self.meter.now();
+        if let Some(draft) = self.draft.take().filter(|_| end != End::Failed) {
+            let tokens = (usage.prompt_tokens, usage.completion_tokens);
+            let (key, endpoint, complete) = (self.caller.key, self.endpoint, !error);
+            draft.finish(Facts { key, endpoint, at, complete, tokens });
+        }
+        let at_ms = at.0.div_euclid(1_000);
         let answer = said.and_then(|said| said.finish(!error, at_ms, self.meter.salt_seed()));
         self.meter.record(Entry {
             key: self.caller.key,

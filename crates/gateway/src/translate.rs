@@ -63,6 +63,11 @@ impl Translator {
             if is_done || is_too_much {
                 return;
             }
+            if let Piece::Data(data) = &piece {
+                self.tally.heard_event(data);
+            } else if let Piece::Item(Item::Event { data, .. }) = &piece {
+                self.tally.heard_event(data);
+            }
             if self.reshaper.is_none() {
                 is_done = self.translate(piece, out);
             } else {

@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::{Arrived, Gateway};
 use crate::admission::{Ask, Tokens};
 use crate::call::Call;
+use crate::capture::{About, Capture};
 use crate::directory::Route;
 use crate::error::ApiError;
 use crate::guard::{Checks, Context, Stopped};
@@ -50,6 +51,20 @@ impl Gateway {
             endpoint: route.endpoint,
             model: model.to_owned(),
         })
+    }
+
+    /// What is kept of a request that has passed its checks. Who only cuts texts has nothing to keep.
+    pub(super) fn capture(
+        &self,
+        arrived: &Arrived,
+        route: &Route,
+        model: &str,
+    ) -> Option<(Capture, About)> {
+        let (call, caller) = (arrived.call, &arrived.caller);
+        let capture = self.directory.capture(caller, route).filter(|_| call.uses_tokens())?;
+        let (project, path) = (caller.project, call.path());
+        let id = arrived.answer_id.clone();
+        Some((capture, About { project, id, model: model.to_owned(), path }))
     }
 
     /// Refuses what could not be counted.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::{
-    BatchConfig, BoxFuture, Caller, Checks, Clock, Directory, GatewayConfig, Meter, MeterConfig,
-    Metrics, ModelCard, Refusal, Remote, Replica, Rollup, Route, SinkError, Standing, UsageSink,
+    BatchConfig, BoxFuture, Caller, Capture, Checks, Clock, Directory, GatewayConfig, Meter,
+    MeterConfig, Metrics, ModelCard, Refusal, Remote, Replica, Rollup, Route, SinkError, Standing,
+    UsageSink,
 };
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) checks: Mutex<Option<Result<Arc<Checks>, Refusal>>>,
     /// A service that rules ask.
     pub(crate) checker: Mutex<Option<Arc<Remote>>>,
+    /// What is kept of calls.
+    pub(crate) capture: Mutex<Option<Capture>>,
     /// Seconds that the time of day is ahead.
     pub(crate) ahead_s: AtomicI64,
     /// Whether the first key is not valid any more.
@@ -109,6 +112,10 @@ impl Directory for World {
 
     fn checker(&self, _: Id<kinds::Upstream>) -> Option<Arc<Remote>> {
         self.checker.lock().unwrap().clone()
+    }
+
+    fn capture(&self, _: &Caller, _: &Route) -> Option<Capture> {
+        self.capture.lock().unwrap().clone()
     }
 
     fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {

@@ -4,6 +4,7 @@
 
 mod batches;
 mod bench;
+mod capture;
 mod checker;
 mod drills;
 mod errors;
