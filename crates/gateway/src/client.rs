@@ -11,8 +11,10 @@ mod link;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +24,9 @@ pub(crate) use inflow::{Inflow, Lost};
 use link::{Link, Unanswered};
 use pool::Pool;
 pub(crate) use pool::use_shard;
+pub(crate) use wire::Wire;
+
+use crate::backend::Dial;
 
 /// The pooled client.
 #[derive(Debug, Clone)]
@@ -33,17 +38,47 @@ pub(crate) struct Client {
 /// A replica's answer, its body still to come.
 pub(crate) type Reply = Response<Inflow>;
 
+/// Whom a request goes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// Its name among connections that are kept, and in messages.
+    pub(crate) name: &'a str,
+    /// As the request's `host` says it; without a way of its own, the address that is connected to.
+    pub(crate) host: &'a str,
+    /// Its key.
+    pub(crate) authorization: Option<&'a HeaderValue>,
+    /// Its own way to open connections.
+    pub(crate) dial: Option<&'a Dial>,
+    /// Counts connections that were kept and that it has closed under a request. Where they are counted, a request
+    /// is sent once more on a fresh one if nothing of an answer had come: the server had given the connection up
+    /// before and cannot have begun to work. Without, only a request that cannot have been read is.
+    pub(crate) stale: Option<&'a AtomicU64>,
+}
+
+impl<'a> Target<'a> {
+    /// A replica in reach, at `host:port`.
+    pub(crate) const fn near(address: &'a str) -> Self {
+        Self { name: address, host: address, authorization: None, dial: None, stale: None }
+    }
+
+    fn was_stale(&self) {
+        if let Some(stale) = self.stale {
+            stale.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// One request, ready to be sent to any replica.
 #[derive(Debug)]
 pub(crate) struct Order<'a> {
     /// How it is asked.
     pub(crate) method: &'static Method,
     /// Path at the replica.
-    pub(crate) path: &'static str,
+    pub(crate) path: &'a str,
     /// The rewritten body.
     pub(crate) body: Bytes,
     /// Sent along as `x-request-id`.
-    pub(crate) request_id: &'a HeaderValue,
+    pub(crate) request_id: Option<&'a HeaderValue>,
     /// `traceparent` and `tracestate`, where requests are traced.
     pub(crate) trace: Option<&'a (String, Option<HeaderValue>)>,
     /// Longest time until the answer's headers.
@@ -69,8 +104,12 @@ impl Client {
     }
 
     /// Sends a request and waits for the answer's headers.
-    pub(crate) async fn send(&self, replica: &str, order: &Order<'_>) -> Result<Reply, Failure> {
-        let exchanged = tokio::time::timeout(order.timeout, self.exchange(replica, order)).await;
+    pub(crate) async fn send(
+        &self,
+        target: &Target<'_>,
+        order: &Order<'_>,
+    ) -> Result<Reply, Failure> {
+        let exchanged = tokio::time::timeout(order.timeout, self.exchange(target, order)).await;
         exchanged.unwrap_or(Err(Failure::TooLate))
     }
 
@@ -79,26 +118,37 @@ impl Client {
         self.pool.sweep();
     }
 
-    async fn exchange(&self, replica: &str, order: &Order<'_>) -> Result<Reply, Failure> {
-        let Some(head) = head::request(replica, order) else {
-            tracing::warn!(replica, "replica address is not usable");
+    /// The same for connections of all threads.
+    pub(crate) fn sweep_all(&self) {
+        self.pool.sweep_all();
+    }
+
+    async fn exchange(&self, target: &Target<'_>, order: &Order<'_>) -> Result<Reply, Failure> {
+        let name = target.name;
+        let Some(head) = head::request(target, order) else {
+            tracing::warn!(replica = name, "replica address is not usable");
             return Err(Failure::Unreachable);
         };
-        while let Some(kept) = self.pool.take(replica) {
+        while let Some(kept) = self.pool.take(name) {
             match kept.ask(&head, &order.body).await {
                 Ok((head, link)) => return Ok(self.reply(head, link)),
                 // It had been closed under us, and nobody can have read a whole request from it.
-                Err(Unanswered::Unwritten) => {}
-                Err(unanswered) => return Err(told(replica, unanswered)),
+                Err(Unanswered::Unwritten) => target.was_stale(),
+                Err(Unanswered::Closed) if target.stale.is_some() => {
+                    target.was_stale();
+                    // Others may be as old.
+                    break;
+                }
+                Err(unanswered) => return Err(told(name, unanswered)),
             }
         }
-        let opened = Link::open(replica, self.connect_timeout).await;
+        let opened = Link::open(target, self.connect_timeout).await;
         let fresh = opened.map_err(|error| {
-            tracing::warn!(replica, %error, "replica cannot be reached");
+            tracing::warn!(replica = name, %error, "replica cannot be reached");
             Failure::Unreachable
         })?;
         let answered = fresh.ask(&head, &order.body).await;
-        let (head, link) = answered.map_err(|unanswered| told(replica, unanswered))?;
+        let (head, link) = answered.map_err(|unanswered| told(name, unanswered))?;
         Ok(self.reply(head, link))
     }
 

@@ -311,7 +311,7 @@ impl Gateway {
             if stream { self.config.first_byte_timeout } else { self.config.answer_timeout };
         let (method, path) = (arrived.call.method(), arrived.call.path());
         let body = if *method == Method::GET { Bytes::new() } else { body };
-        let (request_id, model) = (&arrived.request_id, route.upstream_model.as_str());
+        let (request_id, model) = (Some(&arrived.request_id), route.upstream_model.as_str());
         let trace = arrived.seen.trace_headers();
         let order = Order { method, path, body, request_id, trace: trace.as_ref(), timeout, model };
         let sent = self.upstream.send((route, demand), &order, &self.metrics).await;

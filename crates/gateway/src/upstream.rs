@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use crate::backend::Flow;
 pub(crate) use crate::balance::Demand;
 use crate::balance::{Balance, Outstanding};
-use crate::client::{Client, Failure, Order};
+use crate::client::{Client, Failure, Order, Target};
 use crate::config::GatewayConfig;
 use crate::directory::{Refusal, Replica, Route};
 use crate::error::ApiError;
@@ -140,11 +140,21 @@ impl Upstream {
         let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
         let Order { method, path, body, request_id, trace, timeout, model: sent } = order;
         let body = if model == *sent { body.clone() } else { renamed(body, model) };
-        let order =
-            Order { method, path, body, request_id, trace: *trace, timeout: *timeout, model };
+        let order = Order {
+            method,
+            path,
+            body,
+            request_id: *request_id,
+            trace: *trace,
+            timeout: *timeout,
+            model,
+        };
         match &replica.remote {
             Some(remote) => remote.send(&order).await,
-            None => Ok(self.client.send(&replica.address, &order).await?.map(Flow::from)),
+            None => {
+                let target = Target::near(&replica.address);
+                Ok(self.client.send(&target, &order).await?.map(Flow::from))
+            }
         }
     }
 }

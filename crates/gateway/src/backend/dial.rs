@@ -2,27 +2,18 @@
 
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use http::Uri;
-use http::uri::Scheme;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use http::uri::Authority;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tower_service::Service;
 
 use super::reach::Reach;
+use crate::client::Wire;
 
 /// Whom upstreams' certificates are trusted from: Mozilla's list, and authorities of one's own.
 #[derive(Clone)]
@@ -68,32 +59,48 @@ impl Tls {
     }
 }
 
-/// Opens connections for one upstream.
+/// Opens connections to one upstream.
 #[derive(Clone)]
-pub(super) struct Dial {
+pub(crate) struct Dial {
+    /// A name or an address, without brackets.
+    host: String,
+    port: u16,
     reach: Reach,
     timeout: Duration,
     tls: Option<TlsConnector>,
 }
 
+impl std::fmt::Debug for Dial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dial").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
 impl Dial {
-    pub(super) fn new(reach: Reach, timeout: Duration, tls: Option<TlsConnector>) -> Self {
-        Self { reach, timeout, tls }
+    pub(super) fn new(
+        authority: &Authority,
+        reach: Reach,
+        timeout: Duration,
+        tls: Option<TlsConnector>,
+    ) -> Self {
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
+        Self { host, port, reach, timeout, tls }
     }
 
-    async fn dial(self, uri: Uri) -> Result<Wire, Error> {
-        let opened = tokio::time::timeout(self.timeout, self.open(&uri));
-        let stream = opened.await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))?;
-        Ok(Wire { io: TokioIo::new(stream), used: Used::default() })
+    /// A connection, TLS included.
+    ///
+    /// # Errors
+    /// What the system says, that no allowed address is among those of the name, or that time is up.
+    pub(crate) async fn open(&self) -> Result<Wire, Error> {
+        // Seldom asked for, and large: it takes no room in the requests that need no connection.
+        let opened = tokio::time::timeout(self.timeout, Box::pin(self.connect()));
+        opened.await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
     }
 
-    async fn open(&self, uri: &Uri) -> Result<Box<dyn Stream>, Error> {
-        let invalid = || Error::from(ErrorKind::InvalidInput);
-        let host = uri.host().ok_or_else(invalid)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(usual);
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    async fn connect(&self) -> Result<Wire, Error> {
+        let found: Vec<SocketAddr> =
+            tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect();
         let mut failed = Error::new(ErrorKind::NotFound, "the name stands for no address");
         for address in found {
             if !self.reach.allows(address.ip()) {
@@ -102,92 +109,17 @@ impl Dial {
                 continue;
             }
             match TcpStream::connect(address).await {
-                Ok(stream) => return self.secure(host, stream).await,
+                Ok(stream) => return self.secure(stream).await,
                 Err(error) => failed = error,
             }
         }
         Err(failed)
     }
 
-    async fn secure(&self, host: &str, stream: TcpStream) -> Result<Box<dyn Stream>, Error> {
+    async fn secure(&self, stream: TcpStream) -> Result<Wire, Error> {
         stream.set_nodelay(true)?;
-        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
-        let name = ServerName::try_from(host.to_owned()).map_err(Error::other)?;
-        Ok(Box::new(tls.connect(name, stream).await?))
-    }
-}
-
-impl Service<Uri> for Dial {
-    type Response = Wire;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Wire, Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().dial(uri))
-    }
-}
-
-/// Bytes both ways.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-/// Whether a connection has answered a request before: then its end may be that of an idle one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Used(pub(super) Arc<AtomicBool>);
-
-/// A connection.
-pub(super) struct Wire {
-    io: TokioIo<Box<dyn Stream>>,
-    used: Used,
-}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new().extra(self.used.clone())
-    }
-}
-
-impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize, Error>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<Result<usize, Error>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let Some(tls) = &self.tls else { return Ok(Wire::Plain(stream)) };
+        let name = ServerName::try_from(self.host.clone()).map_err(Error::other)?;
+        Ok(Wire::Secure(Box::new(tls.connect(name, stream).await?)))
     }
 }

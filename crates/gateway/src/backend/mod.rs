@@ -23,8 +23,9 @@ use http::{HeaderValue, Uri};
 use tokio::sync::Semaphore;
 use units::{Id, kinds};
 
-use crate::{balance::Health, uptime};
+use crate::{balance::Health, client::Client, uptime};
 
+pub(crate) use dial::Dial;
 pub use dial::{Tls, TlsError};
 pub use figures::render_remotes;
 pub(crate) use flow::Flow;
@@ -107,7 +108,8 @@ pub enum RemoteError {
 /// An upstream, ready to be spoken to; connections to it are kept as long as this is.
 pub struct Remote {
     id: Id<kinds::Upstream>,
-    scheme: Scheme,
+    /// Its id as text.
+    name: String,
     authority: Authority,
     /// What comes before `/chat/completions`.
     prefix: String,
@@ -119,7 +121,8 @@ pub struct Remote {
     is_shared: bool,
     health: Arc<Health>,
     figures: figures::Figures,
-    client: remote::Client,
+    client: Client,
+    dial: Dial,
     /// How many are asked at once of one that checks texts.
     places: Semaphore,
 }
@@ -168,10 +171,11 @@ impl Remote {
             value.set_sensitive(true);
             Ok(value)
         });
-        let tls = is_https.then(|| tls.connector());
+        let (reach, timeout) = (config.reach, config.timeouts.connect);
+        let dial = Dial::new(&authority, reach, timeout, is_https.then(|| tls.connector()));
         Ok(Self {
             id: config.id,
-            scheme,
+            name: config.id.to_string(),
             authority,
             prefix,
             model: config.model.as_str().into(),
@@ -185,11 +189,8 @@ impl Remote {
             places: Semaphore::new(
                 usize::try_from(config.in_flight_max.unwrap_or(PLACES)).unwrap_or(1),
             ),
-            client: remote::Client::new(dial::Dial::new(
-                config.reach,
-                config.timeouts.connect,
-                tls,
-            )),
+            client: Client::new(timeout),
+            dial,
         })
     }
 
@@ -205,8 +206,10 @@ impl Remote {
         &self.model
     }
 
-    /// Asks for its health, unless it is not to be asked: one that is not well gets no requests.
+    /// Asks for its health, unless it is not to be asked: one that is not well gets no requests. Connections that
+    /// nobody has used for a while are closed. To be called every few seconds.
     pub async fn check(&self) {
+        self.client.sweep_all();
         let timeout = self.timeouts.connect.saturating_add(PROBE_TIMEOUT);
         match self.probe(timeout).await {
             Some(true) => self.health.succeeded(),
@@ -230,15 +233,5 @@ impl Remote {
     /// Most requests there at once, if limited.
     pub(crate) fn in_flight_max(&self) -> Option<u32> {
         self.in_flight_max
-    }
-
-    /// The address of a path that clients of `/v1` know, at this upstream.
-    fn uri(&self, path: &str) -> Option<Uri> {
-        let path = match path.strip_prefix("/v1/") {
-            Some(rest) => format!("{}/{rest}", self.prefix),
-            None => path.to_owned(),
-        };
-        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
-        uri.path_and_query(path).build().ok()
     }
 }

@@ -83,14 +83,14 @@ fn a_literal_private_address_is_refused_before_anything_is_sent() {
 fn a_base_url_is_what_clients_of_openai_are_given() {
     let tls = Tls::new(b"").unwrap();
     for (url, path, expected) in [
-        ("https://a.example/v1", "/v1/chat/completions", "https://a.example/v1/chat/completions"),
-        ("https://a.example", "/v1/chat/completions", "https://a.example/v1/chat/completions"),
-        ("https://a.example/v1/", "/v1/models", "https://a.example/v1/models"),
-        ("http://a.example:81/x/openai", "/v1/models", "http://a.example:81/x/openai/models"),
-        ("https://a.example/v1", "/health", "https://a.example/health"),
+        ("https://a.example/v1", "/v1/chat/completions", "/v1/chat/completions"),
+        ("https://a.example", "/v1/chat/completions", "/v1/chat/completions"),
+        ("https://a.example/v1/", "/v1/models", "/v1/models"),
+        ("http://a.example:81/x/openai", "/v1/models", "/x/openai/models"),
+        ("https://a.example/v1", "/health", "/health"),
     ] {
         let remote = Remote::new(&config(url, Reach::Private), &tls).unwrap();
-        assert_eq!(remote.uri(path).unwrap().to_string(), expected, "{url}");
+        assert_eq!(remote.path(path), expected, "{url}");
     }
     for url in ["a.example/v1", "ftp://a.example", "https://", ""] {
         assert!(Remote::new(&config(url, Reach::Private), &tls).is_err(), "{url}");

@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::Order;
+use super::{Order, Target};
 
 /// Most headers of an answer.
 const HEADERS_MAX: usize = 100;
@@ -41,19 +41,28 @@ pub(super) enum Framing {
 pub(super) struct Unusable;
 
 /// The head of a request; `None` if the address cannot stand in one.
-pub(super) fn request(replica: &str, order: &Order<'_>) -> Option<Vec<u8>> {
-    if replica.is_empty() || !replica.bytes().all(|byte| byte.is_ascii_graphic()) {
+pub(super) fn request(target: &Target<'_>, order: &Order<'_>) -> Option<Vec<u8>> {
+    let Target { host, authorization, .. } = target;
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if !is_plain(host) || !is_plain(order.path) {
         return None;
     }
-    let id = order.request_id.as_bytes();
-    let mut head = Vec::with_capacity(192 + order.path.len() + replica.len() + id.len());
+    let id = order.request_id.map_or(&b""[..], HeaderValue::as_bytes);
+    let key = authorization.map_or(&b""[..], HeaderValue::as_bytes);
+    let room = order.path.len() + host.len() + id.len() + key.len();
+    let mut head = Vec::with_capacity(208 + room);
     head.extend_from_slice(order.method.as_str().as_bytes());
     head.push(b' ');
     head.extend_from_slice(order.path.as_bytes());
     head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
-    head.extend_from_slice(replica.as_bytes());
-    head.extend_from_slice(b"\r\ncontent-type: application/json\r\nx-request-id: ");
-    head.extend_from_slice(id);
+    head.extend_from_slice(host.as_bytes());
+    head.extend_from_slice(b"\r\ncontent-type: application/json");
+    for (name, value) in [(&b"\r\nx-request-id: "[..], id), (&b"\r\nauthorization: "[..], key)] {
+        if !value.is_empty() {
+            head.extend_from_slice(name);
+            head.extend_from_slice(value);
+        }
+    }
     if let Some((parent, state)) = order.trace {
         head.extend_from_slice(b"\r\ntraceparent: ");
         head.extend_from_slice(parent.as_bytes());

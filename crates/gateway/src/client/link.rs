@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::head::{self, Answer, HEAD_BYTES_MAX, Unusable};
+use super::{Target, Wire};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -28,8 +29,8 @@ thread_local! {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: TcpStream,
-    /// The replica as `host:port`.
+    stream: Wire,
+    /// The name of the server among connections that are kept.
     pub(super) replica: Arc<str>,
 }
 
@@ -39,7 +40,10 @@ pub(super) enum Unanswered {
     /// The replica cannot have read a whole request.
     #[error("it closed the connection before the request was written")]
     Unwritten,
-    /// It may have.
+    /// It may have; nothing of an answer has come.
+    #[error("it closed the connection before a byte of an answer")]
+    Closed,
+    /// It may have, and has begun to answer.
     #[error("it broke off before its answer's head: {0}")]
     Broken(Error),
     /// It answered something else than HTTP/1.1.
@@ -49,11 +53,15 @@ pub(super) enum Unanswered {
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(replica: &str, timeout: Duration) -> Result<Self, Error> {
-        let connecting = tokio::time::timeout(timeout, TcpStream::connect(replica));
+    pub(super) async fn open(target: &Target<'_>, timeout: Duration) -> Result<Self, Error> {
+        let replica = target.name.into();
+        if let Some(dial) = target.dial {
+            return Ok(Self { stream: dial.open().await?, replica });
+        }
+        let connecting = tokio::time::timeout(timeout, TcpStream::connect(target.host));
         let stream = connecting.await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, replica: replica.into() })
+        Ok(Self { stream: Wire::Plain(stream), replica })
     }
 
     /// Sends a request and reads the head of its answer.
@@ -75,7 +83,8 @@ impl Link {
 
     async fn write(&mut self, head: &[u8], body: &[u8]) -> Result<(), Error> {
         if body.len() <= COPIED_BYTES_MAX {
-            return self.stream.write_all(&[head, body].concat()).await;
+            self.stream.write_all(&[head, body].concat()).await?;
+            return self.stream.flush().await;
         }
         let mut slices = [IoSlice::new(head), IoSlice::new(body)];
         let mut left = slices.as_mut_slice();
@@ -87,7 +96,8 @@ impl Link {
             }
             IoSlice::advance_slices(&mut left, count);
         }
-        Ok(())
+        // What is encrypted may still be held.
+        self.stream.flush().await
     }
 
     async fn read_head(&mut self) -> Result<Answer, Unanswered> {
@@ -107,8 +117,12 @@ impl Link {
                     head::answer(&held)
                 })
             });
-            let Some(parsed) = read.await.map_err(Unanswered::Broken)? else {
-                return Err(Unanswered::Broken(ErrorKind::UnexpectedEof.into()));
+            let parsed = match read.await {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) if held.is_empty() => return Err(Unanswered::Closed),
+                Err(error) if held.is_empty() && is_end(&error) => return Err(Unanswered::Closed),
+                Ok(None) => return Err(Unanswered::Broken(ErrorKind::UnexpectedEof.into())),
+                Err(error) => return Err(Unanswered::Broken(error)),
             };
             if let Some(answer) = parsed? {
                 return Ok(answer);
@@ -138,4 +152,12 @@ impl Link {
             }
         })
     }
+}
+
+/// Whether an error says that the other end has gone; one that leaves TLS without a word is among them.
+fn is_end(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof
+    )
 }

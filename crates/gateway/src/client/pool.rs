@@ -92,10 +92,22 @@ impl Pool {
 
     /// Closes what this thread has kept for too long, and forgets replicas without connections.
     pub(super) fn sweep(&self) {
-        let Some(mut shard) = self.shard() else { return };
-        shard.retain(|_, idle| {
-            idle.retain(|one| one.since.elapsed() < IDLE_CONNECTION_AGE);
-            !idle.is_empty()
-        });
+        if let Some(mut shard) = self.shard() {
+            sweep(&mut shard);
+        }
     }
+
+    /// The same for all threads.
+    pub(super) fn sweep_all(&self) {
+        for shard in &self.shards {
+            sweep(&mut shard.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+fn sweep(shelf: &mut Shelf) {
+    shelf.retain(|_, idle| {
+        idle.retain(|one| one.since.elapsed() < IDLE_CONNECTION_AGE);
+        !idle.is_empty()
+    });
 }

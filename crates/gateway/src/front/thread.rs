@@ -138,10 +138,12 @@ async fn connection(
     let watched = Arc::clone(&pulse);
     let service = service_fn(move |request| {
         let (shared, beat) = (Arc::clone(&shared), watched.beat());
-        async move {
+        // The server keeps room for one for as long as the connection is open; what has been answered must hold
+        // none of it while its body goes out.
+        Box::pin(async move {
             let answer = shared.answer(peer, request).await;
             Ok::<_, std::convert::Infallible>(answer.map(|body| Watched { body, beat }))
-        }
+        })
     });
     let mut builder = http1::Builder::new();
     // Answers are short, or come in short pieces: copied together they cost the system less than apart.

@@ -325,7 +325,7 @@ impl Context {
             method: &Method::POST,
             path: PATH,
             body: Bytes::from(body),
-            request_id: &self.request_id,
+            request_id: Some(&self.request_id),
             trace: None,
             timeout: asked.timeout,
             model: "",
