@@ -111,6 +111,12 @@ impl Cutter {
         Ok(bytes)
     }
 
+    /// The beginning of the next event.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     fn parse(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) -> Result<(), TooLong> {
         let mut items = Vec::new();
         let pushed = self.parser.push(bytes, &mut items);
