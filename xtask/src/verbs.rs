@@ -1,4 +1,6 @@
-//! The verbs: one table, at most twelve lines. Each calls cargo, or plain Rust beside this file.
+//! The verbs: one table, at most thirteen lines. Each calls cargo, or plain Rust beside this file.
+
+mod fuzz;
 
 use std::process::Command;
 
@@ -25,6 +27,12 @@ pub(crate) static VERBS: &[Verb] = &[
     verb("fmt", "[--check]", "Formats all Rust code, or says what is not formatted.", fmt),
     verb("tidy", "", "Checks the house rules: edges, lengths, words, documents.", tidy_all),
     verb("sim", "[SEED]", "Runs the simulation tests, slow ones too; SEED repeats one run.", sim),
+    verb(
+        "fuzz",
+        "[TARGET…] [--seconds N]",
+        "Fuzzes the gateway, guided by coverage; N seconds for each target.",
+        fuzz::fuzz,
+    ),
     verb(
         "openapi",
         "[--check]",
@@ -56,7 +64,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Verb> {
 pub(crate) fn help() -> String {
     let mut text = String::from("usage: cargo xtask VERB [--help]\n\n");
     for verb in VERBS {
-        text.push_str(&format!("  {:8} {:17} {}\n", verb.name, verb.arguments, verb.summary));
+        text.push_str(&format!("  {:8} {:23} {}\n", verb.name, verb.arguments, verb.summary));
     }
     text.push_str("\nexit codes: 0 all is well, 1 a check found something, 2 wrong command line\n");
     text

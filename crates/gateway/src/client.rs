@@ -5,6 +5,8 @@
 //! Which replica, and whether another is tried, is decided in [`crate::upstream`].
 
 mod chunks;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod head;
 mod inflow;
 mod link;

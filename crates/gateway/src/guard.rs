@@ -7,6 +7,8 @@
 mod answer;
 mod channel;
 mod checker;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gate;
 mod question;
 mod screen;

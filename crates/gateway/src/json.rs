@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::splice::after_string;
 
@@ -143,6 +144,14 @@ fn depth_within(bytes: &[u8], depth_max: usize) -> bool {
     true
 }
 
+/// Reads any JSON in which no object has a member twice, at whatever depth.
+///
+/// # Errors
+/// When it is no JSON, nests too deep or has a member twice.
+pub(crate) fn each_once(json: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(json).map(|Once(value)| value)
+}
+
 /// A name, borrowed unless it is written with escapes.
 struct Name<'a>(Cow<'a, str>);
 
@@ -194,5 +203,65 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
         }
         deserializer.deserialize_map(Reader)
+    }
+}
+
+/// A value of which every object has each member once.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Once;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Once, E> {
+                Ok(Once(Value::Null))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Once, E> {
+                Ok(Once(value.into()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Once, E> {
+                Ok(Once(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Once, E> {
+                Ok(Once(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Once, E> {
+                Ok(Once(value.into()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Once, E> {
+                Ok(Once(value.into()))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Once, S::Error> {
+                let mut read = Vec::new();
+                while let Some(Once(item)) = items.next_element()? {
+                    read.push(item);
+                }
+                Ok(Once(read.into()))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Once, M::Error> {
+                let mut read = Map::new();
+                while let Some(name) = members.next_key::<String>()? {
+                    let Once(value) = members.next_value()?;
+                    if read.insert(name, value).is_some() {
+                        return Err(M::Error::custom("a member is given twice"));
+                    }
+                }
+                Ok(Once(read.into()))
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }

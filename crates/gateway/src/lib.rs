@@ -28,6 +28,9 @@ mod config;
 mod directory;
 mod error;
 mod front;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod intake;
 mod json;

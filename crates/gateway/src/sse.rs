@@ -60,6 +60,8 @@ pub(crate) struct TooLong {
 #[derive(Debug)]
 pub(crate) struct Parser {
     bytes_max: usize,
+    /// Bytes of the event so far, whatever is kept of them; a line's end counts as one.
+    event_bytes: usize,
     line: Vec<u8>,
     name: Vec<u8>,
     data: Vec<u8>,
@@ -73,6 +75,7 @@ impl Parser {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
+            event_bytes: 0,
             line: Vec::new(),
             name: Vec::new(),
             data: Vec::new(),
@@ -80,6 +83,11 @@ impl Parser {
             after_return: false,
             first_line: true,
         }
+    }
+
+    /// Notes that the stream has begun elsewhere: what looks like a byte order mark is none any more.
+    fn begun(&mut self) {
+        self.first_line = false;
     }
 
     /// Takes the next bytes and appends what they complete.
@@ -96,13 +104,15 @@ impl Parser {
             }
             let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r'));
             let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            let held = self.line.len() + self.name.len() + self.data.len();
-            if held.saturating_add(part.len()) > self.bytes_max {
+            let event_bytes = self.event_bytes.saturating_add(part.len());
+            if event_bytes > self.bytes_max && !part.is_empty() {
                 return Err(TooLong { bytes_max: self.bytes_max });
             }
             self.line.extend_from_slice(part);
+            self.event_bytes = event_bytes;
             if let Some((terminator, rest)) = rest.split_first() {
                 self.after_return = *terminator == b'\r';
+                self.event_bytes = event_bytes.saturating_add(1);
                 self.end_line(items);
                 bytes = rest;
             } else {
@@ -119,6 +129,7 @@ impl Parser {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
         if line.is_empty() {
+            self.event_bytes = 0;
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             if std::mem::take(&mut self.has_data) {
                 items.push(Item::Event { name, data });

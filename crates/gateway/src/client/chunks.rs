@@ -1,7 +1,8 @@
 //! The chunked coding of a body (RFC 9112 §7.1), taken off where the bytes lie.
 //!
 //! Strict, since a lenient reader and another one could see different ends of the same answer: sizes are
-//! hexadecimal digits only, lines end with CR LF, extensions and trailers are short and ignored.
+//! hexadecimal digits only, with nothing but blanks between them and an extension; lines end with CR LF; extensions
+//! and trailers are short and ignored.
 
 /// Most bytes of a chunk's extensions, and of all trailers.
 const IGNORED_BYTES_MAX: u32 = 8 << 10;
@@ -25,6 +26,8 @@ pub(super) struct Chunks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Size,
+    /// After blanks that follow a size.
+    Blank,
     Extension,
     SizeLineFeed,
     Data,
@@ -85,7 +88,8 @@ impl Chunks {
     fn step(&mut self, byte: u8) -> Result<State, Malformed> {
         match (self.state, byte) {
             (State::Size, b'\r') if self.digits > 0 => Ok(State::SizeLineFeed),
-            (State::Size, b';' | b' ' | b'\t') if self.digits > 0 => Ok(State::Extension),
+            (State::Size, b';') if self.digits > 0 => Ok(State::Extension),
+            (State::Size, b' ' | b'\t') if self.digits > 0 => Ok(State::Blank),
             (State::Size, digit) => {
                 let digit = char::from(digit).to_digit(16).ok_or(Malformed)?;
                 self.digits = self.digits.saturating_add(1);
@@ -95,7 +99,9 @@ impl Chunks {
                 self.size = (self.size << 4) | u64::from(digit);
                 Ok(State::Size)
             }
-            (State::Extension, b'\r') => Ok(State::SizeLineFeed),
+            (State::Blank | State::Extension, b'\r') => Ok(State::SizeLineFeed),
+            (State::Blank, b';') => Ok(State::Extension),
+            (State::Blank, blank @ (b' ' | b'\t')) => self.ignore(blank).map(|()| State::Blank),
             (State::Extension, other) => self.ignore(other).map(|()| State::Extension),
             (State::SizeLineFeed, b'\n') => {
                 self.digits = 0;
@@ -111,7 +117,8 @@ impl Chunks {
             (State::TrailerLineFeed, b'\n') => Ok(State::Trailer),
             (State::LastLineFeed, b'\n') => Ok(State::Over),
             (
-                State::SizeLineFeed
+                State::Blank
+                | State::SizeLineFeed
                 | State::Data
                 | State::DataReturn
                 | State::DataLineFeed

@@ -32,7 +32,7 @@ pub(super) struct Rest {
 
 /// When the body is over.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     After(u64),
     Chunks(Chunks),
     WithConnection,
@@ -58,12 +58,7 @@ impl Inflow {
         is_kept: bool,
         pool: Arc<Pool>,
     ) -> Self {
-        let end = match framing {
-            Framing::Length(0) => End::Reached,
-            Framing::Length(length) => End::After(length),
-            Framing::Chunked => End::Chunks(Chunks::default()),
-            Framing::UntilClose => End::WithConnection,
-        };
+        let end = End::of(framing);
         // What follows the end of an answer was not asked for.
         let is_kept = is_kept && (ahead.is_empty() || !matches!(end, End::Reached));
         Self { rest: Some(Rest { link, end }), ahead, is_kept, pool }
@@ -179,8 +174,21 @@ impl Rest {
 }
 
 impl End {
+    pub(super) fn of(framing: Framing) -> Self {
+        match framing {
+            Framing::Length(0) => Self::Reached,
+            Framing::Length(length) => Self::After(length),
+            Framing::Chunked => Self::Chunks(Chunks::default()),
+            Framing::UntilClose => Self::WithConnection,
+        }
+    }
+
     /// Takes bytes of the connection; whether there was data in them, and how many are left over.
-    fn feed(&mut self, bytes: &[u8], take: &mut impl FnMut(&[u8])) -> Result<(bool, usize), Lost> {
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(&[u8]),
+    ) -> Result<(bool, usize), Lost> {
         match self {
             Self::Reached => Ok((false, bytes.len())),
             Self::WithConnection => {
@@ -212,7 +220,7 @@ impl End {
     }
 
     /// The connection has ended.
-    fn close(&mut self) -> Result<(), Lost> {
+    pub(super) fn close(&mut self) -> Result<(), Lost> {
         match self {
             Self::WithConnection => {
                 *self = Self::Reached;

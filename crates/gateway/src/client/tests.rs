@@ -19,7 +19,7 @@ fn unchunk(pieces: &[&[u8]]) -> Result<(Vec<u8>, Option<usize>), Malformed> {
 
 #[test]
 fn chunks_are_taken_off() {
-    let body = b"5\r\nhello\r\nA;x=\"y\"\r\n, world!!!\r\n0\r\nt: 1\r\n\r\nnext";
+    let body = b"5 \t\r\nhello\r\nA ;x=\"y\"\r\n, world!!!\r\n0\r\nt: 1\r\n\r\nnext";
     assert_eq!(unchunk(&[body]).unwrap(), (b"hello, world!!!".to_vec(), Some(4)));
     for cut in 0..=body.len() {
         let (a, b) = body.split_at(cut);
@@ -29,7 +29,7 @@ fn chunks_are_taken_off() {
 
 #[test]
 fn malformed_chunks_are_refused() {
-    let bodies: [&[u8]; 9] = [
+    let bodies: [&[u8]; 11] = [
         b"\r\n",
         b"g\r\n",
         b"-1\r\nx",
@@ -39,6 +39,8 @@ fn malformed_chunks_are_refused() {
         b"0\r\n\rx",
         b"1111111111111111\r\n",
         b"1;\n\r\n",
+        b"1 x\r\na\r\n",
+        b"1 1\r\na\r\n",
     ];
     for body in bodies {
         assert_eq!(unchunk(&[body]), Err(Malformed), "{}", String::from_utf8_lossy(body));

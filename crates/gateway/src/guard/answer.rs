@@ -1,9 +1,11 @@
 //! Answers that come whole.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::question::walk;
 use super::{Check, CheckAction, Checks, Hits, Looks, Refused, Size};
+use crate::json::each_once;
 
 /// The members of an answer that hold what the model wrote.
 pub(super) const FIELDS: [&str; 2] = ["choices", "output"];
@@ -19,9 +21,16 @@ impl Checks {
         if !self.concern_answers() {
             return Ok((body, hits));
         }
-        // What is no JSON is refused by who reads it next, whatever it says.
-        let Ok(Value::Object(mut whole)) = serde_json::from_slice::<Value>(&body) else {
-            return Ok((body, hits));
+        let text = std::str::from_utf8(&body).unwrap_or_default();
+        let mut whole = match each_once(text) {
+            Ok(Value::Object(whole)) => whole,
+            // Of what has a member twice a client might read the other.
+            Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+                let first = self.of_answers().next();
+                return first.map_or(Ok((Vec::new(), hits)), |first| Err(first.refused(WHAT)));
+            }
+            // What is no JSON object is refused by who reads it next, whatever it says.
+            Ok(_) | Err(_) => return Ok((body, hits)),
         };
         let mut size = Size::default();
         let mut changed = false;

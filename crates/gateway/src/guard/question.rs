@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Check, CheckAction, Checks, Hits, Looks, Refused, Size};
-use crate::json::Fields;
+use crate::json::{Fields, each_once};
 
 /// The fields of a request that hold texts for the model.
 pub(super) const FIELDS: [&str; 12] = [
@@ -24,8 +24,44 @@ pub(super) const FIELDS: [&str; 12] = [
 const TOKENS: [&str; 2] = ["prompt", "input"];
 /// A field that stands for text and can never be read.
 const OPAQUE: &str = "prompt_embeds";
-/// Members that steer the engine and are no text: replacing in them would break the request.
+/// Members that steer the engine, as long as they say one of [`WORDS`]: whatever else stands there is a text.
 pub(super) const NO_TEXT: [&str; 2] = ["role", "type"];
+/// What engines know of roles and types: no texts, in which replacing would break the request.
+const WORDS: [&str; 33] = [
+    "array",
+    "assistant",
+    "audio_url",
+    "boolean",
+    "content",
+    "custom",
+    "developer",
+    "document",
+    "file",
+    "function",
+    "function_call",
+    "function_call_output",
+    "image_url",
+    "input_audio",
+    "input_file",
+    "input_image",
+    "input_text",
+    "integer",
+    "json_object",
+    "json_schema",
+    "message",
+    "null",
+    "number",
+    "object",
+    "output_text",
+    "reasoning",
+    "refusal",
+    "string",
+    "system",
+    "text",
+    "tool",
+    "user",
+    "video_url",
+];
 pub(super) const WHAT: &str = "the question";
 
 impl Checks {
@@ -39,8 +75,9 @@ impl Checks {
         let mut values = Vec::with_capacity(FIELDS.len());
         for name in FIELDS {
             let Some(raw) = fields.get(name) else { continue };
-            // It was read once as JSON; what nests too deep to be walked is not passed unread.
-            let value = serde_json::from_str(raw).map_err(|_| first.refused(WHAT))?;
+            // It was read once as JSON. What nests too deep to be walked is not passed unread, nor what has a
+            // member twice, of which an engine might read the other.
+            let value = each_once(raw).map_err(|_| first.refused(WHAT))?;
             values.push((name, value, false));
         }
         let is_read = |name: &str, value: &Value| !TOKENS.contains(&name) || !has_numbers(value);
@@ -68,6 +105,7 @@ impl Checks {
                 Looks::Pattern { .. } => {
                     for (name, value, changed) in &mut values {
                         *changed |= check.search(value, WHAT, &mut hits)?;
+                        check.search_names(value, &mut hits)?;
                         if *name == "messages" {
                             check.search_joined(value, &mut hits)?;
                         }
@@ -115,6 +153,26 @@ impl Check {
         Ok(changed)
     }
 
+    /// Names of members reach the model with the tools they describe: what matches in one cannot be replaced, and
+    /// is refused. Names of letters only are taken for what they are called.
+    fn search_names(&self, value: &Value, hits: &mut Hits) -> Result<(), Refused> {
+        let Looks::Pattern { regex, .. } = &self.looks else { return Ok(()) };
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.search_names(item, hits)),
+            Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+                let is_plain = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
+                if !name.bytes().all(is_plain) && regex.is_match(name) {
+                    match self.spec.action {
+                        CheckAction::Report => hits.reported = hits.reported.saturating_add(1),
+                        CheckAction::Refuse | CheckAction::Redact => return Err(self.refused(WHAT)),
+                    }
+                }
+                self.search_names(member, hits)
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        }
+    }
+
     /// A message in parts reaches the model as one text: what matches only there cannot be replaced, and is
     /// refused.
     fn search_joined(&self, messages: &Value, hits: &mut Hits) -> Result<(), Refused> {
@@ -144,13 +202,18 @@ fn has_numbers(value: &Value) -> bool {
         .is_some_and(|items| items.iter().any(|one| one.is_number() || has_numbers(one)))
 }
 
+/// Whether a member is a role or a type that engines know.
+pub(super) fn is_word(name: &str, value: &Value) -> bool {
+    NO_TEXT.contains(&name) && value.as_str().is_some_and(|word| WORDS.contains(&word))
+}
+
 /// Visits every text of a value but those that are none.
 pub(super) fn walk(value: &mut Value, visit: &mut dyn FnMut(&mut String)) {
     match value {
         Value::String(text) => visit(text),
         Value::Array(items) => items.iter_mut().for_each(|item| walk(item, visit)),
         Value::Object(members) => {
-            let texts = members.iter_mut().filter(|(name, _)| !NO_TEXT.contains(&name.as_str()));
+            let texts = members.iter_mut().filter(|(name, value)| !is_word(name, value));
             texts.for_each(|(_, member)| walk(member, visit));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -52,10 +52,28 @@ fn every_text_that_reaches_a_model_is_looked_at() {
         json!({"messages": [{"role": "user", "content": [
             {"type": "text", "text": "forb"}, {"type": "text", "text": "idden"}]}]}),
         json!({"messages": [], "tools": [{"function": {"description": "forbidden"}}]}),
+        // A tool may have an argument that is called `type`, and templates write down any role.
+        json!({"tools": [{"function": {"parameters": {"properties": {"type": {"description": "forbidden"}}}}}]}),
+        json!({"messages": [{"role": "forbidden", "content": "fine"}]}),
+        json!({"tools": [{"function": {"parameters": {"properties": {"a forbidden": {}}}}}]}),
     ] {
         assert!(ask(&refuse, &body).is_err(), "{body}");
     }
     assert!(ask(&refuse, &json!({"prompt": "allowed", "user": "forbidden"})).is_ok());
+}
+
+#[test]
+fn what_may_be_read_in_two_ways_passes_no_rule() {
+    let redact = checks(pattern(CheckAction::Redact, "forbidden", 0));
+    let question =
+        br#"{"messages": [{"role": "user", "content": "forbidden", "content": "fine"}]}"#;
+    assert!(redact.question(&mut Fields::parse(question).unwrap()).is_err());
+    let answer = br#"{"choices": [{"text": "forbidden", "text": "fine"}]}"#;
+    assert!(redact.answer(answer.to_vec()).is_err());
+    let steers =
+        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "fine"}]}]});
+    let words = checks(pattern(CheckAction::Redact, "user|text", 0));
+    assert_eq!(ask(&words, &steers).unwrap().0, steers, "roles and types are no texts");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
+use super::question::{NO_TEXT, is_word};
+
 /// Members of what an engine writes that the model does not.
 pub(super) const ENGINES: [&str; 8] = [
     "role",
@@ -31,7 +33,8 @@ pub(super) struct At<'a> {
 
 type Visit<'a> = &'a mut dyn FnMut(At<'_>, &mut String);
 
-/// Visits every text of a value that stands at `pointer`, except in members that are `none`.
+/// Visits every text of a value that stands at `pointer`, except in members that are `none`; of a question's,
+/// only those that say a word that engines know.
 pub(super) fn each(value: &mut Value, pointer: &mut String, none: &[&str], visit: Visit<'_>) {
     walk(value, (pointer, None), none, visit);
 }
@@ -58,9 +61,10 @@ fn walk(
         Value::Object(members) => {
             let own = role_of(members);
             let role = own.as_deref().or(role);
-            for (name, member) in
-                members.iter_mut().filter(|(name, _)| !none.contains(&name.as_str()))
-            {
+            for (name, member) in members.iter_mut() {
+                if none.contains(&name.as_str()) && (none != NO_TEXT || is_word(name, member)) {
+                    continue;
+                }
                 pointer.push('/');
                 pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
                 walk(member, (pointer, role), none, visit);

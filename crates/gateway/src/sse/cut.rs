@@ -69,11 +69,19 @@ impl Cutter {
         mut bytes: &'a [u8],
         take: &mut impl FnMut(Piece<'_>),
     ) -> Result<&'a [u8], TooLong> {
-        // A byte order mark may come before the first event.
-        if !std::mem::replace(&mut self.is_begun, true) && bytes.first() == Some(&0xef) {
-            self.is_foreign = true;
+        if let (false, Some(first)) = (self.is_begun, bytes.first()) {
+            self.is_begun = true;
+            // A byte order mark may come before the first event, and nowhere else.
+            match first {
+                0xef => self.is_foreign = true,
+                _ => self.parser.begun(),
+            }
         }
         while !self.is_foreign {
+            // An empty line where no event has begun is nothing, and counts for no event.
+            while let Some((b'\n', rest)) = bytes.split_first() {
+                bytes = rest;
+            }
             let Some(line_end) = memchr(b'\n', bytes) else { break };
             let is_one_line = bytes.get(line_end.saturating_add(1)) == Some(&b'\n');
             let end = if is_one_line { Some(line_end) } else { memmem::find(bytes, b"\n\n") };
@@ -96,10 +104,17 @@ impl Cutter {
             self.parse(bytes, take)?;
             return Ok(&[]);
         }
-        if bytes.len() > self.bytes_max {
+        // Whether the last line's end is there says nothing of the event's length.
+        if bytes.strip_suffix(b"\n").unwrap_or(bytes).len() > self.bytes_max {
             return Err(TooLong { bytes_max: self.bytes_max });
         }
         Ok(bytes)
+    }
+
+    /// The beginning of the next event.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.held
     }
 
     fn parse(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) -> Result<(), TooLong> {

@@ -47,6 +47,37 @@ fn a_limit_is_for_one_event_and_holds_in_any_form() {
     assert!(cutter.push(b"23456789", |_| {}).is_err(), "what is held counts");
 }
 
+#[test]
+fn the_limit_is_the_same_wherever_an_event_is_cut() {
+    let texts: [&[u8]; 4] = [
+        b"data: 012345\n\n",
+        b"\ndata: 012345\n\n",
+        b":012\n:456\n:89\n\n",
+        b"data\ndata\ndata\r\n\n",
+    ];
+    for text in texts {
+        for max in 1..20 {
+            let whole = Cutter::new(max).push(text, |_| {});
+            let mut cutter = Cutter::new(max);
+            let cut = text.chunks(1).try_for_each(|byte| cutter.push(byte, |_| {}));
+            assert_eq!(cut, whole, "{max} for {}", String::from_utf8_lossy(text));
+            assert_eq!(Parser::new(max).push(text, &mut Vec::new()), whole, "{max}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_one_at_the_beginning_only() {
+    let check = |text: &str| {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+        assert_eq!(cut(&[text.as_bytes()]), parsed(text.as_bytes()));
+        assert_eq!(cut(&pieces), parsed(text.as_bytes()));
+    };
+    check("\u{feff}data: a\n\n");
+    check("data: a\n\n\u{feff}data: b\n\n");
+    check("\n\u{feff}data: b\n\n");
+}
+
 /// Streams of lines of all forms, ended so that nothing is outstanding.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![

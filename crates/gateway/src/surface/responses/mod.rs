@@ -92,7 +92,10 @@ pub(super) fn to_chat(body: &[u8]) -> Result<(Bytes, Request), ApiError> {
         chat.set("reasoning_effort", effort.to_owned());
     }
     for (name, value) in fields.iter().filter(|(name, _)| !OURS.contains(name)) {
-        chat.set(name, value.to_owned());
+        // What was asked for in a response's words is not unsaid in a chat's.
+        if !chat.has(name) {
+            chat.set(name, value.to_owned());
+        }
     }
     let repeated =
         REPEATED.iter().map(|(name, otherwise)| fields.get(name).unwrap_or(otherwise).to_owned());
@@ -118,6 +121,9 @@ fn refuse(fields: &Fields<'_>) -> Result<(), ApiError> {
     }
     if fields.get("prompt").is_some() {
         return not_here("prompt", "no templates are kept; write it out in `instructions`");
+    }
+    if fields.get("messages").is_some() {
+        return not_here("messages", "write the conversation in `input`");
     }
     if fields.get("truncation").is_some_and(|how| how != "\"disabled\"") {
         return not_here("truncation", "nothing is left out silently; shorten `input`");

@@ -86,6 +86,13 @@ fn a_conversation_with_functions_becomes_a_chat() {
 }
 
 #[test]
+fn what_is_said_in_both_ways_is_asked_in_its_own() {
+    let asked = chat(&json!({"model": "m", "input": "a", "max_output_tokens": 9, "max_tokens": 1}));
+    let messages = json!([{"role": "user", "content": "a"}]);
+    assert_eq!(asked, json!({"model": "m", "max_tokens": 9, "messages": messages}));
+}
+
+#[test]
 fn the_order_of_a_schema_is_kept() {
     let body = br#"{"model":"m","input":"a","text":{"format":{"type":"json_schema","name":"n","schema":{"z":1,"a":1.10}}}}"#;
     let sent = String::from_utf8(to_chat(body).unwrap().0.to_vec()).unwrap();
@@ -101,6 +108,7 @@ fn what_needs_a_memory_or_another_service_is_refused_by_name() {
         (json!({"conversation": "c"}), "conversation"),
         (json!({"prompt": {"id": "p"}}), "prompt"),
         (json!({"truncation": "auto"}), "truncation"),
+        (json!({"messages": [{"role": "user", "content": "b"}]}), "messages"),
         (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
         (json!({"tools": 1}), "tools"),
         (json!({"tool_choice": {"type": "file_search"}}), "tool_choice"),
