@@ -146,7 +146,12 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
     for (digest, size) in reach.blobs_to_go(platform.blobs())? {
         lines.insert(format!("blob {digest} {size}"));
     }
-    lines.extend(reach.folders.iter().map(|folder| format!("folder {folder}")));
+    let mut folders = reach.folders;
+    if matches!(erasure.target, Target::Versions { .. }) {
+        // Those who read earlier versions were named each time before: their copies are gone.
+        folders.retain(|folder| platform.data_dir().join("run").join(folder).exists());
+    }
+    lines.extend(folders.iter().map(|folder| format!("folder {folder}")));
     match erasure.target {
         Target::User { id, home } => {
             lines.insert(format!("record {} {id}", Tenant::from(home)));
@@ -158,7 +163,7 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
             let sealed = sealed.filter(|project| content.join(project).exists());
             lines.extend(sealed.map(|project| format!("sealed {project}")));
         }
-        Target::Dataset(_) => {}
+        Target::Dataset(_) | Target::Versions { .. } => {}
     }
     Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
 }
