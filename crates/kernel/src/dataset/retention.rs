@@ -4,6 +4,8 @@
 //! Age is counted from the oldest text of a version: no text is ever kept longer than was said, and
 //! some go up to a version's span earlier.
 
+use std::collections::BTreeSet;
+
 use units::{DurationMicros, Id, UnixMicros, kinds};
 
 use super::{Dataset, Event, get};
@@ -35,12 +37,16 @@ pub(crate) fn retain(
     Ok((dataset.keep_days != Some(keep_days)).then_some(crate::Event::Dataset(event)))
 }
 
-/// Datasets with versions whose time is over, each with the number up to which they are to go. Versions
+/// Datasets with versions whose time is over and of which no erasure is open, each with the number up to
+/// which they are to go. Versions
 /// before an old one go with it, even if theirs came later: what was promised is the longest time.
 #[must_use]
 pub fn expired(state: &State, now: UnixMicros) -> Vec<(Id<kinds::Dataset>, u32)> {
+    let open = state.erasures.values().filter(|erasure| erasure.is_open());
+    let going: BTreeSet<_> = open.filter_map(|erasure| erasure.target.dataset()).collect();
     let kept = state.datasets.values().filter(|dataset| {
         dataset.keep_days.is_some()
+            && !going.contains(&dataset.id)
             && dataset.erased_at.is_none()
             && !erasure::project_is_closed(state, dataset.project)
     });

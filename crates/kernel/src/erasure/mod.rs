@@ -77,6 +77,14 @@ impl Target {
         }
     }
 
+    /// The dataset of which all or some is to go.
+    pub(crate) const fn dataset(self) -> Option<Id<kinds::Dataset>> {
+        match self {
+            Self::User { .. } | Self::Organisation(_) => None,
+            Self::Dataset(dataset) | Self::Versions { dataset, .. } => Some(dataset),
+        }
+    }
+
     /// The target for entries of an erasure that the state forgets: they alone say what it was of.
     const fn unless_remembered(self) -> Option<Self> {
         match self {

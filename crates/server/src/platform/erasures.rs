@@ -5,6 +5,7 @@
 //! is called done that is still in a file.
 
 mod reach;
+mod retention;
 
 use std::{
     collections::BTreeSet,
@@ -24,6 +25,8 @@ use units::{Bytes, Digest, Id, UnixMicros, kinds};
 
 use super::Platform;
 use reach::Reach;
+use retention::Looked;
+pub(crate) use retention::ask as ask_for_expired;
 
 /// How often a far date is looked at again, and how long a failed attempt waits.
 const TICK: Duration = Duration::from_secs(5);
@@ -34,7 +37,9 @@ const FOLDER: &str = "erasures";
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {
     let mut changes = platform.watch();
+    let mut looked = Looked::default();
     loop {
+        looked.again(&platform).await;
         let now = platform.now();
         let mut retry = false;
         for erasure in open(&platform) {
