@@ -188,7 +188,9 @@ impl Auditor {
         let (id, decided) = match event {
             dataset::Event::VersionAdded { id, decided, .. } => (*id, decided),
             dataset::Event::VersionDerived { version, decided, .. } => (version.id, decided),
-            dataset::Event::Created { .. } | dataset::Event::CreatedCaptured { .. } => {
+            dataset::Event::Created { .. }
+            | dataset::Event::CreatedCaptured { .. }
+            | dataset::Event::RetentionSet { .. } => {
                 return Ok(());
             }
         };

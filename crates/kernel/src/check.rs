@@ -8,6 +8,7 @@ use units::{GpuCount, Id, kinds};
 use crate::{
     State,
     budget::{self, Budget},
+    dataset::Dataset,
     node::{Capacity, Status},
     quota::{Class, Owner},
     workload::{Book, Phase, Workload},
@@ -85,6 +86,21 @@ impl State {
         for project in self.projects.values() {
             if !self.organisations.contains_key(&project.organisation) {
                 broken.push(format!("project {} has no organisation", project.id));
+            }
+            let kept = project.capture.map(|capture| self.datasets.get(&capture.dataset));
+            let fits = |d: &Dataset| d.project == project.id && d.keep_days.is_some();
+            if kept.is_some_and(|found| !found.is_some_and(fits)) {
+                broken.push(format!("project {} captures where nothing is erased", project.id));
+            }
+        }
+        for dataset in self.datasets.values() {
+            let numbers = dataset.versions.iter().map(|version| version.number);
+            let rises = numbers.clone().zip(numbers.skip(1)).all(|(one, next)| one < next);
+            if !rises {
+                broken.push(format!("dataset {} has versions out of order", dataset.id));
+            }
+            if dataset.keep_days.is_some() && dataset.origin.is_given() {
+                broken.push(format!("dataset {} erases what was given", dataset.id));
             }
         }
         for course in self.courses.values() {

@@ -12,6 +12,7 @@ mod answers;
 mod arrays;
 mod budgets;
 mod capacity;
+mod capture;
 mod consents;
 mod countries;
 mod courses;

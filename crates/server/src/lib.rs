@@ -15,12 +15,13 @@ pub mod witness;
 pub use http::router;
 pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
-    AnswerFinder, AnswerPath, Assigned, Assignments, CallAccount, CallAllowance, CallFigure,
-    CallFigures, CallLevel, CallRefused, CallRoom, CallRoute, CallStanding, CallUpstream,
-    CallableModel, Calling, ContentError, DeclaredFlow, KeptAnswer, LocalHeld, MaterialiseError,
-    ModelSigner, OpenError, Platform, PlatformConfig, SeenLoad, SeenReplica, SignatureError,
-    SignedFile, SubmitFailure, TokenUsage, UpstreamAccess, UpstreamError, courses, drains,
-    erasures, importer, model_public_key, planner, scaling, verify_model,
+    AddCapturedError, AnswerFinder, AnswerPath, Assigned, Assignments, CallAccount, CallAllowance,
+    CallFigure, CallFigures, CallLevel, CallRefused, CallRoom, CallRoute, CallStanding,
+    CallUpstream, CallableModel, Calling, Capture, CaptureClosing, CaptureWaiting, Captures,
+    ContentError, DeclaredFlow, KeptAnswer, LocalHeld, MaterialiseError, ModelSigner, OpenError,
+    Platform, PlatformConfig, SeenLoad, SeenReplica, SignatureError, SignedFile, SubmitFailure,
+    TokenUsage, UpstreamAccess, UpstreamError, courses, drains, erasures, importer,
+    model_public_key, planner, scaling, verify_model,
 };
 pub use sign_in::{
     SignInError,

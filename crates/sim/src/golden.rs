@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind of event that this version can write; a test compares it with the golden log, and
 /// another with the kernel, so that a new kind cannot be forgotten here.
-pub const KINDS: [&str; 115] = [
+pub const KINDS: [&str; 117] = [
     "binding.created",
     "binding.deleted",
     "budget.alerted",
@@ -30,6 +30,7 @@ pub const KINDS: [&str; 115] = [
     "course.enrolled",
     "dataset.created",
     "dataset.created_captured",
+    "dataset.retention_set",
     "dataset.version_added",
     "dataset.version_derived",
     "decision.made",
@@ -87,6 +88,7 @@ pub const KINDS: [&str; 115] = [
     "power.series_removed",
     "power.series_set",
     "price.set",
+    "project.capture_set",
     "project.created",
     "project.guardrails_set",
     "quota.deleted",

@@ -46,7 +46,12 @@ pub struct Dataset {
     /// Since when its content is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
-    /// How many versions it has; also the newest number.
+    /// Days for which a text that the gateway captured into it stays; then its versions are erased. Nobody
+    /// adds versions by hand to one that has this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u16>,
+    /// The number of its newest version, 0 without any. Numbers of versions that a retention erased stay
+    /// unused.
     pub n_versions: u32,
     /// Grows with every change; the value for `If-Match`.
     pub version: u64,
@@ -94,6 +99,9 @@ pub struct DatasetVersion {
     /// What it was made from, as far as is known.
     #[serde(default)]
     pub parents: Vec<InputRef>,
+    /// When the oldest text in it was captured, if the gateway captured it; its retention counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// Log sequence number as of which this is true; after a change, that of its entry.
     pub seq: u64,
     /// When it was added.

@@ -24,6 +24,9 @@ pub struct ErasureTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<IdText<kinds::Dataset>>")]
     pub dataset: Option<Id<kinds::Dataset>>,
+    /// Only the dataset's versions up to this number go, since its retention is over. In answers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions_through: Option<u32>,
     /// Everything of an organisation, after its notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<IdText<kinds::Organisation>>")]

@@ -7,6 +7,7 @@ pub mod artefact;
 pub mod binding;
 pub mod budget;
 pub mod capability;
+pub mod capture;
 pub mod common;
 pub mod consent;
 pub mod cost;
@@ -121,6 +122,10 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<cost::InvoiceDraftGet>(),
         Operation::of::<guardrail::GuardrailsGet>(),
         Operation::of::<guardrail::GuardrailsSet>(),
+        Operation::of::<capture::CaptureGet>(),
+        Operation::of::<capture::CaptureSet>(),
+        Operation::of::<capture::CaptureStop>(),
+        Operation::of::<capture::CaptureClose>(),
         Operation::of::<inference::InferenceGet>(),
         Operation::of::<inference::InferenceMetricsGet>(),
     ]

@@ -165,6 +165,7 @@ fn show(session: &Session, one: &Dataset) -> Result<(), Failure> {
             .field("project", one.project)
             .field("class", one.class)
             .field("origin", word(&one.origin))
+            .field_if("kept for", one.keep_days.map(|days| format!("{days} days")))
             .field("versions", one.n_versions)
             .field("version", one.version)
     })

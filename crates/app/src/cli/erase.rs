@@ -161,7 +161,8 @@ fn what(target: &ErasureTarget) -> String {
         target.dataset.map(|id| id.to_string()),
         target.organisation.map(|id| id.to_string()),
     ];
-    ids.into_iter().flatten().next().unwrap_or_default()
+    let id = ids.into_iter().flatten().next().unwrap_or_default();
+    target.versions_through.map_or(id.clone(), |last| format!("{id} up to v{last}"))
 }
 
 fn show(session: &Session, one: &Erasure) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod backup;
 mod bench;
 mod budget;
 mod capability;
+mod capture;
 mod carbon;
 mod consent;
 mod cost;
@@ -120,6 +121,8 @@ enum Command {
     Project(project::Verb),
     #[command(subcommand)]
     Guardrail(guardrail::Verb),
+    #[command(subcommand)]
+    Capture(capture::Verb),
     #[command(subcommand)]
     Key(key::Verb),
     #[command(flatten)]
@@ -270,6 +273,7 @@ fn dispatch(command: Command, session: &Session) -> Result<ExitCode, Failure> {
         Command::Org(verb) => organisation::run(verb, session).map(done),
         Command::Project(verb) => project::run(verb, session).map(done),
         Command::Guardrail(verb) => guardrail::run(verb, session).map(done),
+        Command::Capture(verb) => capture::run(verb, session).map(done),
         Command::Key(verb) => key::run(verb, session).map(done),
         Command::People(verb) => people::run(verb, session).map(done),
         Command::Quota(verb) => quota::run(verb, session).map(done),

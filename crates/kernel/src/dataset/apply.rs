@@ -1,6 +1,6 @@
 //! Folds dataset events.
 
-use units::{DataClass, Id, Name, kinds};
+use units::{DataClass, Id, Name, UnixMicros, kinds};
 
 use super::{Dataset, Event, NewVersion, Origin, Version};
 use crate::{Meta, Stamp, State, model::Artefact};
@@ -13,7 +13,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::CreatedCaptured { id, project, name, class } => {
             create(state, *id, (*project, name, *class), Origin::Captured, stamp);
         }
-        Event::VersionAdded { id, number, manifest, files, size, source, .. } => {
+        Event::VersionAdded { id, number, manifest, files, size, source, since, decided: _ } => {
             let version = NewVersion {
                 id: *id,
                 manifest: *manifest,
@@ -21,10 +21,16 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 size: *size,
                 source: source.clone(),
             };
-            add(state, *number, &version, &[], stamp);
+            add(state, *number, &version, (&[], *since), stamp);
         }
         Event::VersionDerived { number, version, parents, .. } => {
-            add(state, *number, version, parents, stamp);
+            add(state, *number, version, (parents, None), stamp);
+        }
+        Event::RetentionSet { id, keep_days } => {
+            if let Some(dataset) = state.datasets.get_mut(id) {
+                dataset.keep_days = Some(*keep_days);
+                dataset.meta.touch(stamp);
+            }
         }
     }
 }
@@ -44,13 +50,21 @@ fn create(
         class,
         origin,
         erased_at: None,
+        keep_days: None,
+        erased_through: 0,
         versions: Vec::new(),
         meta: Meta::new(stamp),
     };
     state.datasets.insert(id, dataset);
 }
 
-fn add(state: &mut State, number: u32, new: &NewVersion, parents: &[Artefact], stamp: &Stamp) {
+fn add(
+    state: &mut State,
+    number: u32,
+    new: &NewVersion,
+    (parents, since): (&[Artefact], Option<UnixMicros>),
+    stamp: &Stamp,
+) {
     if let Some(dataset) = state.datasets.get_mut(&new.id) {
         dataset.versions.push(Version {
             number,
@@ -59,6 +73,7 @@ fn add(state: &mut State, number: u32, new: &NewVersion, parents: &[Artefact], s
             size: new.size,
             source: new.source.clone(),
             parents: parents.to_vec(),
+            since,
             created_at: stamp.at,
         });
         dataset.meta.touch(stamp);

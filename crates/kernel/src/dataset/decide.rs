@@ -1,6 +1,6 @@
 //! Validates dataset commands.
 
-use units::{Id, Name, kinds};
+use units::{Id, Name, UnixMicros, kinds};
 
 use super::{Command, Event, NewVersion, get};
 use crate::{
@@ -32,13 +32,16 @@ pub(crate) fn decide(
                 size: *size,
                 source: source.clone(),
             };
-            let Some(number) = next_number(state, &version)? else { return Ok(Vec::new()) };
-            return with_decision(state, version.id, |decided| {
-                let NewVersion { id, manifest, files, size, source } = version;
-                Event::VersionAdded { id, number, manifest, files, size, source, decided }
-            });
+            by_hand(state, *id)?;
+            return add(state, version, None);
+        }
+        Command::AddCaptured { version, since } => {
+            captured(state, version.id)?;
+            // A clock that was put back must not make a text look younger than it is.
+            return add(state, version.clone(), Some((*since).min(ctx.now)));
         }
         Command::AddDerived { version, parents } => {
+            by_hand(state, version.id)?;
             let Some(number) = next_number(state, version)? else { return Ok(Vec::new()) };
             check_parents(state, version, parents)?;
             return with_decision(state, version.id, |decided| {
@@ -48,6 +51,42 @@ pub(crate) fn decide(
         }
     };
     Ok(vec![crate::Event::Dataset(event)])
+}
+
+/// A version that was made from no other.
+fn add(
+    state: &State,
+    version: NewVersion,
+    since: Option<UnixMicros>,
+) -> Result<Vec<crate::Event>, Reject> {
+    let Some(number) = next_number(state, &version)? else { return Ok(Vec::new()) };
+    with_decision(state, version.id, |decided| {
+        let NewVersion { id, manifest, files, size, source } = version;
+        Event::VersionAdded { id, number, manifest, files, size, source, decided, since }
+    })
+}
+
+/// What has a retention is erased by the age of its texts, which nobody knows of data put there by hand.
+fn by_hand(state: &State, id: Id<kinds::Dataset>) -> Result<(), Reject> {
+    let dataset = get(state, id)?;
+    if dataset.keep_days.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "the gateway alone adds to `{}`, which has a retention: make another dataset for what is derived",
+        dataset.name
+    );
+    Err(Reject::invalid("dataset", message))
+}
+
+/// What nobody promised to erase takes nothing that was captured.
+fn captured(state: &State, id: Id<kinds::Dataset>) -> Result<(), Reject> {
+    let dataset = get(state, id)?;
+    if dataset.keep_days.is_some() {
+        return Ok(());
+    }
+    let message = format!("`{}` has no retention: set one with the capture", dataset.name);
+    Err(Reject::invalid("dataset", message))
 }
 
 /// The event of a version after the decision that it may lie where artefacts are kept.
@@ -87,10 +126,10 @@ fn next_number(state: &State, version: &NewVersion) -> Result<Option<u32>, Rejec
         return Err(Reject::invalid("files", "a version needs at least one file"));
     }
     // The same content twice in a row is the same version: a repeated upload changes nothing.
-    if dataset.versions.last().is_some_and(|last| last.manifest == version.manifest) {
+    if dataset.kept().last().is_some_and(|last| last.manifest == version.manifest) {
         return Ok(None);
     }
-    Ok(Some(dataset.versions.last().map_or(0, |v| v.number).saturating_add(1)))
+    Ok(Some(dataset.last_number().saturating_add(1)))
 }
 
 /// Parents exist, are the same organisation's, and classed no higher.

@@ -2,9 +2,12 @@
 
 mod apply;
 mod decide;
+mod retention;
 
 pub(crate) use apply::apply;
 pub(crate) use decide::decide;
+pub use retention::{KEEP_DAYS_MAX, expired};
+pub(crate) use retention::{forget, retain};
 
 use serde::{Deserialize, Serialize};
 use units::{Bytes, DataClass, Digest, Id, Name, UnixMicros, kinds};
@@ -14,7 +17,7 @@ use crate::{Meta, Reject, State, Subject, model::Artefact};
 /// One immutable version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
-    /// From 1, without gaps.
+    /// From 1. What a retention erased leaves a gap, and no number is given twice.
     pub number: u32,
     /// The manifest that lists the files by path, digest and size.
     pub manifest: Digest,
@@ -27,6 +30,9 @@ pub struct Version {
     /// Versions that it was made from, as far as is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Artefact>,
+    /// When the oldest text in it was captured, if the gateway captured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<UnixMicros>,
     /// When it was added.
     pub created_at: UnixMicros,
 }
@@ -76,7 +82,13 @@ pub struct Dataset {
     /// Since when its content is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<UnixMicros>,
-    /// Versions in order.
+    /// Days for which a text that was captured stays. Where this is said, the gateway alone adds versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u16>,
+    /// Versions up to this number are erased, or are being erased; 0 if none is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub erased_through: u32,
+    /// Versions in order; one that is being erased is here until it is gone.
     pub versions: Vec<Version>,
     /// Version (for `If-Match`) and times.
     pub meta: Meta,
@@ -88,6 +100,29 @@ impl Dataset {
     pub fn version(&self, number: u32) -> Option<&Version> {
         self.versions.iter().find(|version| version.number == number)
     }
+
+    /// Versions that no retention has taken, in order; of a dataset that is erased, those it had.
+    pub fn kept(&self) -> impl DoubleEndedIterator<Item = &Version> {
+        self.versions.iter().filter(|version| version.number > self.erased_through)
+    }
+
+    /// True unless what has this number is erased, or is being erased.
+    #[must_use]
+    pub const fn is_kept(&self, number: u32) -> bool {
+        self.erased_at.is_none() && number > self.erased_through
+    }
+
+    /// The highest number that was ever given.
+    #[must_use]
+    pub fn last_number(&self) -> u32 {
+        let last = self.versions.last().map_or(0, |version| version.number);
+        last.max(self.erased_through)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A version to add.
@@ -148,6 +183,13 @@ pub enum Command {
         /// Where the data comes from.
         source: String,
     },
+    /// Adds what the gateway captured, to a dataset with a retention. Only the platform asks for it.
+    AddCaptured {
+        /// The version.
+        version: NewVersion,
+        /// When the oldest text in it was captured.
+        since: UnixMicros,
+    },
 }
 
 /// What can happen to datasets.
@@ -183,6 +225,9 @@ pub enum Event {
         /// entries and where no such place is registered.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         decided: Vec<u64>,
+        /// When the oldest text in it was captured, if the gateway captured it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<UnixMicros>,
     },
     /// One was created for captured data.
     CreatedCaptured {
@@ -208,6 +253,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         decided: Vec<u64>,
     },
+    /// From now on what is captured into it stays for so long.
+    RetentionSet {
+        /// The dataset.
+        id: Id<kinds::Dataset>,
+        /// Days, counted from when a text was captured.
+        keep_days: u16,
+    },
 }
 
 impl Event {
@@ -217,6 +269,7 @@ impl Event {
             Self::VersionAdded { .. } => "dataset.version_added",
             Self::CreatedCaptured { .. } => "dataset.created_captured",
             Self::VersionDerived { .. } => "dataset.version_derived",
+            Self::RetentionSet { .. } => "dataset.retention_set",
         }
     }
 
@@ -224,7 +277,8 @@ impl Event {
         match self {
             Self::Created { id, .. }
             | Self::CreatedCaptured { id, .. }
-            | Self::VersionAdded { id, .. } => (*id).into(),
+            | Self::VersionAdded { id, .. }
+            | Self::RetentionSet { id, .. } => (*id).into(),
             Self::VersionDerived { version, .. } => version.id.into(),
         }
     }
@@ -233,7 +287,9 @@ impl Event {
 pub(crate) const fn target(command: &Command) -> Option<Id<kinds::Dataset>> {
     match command {
         Command::Create { .. } | Command::CreateCaptured { .. } => None,
-        Command::AddDerived { version, .. } => Some(version.id),
+        Command::AddDerived { version, .. } | Command::AddCaptured { version, .. } => {
+            Some(version.id)
+        }
         Command::AddVersion { id, .. } => Some(*id),
     }
 }

@@ -3,7 +3,7 @@
 use units::{Id, kinds};
 
 use super::{Erasure, Event, Phase, Target};
-use crate::{Meta, Stamp, State};
+use crate::{Meta, Stamp, State, dataset};
 
 pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
     match event {
@@ -19,7 +19,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
             state.erasures.insert(*id, erasure);
         }
         Event::Cancelled { id } => to(state, *id, Phase::Cancelled { at: stamp.at }, stamp),
-        Event::Begun { id } => {
+        Event::Begun { id, .. } => {
             to(state, *id, Phase::Begun { at: stamp.at }, stamp);
             let target = state.erasures.get(id).map(|erasure| erasure.target);
             match target {
@@ -35,10 +35,23 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                         organisation.meta.touch(stamp);
                     }
                 }
+                Some(Target::Versions { dataset, through }) => {
+                    if let Some(dataset) = state.datasets.get_mut(&dataset) {
+                        dataset.erased_through = dataset.erased_through.max(through);
+                        dataset.meta.touch(stamp);
+                    }
+                }
                 Some(Target::User { .. }) | None => {}
             }
         }
-        Event::Done { id, destroyed, list } => {
+        Event::Done { id, destroyed, list, .. } => {
+            let target = state.erasures.get(id).map(|erasure| erasure.target);
+            if let Some(Target::Versions { dataset, through }) = target {
+                dataset::forget(state, dataset, through);
+                // One a day for each project would fill the state; the log keeps them.
+                state.erasures.remove(id);
+                return;
+            }
             let done = Phase::Done { at: stamp.at, destroyed: *destroyed, list: *list };
             to(state, *id, done, stamp);
         }

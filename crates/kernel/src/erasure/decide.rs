@@ -10,9 +10,7 @@ use super::{
 use crate::{
     Ctx, Reject, State,
     access::Scope,
-    dataset, key, limits,
-    model::Artefact,
-    user,
+    dataset, key, limits, project, user,
     workload::{self, Workload},
 };
 
@@ -23,13 +21,19 @@ pub(crate) fn decide(
 ) -> Result<Vec<crate::Event>, Reject> {
     let event = match command {
         Command::Request { target, switch } => return request(state, *target, *switch, ctx),
-        Command::Cancel { id } => match get(state, *id)?.phase {
-            Phase::Cancelled { .. } => return Ok(Vec::new()),
-            Phase::Waiting => Event::Cancelled { id: *id },
-            Phase::Begun { .. } | Phase::Done { .. } => {
-                return Err(wrong(*id, "begun", "take it back"));
+        Command::Cancel { id } => {
+            let erasure = get(state, *id)?;
+            match (erasure.phase, erasure.target) {
+                (Phase::Cancelled { .. }, _) => return Ok(Vec::new()),
+                (_, Target::Versions { .. }) => {
+                    return Err(wrong(*id, "the end of a retention", "take it back"));
+                }
+                (Phase::Waiting, _) => Event::Cancelled { id: *id },
+                (Phase::Begun { .. } | Phase::Done { .. }, _) => {
+                    return Err(wrong(*id, "begun", "take it back"));
+                }
             }
-        },
+        }
         Command::Begin { id } => return begin(state, *id, ctx),
         Command::Complete { id, destroyed, list } => {
             let erasure = get(state, *id)?;
@@ -43,7 +47,8 @@ pub(crate) fn decide(
             if in_use(state, erasure.target) {
                 return Err(wrong(*id, "still in use by work that stops", "complete it"));
             }
-            Event::Done { id: *id, destroyed: *destroyed, list: *list }
+            let target = erasure.target.unless_remembered();
+            Event::Done { id: *id, destroyed: *destroyed, list: *list, target }
         }
     };
     Ok(vec![crate::Event::Erasure(event)])
@@ -64,8 +69,10 @@ fn request(
         }
         Target::Dataset(id) => require_kept(dataset::get(state, id)?)?,
         Target::Organisation(id) => require_open(state, id)?,
+        Target::Versions { dataset, through } => require_over(state, dataset, through)?,
     }
-    if let Some(open) = state.erasures.values().find(|e| e.target == target && e.is_open()) {
+    let mut open = state.erasures.values().filter(|erasure| erasure.is_open());
+    if let Some(open) = open.find(|erasure| collide(erasure.target, target)) {
         return Err(wrong(open.id, "open for the same", "ask for another"));
     }
     let (switch, due_at) = match (target, switch) {
@@ -74,13 +81,43 @@ fn request(
             let switch = dates(days, ctx.now)?;
             (Some(switch), switch.retrieval_ends_at.max(after_notice(ctx.now)))
         }
-        (Target::User { .. } | Target::Dataset(_), None) => (None, ctx.now),
-        (Target::User { .. } | Target::Dataset(_), Some(_)) => {
+        (Target::User { .. } | Target::Dataset(_) | Target::Versions { .. }, None) => {
+            (None, ctx.now)
+        }
+        (Target::User { .. } | Target::Dataset(_) | Target::Versions { .. }, Some(_)) => {
             return Err(Reject::invalid("switch", "only an organisation can switch: leave it out"));
         }
     };
     let event = Event::Requested { id: ctx.id(0), target, switch, due_at };
     Ok(vec![crate::Event::Erasure(event)])
+}
+
+/// Versions can go by a retention, and at least one is still there to go.
+fn require_over(state: &State, id: Id<kinds::Dataset>, through: u32) -> Result<(), Reject> {
+    let dataset = dataset::get(state, id)?;
+    require_kept(dataset)?;
+    require_open(state, project::get(state, dataset.project)?.organisation)?;
+    if dataset.keep_days.is_none() {
+        let message = format!("`{}` has no retention: erase all of it instead", dataset.name);
+        return Err(Reject::invalid("target", message));
+    }
+    if dataset.kept().any(|version| version.number == through) {
+        return Ok(());
+    }
+    let message = format!("`{}` has no version {through}: name one that is there", dataset.name);
+    Err(Reject::invalid("target", message))
+}
+
+/// May the second not be asked for while the first is open? The end of a retention waits for its like and
+/// for an erasure of the whole; the whole waits for nobody, since it takes what the other leaves.
+fn collide(open: Target, wanted: Target) -> bool {
+    match (open, wanted) {
+        (
+            Target::Dataset(open) | Target::Versions { dataset: open, .. },
+            Target::Versions { dataset, .. },
+        ) => open == dataset,
+        (_, _) => open == wanted,
+    }
 }
 
 /// The first moment at which all days of the notice have passed.
@@ -119,7 +156,8 @@ fn begin(state: &State, id: Id<kinds::Erasure>, ctx: &Ctx) -> Result<Vec<crate::
         }
         Phase::Waiting => {}
     }
-    let mut events = vec![crate::Event::Erasure(Event::Begun { id })];
+    let target = erasure.target.unless_remembered();
+    let mut events = vec![crate::Event::Erasure(Event::Begun { id, target })];
     let cause = workload::StopCause::DataWithdrawn;
     events.extend(
         users_of(state, erasure.target)
@@ -155,10 +193,9 @@ pub fn in_use(state: &State, target: Target) -> bool {
 fn users_of(state: &State, target: Target) -> impl Iterator<Item = &Workload> {
     state.active_workloads().filter(move |workload| match target {
         Target::User { .. } => false,
-        Target::Dataset(wanted) => workload.spec.inputs.iter().any(|input| match input.artefact {
-            Artefact::Dataset { id, .. } => id == wanted,
-            Artefact::Model { .. } => false,
-        }),
+        Target::Dataset(_) | Target::Versions { .. } => {
+            workload.spec.inputs.iter().any(|input| target.takes(input.artefact))
+        }
         Target::Organisation(organisation) => {
             scope_is_of(state, Scope::Project(workload.project), organisation)
         }

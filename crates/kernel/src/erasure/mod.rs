@@ -13,12 +13,12 @@ pub(crate) use apply::apply;
 pub(crate) use decide::decide;
 pub use decide::in_use;
 pub use scope::{home, is_gone, project_is_closed};
-pub(crate) use scope::{require_kept, require_open};
+pub(crate) use scope::{require_kept, require_kept_version, require_open};
 
 use serde::{Deserialize, Serialize};
 use units::{Bytes, Digest, DurationMicros, Id, UnixMicros, kinds};
 
-use crate::{Meta, Subject};
+use crate::{Meta, Subject, model::Artefact};
 
 /// A day of 24 hours, in microseconds.
 pub const DAY: DurationMicros = DurationMicros(86_400 * 1_000_000);
@@ -55,6 +55,43 @@ pub enum Target {
     Dataset(Id<kinds::Dataset>),
     /// Everything of an organisation, its key included.
     Organisation(Id<kinds::Organisation>),
+    /// The content of a dataset's versions up to a number: a retention is over. Only the platform asks
+    /// for it, and once it is done the state forgets it.
+    Versions {
+        /// The dataset.
+        dataset: Id<kinds::Dataset>,
+        /// The last version that goes.
+        through: u32,
+    },
+}
+
+impl Target {
+    /// True if an artefact's content is part of a dataset, or of versions, that are to go.
+    #[must_use]
+    pub fn takes(self, artefact: Artefact) -> bool {
+        let Artefact::Dataset { id, version } = artefact else { return false };
+        match self {
+            Self::User { .. } | Self::Organisation(_) => false,
+            Self::Dataset(wanted) => id == wanted,
+            Self::Versions { dataset, through } => id == dataset && version <= through,
+        }
+    }
+
+    /// The dataset of which all or some is to go.
+    pub(crate) const fn dataset(self) -> Option<Id<kinds::Dataset>> {
+        match self {
+            Self::User { .. } | Self::Organisation(_) => None,
+            Self::Dataset(dataset) | Self::Versions { dataset, .. } => Some(dataset),
+        }
+    }
+
+    /// The target for entries of an erasure that the state forgets: they alone say what it was of.
+    const fn unless_remembered(self) -> Option<Self> {
+        match self {
+            Self::User { .. } | Self::Dataset(_) | Self::Organisation(_) => None,
+            Self::Versions { .. } => Some(self),
+        }
+    }
 }
 
 /// The clocks of a switch, as dates.
@@ -255,6 +292,9 @@ pub enum Event {
     Begun {
         /// The erasure.
         id: Id<kinds::Erasure>,
+        /// What goes, where the state forgets the erasure once it is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Target>,
     },
     /// Everything is gone.
     Done {
@@ -264,6 +304,9 @@ pub enum Event {
         destroyed: Destroyed,
         /// SHA-256 of the list of what was destroyed.
         list: Digest,
+        /// What went, where the state forgets the erasure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Target>,
     },
 }
 
@@ -287,7 +330,7 @@ impl Event {
         match self {
             Self::Requested { id, .. }
             | Self::Cancelled { id }
-            | Self::Begun { id }
+            | Self::Begun { id, .. }
             | Self::Done { id, .. } => *id,
         }
     }

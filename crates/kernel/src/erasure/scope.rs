@@ -11,7 +11,7 @@ pub fn home(state: &State, target: Target) -> Option<Id<kinds::Organisation>> {
     match target {
         Target::User { home, .. } => home,
         Target::Organisation(id) => Some(id),
-        Target::Dataset(id) => {
+        Target::Dataset(id) | Target::Versions { dataset: id, .. } => {
             let project = state.datasets.get(&id)?.project;
             state.projects.get(&project).map(|project| project.organisation)
         }
@@ -30,8 +30,8 @@ pub fn project_is_closed(state: &State, project: Id<kinds::Project>) -> bool {
 #[must_use]
 pub fn is_gone(state: &State, artefact: Artefact) -> bool {
     match artefact {
-        Artefact::Dataset { id, .. } => state.datasets.get(&id).is_some_and(|dataset| {
-            dataset.erased_at.is_some() || project_is_closed(state, dataset.project)
+        Artefact::Dataset { id, version } => state.datasets.get(&id).is_some_and(|dataset| {
+            !dataset.is_kept(version) || project_is_closed(state, dataset.project)
         }),
         Artefact::Model { id, .. } => {
             state.models.get(&id).is_some_and(|model| project_is_closed(state, model.project))
@@ -64,6 +64,20 @@ pub(crate) fn require_kept(dataset: &dataset::Dataset) -> Result<(), Reject> {
             kind: "dataset",
             id: dataset.name.to_string(),
             state: "erased".to_owned(),
+            action: "use it",
+        });
+    }
+    Ok(())
+}
+
+/// The same for one version of it.
+pub(crate) fn require_kept_version(dataset: &dataset::Dataset, version: u32) -> Result<(), Reject> {
+    require_kept(dataset)?;
+    if version <= dataset.erased_through {
+        return Err(Reject::WrongState {
+            kind: "dataset version",
+            id: format!("{}@v{version}", dataset.name),
+            state: "erased, since its retention is over".to_owned(),
             action: "use it",
         });
     }

@@ -229,6 +229,7 @@ pub(crate) fn resolve(state: &State, artefact: Artefact) -> Result<(Digest, Data
         Artefact::Dataset { id, version } => {
             let dataset = crate::dataset::get(state, id)?;
             crate::erasure::require_kept(dataset)?;
+            crate::erasure::require_kept_version(dataset, version)?;
             let found = dataset.version(version);
             let missing = || Reject::not_found("dataset version", format!("{id}@v{version}"));
             found.map(|v| (v.manifest, dataset.class)).ok_or_else(missing)

@@ -12,6 +12,7 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
                 organisation: *organisation,
                 name: name.clone(),
                 guardrails: Vec::new(),
+                capture: None,
                 meta: Meta::new(stamp),
             };
             state.projects.insert(*id, project);
@@ -19,6 +20,12 @@ pub(crate) fn apply(state: &mut State, event: &Event, stamp: &Stamp) {
         Event::GuardrailsSet { id, guardrails } => {
             if let Some(project) = state.projects.get_mut(id) {
                 project.guardrails.clone_from(guardrails);
+                project.meta.touch(stamp);
+            }
+        }
+        Event::CaptureSet { id, capture } => {
+            if let Some(project) = state.projects.get_mut(id) {
+                project.capture = *capture;
                 project.meta.touch(stamp);
             }
         }

@@ -1,6 +1,6 @@
 //! Validates project commands.
 
-use super::{Command, Event, guardrail};
+use super::{Command, Event, capture, guardrail};
 use crate::{Ctx, Reject, State, erasure, limits};
 
 pub(crate) fn decide(
@@ -33,6 +33,14 @@ pub(crate) fn decide(
             let event = Event::GuardrailsSet { id: *id, guardrails };
             events.push(crate::Event::Project(event));
             Ok(events)
+        }
+        Command::SetCapture { id, capture, keep_days } => {
+            capture::set(state, *id, *capture, *keep_days)
+        }
+        Command::StopCapture { id } => {
+            let stopped = super::get(state, *id)?.capture.is_some();
+            let event = Event::CaptureSet { id: *id, capture: None };
+            Ok(stopped.then_some(crate::Event::Project(event)).into_iter().collect())
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Projects: the unit of access, budget and billing inside an organisation.
 
 mod apply;
+mod capture;
 mod decide;
 mod guardrail;
 
 pub(crate) use apply::apply;
+pub use capture::Capture;
 pub(crate) use decide::decide;
 pub use guardrail::{Action, CheckerRule, Guardrail, Rule, Side, SizeRule, Unanswered};
 pub(crate) use guardrail::{asked_before, check_rule, require_for_endpoint};
@@ -26,6 +28,9 @@ pub struct Project {
     /// What is checked of what its endpoints are asked and answer, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Guardrail>,
+    /// Where what its keys ask and are answered is kept, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Capture>,
     /// Version and times.
     pub meta: Meta,
 }
@@ -47,6 +52,21 @@ pub enum Command {
         id: Id<kinds::Project>,
         /// In the order in which they are asked; none for none.
         guardrails: Vec<Guardrail>,
+    },
+    /// Keeps what its keys ask and are answered from now on.
+    SetCapture {
+        /// The project.
+        id: Id<kinds::Project>,
+        /// Where, and how much of it.
+        capture: Capture,
+        /// Days for which a text stays, from 1 to [`crate::dataset::KEEP_DAYS_MAX`]; it becomes the
+        /// dataset's own.
+        keep_days: u16,
+    },
+    /// Keeps nothing more. What was kept goes when its time is over.
+    StopCapture {
+        /// The project.
+        id: Id<kinds::Project>,
     },
 }
 
@@ -70,6 +90,13 @@ pub enum Event {
         /// In the order in which they are asked.
         guardrails: Vec<Guardrail>,
     },
+    /// What its keys ask and are answered is kept so from now on; none: it is not kept.
+    CaptureSet {
+        /// The project.
+        id: Id<kinds::Project>,
+        /// Where, and how much of it.
+        capture: Option<Capture>,
+    },
 }
 
 impl Event {
@@ -77,12 +104,15 @@ impl Event {
         match self {
             Self::Created { .. } => "project.created",
             Self::GuardrailsSet { .. } => "project.guardrails_set",
+            Self::CaptureSet { .. } => "project.capture_set",
         }
     }
 
     pub(crate) fn subject(&self) -> Subject {
         match self {
-            Self::Created { id, .. } | Self::GuardrailsSet { id, .. } => (*id).into(),
+            Self::Created { id, .. }
+            | Self::GuardrailsSet { id, .. }
+            | Self::CaptureSet { id, .. } => (*id).into(),
         }
     }
 }
@@ -91,7 +121,9 @@ impl Event {
 pub(crate) fn version(state: &State, command: &Command) -> Option<u64> {
     match command {
         Command::Create { .. } => None,
-        Command::SetGuardrails { id, .. } => state.projects.get(id).map(|found| found.meta.version),
+        Command::SetGuardrails { id, .. }
+        | Command::SetCapture { id, .. }
+        | Command::StopCapture { id } => state.projects.get(id).map(|found| found.meta.version),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use units::{Id, kinds};
 
-use super::identities;
+use super::{captured, identities};
 use crate::{
     Ctx, Event, Reject, State, access,
     access::Scope,
@@ -137,6 +137,9 @@ fn of_project(
         project::Event::GuardrailsSet { id, guardrails } => {
             of_guardrails(state, home, (*id, guardrails), ctx)
         }
+        project::Event::CaptureSet { id, capture } => {
+            captured::of_project(state, home, (*id, *capture), ctx)
+        }
     }
 }
 
@@ -232,6 +235,12 @@ fn of_dataset(
             let known = state.datasets.get(id).map(|d| d.name == name && !d.origin.is_given());
             let command = dataset::Command::CreateCaptured { project, name, class };
             new(known, "dataset", id, || dataset::decide(state, &command, ctx))
+        }
+        dataset::Event::RetentionSet { id, keep_days } => {
+            captured::of_retention(state, home, *id, *keep_days)
+        }
+        dataset::Event::VersionAdded { since: Some(_), .. } => {
+            captured::of_version(state, home, event, ctx)
         }
         dataset::Event::VersionAdded { id, number, manifest, files, size, source, .. } => {
             let dataset = dataset::get(state, *id)?;

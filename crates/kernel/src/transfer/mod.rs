@@ -6,6 +6,7 @@
 
 mod admit;
 mod apply;
+mod captured;
 mod decide;
 mod identities;
 mod left_out;

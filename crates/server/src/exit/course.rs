@@ -41,9 +41,7 @@ impl CourseWork {
         for d in state.datasets.values().filter(|d| d.erased_at.is_none()) {
             let Some(root) = roots.get(&d.project) else { continue };
             work.versions.extend(
-                d.versions
-                    .iter()
-                    .map(|v| (format!("{root}/datasets/{}/v{}", d.name, v.number), v.manifest)),
+                d.kept().map(|v| (format!("{root}/datasets/{}/v{}", d.name, v.number), v.manifest)),
             );
         }
         for m in state.models.values() {

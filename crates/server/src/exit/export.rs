@@ -150,7 +150,7 @@ fn contents(
 ) -> Vec<(Id<kinds::Project>, Digest, bool)> {
     let mut all = BTreeSet::new();
     for dataset in items::kept_datasets(state, home) {
-        all.extend(dataset.versions.iter().map(|v| (dataset.project, v.manifest, true)));
+        all.extend(dataset.kept().map(|v| (dataset.project, v.manifest, true)));
     }
     for model in items::models(state, home) {
         all.extend(model.versions.iter().map(|v| (model.project, v.manifest, true)));

@@ -20,6 +20,7 @@ pub(super) fn items(state: &State, home: Id<kinds::Organisation>, now: UnixMicro
     // Who may do what comes with the projects in which they may, and before what they made.
     items.extend(identities::items(state, home, now));
     items.extend(artefacts(state, home));
+    items.extend(captures(state, home));
     let mut versions = versions(state, home);
     // By time: a version comes after those that it was made from.
     versions.sort_by_key(|(at, _)| *at);
@@ -136,6 +137,22 @@ pub(super) fn models(
     state.models.values().filter(move |m| is_of(state, home, Scope::Project(m.project)))
 }
 
+/// How long captured texts stay, then which projects capture: both before the versions, which come with
+/// the age of their texts.
+fn captures(state: &State, home: Id<kinds::Organisation>) -> Vec<Event> {
+    let retentions = kept_datasets(state, home).filter_map(|d| {
+        let (id, keep_days) = (d.id, d.keep_days?);
+        Some(Event::Dataset(dataset::Event::RetentionSet { id, keep_days }))
+    });
+    let projects = state.projects.values().filter(|p| p.organisation == home);
+    let captures = projects.filter_map(|p| {
+        let kept = state.datasets.get(&p.capture?.dataset)?.erased_at.is_none();
+        let event = project::Event::CaptureSet { id: p.id, capture: p.capture };
+        kept.then_some(Event::Project(event))
+    });
+    retentions.chain(captures).collect()
+}
+
 /// Versions with their times. What was made from erased data no longer names it.
 fn versions(state: &State, home: Id<kinds::Organisation>) -> Vec<(UnixMicros, Event)> {
     let mut all = Vec::new();
@@ -143,13 +160,25 @@ fn versions(state: &State, home: Id<kinds::Organisation>) -> Vec<(UnixMicros, Ev
         from.iter().copied().filter(|a| !erasure::is_gone(state, *a)).collect::<Vec<Artefact>>()
     };
     for dataset in kept_datasets(state, home) {
-        for v in &dataset.versions {
-            let (id, number, parents) = (dataset.id, v.number, kept(&v.parents));
+        for v in dataset.kept() {
+            // What was put by hand where a retention was set later is as old as it is here.
+            let since = v.since.or_else(|| dataset.keep_days.map(|_| v.created_at));
+            let parents = if since.is_some() { Vec::new() } else { kept(&v.parents) };
+            let (id, number) = (dataset.id, v.number);
             let (manifest, files, size, source) = (v.manifest, v.files, v.size, v.source.clone());
             // What allowed it here allows nothing elsewhere.
             let decided = Vec::new();
             let event = if parents.is_empty() {
-                dataset::Event::VersionAdded { id, number, manifest, files, size, source, decided }
+                dataset::Event::VersionAdded {
+                    id,
+                    number,
+                    manifest,
+                    files,
+                    size,
+                    source,
+                    decided,
+                    since,
+                }
             } else {
                 let version = dataset::NewVersion { id, manifest, files, size, source };
                 dataset::Event::VersionDerived { number, version, parents, decided }

@@ -86,7 +86,7 @@ pub(crate) async fn add_version(call: Call<DatasetVersionCreate>) -> Result<Data
     call.read(|state| {
         let dataset = state.datasets.get(&id)?;
         // The newest version of this content: a repeated upload answers with the one it made.
-        let version = dataset.versions.iter().rev().find(|v| v.manifest == manifest)?;
+        let version = dataset.kept().rev().find(|v| v.manifest == manifest)?;
         version_dto(state, dataset, version, accepted.seq)
     })
     .ok_or_else(unexpected)
@@ -99,7 +99,7 @@ pub(crate) async fn list_versions(
     let wanted = page::Wanted::<u32>::of(call.query.limit, call.query.page_token.as_deref())?;
     call.read(|state| {
         let dataset = find(state, &call.caller, Role::Viewer, call.path.id)?;
-        let newest_first = dataset.versions.iter().rev();
+        let newest_first = dataset.kept().rev();
         let rest = newest_first.filter(|v| wanted.after.is_none_or(|after| v.number < after));
         let items = rest.filter_map(|version| {
             version_dto(state, dataset, version, as_of(state)).map(|dto| (version.number, dto))
@@ -129,7 +129,8 @@ fn dto(dataset: &dataset::Dataset, seq: u64) -> Dataset {
             dataset::Origin::Captured => DatasetOrigin::Captured,
         },
         erased_at: dataset.erased_at.map(Timestamp),
-        n_versions: dataset.versions.last().map_or(0, |version| version.number),
+        n_versions: dataset.kept().last().map_or(0, |version| version.number),
+        keep_days: dataset.keep_days,
         version: dataset.meta.version,
         seq,
         created_at: Timestamp(dataset.meta.created_at),
@@ -161,6 +162,7 @@ fn version_dto(
         size_bytes: version.size,
         parents: version.parents.iter().filter_map(|p| input_ref(state, *p)).collect(),
         seq,
+        since: version.since.map(Timestamp),
         created_at: Timestamp(version.created_at),
     })
 }

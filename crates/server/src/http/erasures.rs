@@ -87,6 +87,10 @@ fn answer<E: api::endpoint::Endpoint>(
 
 fn target_of(call: &Call<ErasureCreate>) -> Result<Target, Fail> {
     let given = &call.body.target;
+    if given.versions_through.is_some() {
+        let text = "the end of a retention alone erases some versions: leave it out to erase all";
+        return Err(Fail::field("/target/versions_through", text));
+    }
     match (given.user, given.dataset, given.organisation) {
         (Some(id), None, None) => user(call, id),
         (None, Some(id), None) => Ok(Target::Dataset(id)),
@@ -108,13 +112,15 @@ fn user(call: &Call<ErasureCreate>, id: Id<kinds::User>) -> Result<Target, Fail>
 fn require(state: &State, caller: &Caller, target: Target) -> Result<(), Fail> {
     let missing = || match target {
         Target::User { id, .. } => Fail::not_found("user", id),
-        Target::Dataset(id) => Fail::not_found("dataset", id),
+        Target::Dataset(id) | Target::Versions { dataset: id, .. } => {
+            Fail::not_found("dataset", id)
+        }
         Target::Organisation(id) => Fail::not_found("organisation", id),
     };
     let (scope, role) = match target {
         Target::User { home: None, .. } => (Scope::Platform, Role::Operator),
         Target::User { home: Some(home), .. } => (Scope::Organisation(home), Role::Administrator),
-        Target::Dataset(id) => {
+        Target::Dataset(id) | Target::Versions { dataset: id, .. } => {
             let dataset = state.datasets.get(&id).ok_or_else(missing)?;
             (Scope::Project(dataset.project), Role::Administrator)
         }
@@ -143,6 +149,11 @@ fn dto(state: &State, erasure: &erasure::Erasure, now: UnixMicros, seq: u64) -> 
     let target = match erasure.target {
         Target::User { id, .. } => ErasureTarget { user: Some(id), ..ErasureTarget::default() },
         Target::Dataset(id) => ErasureTarget { dataset: Some(id), ..ErasureTarget::default() },
+        Target::Versions { dataset, through } => ErasureTarget {
+            dataset: Some(dataset),
+            versions_through: Some(through),
+            ..ErasureTarget::default()
+        },
         Target::Organisation(id) => {
             ErasureTarget { organisation: Some(id), ..ErasureTarget::default() }
         }
@@ -192,9 +203,10 @@ const fn state_of(stage: Stage) -> ErasureState {
 
 /// Versions that name the dataset as what they were made from: whoever erases should know of them.
 fn derived(state: &State, target: Target) -> Vec<ArtefactRef> {
-    let Target::Dataset(wanted) = target else { return Vec::new() };
-    let from =
-        |artefact: &Artefact| matches!(artefact, Artefact::Dataset { id, .. } if *id == wanted);
+    let (Target::Dataset(wanted) | Target::Versions { dataset: wanted, .. }) = target else {
+        return Vec::new();
+    };
+    let from = |artefact: &Artefact| target.takes(*artefact);
     let models = state.models.values().flat_map(|model| {
         let made = model.versions.iter().filter(|v| v.lineage.inputs.iter().any(from));
         made.map(|v| Artefact::Model { id: model.id, version: v.number })

@@ -47,7 +47,7 @@ fn captured_of(state: &State, dataset: Id<kinds::Dataset>) -> Vec<(Artefact, Dig
     let kept = others.filter(|d| d.erased_at.is_none());
     kept.flat_map(|d| {
         let version = |number| Artefact::Dataset { id: d.id, version: number };
-        d.versions.iter().map(move |v| (version(v.number), v.manifest))
+        d.kept().map(move |v| (version(v.number), v.manifest))
     })
     .collect()
 }

@@ -12,6 +12,7 @@ pub(crate) mod budgets;
 mod budgets_dto;
 pub(crate) mod caller;
 mod capabilities;
+mod captures;
 mod conditions;
 pub(crate) mod consents;
 pub(crate) mod costs;
@@ -91,6 +92,7 @@ use api::{
     nouns::{
         artefact::{BlobGet, BlobPut, ManifestCreate, ManifestGet},
         budget::{BudgetCreate, BudgetGet, BudgetList, BudgetSet},
+        capture::{CaptureClose, CaptureGet, CaptureSet, CaptureStop},
         cost::{CostGet, InvoiceDraftGet},
         course::{
             CourseClose, CourseCreate, CourseEnrol, CourseExport, CourseGet, CourseList,
@@ -260,6 +262,10 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<InvoiceDraftGet, _>(costs::invoice)
         .mount::<GuardrailsGet, _>(guardrails::get)
         .mount::<GuardrailsSet, _>(guardrails::set)
+        .mount::<CaptureGet, _>(captures::get)
+        .mount::<CaptureSet, _>(captures::set)
+        .mount::<CaptureStop, _>(captures::stop)
+        .mount::<CaptureClose, _>(captures::close)
         .mount::<InferenceGet, _>(inference::get)
         .mount_raw::<InferenceMetricsGet, _>(inference::metrics)
 }

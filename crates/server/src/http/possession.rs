@@ -80,7 +80,7 @@ fn visible(state: &State, caller: &Caller) -> (Vec<Digest>, BTreeSet<Digest>) {
     let models: Vec<_> = state.models.values().rev().filter(|model| sees(model.project)).collect();
     let signatures =
         models.iter().flat_map(|model| &model.versions).filter_map(|v| v.signature).collect();
-    let of_datasets = datasets.flat_map(|d| d.versions.iter().rev()).map(|v| v.manifest);
+    let of_datasets = datasets.flat_map(|d| d.kept().rev()).map(|v| v.manifest);
     let of_models = models.iter().flat_map(|m| m.versions.iter().rev()).map(|v| v.manifest);
     (of_models.chain(of_datasets).collect(), signatures)
 }

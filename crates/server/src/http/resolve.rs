@@ -146,7 +146,7 @@ fn dataset_version(
     let dataset = state.datasets.get(&state.dataset_by_name(owner, &wanted.name)?)?;
     let version = match wanted.artefact_version {
         Some(number) => dataset.version(number)?,
-        None => dataset.versions.last()?,
+        None => dataset.kept().last().or(dataset.versions.last())?,
     };
     let artefact = Artefact::Dataset { id: dataset.id, version: version.number };
     let (manifest, class) = (version.manifest, dataset.class);

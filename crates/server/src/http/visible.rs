@@ -115,9 +115,7 @@ pub(crate) fn place_of(state: &State, event: &Happened) -> (Option<Scope>, Role)
             organisation::Event::Created { id, .. }
             | organisation::Event::TrainingAllowed { id, .. },
         ) => viewer(Some(Scope::Organisation(*id))),
-        Happened::Project(
-            project::Event::Created { id, .. } | project::Event::GuardrailsSet { id, .. },
-        ) => viewer(Some(Scope::Project(*id))),
+        Happened::Project(event) => viewer(Some(Scope::Project(project_of(event)))),
         Happened::Key(event) => (key_scope(state, event), Role::Administrator),
         Happened::PolicySet(
             policy_set::Event::Set { scope, .. } | policy_set::Event::ResidencySet { scope, .. },
@@ -199,13 +197,24 @@ fn course_scope(state: &State, event: &course::Event) -> Option<Scope> {
     }
 }
 
+const fn project_of(event: &project::Event) -> Id<kinds::Project> {
+    match event {
+        project::Event::Created { id, .. }
+        | project::Event::GuardrailsSet { id, .. }
+        | project::Event::CaptureSet { id, .. } => *id,
+    }
+}
+
 /// A tenant's erasures are its business; those of the operator's people are the operator's.
 fn erasure_place(state: &State, event: &erasure::Event) -> (Option<Scope>, Role) {
     let target = match event {
         erasure::Event::Requested { target, .. } => Some(*target),
+        // What a retention erased is known from its entries alone.
+        erasure::Event::Begun { target: Some(target), .. }
+        | erasure::Event::Done { target: Some(target), .. } => Some(*target),
         erasure::Event::Cancelled { id }
-        | erasure::Event::Begun { id }
-        | erasure::Event::Done { id, .. } => state.erasures.get(id).map(|e| e.target),
+        | erasure::Event::Begun { id, target: None }
+        | erasure::Event::Done { id, target: None, .. } => state.erasures.get(id).map(|e| e.target),
     };
     match target.and_then(|target| erasure::home(state, target)) {
         Some(home) => (Some(Scope::Organisation(home)), Role::Administrator),
@@ -292,7 +301,7 @@ fn dataset_scope(state: &State, event: &dataset::Event) -> Option<Scope> {
     match event {
         dataset::Event::Created { project, .. }
         | dataset::Event::CreatedCaptured { project, .. } => Some(Scope::Project(*project)),
-        dataset::Event::VersionAdded { id, .. } => of(id),
+        dataset::Event::VersionAdded { id, .. } | dataset::Event::RetentionSet { id, .. } => of(id),
         dataset::Event::VersionDerived { version, .. } => of(&version.id),
     }
 }

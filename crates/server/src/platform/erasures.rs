@@ -5,6 +5,7 @@
 //! is called done that is still in a file.
 
 mod reach;
+mod retention;
 
 use std::{
     collections::BTreeSet,
@@ -24,6 +25,8 @@ use units::{Bytes, Digest, Id, UnixMicros, kinds};
 
 use super::Platform;
 use reach::Reach;
+use retention::Looked;
+pub(crate) use retention::ask as ask_for_expired;
 
 /// How often a far date is looked at again, and how long a failed attempt waits.
 const TICK: Duration = Duration::from_secs(5);
@@ -34,7 +37,9 @@ const FOLDER: &str = "erasures";
 /// Runs until the platform stops.
 pub async fn run(platform: Arc<Platform>) {
     let mut changes = platform.watch();
+    let mut looked = Looked::default();
     loop {
+        looked.again(&platform).await;
         let now = platform.now();
         let mut retry = false;
         for erasure in open(&platform) {
@@ -146,7 +151,12 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
     for (digest, size) in reach.blobs_to_go(platform.blobs())? {
         lines.insert(format!("blob {digest} {size}"));
     }
-    lines.extend(reach.folders.iter().map(|folder| format!("folder {folder}")));
+    let mut folders = reach.folders;
+    if matches!(erasure.target, Target::Versions { .. }) {
+        // Those who read earlier versions were named each time before: their copies are gone.
+        folders.retain(|folder| platform.data_dir().join("run").join(folder).exists());
+    }
+    lines.extend(folders.iter().map(|folder| format!("folder {folder}")));
     match erasure.target {
         Target::User { id, home } => {
             lines.insert(format!("record {} {id}", Tenant::from(home)));
@@ -158,7 +168,7 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
             let sealed = sealed.filter(|project| content.join(project).exists());
             lines.extend(sealed.map(|project| format!("sealed {project}")));
         }
-        Target::Dataset(_) => {}
+        Target::Dataset(_) | Target::Versions { .. } => {}
     }
     Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
 }

@@ -9,6 +9,7 @@ mod answers;
 mod assigned;
 mod bootstrap;
 mod calls;
+mod captured;
 mod content;
 pub mod courses;
 mod directory;
@@ -51,6 +52,7 @@ pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStandi
 pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
+pub use captured::{AddCapturedError, Capture, CaptureClosing, CaptureWaiting, Captures};
 pub use content::ContentError;
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use figures::{CallFigure, CallFigures};
@@ -94,6 +96,7 @@ pub struct Platform {
     loads: Mutex<Vec<scaling::LoadSource>>,
     heard: heard::Heard,
     answers: OnceLock<AnswerFinder>,
+    captures: OnceLock<Box<dyn Captures>>,
     declared: OnceLock<Vec<DeclaredFlow>>,
     leases: leases::Leases,
     local_held: OnceLock<LocalHeld>,

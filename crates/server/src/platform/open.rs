@@ -131,13 +131,7 @@ impl Platform {
             // Without listeners there is nobody to tell.
             let _ = tell.send(size);
         }));
-        handle.on_end(Box::new(|failure: Option<&str>| {
-            if let Some(reason) = failure {
-                // A dead process replays; a platform without its log would only pretend.
-                tracing::error!(reason, "the log has stopped: this process ends");
-                std::process::abort();
-            }
-        }));
+        handle.on_end(Box::new(end_with_log));
         let finality = Finality::open(folder.view(), &data_dir, quorum, Pace::default())?;
         let grown = finality.clone();
         handle.on_commit(Box::new(move |_| grown.grown()));
@@ -163,6 +157,7 @@ impl Platform {
             size,
             usage_flush: OnceLock::new(),
             answers: OnceLock::new(),
+            captures: OnceLock::new(),
             declared: OnceLock::new(),
             local_held: OnceLock::new(),
             gateway_metrics: OnceLock::new(),
@@ -173,6 +168,14 @@ impl Platform {
             public_url: OnceLock::new(),
             positions: super::positions::Positions::default(),
         })
+    }
+}
+
+/// A dead process replays; a platform without its log would only pretend.
+fn end_with_log(failure: Option<&str>) {
+    if let Some(reason) = failure {
+        tracing::error!(reason, "the log has stopped: this process ends");
+        std::process::abort();
     }
 }
 

@@ -50,7 +50,9 @@ fn removed(state: &kernel::State) -> std::collections::BTreeSet<UserId> {
         state.erasures.values().filter(|e| !matches!(e.phase, erasure::Phase::Cancelled { .. }));
     open.filter_map(|erasure| match erasure.target {
         erasure::Target::User { id, .. } => Some(id),
-        erasure::Target::Dataset(_) | erasure::Target::Organisation(_) => None,
+        erasure::Target::Dataset(_)
+        | erasure::Target::Organisation(_)
+        | erasure::Target::Versions { .. } => None,
     })
     .collect()
 }

@@ -89,6 +89,7 @@ pub(crate) fn body_of(operation: &Operation, tenant: &Tenant, name: &str) -> Val
         "capability_revoke" => json!({ "token": "ccc_x" }),
         "session_create" => json!({ "user": "nobody", "password": "wrong" }),
         "guardrails_set" => json!({ "guardrails": [] }),
+        "capture_set" => json!({ "dataset": "asked", "permille": 50, "keep_days": 30 }),
         "project_create" => json!({ "organisation": name, "name": "new" }),
         "key_create" => json!({ "name": "new", "role": "viewer", "project": project }),
         "policy_set" => json!({ "scope": name, "name": "new", "text": "" }),

@@ -76,13 +76,16 @@ async fn somebody(world: &World, made: &Made) -> Id<kinds::User> {
 /// A tenant with captured data, what was made from it, and consent.
 async fn furnished(world: &World) -> Made {
     let acme = tenant(world, "acme").await;
-    let new = json!({
-        "project": "acme/lab", "name": "asked", "class": "internal", "origin": "captured",
-    });
-    let asked = world.make("/api/v1/datasets", new).await["id"].as_str().unwrap().to_owned();
+    let named = "/api/v1/datasets?project=acme/lab&name=asked";
+    let asked = world.get(&world.operator, named).await.json()["items"][0]["id"].clone();
+    let asked = asked.as_str().unwrap().to_owned();
     let manifest = world.manifest("asked.jsonl", b"what people asked").await;
     let versions = |id: &str| format!("/api/v1/datasets/{id}/versions");
     world.make(&versions(&asked), json!({ "manifest": manifest })).await;
+    // Put there by hand before it has a retention: as old there as here.
+    let capture = json!({ "dataset": "asked", "permille": 50, "keep_days": 30 });
+    let path = format!("/api/v1/projects/{}/capture", acme.project);
+    world.call(&world.operator, "PUT", &path, capture).await.expect(200);
     let manifest = world.manifest("filtered.jsonl", b"what was left of it").await;
     let body = json!({ "manifest": manifest, "parents": ["dataset://lab/asked@v1"] });
     world.make(&versions(&acme.dataset), body).await;

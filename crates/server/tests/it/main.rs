@@ -8,6 +8,7 @@ mod attacks;
 mod bill;
 mod budgets;
 mod capacity;
+mod capture;
 mod conditions;
 mod content;
 mod course;

@@ -103,6 +103,9 @@ async fn artefacts(world: &World, name: &str, tenant: &mut Tenant) {
     tenant.dataset = id(&world.make("/api/v1/datasets", new).await);
     let version = json!({ "manifest": tenant.manifest });
     world.make(&format!("/api/v1/datasets/{}/versions", tenant.dataset), version).await;
+    let new =
+        json!({ "project": project, "name": "asked", "class": "internal", "origin": "captured" });
+    world.make("/api/v1/datasets", new).await;
     let new = json!({ "project": project, "name": "words" });
     tenant.model = id(&world.make("/api/v1/models", new).await);
     let version = json!({

@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use units::{Bytes, Country, DataClass, Digest, GpuCount, MicroEuro, Name, PriceUnit};
 
 use super::{
-    args::Args, budgets, capacity, identity, leaving, names, power, scaling, sovereign, upstreams,
-    work,
+    args::Args, budgets, capacity, capture, identity, leaving, names, power, scaling, sovereign,
+    upstreams, work,
 };
 
 /// The command of a line, or `None` if the verb is not one that changes the platform.
@@ -29,6 +29,7 @@ pub(super) fn command(
         }
         "project" => new_project(state, args)?,
         "guardrail" => one_guardrail(state, args)?,
+        "capture" | "captured-version" => capture::command(state, verb, args)?,
         "site" => new_site(state, args)?,
         "node" => new_node(state, args)?,
         "node-status" | "node-drain" | "node-grace-over" => node_status(state, verb, args)?,

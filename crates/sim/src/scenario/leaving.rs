@@ -13,7 +13,7 @@ use super::{args::Args, build::digest_of, names};
 
 /// The command of a line whose verb is one of these: `training ORG yes`, `captured ORG/PROJECT NAME`,
 /// `derived ORG/PROJECT NAME from=NAME`, `erase org ORG switch=59,30,30`, `erase dataset ORG/PROJECT
-/// NAME`, `erase-begin`, `erase-done`, `erase-cancel` (the last one asked for), `transfer NAME`,
+/// NAME`, `erase versions ORG/PROJECT NAME 2` (up to it), `erase-begin`, `erase-done`, `erase-cancel` (the last one asked for), `transfer NAME`,
 /// `admit-project ORG NAME`, `transfer-finish ORG`, `egress ORG/PROJECT switch`.
 pub(super) fn command(state: &State, verb: &str, args: &mut Args<'_>) -> Result<Command, String> {
     Ok(match verb {
@@ -69,7 +69,7 @@ fn derived(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
     Ok(Command::Dataset(dataset::Command::AddDerived { version, parents: vec![parent] }))
 }
 
-fn dataset_of(
+pub(super) fn dataset_of(
     state: &State,
     project: Id<kinds::Project>,
     name: &Name,
@@ -83,6 +83,11 @@ fn erase(state: &State, args: &mut Args<'_>) -> Result<Command, String> {
             state,
             &args.word::<String>("an organisation")?,
         )?),
+        "versions" => {
+            let project = names::project(state, &args.word::<String>("a project")?)?;
+            let dataset = dataset_of(state, project, &args.word("a name")?)?;
+            Target::Versions { dataset, through: args.word("the last version that goes")? }
+        }
         _ => {
             let project = names::project(state, &args.word::<String>("a project")?)?;
             Target::Dataset(dataset_of(state, project, &args.word("a name")?)?)

@@ -13,6 +13,7 @@ mod args;
 mod budgets;
 mod build;
 mod capacity;
+mod capture;
 mod identity;
 mod leaving;
 mod names;

@@ -27,6 +27,7 @@ const LOGS: &[(&str, &str)] = &[
     ("logs/guardrails", "scenarios/22-guardrails.txt"),
     ("logs/rate-limits", "scenarios/23-rate-limits.txt"),
     ("logs/checkers", "scenarios/24-checkers.txt"),
+    ("logs/capture", "scenarios/25-capture.txt"),
 ];
 
 pub(super) fn stored_leaves(log: &str) -> Vec<Vec<u8>> {

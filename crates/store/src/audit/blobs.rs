@@ -18,9 +18,10 @@ pub(super) fn check(root: &Path, state: &State, list: &mut List) -> u64 {
     let blobs = Blobs::existing(root);
     let mut seen = BTreeSet::new();
     let kept = |artefact| !erasure::is_gone(state, artefact);
-    let datasets = state.datasets.values();
-    for dataset in datasets.filter(|d| kept(Artefact::Dataset { id: d.id, version: 1 })) {
-        for version in &dataset.versions {
+    for dataset in state.datasets.values() {
+        let id = dataset.id;
+        let kept = |number| kept(Artefact::Dataset { id, version: number });
+        for version in dataset.versions.iter().filter(|version| kept(version.number)) {
             let what = format!("dataset {} v{}", dataset.id, version.number);
             check_manifest(&blobs, version.manifest, &what, &mut seen, list);
         }

@@ -32,12 +32,13 @@ impl Reach {
     pub(super) fn of(state: &State, target: Target) -> Self {
         let mut reach = Self::default();
         for dataset in state.datasets.values() {
-            let artefact = Artefact::Dataset { id: dataset.id, version: 1 };
-            let manifests = dataset.versions.iter().map(|version| version.manifest);
-            if goes(state, target, artefact) {
-                reach.manifests.extend(manifests);
-            } else if !erasure::is_gone(state, artefact) {
-                reach.kept_manifests.extend(manifests);
+            for version in &dataset.versions {
+                let artefact = Artefact::Dataset { id: dataset.id, version: version.number };
+                if goes(state, target, artefact) {
+                    reach.manifests.insert(version.manifest);
+                } else if !erasure::is_gone(state, artefact) {
+                    reach.kept_manifests.insert(version.manifest);
+                }
             }
         }
         for model in state.models.values() {
@@ -80,9 +81,9 @@ impl Reach {
 
 fn goes(state: &State, target: Target, artefact: Artefact) -> bool {
     match (target, artefact) {
-        (Target::User { .. }, _) => false,
-        (Target::Dataset(wanted), Artefact::Dataset { id, .. }) => id == wanted,
-        (Target::Dataset(_), Artefact::Model { .. }) => false,
+        (Target::User { .. } | Target::Dataset(_) | Target::Versions { .. }, _) => {
+            target.takes(artefact)
+        }
         (Target::Organisation(wanted), _) => {
             let project = match artefact {
                 Artefact::Dataset { id, .. } => state.datasets.get(&id).map(|d| d.project),
@@ -100,11 +101,8 @@ fn folder(state: &State, target: Target, workload: &Workload) -> Option<String> 
         Target::Organisation(wanted) => {
             is_of(state, workload.project, wanted).then(|| workload.id.to_string())
         }
-        Target::Dataset(wanted) => {
-            let reads = workload.spec.inputs.iter().any(|input| match input.artefact {
-                Artefact::Dataset { id, .. } => id == wanted,
-                Artefact::Model { .. } => false,
-            });
+        Target::Dataset(_) | Target::Versions { .. } => {
+            let reads = workload.spec.inputs.iter().any(|input| target.takes(input.artefact));
             reads.then(|| format!("{}/inputs", workload.id))
         }
     }

@@ -101,7 +101,9 @@ impl History {
                 self.projects.insert(id, format!("{organisation}/{name}"));
             }
             Event::Workload(event) => return self.workload(file, line, entry.at, event),
-            Event::Project(project::Event::GuardrailsSet { .. })
+            Event::Project(
+                project::Event::GuardrailsSet { .. } | project::Event::CaptureSet { .. },
+            )
             | Event::Key(_)
             | Event::PolicySet(_)
             | Event::User(_)
