@@ -5,8 +5,8 @@ use std::{any::Any, path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use gateway::{
     Allowance, AnswerPlace, BalanceConfig, BoxFuture, Caller, Charge, Checks, Directory,
-    EndpointLoad, Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Refusal, Replica,
-    ReplicaLoad, RolledAnswer, Rollup, Route, SinkError, TenantRow, UsageSink,
+    EndpointLoad, Front, GatewayConfig, Meter, MeterConfig, Metrics, ModelCard, Recorder, Refusal,
+    Replica, ReplicaLoad, RolledAnswer, Rollup, Route, SinkError, TenantRow, UsageSink,
 };
 use server::{
     AnswerPath, CallFigure, CallRefused, CallRoute, Calling, CarriedCapability, KeptAnswer,
@@ -18,14 +18,14 @@ use tokio::{
 };
 use units::{DurationMicros, Id, kinds};
 
-use super::{admission, batches, guardrails::Guardrails, upstreams::Remotes};
+use super::{admission, batches, captures, guardrails::Guardrails, upstreams::Remotes};
 
 /// What is told of the context when the model does not say.
 const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(pub(super) Arc<Platform>, Remotes, Arc<Guardrails>);
+pub(super) struct Wire(pub(super) Arc<Platform>, Remotes, Arc<Guardrails>, Option<Arc<Recorder>>);
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(super) async fn open(
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default(), None);
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -160,12 +160,12 @@ async fn find(meter: Meter, id: String) -> Result<Option<KeptAnswer>, String> {
 pub(super) fn front(
     tasks: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
-    (platform, remotes, meter): (&Arc<Platform>, &Remotes, &Meter),
+    (platform, remotes, meter, recorder): (&Arc<Platform>, &Remotes, &Meter, Arc<Recorder>),
     others: axum::Router,
 ) -> anyhow::Result<(Front, oneshot::Receiver<()>)> {
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let config = GatewayConfig { balance, ..Default::default() };
-    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default());
+    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default(), Some(recorder));
     let front = Front::new(config, Arc::new(wire.clone()), meter.clone(), others);
     let ended = batches::keep(tasks, stopped, &front, wire)?;
     Ok((front, ended))
@@ -271,6 +271,10 @@ impl Directory for Wire {
 
     fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<gateway::Remote>> {
         self.1.get(upstream)
+    }
+
+    fn capture(&self, caller: &Caller, route: &Route) -> Option<gateway::Capture> {
+        captures::wanted(&self.0, self.3.as_ref()?, (caller.project, route))
     }
 
     fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {

@@ -6,6 +6,7 @@
 mod admission;
 mod banner;
 mod batches;
+mod captures;
 mod control;
 mod flows;
 mod gateway;
@@ -162,7 +163,9 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     spawn_loops(&mut tasks, &platform, &engine, nodes, &stopped);
     witnesses::start(&platform, &config.witnesses)?;
     gateway::spawn(&mut tasks, &platform, &meter, &remotes);
-    let (others, served) = (server::router(Arc::clone(&platform)), (&platform, &remotes, &meter));
+    let (recorder, captured) = captures::keep(&mut tasks, &platform)?;
+    let others = server::router(Arc::clone(&platform));
+    let served = (&platform, &remotes, &meter, recorder);
     let (front, batches) = gateway::front(&mut tasks, &stopped, served, others)?;
     let server = tokio::spawn(listen_in_front(listener, front, stopped.clone()));
     banner::print(&banner::Start {
@@ -181,6 +184,7 @@ async fn serve(config: &UpConfig) -> anyhow::Result<ExitCode> {
     let _ = stop.send(true);
     // A client that never finishes must not hold the end up for ever.
     let _ = tokio::time::timeout(DRAIN, async { tokio::join!(server, batches) }).await;
+    let _ = tokio::time::timeout(DRAIN, captured.finish()).await;
     tasks.shutdown().await;
     if let Err(error) = meter.flush().await {
         tracing::warn!(%error, "usage stays in the spool and is delivered at the next start");

@@ -4,9 +4,6 @@
 //! next start of the platform; it goes only once the version is in the log. INVARIANT: nothing is written for a dataset
 //! that its project does not capture into at that moment, and nothing while content is being destroyed.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
@@ -18,11 +15,10 @@ use std::{
 };
 
 use api::text::Timestamp;
-use kernel::erasure;
 use tokio::sync::Notify;
 use units::{Id, UnixMicros, kinds};
 
-use super::Platform;
+use super::{AddCapturedError, CaptureClosing, CaptureWaiting, Captures, Platform};
 
 /// How often it looks whether a day is over, and how long a version that could not be added waits.
 const TICK: Duration = Duration::from_secs(30);
@@ -192,7 +188,8 @@ impl CaptureSpool {
     /// The file that a record goes to. One of an earlier day takes no more.
     fn place_for(&self, fresh: Place) -> (Place, Amount) {
         let mut files = self.files();
-        let is_same = |place: &Place| (place.project, place.dataset) == (fresh.project, fresh.dataset);
+        let is_same =
+            |place: &Place| (place.project, place.dataset) == (fresh.project, fresh.dataset);
         let known = files.open.iter().find(|(place, _)| is_same(place));
         let Some((place, amount)) = known.map(|(place, amount)| (*place, *amount)) else {
             return (fresh, Amount::default());
@@ -215,7 +212,8 @@ impl CaptureSpool {
     /// Makes versions of all closed files; answers the last number for each project.
     async fn add_versions(&self) -> BTreeMap<Id<kinds::Project>, Result<u32, String>> {
         let mut added = BTreeMap::new();
-        for place in self.files().closed.clone() {
+        let closed = self.files().closed.clone();
+        for place in closed {
             let path = place.path(&self.platform.content_folder());
             let done = self.add_version(place, &path).await;
             if let Ok(number) = &done {
@@ -232,28 +230,58 @@ impl CaptureSpool {
 
     /// Makes a version of one file; none if there is nothing in it, or nobody who may have it any more.
     async fn add_version(&self, place: Place, path: &Path) -> Result<Option<u32>, String> {
-        let is_gone = self.platform.read(|state| {
-            let dataset = state.datasets.get(&place.dataset);
-            dataset.is_none_or(|dataset| {
-                dataset.erased_at.is_some() || erasure::project_is_closed(state, dataset.project)
-            })
-        });
         let file = path.to_owned();
         let whole = tokio::task::spawn_blocking(move || cut_tail(&file)).await;
         let bytes = match whole.map_err(io::Error::other).flatten() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             found => found.map_err(|error| error.to_string())?,
         };
-        if is_gone || bytes == 0 {
+        if bytes == 0 {
             return Ok(None);
         }
         let files = vec![(place.file_name(), path.to_owned())];
-        let added = self.platform.add_captured(place.dataset, files, place.since).await;
-        added.map(Some).map_err(|error| error.to_string())
+        match self.platform.add_captured(place.dataset, files, place.since).await {
+            Ok(number) => Ok(Some(number)),
+            // Whose it was has none of it any more, and nobody else may have it.
+            Err(AddCapturedError::Refused) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     fn files(&self) -> std::sync::MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The spool as the API knows it.
+#[derive(Debug)]
+pub struct SharedSpool(pub Arc<CaptureSpool>);
+
+impl Captures for SharedSpool {
+    fn waiting(&self, project: Id<kinds::Project>) -> CaptureWaiting {
+        let files = self.0.files();
+        let mut waiting =
+            CaptureWaiting { dropped: (self.0.dropped)(project), ..CaptureWaiting::default() };
+        for (place, amount) in files.open.iter().filter(|(place, _)| place.project == project) {
+            waiting.records = waiting.records.saturating_add(amount.records);
+            waiting.bytes = waiting.bytes.saturating_add(amount.bytes);
+            waiting.since = Some(waiting.since.map_or(place.since, |since| since.min(place.since)));
+        }
+        waiting
+    }
+
+    fn close(&self, project: Id<kinds::Project>) -> CaptureClosing {
+        let spool = Arc::clone(&self.0);
+        Box::pin(async move {
+            let _turn = spool.turn.lock().await;
+            {
+                let mut files = spool.files();
+                let own = files.open.keys().filter(|place| place.project == project);
+                let own: Vec<Place> = own.copied().collect();
+                own.into_iter().for_each(|place| files.close(place));
+            }
+            spool.add_versions().await.remove(&project).transpose()
+        })
     }
 }
 
@@ -307,6 +335,18 @@ fn cut_tail(path: &Path) -> io::Result<u64> {
         file.set_len(end)?;
     }
     Ok(end)
+}
+
+/// The files that hold records of a dataset and are in no version yet, by name.
+pub(super) fn of_dataset(
+    content: &Path,
+    project: Id<kinds::Project>,
+    dataset: Id<kinds::Dataset>,
+) -> io::Result<Vec<String>> {
+    let places = left(content)?.into_iter();
+    let own = places.filter(|place| (place.project, place.dataset) == (project, dataset));
+    let path = |place: Place| place.path(Path::new("")).to_str().map(ToOwned::to_owned);
+    Ok(own.filter_map(path).collect())
 }
 
 /// The files that lie there.

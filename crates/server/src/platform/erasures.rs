@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use store::vault::Tenant;
 use units::{Bytes, Digest, Id, UnixMicros, kinds};
 
-use super::Platform;
+use super::{Platform, capture_spool};
 use reach::Reach;
 use retention::Looked;
 pub(crate) use retention::ask as ask_for_expired;
@@ -143,7 +143,7 @@ fn destroy(platform: &Platform, erasure: &Erasure) -> Result<(Destroyed, Digest)
 }
 
 /// What is to be destroyed, one thing a line: `blob DIGEST BYTES`, `record TENANT SUBJECT`,
-/// `key TENANT`, `folder NAME`, `sealed PROJECT`. Ids and digests only. What is sealed comes after its key, so that
+/// `key TENANT`, `folder NAME`, `sealed PROJECT`, `captured FILE`. Ids and digests only. What is sealed comes after its key, so that
 /// nobody seals more of it meanwhile.
 fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
     let reach = platform.read(|state| Reach::of(state, erasure.target));
@@ -168,7 +168,14 @@ fn list(platform: &Platform, erasure: &Erasure) -> Result<String, String> {
             let sealed = sealed.filter(|project| content.join(project).exists());
             lines.extend(sealed.map(|project| format!("sealed {project}")));
         }
-        Target::Dataset(_) | Target::Versions { .. } => {}
+        Target::Dataset(id) => {
+            let project = platform.read(|state| state.datasets.get(&id).map(|found| found.project));
+            let content = platform.content_folder();
+            let waiting = project.map(|project| capture_spool::of_dataset(&content, project, id));
+            let waiting = waiting.transpose().map_err(|error| error.to_string())?;
+            lines.extend(waiting.into_iter().flatten().map(|file| format!("captured {file}")));
+        }
+        Target::Versions { .. } => {}
     }
     Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
 }
@@ -192,6 +199,11 @@ fn one(platform: &Platform, line: &str, destroyed: &mut Destroyed) -> Result<(),
             remove_folder(&platform.content_folder(), project).map_err(|e| e.to_string())?;
             destroyed.folders = destroyed.folders.saturating_add(1);
         }
+        ["captured", file] => {
+            let path = below(&platform.content_folder(), file).map_err(|e| e.to_string())?;
+            absent(fs::remove_file(path)).map_err(|error| error.to_string())?;
+            destroyed.records = destroyed.records.saturating_add(1);
+        }
         ["record", tenant, subject] => {
             let tenant: Tenant = tenant.parse().map_err(|_| damaged())?;
             platform.vault().erase(tenant, subject).map_err(|error| error.to_string())?;
@@ -207,14 +219,23 @@ fn one(platform: &Platform, line: &str, destroyed: &mut Destroyed) -> Result<(),
     Ok(())
 }
 
-/// A name of two parts at most, each an id or a word of ours: nothing leads out of the folder.
 fn remove_folder(root: &Path, name: &str) -> io::Result<()> {
+    absent(fs::remove_dir_all(below(root, name)?))
+}
+
+/// A name of a few parts, each an id or a word of ours: nothing leads out of the folder.
+fn below(root: &Path, name: &str) -> io::Result<PathBuf> {
     let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\\');
     if !name.split('/').all(plain) {
-        return Err(io::Error::other(format!("`{name}` is not a folder of a workload")));
+        return Err(io::Error::other(format!("`{name}` is nothing that the platform has made")));
     }
-    match fs::remove_dir_all(root.join(name)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    Ok(root.join(name))
+}
+
+/// What is not there any more has been removed.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
 }

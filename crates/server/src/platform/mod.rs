@@ -9,6 +9,7 @@ mod answers;
 mod assigned;
 mod bootstrap;
 mod calls;
+mod capture_spool;
 mod captured;
 mod content;
 pub mod courses;
@@ -52,6 +53,7 @@ pub use allowances::{CallAccount, CallAllowance, CallLevel, CallRoom, CallStandi
 pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
+pub use capture_spool::{CaptureSpool, CapturedLine, DroppedRecords, SharedSpool};
 pub use captured::{AddCapturedError, Capture, CaptureClosing, CaptureWaiting, Captures};
 pub use content::ContentError;
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};

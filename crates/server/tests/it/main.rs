@@ -9,6 +9,7 @@ mod bill;
 mod budgets;
 mod capacity;
 mod capture;
+mod capture_spool;
 mod conditions;
 mod content;
 mod course;
