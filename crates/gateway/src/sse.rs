@@ -37,7 +37,8 @@ impl Item {
                     out.extend_from_slice(name);
                     out.push(b'\n');
                 }
-                for line in data.split(|byte| *byte == b'\n') {
+                // A carriage return ends a line for who reads, as in JSON that somebody else wrote.
+                for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
                     out.extend_from_slice(b"data: ");
                     out.extend_from_slice(line);
                     out.push(b'\n');

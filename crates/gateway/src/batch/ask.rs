@@ -149,7 +149,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name| text(headers, name).and_then(|text| text.trim().parse::<u64>().ok());
     let ms = number("retry-after-ms").map(Duration::from_millis);
     ms.or_else(|| number("retry-after").map(Duration::from_secs))
@@ -178,7 +178,7 @@ fn id(batch: Uuid, line: u32) -> String {
 }
 
 /// JSON in one line: its line ends stand between its parts only, since texts have them as escapes.
-fn one_line(body: &[u8]) -> Box<RawValue> {
+pub(super) fn one_line(body: &[u8]) -> Box<RawValue> {
     let text = String::from_utf8_lossy(body).replace(['\r', '\n'], " ");
     let shown = RawValue::from_string(text.trim().to_owned());
     // What is no JSON is told as a text; a text always is JSON.

@@ -34,6 +34,8 @@ pub use desk::Batches;
 pub(crate) use desk::Desk;
 pub(crate) use id::Uuid;
 pub use safe::{Safe, SafeError, Seal};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use upload::fuzz;
 
 use crate::proxy::Gateway;
 use crate::surface::paths::wrong_method;

@@ -2,6 +2,9 @@
 //!
 //! Nothing of a file is held but the piece that is being sealed, and a file that breaks off leaves nothing.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

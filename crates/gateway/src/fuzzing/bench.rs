@@ -101,7 +101,7 @@ impl Drop for Bench {
 }
 
 /// Knows nobody, and takes everything.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Directory for Nobody {
     fn authenticate(&self, _: &str) -> Result<Caller, Refusal> {

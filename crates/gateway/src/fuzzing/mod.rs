@@ -13,13 +13,15 @@ mod surface;
 #[cfg(test)]
 mod tests;
 
-use crate::{client, guard};
+use crate::{batch, client, guard};
+pub(crate) use bench::Nobody;
 
 /// A target: its name, and what must hold for any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets by name; `fuzz/corpus` has a folder for each.
 pub const TARGETS: &[Target] = &[
+    ("batch", batch::fuzz::run),
     ("client", client::fuzz::run),
     ("guard", guard::fuzz::run),
     ("headers", headers::run),

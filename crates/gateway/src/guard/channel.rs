@@ -19,6 +19,8 @@ pub(super) struct Channel {
     replaced: Vec<Range<usize>>,
     /// Rules that only report and have, by their place.
     reported: u64,
+    /// Whether it was said to have ended; it may go on nevertheless.
+    has_ended: bool,
 }
 
 /// Bytes of the last characters of a text.
@@ -49,6 +51,9 @@ impl Channel {
                 CheckAction::Refuse => self.refuse(check)?,
                 CheckAction::Report => self.report(check, place, hits),
                 CheckAction::Redact => {
+                    if self.has_ended {
+                        self.refuse_begun(check)?;
+                    }
                     let open = self.redact(check, *window_chars, is_end, hits);
                     boundary = boundary.min(open.unwrap_or(usize::MAX));
                 }
@@ -66,6 +71,7 @@ impl Channel {
         }
         let out = self.text.get(self.shown..boundary).unwrap_or_default().to_owned();
         self.shown = boundary;
+        self.has_ended |= is_end;
         self.forget(window.max(1));
         Ok(out)
     }
@@ -73,6 +79,13 @@ impl Channel {
     fn refuse(&self, check: &Check) -> Result<(), Refused> {
         let Looks::Pattern { regex, .. } = &check.looks else { return Ok(()) };
         if regex.is_match(&self.text) { Err(check.refused(WHAT)) } else { Ok(()) }
+    }
+
+    /// A match whose beginning was shown with what seemed the end of its text cannot be replaced any more.
+    fn refuse_begun(&self, check: &Check) -> Result<(), Refused> {
+        let Looks::Pattern { regex, .. } = &check.looks else { return Ok(()) };
+        let is_begun = |one: regex::Match<'_>| one.start() < self.shown && self.shown < one.end();
+        if regex.find_iter(&self.text).any(is_begun) { Err(check.refused(WHAT)) } else { Ok(()) }
     }
 
     fn report(&mut self, check: &Check, place: usize, hits: &mut Hits) {

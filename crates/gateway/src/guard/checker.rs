@@ -3,6 +3,9 @@
 //! INVARIANT: what a service gives is never said to a client but for a short code and the texts that it puts in
 //! place of others. Whatever is no answer of the contract is none, and then the rule says what happens.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 //! Rules over questions and answers: what a rule replaces is found in no text that goes on, and all else is as it
 //! was.
 //!
-//! The first byte chooses: a question, a whole answer, or a streamed answer, whose pieces are cut anywhere.
+//! The first byte chooses: a question, a whole answer, a streamed answer, whose pieces are cut anywhere, or what
+//! a service answers that was asked about texts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -32,10 +33,11 @@ fn rule(action: CheckAction) -> Arc<Checks> {
 
 pub(crate) fn run(bytes: &[u8]) {
     let (chosen, rest) = choice(bytes);
-    match chosen % 3 {
+    match chosen % 4 {
         0 => asked(rest),
         1 => answered(rest),
-        _ => streamed(rest),
+        2 => streamed(rest),
+        _ => super::checker::fuzz::run(rest),
     }
 }
 
@@ -111,17 +113,22 @@ fn streamed(bytes: &[u8]) {
         let event: Value = serde_json::from_slice(data).expect("what cannot be read is not shown");
         for choice in event["choices"].as_array().into_iter().flatten() {
             let index = choice["index"].as_u64().unwrap_or(0);
-            for (name, value) in choice["delta"].as_object().into_iter().flatten() {
-                let text = value.as_str().unwrap_or_default();
-                *texts.entry((index, name.clone())).or_default() += text;
+            // Whatever else a delta has no client puts together.
+            for name in ["content", "reasoning_content", "reasoning", "refusal"] {
+                let text = choice["delta"][name].as_str().unwrap_or_default();
+                *texts.entry((index, name.into())).or_default() += text;
+            }
+            for call in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+                let name = format!("call {}", call["index"].as_u64().unwrap_or(0));
+                let text = call["function"]["arguments"].as_str().unwrap_or_default();
+                *texts.entry((index, name)).or_default() += text;
             }
             let text = choice["text"].as_str().unwrap_or_default();
             *texts.entry((index, "text".into())).or_default() += text;
         }
     }
     for ((_, name), text) in texts {
-        let is_looked_at = name != "role";
-        assert!(!is_looked_at || !WANTED.is_match(&text), "`{text}` is shown, ended: {is_ended}");
+        assert!(!WANTED.is_match(&text), "`{text}` is shown of {name}, ended: {is_ended}");
     }
 }
 

@@ -160,7 +160,9 @@ impl Screen {
                 (_, _) => {}
             }
         }
-        if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
+        // Some engines give an empty reason as long as there is none.
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        if reason.is_some_and(|reason| !reason.is_empty()) {
             for (place, rest) in self.flush(Some(index))? {
                 put(choice, place, rest);
             }

@@ -251,6 +251,23 @@ fn choices_and_tools_are_apart_and_the_rest_comes_before_done() {
 }
 
 #[test]
+fn a_choice_ends_with_a_reason_and_may_not_complete_a_match_after_it() {
+    let redact = checks(pattern(CheckAction::Redact, "secret", 8));
+    let send = |screen: &mut Screen, piece: &str, reason: &str| {
+        let event = json!({"choices": [{"delta": {"content": piece}, "finish_reason": reason}]});
+        let mut out = Vec::new();
+        let passed = screen.pass(format!("data: {event}\n\n").as_bytes(), &mut out);
+        passed.map(|()| String::from_utf8(out).unwrap())
+    };
+    let mut screen = Screen::new(&redact, 1 << 16).unwrap();
+    assert!(!send(&mut screen, "a sec", "").unwrap().contains("sec"), "an empty reason is none");
+    assert!(send(&mut screen, "ret b", "stop").unwrap().contains("a [redacted: rule] b"));
+    let mut screen = Screen::new(&redact, 1 << 16).unwrap();
+    assert!(send(&mut screen, "a sec", "stop").unwrap().contains("a sec"));
+    assert!(send(&mut screen, "ret b", "stop").is_err());
+}
+
+#[test]
 fn what_is_no_json_does_not_pass_unread() {
     let refuse = checks(pattern(CheckAction::Refuse, "x", 4));
     let mut screen = Screen::new(&refuse, 64).unwrap();

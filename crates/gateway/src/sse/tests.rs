@@ -29,6 +29,13 @@ fn the_forms_of_the_standard() {
 }
 
 #[test]
+fn a_return_in_data_is_written_as_the_end_of_a_line() {
+    let mut written = Vec::new();
+    event("e", "{\r\"a\":\r\n1}").write(&mut written);
+    assert_eq!(read(&[&written]), [event("e", "{\n\"a\":\n\n1}")]);
+}
+
+#[test]
 fn a_long_event_is_refused_in_any_form() {
     for text in ["data: 0123456789", "data: 0123\ndata: 0123\ndata: 0123\n"] {
         let result = Parser::new(12).push(text.as_bytes(), &mut Vec::new());
