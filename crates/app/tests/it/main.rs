@@ -8,6 +8,7 @@ mod bad_input;
 mod batches;
 mod bench;
 mod capability;
+mod capture_settings;
 mod checker;
 mod crash;
 mod example_jobs;

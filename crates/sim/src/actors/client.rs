@@ -127,7 +127,7 @@ impl Clients {
             24 if rng.chance(50) => power_command(rng, state, now)?,
             24 => reservation_command(rng, state, now)?,
             25..=26 => prices(rng),
-            27..=36 => data_command(rng, state)?,
+            27..=36 => super::capture::data_command(rng, state, now)?,
             37..=46 => model_command(rng, state)?,
             47..=54 => endpoint_command(rng, state)?,
             55..=56 => sovereign_command(rng, state, now)?,
@@ -316,7 +316,7 @@ pub(crate) fn prices(rng: &mut Rng) -> Command {
     Command::Price(price::Command::Set { lines })
 }
 
-fn data_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
+pub(super) fn data_command(rng: &mut Rng, state: &State) -> Result<Command, String> {
     Ok(Command::Dataset(if rng.chance(40) {
         dataset::Command::Create {
             project: any(rng, &state.projects).unwrap_or(nobody()),

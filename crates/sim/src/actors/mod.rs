@@ -2,6 +2,7 @@
 //! network between them and the sequencer. All of them only read the durable state and send commands.
 
 mod capacity;
+mod capture;
 pub(crate) mod catalogue;
 mod client;
 mod endpoints;
