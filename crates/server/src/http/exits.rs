@@ -48,6 +48,8 @@ pub(crate) async fn export(call: Call<OrganisationExport>) -> Result<Response, F
         access::find(state, &call.caller, Role::Administrator, found, named).map(|o| o.name.clone())
     })?;
     sending::send(&call, Sent::Organisation(id)).await?;
+    // From before it is gathered until it is on its way, nothing of it is destroyed.
+    let kept = call.platform().hold_content().await;
     let app = Arc::clone(&call.app);
     let gathered = blocking_fail(move || {
         let gathered = Export::gather(&app.platform, id);
@@ -56,8 +58,7 @@ pub(crate) async fn export(call: Call<OrganisationExport>) -> Result<Response, F
     let export = gathered.await?.ok_or_else(|| Fail::not_found("organisation", id))?;
     let (app, runtime) = (Arc::clone(&call.app), tokio::runtime::Handle::current());
     Ok(tar_stream::answer(name.as_str(), format!("export of {id}"), move |writer| {
-        // Nothing of it is destroyed while it is on its way.
-        let _kept = runtime.block_on(app.platform.hold_content());
+        let _kept = kept;
         let egress = export.write(&app.platform, &app.owners, writer)?;
         runtime.block_on(meter(&app.platform, id, egress));
         Ok(())

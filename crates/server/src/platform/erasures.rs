@@ -31,6 +31,9 @@ pub(crate) use retention::ask as ask_for_expired;
 /// How often a far date is looked at again, and how long a failed attempt waits.
 const TICK: Duration = Duration::from_secs(5);
 
+/// Longest wait until nobody reads or adds content; those who come meanwhile wait too.
+const ALONE: Duration = Duration::from_secs(2);
+
 /// Where the lists lie while they are carried out.
 const FOLDER: &str = "erasures";
 
@@ -94,9 +97,19 @@ async fn carry_out(platform: &Arc<Platform>, erasure: &Erasure) -> bool {
         // Its end is a change of the log, which wakes the loop.
         return true;
     }
+    let alone = Arc::clone(&platform.references).write_owned();
+    let Ok(alone) = tokio::time::timeout(ALONE, alone).await else {
+        // An export to a slow reader may go on for hours, and whoever adds content waits behind us.
+        return false;
+    };
     let (here, erasure) = (Arc::clone(platform), erasure.clone());
     let id = erasure.id;
-    let done = tokio::task::spawn_blocking(move || destroy(&here, &erasure)).await;
+    let done = tokio::task::spawn_blocking(move || {
+        // From here on nobody may begin to refer to what is about to go.
+        let _alone = alone;
+        destroy(&here, &erasure)
+    });
+    let done = done.await;
     let done = done.map_err(|error| error.to_string()).and_then(|done| done);
     match done {
         Ok((destroyed, list)) => {
@@ -118,10 +131,9 @@ fn list_file(platform: &Platform, id: Id<kinds::Erasure>) -> PathBuf {
     platform.data_dir().join(FOLDER).join(format!("{id}.list"))
 }
 
-/// Destroys what the list names; answers how much, and the digest of the list.
+/// Destroys what the list names, while nobody begins to refer to anything; answers how much, and the digest
+/// of the list.
 fn destroy(platform: &Platform, erasure: &Erasure) -> Result<(Destroyed, Digest), String> {
-    // From here on nobody may begin to refer to what is about to go.
-    let _alone = platform.references.blocking_write();
     let file = list_file(platform, erasure.id);
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,

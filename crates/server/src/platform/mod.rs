@@ -40,7 +40,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use api::engine::{AttemptReport, DesiredNode};
@@ -86,7 +86,7 @@ pub struct Platform {
     ahead: open::Ahead,
     /// Held for reading while somebody registers content, for writing while content is destroyed: what
     /// was found to be stored must still be so when it is referred to.
-    references: tokio::sync::RwLock<()>,
+    references: Arc<tokio::sync::RwLock<()>>,
     data_dir: PathBuf,
     version: String,
     program: OnceLock<String>,
@@ -217,8 +217,8 @@ impl Platform {
     }
 
     /// Keeps stored content from being destroyed until it is referred to.
-    pub(crate) async fn hold_content(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
-        self.references.read().await
+    pub(crate) async fn hold_content(&self) -> tokio::sync::OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.references).read_owned().await
     }
 
     /// The data folder.

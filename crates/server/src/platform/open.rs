@@ -146,7 +146,7 @@ impl Platform {
             blobs: folder.blobs().clone(),
             vault,
             ahead,
-            references: tokio::sync::RwLock::new(()),
+            references: std::sync::Arc::default(),
             folder: Mutex::new(Some(folder)),
             handle,
             leases: leases(&data_dir)?,

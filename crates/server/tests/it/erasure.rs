@@ -9,6 +9,7 @@ use std::{
 };
 
 use api::text::Timestamp;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use store::{
     audit,
@@ -16,7 +17,7 @@ use store::{
 };
 use units::{DurationMicros, Id, kinds};
 
-use crate::world::{Tenant as Made, World, digest, tenant};
+use crate::world::{Tenant as Made, World, digest, request, tenant};
 
 const NAME: &str = "Zenobie Quatrefages-Lindqvist";
 const EMAIL: &str = "zenobie.quatrefages@exemple.fr";
@@ -111,6 +112,41 @@ async fn an_erased_dataset_is_gone_and_what_others_have_stays() {
     let path = world.platform.blobs().path(manifest.parse().unwrap());
     fs::write(path, b"back again").unwrap();
     assert!(!audit_of(&world).is_sound());
+}
+
+/// A reader that takes an export slowly, or not at all, holds up what is to be destroyed and nobody else.
+#[tokio::test]
+async fn an_erasure_that_waits_for_a_reader_lets_others_go_on() {
+    let world = World::with_machine().await;
+    let acme = tenant(&world, "acme").await;
+    end_work(&world).await;
+    let versions = format!("/api/v1/datasets/{}/versions", acme.dataset);
+    let large = world.manifest("large.bin", &vec![7; 4 << 20]).await;
+    world.make(&versions, json!({ "manifest": large })).await;
+    let path = format!("/api/v1/organisations/{}/export", acme.organisation);
+    let reading = world.send(request(&world.operator, "GET", &path, Value::Null)).await;
+    let mut reading = reading.into_body();
+    // It has begun: from here on it keeps everything until it is read or dropped.
+    reading.frame().await.unwrap().unwrap();
+    let erase = json!({ "target": { "dataset": acme.dataset } });
+    let erasure = id_of(&world.make("/api/v1/erasures", erase).await);
+    let running = tokio::spawn(server::erasures::run(Arc::clone(&world.platform)));
+    let path = format!("/api/v1/erasures/{erasure}");
+    while world.get(&world.operator, &path).await.json()["state"] != "erasing" {
+        tokio::task::yield_now().await;
+    }
+    let new = json!({ "project": "acme/lab", "name": "other", "class": "internal" });
+    let other = id_of(&world.make("/api/v1/datasets", new).await);
+    let versions = format!("/api/v1/datasets/{other}/versions");
+    for content in 0..10_u8 {
+        let manifest = world.manifest("a", &[content]).await;
+        let add = world.make(&versions, json!({ "manifest": manifest }));
+        tokio::time::timeout(Duration::from_secs(20), add).await.expect("it waits for the reader");
+    }
+    assert_eq!(world.get(&world.operator, &path).await.json()["state"], "erasing");
+    drop(reading);
+    until_done(&world, &erasure).await;
+    running.abort();
 }
 
 #[tokio::test]
