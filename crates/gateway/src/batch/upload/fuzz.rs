@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
@@ -101,8 +102,10 @@ fn line(bytes: &[u8]) {
 fn answer(bytes: &[u8]) {
     let told = one_line(bytes);
     assert!(!told.get().contains(['\r', '\n']), "a line in a line");
-    let told: Value = serde_json::from_str(told.get()).expect("JSON");
+    let _: &RawValue = serde_json::from_str(told.get()).expect("JSON");
+    // Numbers may be larger than are read here.
     if let Ok(given) = serde_json::from_slice::<Value>(bytes) {
+        let told: Value = serde_json::from_str(told.get()).expect("the same JSON");
         assert_eq!(told, given, "another answer");
     }
     let mut headers = http::HeaderMap::new();
