@@ -66,7 +66,7 @@ pub struct Capture {
 pub struct CaptureNew {
     /// A dataset of the project, of origin `captured`, by name or id.
     pub dataset: Ref<kinds::Dataset>,
-    /// Of a thousand requests so many are kept, drawn at random: 1 to 1000.
+    /// Of a thousand requests so many are kept, which ones follows from their ids: 1 to 1000.
     pub permille: u16,
     /// Days for which a text stays: 1 to 365. It holds for what lies there already, too.
     pub keep_days: u16,

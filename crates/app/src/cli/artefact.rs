@@ -16,9 +16,10 @@ use api::{
         BlobGet, DigestPath, Manifest, ManifestCreate, ManifestFile, ManifestGet, ManifestStored,
     },
     problem::Code,
+    reference::Ref,
 };
 use sha2::{Digest as _, Sha256};
-use units::{Bytes, Digest};
+use units::{Bytes, Digest, IdKind};
 
 use super::{exit::Exit, failure::Failure};
 use crate::output::{progress::Progress, say};
@@ -29,6 +30,32 @@ const FILES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 64;
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 1 << 20;
+
+/// A model or dataset and perhaps one of its versions: `numbers`, `numbers@v2`, `mdl_…@v2`.
+#[derive(Debug, Clone)]
+pub(crate) struct VersionAt<K: IdKind> {
+    pub(crate) of: Ref<K>,
+    pub(crate) number: Option<u32>,
+}
+
+impl<K: IdKind> std::str::FromStr for VersionAt<K> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (of, number) = match text.split_once('@') {
+            Some((of, number)) => (of, Some(number)),
+            None => (text, None),
+        };
+        let number = number.map(|number| {
+            let digits = number.strip_prefix('v').unwrap_or(number);
+            digits.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
+                format!("`{number}` is not a version: write for example `numbers@v2`")
+            })
+        });
+        let of = of.parse().map_err(|e: api::reference::ParseReferenceError| e.to_string())?;
+        Ok(Self { of, number: number.transpose()? })
+    }
+}
 
 /// A file of a folder, before it is hashed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -73,7 +73,7 @@ pub(crate) struct SetArgs {
     /// Make the dataset if there is none of this name, of this class: public, internal, confidential or restricted
     #[arg(long, value_name = "CLASS")]
     class: Option<DataClass>,
-    /// Of a hundred requests so many, drawn at random: 0.1 to 100
+    /// Of a hundred requests so many, by their ids: 0.1 to 100
     #[arg(long, value_name = "PERCENT", value_parser = permille)]
     percent: Permille,
     /// Days for which a text stays: 1 to 365

@@ -1,6 +1,6 @@
 //! `dataset`: data with a class, in numbered versions that never change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use api::{
     endpoint::Nothing,
@@ -8,7 +8,7 @@ use api::{
         common::{IdPath, PageQuery},
         dataset::{
             Dataset, DatasetCreate, DatasetGet, DatasetList, DatasetNew, DatasetOrigin,
-            DatasetVersionCreate, DatasetVersionList, DatasetVersionNew,
+            DatasetVersion, DatasetVersionCreate, DatasetVersionList, DatasetVersionNew,
         },
     },
     reference::{InputRef, Ref},
@@ -16,7 +16,7 @@ use api::{
 use units::{DataClass, Id, Name, kinds};
 
 use super::{
-    artefact,
+    artefact::{self, VersionAt},
     failure::Failure,
     session::{Guard, Once, Session},
 };
@@ -31,6 +31,7 @@ use crate::output::{
   cocarde dataset create numbers --class restricted --project orange/nlp
   cocarde dataset add-version numbers ./data
   cocarde dataset versions numbers
+  cocarde dataset download numbers@v1 --out ./numbers
 
 A job reads a version as `dataset://nlp/numbers@v1`.")]
 pub(crate) enum Verb {
@@ -78,6 +79,14 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 200)]
         limit: u32,
     },
+    /// Write the files of a version into a folder
+    Download {
+        /// Its name or id, with `@v2` for a version; the newest if absent
+        dataset: VersionAt<kinds::Dataset>,
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// Runs the verb.
@@ -110,7 +119,29 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             })
         }
         Verb::Versions { dataset, limit } => versions(session, &dataset, limit),
+        Verb::Download { dataset, out } => download(session, &dataset, &out),
     }
+}
+
+fn download(
+    session: &Session,
+    VersionAt { of, number }: &VersionAt<kinds::Dataset>,
+    out: &Path,
+) -> Result<(), Failure> {
+    let path = IdPath { id: find(session, of)? };
+    let query = |n, token| PageQuery { limit: Some(n), page_token: token };
+    // The newest comes first.
+    let page = session.pages::<DatasetVersionList, _>(&path, u32::MAX, query)?;
+    let is_it = |one: &&DatasetVersion| number.is_none_or(|number| one.number == number);
+    if let Some(version) = page.items.iter().find(is_it) {
+        return artefact::download(&session.client()?, version.manifest, out);
+    }
+    Err(Failure::not_found(match number {
+        Some(number) => format!(
+            "dataset `{of}` has no version {number}: `cocarde dataset versions {of}` lists them"
+        ),
+        None => format!("dataset `{of}` has no version"),
+    }))
 }
 
 fn list(session: &Session, limit: u32) -> Result<(), Failure> {

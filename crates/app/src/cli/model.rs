@@ -17,7 +17,7 @@ use api::{
 use units::{Id, Name, kinds};
 
 use super::{
-    artefact,
+    artefact::{self, VersionAt},
     failure::Failure,
     session::{Guard, Once, Session},
 };
@@ -44,7 +44,7 @@ pub(crate) enum Verb {
     /// Show one model, or one of its versions
     Get {
         /// Its name or id, with `@v2` for a version
-        model: ModelAt,
+        model: VersionAt<kinds::Model>,
     },
     /// Create a model without versions
     Create {
@@ -66,7 +66,7 @@ pub(crate) enum Verb {
     /// Write the files of a version into a folder
     Download {
         /// Its name or id, with `@v2` for a version; the newest if absent
-        model: ModelAt,
+        model: VersionAt<kinds::Model>,
         /// The folder
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -96,42 +96,15 @@ pub(crate) struct AddArgs {
     once: Once,
 }
 
-/// A model and perhaps one of its versions: `numbers`, `numbers@v2`, `mdl_…@v2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ModelAt {
-    model: Ref<kinds::Model>,
-    number: Option<u32>,
-}
-
-impl std::str::FromStr for ModelAt {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (model, number) = match text.split_once('@') {
-            Some((model, number)) => (model, Some(number)),
-            None => (text, None),
-        };
-        let number = number.map(|number| {
-            let digits = number.strip_prefix('v').unwrap_or(number);
-            digits.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
-                format!("`{number}` is not a version: write for example `numbers@v2`")
-            })
-        });
-        let model =
-            model.parse().map_err(|e: api::reference::ParseReferenceError| e.to_string())?;
-        Ok(Self { model, number: number.transpose()? })
-    }
-}
-
 /// Runs the verb.
 pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List { limit } => list(session, limit),
-        Verb::Get { model: ModelAt { model, number: None } } => {
+        Verb::Get { model: VersionAt { of: model, number: None } } => {
             let path = IdPath { id: find(session, &model)? };
             show(session, &session.read::<ModelGet>(&path)?)
         }
-        Verb::Get { model: ModelAt { model, number: Some(number) } } => {
+        Verb::Get { model: VersionAt { of: model, number: Some(number) } } => {
             let path = ModelVersionPath { id: find(session, &model)?, number };
             show_version(session, &session.read::<ModelVersionGet>(&path)?)
         }
@@ -142,7 +115,7 @@ pub(crate) fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::AddVersion(args) => add(args, session),
         Verb::Versions { model, limit } => versions(session, &model, limit),
-        Verb::Download { model: ModelAt { model, number }, out } => {
+        Verb::Download { model: VersionAt { of: model, number }, out } => {
             let id = find(session, &model)?;
             let number = match number {
                 Some(number) => number,
@@ -253,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_model_may_name_its_version() {
-        let at = |text: &str| text.parse::<ModelAt>();
+        let at = |text: &str| text.parse::<VersionAt<kinds::Model>>();
         assert_eq!(at("numbers").unwrap().number, None);
         assert_eq!(at("numbers@v12").unwrap().number, Some(12));
         for wrong in ["numbers@", "numbers@v0", "numbers@x", "Numbers", ""] {

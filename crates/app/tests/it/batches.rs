@@ -50,7 +50,7 @@ fn until(platform: &Platform, secret: &str, id: &str, holds: impl Fn(&Value) -> 
 }
 
 /// Files below a folder that hold these bytes.
-fn files_with(dir: &Path, needle: &str) -> Vec<String> {
+pub(crate) fn files_with(dir: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();
     for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if path.is_dir() {

@@ -9,6 +9,7 @@ mod batches;
 mod bench;
 mod capability;
 mod capture_settings;
+mod captures;
 mod checker;
 mod crash;
 mod example_jobs;

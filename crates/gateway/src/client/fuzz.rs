@@ -178,6 +178,6 @@ impl Write for Wire<'_> {
 }
 
 /// The head that a replica gets; `None` if its address cannot stand in one.
-pub(crate) fn written(replica: &str, order: &super::Order<'_>) -> Option<Vec<u8>> {
-    head::request(replica, order)
+pub(crate) fn written(target: &super::Target<'_>, order: &super::Order<'_>) -> Option<Vec<u8>> {
+    head::request(target, order)
 }

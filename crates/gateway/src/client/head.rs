@@ -47,9 +47,12 @@ pub(super) fn request(target: &Target<'_>, order: &Order<'_>) -> Option<Vec<u8>>
     if !is_plain(host) || !is_plain(order.path) {
         return None;
     }
-    let id = order.request_id.map_or(&b""[..], HeaderValue::as_bytes);
-    let key = authorization.map_or(&b""[..], HeaderValue::as_bytes);
-    let room = order.path.len() + host.len() + id.len() + key.len();
+    let optional = [
+        (&b"\r\nx-request-id: "[..], order.request_id),
+        (&b"\r\nauthorization: "[..], *authorization),
+    ];
+    let given = optional.iter().filter_map(|(_, value)| *value).map(HeaderValue::len);
+    let room = order.path.len() + host.len() + given.sum::<usize>();
     let mut head = Vec::with_capacity(208 + room);
     head.extend_from_slice(order.method.as_str().as_bytes());
     head.push(b' ');
@@ -57,10 +60,10 @@ pub(super) fn request(target: &Target<'_>, order: &Order<'_>) -> Option<Vec<u8>>
     head.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     head.extend_from_slice(host.as_bytes());
     head.extend_from_slice(b"\r\ncontent-type: application/json");
-    for (name, value) in [(&b"\r\nx-request-id: "[..], id), (&b"\r\nauthorization: "[..], key)] {
-        if !value.is_empty() {
+    for (name, value) in optional {
+        if let Some(value) = value {
             head.extend_from_slice(name);
-            head.extend_from_slice(value);
+            head.extend_from_slice(value.as_bytes());
         }
     }
     if let Some((parent, state)) = order.trace {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::json::raw;
 use crate::call::Call;
-use crate::client::{Order, fuzz};
+use crate::client::{Order, Target, fuzz};
 use crate::observe::Tracer;
 use crate::proxy::bearer;
 
@@ -72,14 +72,16 @@ fn onward(headers: &HeaderMap, body: &[u8]) {
         method: &Method::POST,
         path: "/v1/chat/completions",
         body: Bytes::copy_from_slice(body),
-        request_id: &request_id,
+        request_id: Some(&request_id),
         trace: Some(&trace),
         timeout: std::time::Duration::from_secs(1),
         model: "m",
     };
     let host = headers.get("host").map_or(b"h".as_slice(), |host| host.as_bytes());
     let host = String::from_utf8_lossy(host);
-    let Some(written) = fuzz::written(&host, &order) else { return };
+    let authorization = headers.get("authorization");
+    let target = Target { authorization, ..Target::near(&host) };
+    let Some(written) = fuzz::written(&target, &order) else { return };
     let mut held = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut held);
     let length = parsed.parse(&written).expect("the head of a request");
@@ -91,8 +93,9 @@ fn onward(headers: &HeaderMap, body: &[u8]) {
         ("host", host.as_bytes()),
         ("content-type", b"application/json".as_slice()),
         ("x-request-id", request_id.as_bytes()),
-        ("traceparent", trace.0.as_bytes()),
     ];
+    expected.extend(authorization.map(|key| ("authorization", key.as_bytes())));
+    expected.push(("traceparent", trace.0.as_bytes()));
     expected.extend(trace.1.as_ref().map(|state| ("tracestate", state.as_bytes())));
     expected.push(("content-length", length.as_bytes()));
     // Blanks around a value are no part of it.

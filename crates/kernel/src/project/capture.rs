@@ -12,7 +12,7 @@ use crate::{Reject, State, dataset, erasure};
 pub struct Capture {
     /// A captured dataset of the same project.
     pub dataset: Id<kinds::Dataset>,
-    /// Of a thousand requests so many are kept, drawn at random: 1 to 1000.
+    /// Of a thousand requests so many are kept, which ones follows from their ids: 1 to 1000.
     pub permille: u16,
 }
 
