@@ -232,9 +232,8 @@ impl Gateway {
         let mut asked = Completion::parse(&body, self.config.completion_tokens_max)?;
         asked.speak(call)?;
         let (known, wake) = ((self.directory(), &*self.metrics), &self.config.wake);
-        let route = wake::route(known, wake, &arrived.caller, &asked.model)
-            .await
-            .map_err(|refusal| self.refuse(refusal, &asked.model))?;
+        let route = wake::route(known, wake, &arrived.caller, &asked.model).await;
+        let route = route.map_err(|refusal| self.refuse(refusal, &asked.model))?;
         let (checks, context) = self.check(&arrived, &route, &mut asked).await?;
         let estimate = asked.prompt_tokens_estimate;
         let ask = self.ask(call, &route, (&asked, body.len()));
