@@ -51,7 +51,7 @@ impl Stand {
     }
 
     /// The files of a version: their names and content.
-    async fn version(&self, number: u32) -> Vec<(String, String)> {
+    fn version(&self, number: u32) -> Vec<(String, String)> {
         let manifest = self
             .world
             .platform
@@ -90,7 +90,7 @@ async fn what_waits_is_told_and_becomes_a_version_when_asked() {
     let other = spool.waiting(Id::from_bytes([1; 16]));
     assert_eq!(other, CaptureWaiting { dropped: 4, ..CaptureWaiting::default() });
     assert_eq!(spool.close(stand.project).await, Ok(Some(1)));
-    let files = stand.version(1).await;
+    let files = stand.version(1);
     let [(name, text)] = files.as_slice() else { panic!("{files:?}") };
     assert!(name.ends_with(".jsonl") && name.starts_with("20"), "{name}");
     let asked = |line: &str| serde_json::from_str::<Value>(line).unwrap()["asked"].clone();
@@ -113,7 +113,7 @@ async fn a_day_that_is_over_becomes_a_version_of_its_own() {
     let n_versions =
         || stand.world.platform.read(|state| state.datasets[&stand.dataset].versions.len());
     eventually("the day is a version", || n_versions() == 1).await;
-    let files = stand.version(1).await;
+    let files = stand.version(1);
     assert!(files[0].1.contains("today") && !files[0].1.contains("tomorrow"), "{files:?}");
     assert_eq!(spool.waiting(stand.project).records, 1);
     running.abort();
@@ -134,8 +134,8 @@ async fn what_a_dead_process_has_left_becomes_a_version_without_half_a_line() {
     let spool = stand.spool();
     spool.0.write(vec![stand.line(now.plus(DurationMicros(9)), "after the start")]).await;
     assert_eq!(spool.close(stand.project).await, Ok(Some(2)));
-    assert_eq!(stand.version(1).await[0].1, "{\"asked\":\"whole\"}\n");
-    assert_eq!(stand.version(2).await[0].1, "{\"asked\":\"after the start\"}\n");
+    assert_eq!(stand.version(1)[0].1, "{\"asked\":\"whole\"}\n");
+    assert_eq!(stand.version(2)[0].1, "{\"asked\":\"after the start\"}\n");
     assert_eq!(names(&stand.folder()), Vec::<String>::new());
 }
 
@@ -156,12 +156,14 @@ async fn an_erased_dataset_leaves_nothing_that_waits() {
     let (spool, now) = (stand.spool(), stand.world.platform.now());
     spool.0.write(vec![stand.line(now, "to be forgotten")]).await;
     assert_eq!(names(&stand.folder()).len(), 1);
+    let running = tokio::spawn(server::erasures::run(Arc::clone(&stand.world.platform)));
     stand
         .world
         .make("/api/v1/erasures", json!({ "target": { "dataset": stand.dataset.to_string() } }))
         .await;
     eventually("it is gone from the disk", || names(&stand.folder()).is_empty()).await;
     assert_eq!(spool.close(stand.project).await, Ok(None));
+    running.abort();
     let n_versions = stand.world.platform.read(|s| s.datasets[&stand.dataset].versions.len());
     assert_eq!(n_versions, 0);
 }
