@@ -148,6 +148,12 @@ impl Recorder {
         *count = count.saturating_add(n);
     }
 
+    /// Takes the counts of records that could not be kept, for whoever counts them elsewhere.
+    #[must_use]
+    pub fn take_dropped(&self) -> BTreeMap<Id<kinds::Project>, u64> {
+        std::mem::take(&mut self.dropped.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Records of a project that could not be kept since the start.
     #[must_use]
     pub fn dropped(&self, project: Id<kinds::Project>) -> u64 {

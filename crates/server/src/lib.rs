@@ -17,12 +17,12 @@ pub use kernel::{node::Topology, site::Config as SiteConfig};
 pub use platform::{
     AddCapturedError, AnswerFinder, AnswerPath, Assigned, Assignments, CallAccount, CallAllowance,
     CallFigure, CallFigures, CallLevel, CallRefused, CallRoom, CallRoute, CallStanding,
-    CallUpstream, CallableModel, Calling, Capture, CaptureClosing, CaptureSpool, CaptureWaiting,
-    CapturedLine, Captures, ContentError, DeclaredFlow, DroppedRecords, KeptAnswer, LocalHeld,
-    MaterialiseError, ModelSigner, OpenError, Platform, PlatformConfig, SeenLoad, SeenReplica,
-    SharedSpool, SignatureError, SignedFile, SubmitFailure, TokenUsage, UpstreamAccess,
-    UpstreamError, courses, drains, erasures, importer, model_public_key, planner, scaling,
-    verify_model,
+    CallUpstream, CallableModel, Calling, Capture, CaptureClosing, CaptureSpool, CaptureTaking,
+    CaptureWaiting, CapturedLine, Captures, ContentError, DeclaredFlow, DroppedCounts,
+    DroppedRecords, KeptAnswer, LocalHeld, MaterialiseError, ModelSigner, OpenError, Platform,
+    PlatformConfig, SeenLoad, SeenReplica, SharedSpool, SignatureError, SignedFile, SubmitFailure,
+    TokenUsage, UpstreamAccess, UpstreamError, courses, drains, erasures, importer,
+    model_public_key, planner, scaling, verify_model,
 };
 pub use sign_in::{
     SignInError,

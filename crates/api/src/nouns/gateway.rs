@@ -5,13 +5,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use units::{Id, kinds};
+use units::{DataClass, Id, kinds};
 
 use crate::{
     endpoint::{Endpoint, Method, Nothing, Permission},
-    nouns::guardrail::Guardrail,
+    nouns::{gateway_capture::GatewayCapture, guardrail::Guardrail},
     problem::Code,
-    text::IdText,
+    text::{ClassText, IdText},
 };
 
 /// What a gateway has and asks for.
@@ -96,6 +96,9 @@ pub struct GatewayKey {
     pub whose: Option<String>,
     /// Shares of organisation and project when a model is overloaded.
     pub weights: [u32; 2],
+    /// What is kept of its calls; absent for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<GatewayCapture>,
     /// The limits over it, outermost first.
     pub limits: Vec<GatewayLimit>,
     /// Places of the models that it may call.
@@ -152,6 +155,10 @@ pub struct GatewayRoute {
     /// The endpoint.
     #[schemars(with = "IdText<kinds::Endpoint>")]
     pub endpoint: Id<kinds::Endpoint>,
+    /// How sensitive what it is asked counts as; absent where it is not known, and then nothing is kept of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ClassText>")]
+    pub class: Option<DataClass>,
     /// The project that pays.
     #[schemars(with = "IdText<kinds::Project>")]
     pub project: Id<kinds::Project>,

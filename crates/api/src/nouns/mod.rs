@@ -25,6 +25,7 @@ pub mod exit;
 pub mod finality;
 pub mod flow;
 pub mod gateway;
+pub mod gateway_capture;
 pub mod gateway_report;
 pub mod gpu;
 pub mod group;
@@ -93,6 +94,7 @@ fn tenancy() -> Vec<Operation> {
         Operation::of::<budget::BudgetSet>(),
         Operation::of::<gateway::GatewayFollow>(),
         Operation::of::<gateway::GatewayUsageRecord>(),
+        Operation::of::<gateway_capture::GatewayCapturedSend>(),
         Operation::of::<gateway_report::GatewayReportSend>(),
         Operation::of::<quota::QuotaSet>(),
         Operation::of::<quota::QuotaList>(),

@@ -21,8 +21,8 @@ use api::{
     },
 };
 use gateway::{
-    Allowance, BoxFuture, Caller, Checks, Clock, Directory, Meter, ModelCard, Refusal, Rollup,
-    Route, SinkError, UsageSink,
+    Allowance, BoxFuture, Caller, Capture, Checks, Clock, Directory, Meter, ModelCard, Recorder,
+    Refusal, Rollup, Route, SinkError, UsageSink,
 };
 use units::{Id, kinds};
 
@@ -61,6 +61,8 @@ pub(super) struct Control {
     stale_max: Option<Duration>,
     clock: Clock,
     pub(super) stop: AtomicBool,
+    /// Takes what is captured of calls.
+    pub(super) recorder: Arc<Recorder>,
 }
 
 impl Control {
@@ -68,7 +70,7 @@ impl Control {
     pub(super) fn open(
         (client, remotes): (Client, Remotes),
         folder: &Path,
-        stale_max: Option<Duration>,
+        (stale_max, recorder): (Option<Duration>, Arc<Recorder>),
     ) -> io::Result<Self> {
         let file = folder.join("control.json");
         let silent_before = silent_since(&file);
@@ -92,6 +94,7 @@ impl Control {
             stale_max,
             clock,
             stop: AtomicBool::new(false),
+            recorder,
         })
     }
 
@@ -247,6 +250,11 @@ impl Directory for Remote {
 
     fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
         self.0.view().checks(route)
+    }
+
+    fn capture(&self, caller: &Caller, route: &Route) -> Option<Capture> {
+        let (dataset, permille) = self.0.view().capture(caller.key, route)?;
+        Some(Capture { dataset, permille, recorder: Arc::clone(&self.0.recorder) })
     }
 
     fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<gateway::Remote>> {

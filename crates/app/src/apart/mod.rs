@@ -4,9 +4,10 @@
 //! It says what it has in flight, for endpoints to scale by, and where its answers are that somebody wants a
 //! receipt of. Guardrails are checked here as there, and an endpoint of which it was not told what to check
 //! answers nothing. Capability tokens it refuses: what they have spent is counted in one place, which is the
-//! platform. What it does not do: figures of tenants; those of `/api/v1/inference` are of the platform's own
+//! platform. What is captured it hands over and does not keep. What it does not do: figures of tenants; those of `/api/v1/inference` are of the platform's own
 //! gateway.
 
+mod captured;
 mod follow;
 mod report;
 mod view;
@@ -16,13 +17,19 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
 use api::client::Client;
-use gateway::{BalanceConfig, Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink};
-use tokio::signal::unix::{SignalKind, signal};
+use gateway::{
+    BalanceConfig, Captured, Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::UnboundedReceiver,
+};
 use units::{Id, kinds};
 
 use crate::up::{ObserverArgs, Remotes, start_observers};
@@ -79,17 +86,18 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let client = Client::new(&config.control, Some(&config.token))?;
+    let (recorder, records) = captured::recorder();
     let control = Arc::new(
         Control::open(
             (client, Remotes::new(&config.upstream_authorities)?),
             &config.data,
-            config.stale_max,
+            (config.stale_max, recorder),
         )
         .context("what the control plane said last cannot be read: move `control.json` away")?,
     );
     let (meter, remote) = open(&control, config).await?;
     hear(&control, &meter, config).await?;
-    speak(&control, &meter);
+    let captured = speak(&control, &meter, records);
     let checker = tokio::spawn(control.remotes.clone().check());
     let deliverer = tokio::spawn({
         let meter = meter.clone();
@@ -117,6 +125,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     let is_drained = tokio::time::timeout(DRAIN, server).await.is_ok();
     checker.abort();
     deliverer.abort();
+    let _ = tokio::task::spawn_blocking(move || captured.join()).await;
     match meter.flush().await {
         Ok(()) if is_drained => leave(control, meter).await,
         Ok(()) => {}
@@ -127,12 +136,19 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Follows and reports on threads of their own, which end with the process.
-fn speak(control: &Arc<Control>, meter: &Meter) {
+/// Follows, reports and hands over what is captured, on threads of their own, which end with the process; the last
+/// soon after it was asked to stop.
+fn speak(
+    control: &Arc<Control>,
+    meter: &Meter,
+    records: UnboundedReceiver<Captured>,
+) -> JoinHandle<()> {
     let (followed, own) = (Arc::clone(control), meter.clone());
     drop(std::thread::spawn(move || followed.follow(&own)));
     let (told, own) = (Arc::clone(control), meter.clone());
     drop(std::thread::spawn(move || report::run(&told, &own)));
+    let told = Arc::clone(control);
+    std::thread::spawn(move || captured::run(&told, records))
 }
 
 /// Gives back what nobody else could use.

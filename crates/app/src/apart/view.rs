@@ -21,7 +21,7 @@ use gateway::{
     Standing,
 };
 use sha2::{Digest as _, Sha256};
-use units::{Id, kinds};
+use units::{DataClass, Id, kinds};
 
 use crate::up::Remotes;
 
@@ -40,6 +40,7 @@ pub(super) struct View {
     /// Who pays for an endpoint: a project and its organisation.
     payers: BTreeMap<Id<kinds::Endpoint>, [[u8; 16]; 2]>,
     rooms: HashMap<Account, Vec<Room>>,
+    classes: BTreeMap<Id<kinds::Endpoint>, Option<DataClass>>,
     checked: BTreeMap<Id<kinds::Endpoint>, Checked>,
 }
 
@@ -59,6 +60,8 @@ impl View {
         }
         let mut payers = BTreeMap::new();
         snapshot.models.iter().for_each(|model| note_payers(&model.route, &mut payers));
+        let mut classes = BTreeMap::new();
+        snapshot.models.iter().for_each(|model| note_classes(&model.route, &mut classes));
         let mut rooms: HashMap<Account, Vec<Room>> = HashMap::new();
         for room in snapshot.budgets.iter().filter_map(room) {
             rooms.entry(room.account).or_default().push(room);
@@ -66,7 +69,7 @@ impl View {
         let mut checked = BTreeMap::new();
         let known = before.map(|before| &before.checked);
         snapshot.models.iter().for_each(|model| note_checks(&model.route, known, &mut checked));
-        Self { secrets, keys, payers, rooms, checked, snapshot }
+        Self { secrets, keys, payers, rooms, classes, checked, snapshot }
     }
 
     /// All budgets.
@@ -146,6 +149,19 @@ impl View {
             all.extend(checks.clone());
         }
         Ok(Checks::together(all))
+    }
+
+    /// Where a call of a key along this route is kept, and of how many of a thousand; texts of a class that is
+    /// higher than the dataset's, or not known, are not.
+    pub(super) fn capture(
+        &self,
+        key: Id<kinds::Key>,
+        route: &Route,
+    ) -> Option<(Id<kinds::Dataset>, u16)> {
+        let told = self.keys.get(&key).and_then(|place| self.snapshot.keys.get(*place))?.capture?;
+        let class = |endpoint| self.classes.get(&endpoint).copied().flatten();
+        let fits = |endpoint| class(endpoint).is_some_and(|class| class <= told.class);
+        route.endpoints().into_iter().all(fits).then_some((told.dataset, told.permille))
     }
 
     /// What is left of the budgets over a call, of this gateway's share.
@@ -231,6 +247,15 @@ fn note_payers(route: &GatewayRoute, payers: &mut BTreeMap<Id<kinds::Endpoint>, 
     payers.insert(route.endpoint, [*route.project.as_bytes(), *route.organisation.as_bytes()]);
     route.canaries.iter().for_each(|canary| note_payers(&canary.route, payers));
     route.fallbacks.iter().for_each(|there| note_payers(there, payers));
+}
+
+fn note_classes(
+    route: &GatewayRoute,
+    classes: &mut BTreeMap<Id<kinds::Endpoint>, Option<DataClass>>,
+) {
+    classes.insert(route.endpoint, route.class);
+    route.canaries.iter().for_each(|canary| note_classes(&canary.route, classes));
+    route.fallbacks.iter().for_each(|there| note_classes(there, classes));
 }
 
 fn note_checks(

@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use api::nouns::{
     gateway::{GatewayFollow, GatewayRecorded, GatewaySnapshot, GatewayUsage, GatewayUsageRecord},
+    gateway_capture::{
+        GatewayCaptured, GatewayCapturedRecord, GatewayCapturedSend, GatewayCapturedTaken,
+    },
     gateway_report::{GatewayAnswer, GatewayHeard, GatewayKept, GatewayReportSend},
 };
-use units::{Digest, Id, kinds};
+use units::{Digest, Id, UnixMicros, kinds};
 
 use super::{fail::Fail, mount::Call, require_operator};
-use crate::platform::{AnswerPath, KeptAnswer, TokenUsage};
+use crate::platform::{AnswerPath, CapturedLine, KeptAnswer, TokenUsage};
 
 /// Longest time that a question waits for something newer.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -52,6 +55,33 @@ pub(crate) async fn report(call: Call<GatewayReportSend>) -> Result<GatewayHeard
     let answers = report.answers.iter().map(|answer| kept(report.gateway, answer));
     let answers = answers.collect::<Result<Vec<_>, Fail>>()?;
     Ok(GatewayHeard { answers_wanted: call.platform().hear(report, &answers) })
+}
+
+/// `POST /api/v1/gateway/captured`
+pub(crate) async fn captured(
+    call: Call<GatewayCapturedSend>,
+) -> Result<GatewayCapturedTaken, Fail> {
+    require_operator(&call)?;
+    let lines = lines(&call.body, call.platform().now())?;
+    let dropped = call.body.dropped.iter().map(|one| (one.project, one.records)).collect();
+    let n_kept = call.platform().write_captured(lines, dropped).await;
+    Ok(GatewayCapturedTaken { n_kept })
+}
+
+/// The records, each one JSON object on one line: the file of a version is read line by line.
+fn lines(given: &GatewayCaptured, now: UnixMicros) -> Result<Vec<CapturedLine>, Fail> {
+    let line = |(place, record): (usize, &GatewayCapturedRecord)| {
+        let whole: Result<serde_json::Map<String, serde_json::Value>, _> =
+            serde_json::from_str(&record.line);
+        if whole.is_err() || record.line.contains(['\n', '\r']) {
+            let field = format!("/records/{place}/line");
+            return Err(Fail::field(&field, "is not one JSON object on one line"));
+        }
+        let (project, dataset, at) =
+            (record.project, record.dataset, UnixMicros(record.at_unix_us).min(now));
+        Ok(CapturedLine { project, dataset, at, line: format!("{}\n", record.line).into_bytes() })
+    };
+    given.records.iter().enumerate().map(line).collect()
 }
 
 fn kept(

@@ -108,6 +108,7 @@ use api::{
         event::EventList,
         exit::{OrganisationExport, OrganisationImport},
         gateway::{GatewayFollow, GatewayUsageRecord},
+        gateway_capture::GatewayCapturedSend,
         gateway_report::GatewayReportSend,
         gpu::GpuList,
         guardrail::{GuardrailsGet, GuardrailsSet},
@@ -233,6 +234,7 @@ fn mount_tenancy(api: Api) -> Api {
         .mount::<BudgetSet, _>(budgets::set)
         .mount::<GatewayFollow, _>(gateways::follow)
         .mount::<GatewayUsageRecord, _>(gateways::record)
+        .mount::<GatewayCapturedSend, _>(gateways::captured)
         .mount::<GatewayReportSend, _>(gateways::report)
         .mount::<QuotaSet, _>(quotas::set)
         .mount::<QuotaList, _>(quotas::list)

@@ -4,63 +4,34 @@
 //! next start of the platform; it goes only once the version is in the log. INVARIANT: nothing is written for a dataset
 //! that its project does not capture into at that moment, and nothing while content is being destroyed.
 
+mod files;
+
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    fs, io,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use api::text::Timestamp;
 use tokio::sync::Notify;
-use units::{Id, UnixMicros, kinds};
+use units::{Id, kinds};
 
-use super::{AddCapturedError, CaptureClosing, CaptureWaiting, Captures, Platform};
+use super::{
+    AddCapturedError, CaptureClosing, CaptureTaking, CaptureWaiting, Captures, DroppedCounts,
+    Platform,
+};
+pub use files::CapturedLine;
+pub(super) use files::of_dataset;
+use files::{Amount, DAY_MICROS, Place, cut_tail, left, write};
 
 /// How often it looks whether a day is over, and how long a version that could not be added waits.
 const TICK: Duration = Duration::from_secs(30);
 /// A file of this size becomes a version.
 const FILE_BYTES_MAX: u64 = 256 << 20;
-/// Microseconds of a day.
-const DAY_MICROS: i64 = 86_400_000_000;
-/// Bytes looked at once for the end of the last whole line.
-const TAIL_BYTES: u64 = 64 << 10;
-/// The folder within a project's content.
-const FOLDER: &str = "captured";
-
-/// A record to be written: one line with its end.
-#[derive(Debug)]
-pub struct CapturedLine {
-    /// Whose it is.
-    pub project: Id<kinds::Project>,
-    /// Where it goes.
-    pub dataset: Id<kinds::Dataset>,
-    /// When it was captured.
-    pub at: UnixMicros,
-    /// A JSON object on one line, with its end.
-    pub line: Vec<u8>,
-}
 
 /// Tells how many records of a project could not be kept since the start.
 pub type DroppedRecords = Box<dyn Fn(Id<kinds::Project>) -> u64 + Send + Sync>;
-
-/// One file. Its name is its dataset and when its oldest record was captured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    project: Id<kinds::Project>,
-    dataset: Id<kinds::Dataset>,
-    since: UnixMicros,
-}
-
-/// How much is in an open file.
-#[derive(Debug, Clone, Copy, Default)]
-struct Amount {
-    records: u64,
-    bytes: u64,
-}
 
 /// The files.
 #[derive(Debug, Default)]
@@ -75,6 +46,8 @@ struct Files {
 pub struct CaptureSpool {
     platform: Arc<Platform>,
     dropped: DroppedRecords,
+    /// What gateways apart could not keep, or handed in too late.
+    lost_apart: Mutex<DroppedCounts>,
     files: Mutex<Files>,
     /// Held while files are written or become versions.
     turn: tokio::sync::Mutex<()>,
@@ -87,30 +60,6 @@ impl std::fmt::Debug for CaptureSpool {
     }
 }
 
-impl Place {
-    fn path(self, content: &Path) -> PathBuf {
-        let name = format!("{}-{}.jsonl", self.dataset, self.since.0);
-        content.join(self.project.to_string()).join(FOLDER).join(name)
-    }
-
-    fn parse(project: Id<kinds::Project>, name: &str) -> Option<Self> {
-        let (dataset, since) = name.strip_suffix(".jsonl")?.rsplit_once('-')?;
-        let since = UnixMicros(since.parse().ok()?);
-        Some(Self { project, dataset: dataset.parse().ok()?, since })
-    }
-
-    /// The name of the file in the version: the second of its oldest record.
-    fn file_name(self) -> String {
-        let at = Timestamp(self.since).to_string();
-        let second = at.get(..19).unwrap_or(&at);
-        format!("{}.jsonl", second.replace(':', "-"))
-    }
-
-    const fn day(self) -> i64 {
-        self.since.0.div_euclid(DAY_MICROS)
-    }
-}
-
 impl CaptureSpool {
     /// Opens what lies there. What an earlier process has left becomes versions once [`Self::run`] runs.
     ///
@@ -120,7 +69,8 @@ impl CaptureSpool {
         let closed = left(&platform.content_folder())?;
         let files = Mutex::new(Files { open: BTreeMap::new(), closed });
         let (turn, wake) = (tokio::sync::Mutex::new(()), Notify::new());
-        Ok(Arc::new(Self { platform, dropped, files, turn, wake }))
+        let lost_apart = Mutex::default();
+        Ok(Arc::new(Self { platform, dropped, lost_apart, files, turn, wake }))
     }
 
     /// Makes versions of what is due, for as long as the platform runs.
@@ -136,7 +86,7 @@ impl CaptureSpool {
     }
 
     /// Writes records down; answers how many of a project could not be.
-    pub async fn write(&self, lines: Vec<CapturedLine>) -> BTreeMap<Id<kinds::Project>, u64> {
+    pub async fn write(&self, lines: Vec<CapturedLine>) -> DroppedCounts {
         let mut groups: BTreeMap<_, Vec<CapturedLine>> = BTreeMap::new();
         for line in lines {
             let day = line.at.0.div_euclid(DAY_MICROS);
@@ -248,6 +198,10 @@ impl CaptureSpool {
         }
     }
 
+    fn lost_apart(&self) -> std::sync::MutexGuard<'_, DroppedCounts> {
+        self.lost_apart.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn files(&self) -> std::sync::MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -259,9 +213,12 @@ pub struct SharedSpool(pub Arc<CaptureSpool>);
 
 impl Captures for SharedSpool {
     fn waiting(&self, project: Id<kinds::Project>) -> CaptureWaiting {
+        let lost = self.0.lost_apart();
+        let apart = lost.get(&project).copied().unwrap_or(0);
+        drop(lost);
+        let dropped = (self.0.dropped)(project).saturating_add(apart);
         let files = self.0.files();
-        let mut waiting =
-            CaptureWaiting { dropped: (self.0.dropped)(project), ..CaptureWaiting::default() };
+        let mut waiting = CaptureWaiting { dropped, ..CaptureWaiting::default() };
         for (place, amount) in files.open.iter().filter(|(place, _)| place.project == project) {
             waiting.records = waiting.records.saturating_add(amount.records);
             waiting.bytes = waiting.bytes.saturating_add(amount.bytes);
@@ -283,6 +240,27 @@ impl Captures for SharedSpool {
             spool.add_versions().await.remove(&project).transpose()
         })
     }
+
+    fn take(&self, lines: Vec<CapturedLine>, mut dropped: DroppedCounts) -> CaptureTaking {
+        let spool = Arc::clone(&self.0);
+        Box::pin(async move {
+            let n = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+            let late = spool.write(lines).await;
+            let n_late = late.values().fold(0, |sum: u64, n| sum.saturating_add(*n));
+            for (project, n) in late {
+                let count = dropped.entry(project).or_default();
+                *count = count.saturating_add(n);
+            }
+            // Nobody's counts would grow for ever.
+            dropped.retain(|project, _| spool.platform.read(|s| s.projects.contains_key(project)));
+            let mut lost = spool.lost_apart();
+            for (project, n) in dropped {
+                let count = lost.entry(project).or_default();
+                *count = count.saturating_add(n);
+            }
+            n.saturating_sub(n_late)
+        })
+    }
 }
 
 impl Files {
@@ -291,78 +269,4 @@ impl Files {
             self.closed.push(place);
         }
     }
-}
-
-/// Appends whole lines after so many bytes; what an earlier attempt has written beyond them is cut off.
-fn write(path: &Path, from: u64, lines: &[CapturedLine]) -> io::Result<Amount> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-    let mut file = opened?;
-    // A file that somebody has removed begins anew.
-    let from = from.min(file.metadata()?.len());
-    file.set_len(from)?;
-    file.seek(SeekFrom::Start(from))?;
-    let text: Vec<u8> = lines.iter().flat_map(|line| line.line.iter().copied()).collect();
-    let written = file.write_all(&text);
-    if written.is_err() {
-        // Half a line must not stay; if even this fails, the next to write cuts it off.
-        let _ = file.set_len(from);
-    }
-    written?;
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Ok(Amount { records: count(lines.len()), bytes: count(text.len()) })
-}
-
-/// Cuts off a last line without its end, which a process was writing when it died; answers what is left, in bytes.
-fn cut_tail(path: &Path) -> io::Result<u64> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let length = file.metadata()?.len();
-    let mut end = length;
-    while end > 0 {
-        let from = end.saturating_sub(TAIL_BYTES);
-        let mut tail = vec![0; usize::try_from(end - from).unwrap_or(0)];
-        file.seek(SeekFrom::Start(from))?;
-        file.read_exact(&mut tail)?;
-        if let Some(at) = tail.iter().rposition(|byte| *byte == b'\n') {
-            end = from.saturating_add(u64::try_from(at).unwrap_or(0)).saturating_add(1);
-            break;
-        }
-        end = from;
-    }
-    if end < length {
-        file.set_len(end)?;
-    }
-    Ok(end)
-}
-
-/// The files that hold records of a dataset and are in no version yet, by name.
-pub(super) fn of_dataset(
-    content: &Path,
-    project: Id<kinds::Project>,
-    dataset: Id<kinds::Dataset>,
-) -> io::Result<Vec<String>> {
-    let places = left(content)?.into_iter();
-    let own = places.filter(|place| (place.project, place.dataset) == (project, dataset));
-    let path = |place: Place| place.path(Path::new("")).to_str().map(ToOwned::to_owned);
-    Ok(own.filter_map(path).collect())
-}
-
-/// The files that lie there.
-fn left(content: &Path) -> io::Result<Vec<Place>> {
-    let listed = |folder: &Path| match fs::read_dir(folder) {
-        Ok(listed) => listed.map(|one| one.map(|one| one.file_name())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
-    let mut found = Vec::new();
-    for name in listed(content)? {
-        let Some(project) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        let names = listed(&content.join(&name).join(FOLDER))?;
-        let names = names.iter().filter_map(|name| name.to_str());
-        found.extend(names.filter_map(|name| Place::parse(project, name)));
-    }
-    found.sort_unstable();
-    Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Capture of payloads, as the gateway needs it: whether a project wants its texts kept, and how they become
 //! a version of its dataset. The gateway writes them down; nothing of a text passes through here but as a file.
 
-use std::{future::Future, path::PathBuf, pin::Pin};
+use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin};
 
 use kernel::{
     Actor, Command, State, Submission,
@@ -13,7 +13,7 @@ use store::{
 };
 use units::{Bytes, DataClass, Id, UnixMicros, kinds};
 
-use super::{Platform, SubmitFailure};
+use super::{CapturedLine, Platform, SubmitFailure};
 
 /// What lineage says of captured versions.
 const SOURCE: &str = "captured by the gateway";
@@ -45,12 +45,20 @@ pub struct CaptureWaiting {
 /// The number of a version that is made, or none; an error is text for people.
 pub type CaptureClosing = Pin<Box<dyn Future<Output = Result<Option<u32>, String>> + Send>>;
 
+/// How many records are kept.
+pub type CaptureTaking = Pin<Box<dyn Future<Output = u64> + Send>>;
+/// Records of projects that could not be kept.
+pub type DroppedCounts = BTreeMap<Id<kinds::Project>, u64>;
+
 /// Who writes captured texts down until they are a version.
 pub trait Captures: Send + Sync {
     /// What waits of a project.
     fn waiting(&self, project: Id<kinds::Project>) -> CaptureWaiting;
     /// Makes a version of what waits.
     fn close(&self, project: Id<kinds::Project>) -> CaptureClosing;
+    /// Writes down what a gateway apart has captured, and counts what it had no room for; answers how many
+    /// records are kept.
+    fn take(&self, lines: Vec<CapturedLine>, dropped: DroppedCounts) -> CaptureTaking;
 }
 
 /// Why captured files did not become a version. They may be offered again, unless it was refused.
@@ -71,11 +79,7 @@ impl Platform {
     /// What is to be captured of what a project's keys ask; `None` if nothing.
     #[must_use]
     pub fn capture(&self, project: Id<kinds::Project>) -> Option<Capture> {
-        self.read(|state| {
-            let wanted = state.projects.get(&project)?.capture?;
-            let class = takes(state, wanted.dataset)?;
-            Some(Capture { dataset: wanted.dataset, permille: wanted.permille, class })
-        })
+        self.read(|state| of(state, project))
     }
 
     /// How sensitive what an endpoint is asked counts as.
@@ -129,6 +133,18 @@ impl Platform {
         self.captures.get().map(|captures| captures.waiting(project)).unwrap_or_default()
     }
 
+    /// Writes down what a gateway apart has captured; answers how much of it is kept.
+    pub(crate) async fn write_captured(
+        &self,
+        lines: Vec<CapturedLine>,
+        dropped: DroppedCounts,
+    ) -> u64 {
+        match self.captures.get() {
+            Some(captures) => captures.take(lines, dropped).await,
+            None => 0,
+        }
+    }
+
     /// Makes a version of what waits of a project.
     ///
     /// # Errors
@@ -142,6 +158,13 @@ impl Platform {
             None => Ok(None),
         }
     }
+}
+
+/// What is captured of a project.
+pub(super) fn of(state: &State, project: Id<kinds::Project>) -> Option<Capture> {
+    let wanted = state.projects.get(&project)?.capture?;
+    let class = takes(state, wanted.dataset)?;
+    Some(Capture { dataset: wanted.dataset, permille: wanted.permille, class })
 }
 
 /// The class of a dataset that takes what is captured.

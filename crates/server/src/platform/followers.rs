@@ -7,6 +7,7 @@ use api::nouns::gateway::{
     GatewayAsk, GatewayBackend, GatewayBudget, GatewayCanary, GatewayKey, GatewayLimit,
     GatewayReplica, GatewayRoute, GatewaySecret, GatewaySnapshot, GatewayUpstream,
 };
+use api::nouns::gateway_capture::GatewayCapture;
 use kernel::{
     Actor, State,
     access::{self, Principal, Scope},
@@ -18,7 +19,7 @@ use units::{Id, PriceUnit, UnixMicros, kinds};
 use super::{
     Platform,
     allowances::{self, CallAccount, CallLevel, CallStanding},
-    directory,
+    captured, directory,
     directory::CallRoute,
     upstreams::{CallUpstream, UpstreamAccess},
 };
@@ -162,13 +163,20 @@ fn describe(state: &State, key: &Key, models: Vec<u32>) -> GatewayKey {
         until_unix_us: until(Some(key.expires_at.map_or(at, |expires| at.min(expires)))),
     });
     let now = GatewaySecret { sha256: key.secret_hash.hex(), until_unix_us: until(key.expires_at) };
+    let project = match key.scope {
+        Scope::Project(id) => Some(id),
+        Scope::Platform | Scope::Organisation(_) => None,
+    };
+    let capture = project.and_then(|project| captured::of(state, project));
     GatewayKey {
         id: key.id,
         secrets: std::iter::once(now).chain(earlier).collect(),
-        project: match key.scope {
-            Scope::Project(id) => Some(id),
-            Scope::Platform | Scope::Organisation(_) => None,
-        },
+        project,
+        capture: capture.map(|one| GatewayCapture {
+            dataset: one.dataset,
+            permille: one.permille,
+            class: one.class,
+        }),
         organisation,
         whose: whose.map(|owner| hex(allowances::bytes(owner))),
         weights,
@@ -184,11 +192,13 @@ fn limit(level: CallLevel) -> GatewayLimit {
 
 /// A route as a gateway elsewhere needs it; `None` if its project is gone.
 pub(super) fn route(state: &State, found: CallRoute) -> Option<GatewayRoute> {
-    let project = state.endpoints.get(&found.endpoint)?.project;
+    let endpoint = state.endpoints.get(&found.endpoint)?;
+    let (project, class) = (endpoint.project, Some(endpoint.class(state)));
     let places = found.replicas.into_iter().zip(found.sites).zip(found.weights);
     let canary = |(percent, there)| Some(GatewayCanary { percent, route: route(state, there)? });
     Some(GatewayRoute {
         endpoint: found.endpoint,
+        class,
         project,
         organisation: state.projects.get(&project)?.organisation,
         guardrails: guardrails::of_endpoint(state, found.endpoint).map(|(_, rules)| rules),

@@ -54,7 +54,10 @@ pub(crate) use answers::FoundAnswer;
 pub use answers::{AnswerFinder, AnswerPath, KeptAnswer};
 pub use assigned::{Assigned, Assignments};
 pub use capture_spool::{CaptureSpool, CapturedLine, DroppedRecords, SharedSpool};
-pub use captured::{AddCapturedError, Capture, CaptureClosing, CaptureWaiting, Captures};
+pub use captured::{
+    AddCapturedError, Capture, CaptureClosing, CaptureTaking, CaptureWaiting, Captures,
+    DroppedCounts,
+};
 pub use content::ContentError;
 pub use directory::{CallRefused, CallRoute, CallableModel, Calling};
 pub use figures::{CallFigure, CallFigures};

@@ -167,3 +167,32 @@ async fn an_erased_dataset_leaves_nothing_that_waits() {
     let n_versions = stand.world.platform.read(|s| s.datasets[&stand.dataset].versions.len());
     assert_eq!(n_versions, 0);
 }
+
+#[tokio::test]
+async fn a_gateway_apart_hands_in_what_goes_where_its_project_captures() {
+    let stand = Stand::new().await;
+    let spool = stand.spool();
+    stand.world.platform.set_captures(Box::new(SharedSpool(Arc::clone(&spool.0))));
+    let path = "/api/v1/gateway/captured";
+    let record = |dataset: Id<kinds::Dataset>, line: &str| json!({ "project": stand.project, "dataset": dataset, "at_unix_us": 1_764_000_000_000_000_i64, "line": line });
+    let operator = &stand.world.operator;
+    let good = record(stand.dataset, r#"{"asked":"one"}"#);
+    let other = record(Id::from_bytes([7; 16]), r#"{"asked":"elsewhere"}"#);
+    let dropped = json!([{ "project": stand.project, "records": 5 }]);
+    let body = json!({ "records": [good, other], "dropped": dropped });
+    let taken = stand.world.call(operator, "POST", path, body).await.expect(200);
+    assert_eq!(taken["n_kept"], 1);
+    let waiting = spool.waiting(stand.project);
+    assert_eq!((waiting.records, waiting.dropped), (1, 4 + 5 + 1));
+    for wrong in ["{\"a\":1}\n{\"b\":2}", "[]", "no JSON", ""] {
+        let body = json!({ "records": [record(stand.dataset, wrong)] });
+        let refused = stand.world.call(operator, "POST", path, body).await;
+        assert_eq!(refused.status, 422, "{wrong}");
+        assert!(!refused.json().to_string().contains("no JSON"), "texts are in no message");
+    }
+    let chief = stand.world.key("administrator", ("organisation", "acme")).await;
+    let refused = stand.world.call(&chief, "POST", path, json!({ "records": [] })).await;
+    assert_eq!(refused.status, 403, "only operators run gateways");
+    assert_eq!(spool.close(stand.project).await, Ok(Some(1)));
+    assert_eq!(stand.version(1)[0].1, "{\"asked\":\"one\"}\n");
+}

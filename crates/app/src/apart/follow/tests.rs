@@ -15,7 +15,7 @@ fn started(written: SystemTime) -> Control {
     file.set_modified(written).unwrap();
     let client = Client::new("http://127.0.0.1:9", Some("cck_x")).unwrap();
     let remotes = Remotes::new(&[]).unwrap();
-    Control::open((client, remotes), folder.path(), Some(HOUR / 2)).unwrap()
+    Control::open((client, remotes), folder.path(), (Some(HOUR / 2), Recorder::new(0).0)).unwrap()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a snapshot opens, and to whom.
 
-use api::nouns::gateway::GatewaySecret;
+use api::nouns::{gateway::GatewaySecret, gateway_capture::GatewayCapture};
 
 use super::*;
 
@@ -17,6 +17,7 @@ fn snapshot() -> GatewaySnapshot {
         organisation: None,
         whose: None,
         weights: [1, 1],
+        capture: None,
         limits: Vec::new(),
         models: vec![0, 1],
     };
@@ -28,6 +29,7 @@ fn snapshot() -> GatewaySnapshot {
         wakes,
         route: GatewayRoute {
             endpoint: ENDPOINT,
+            class: Some(DataClass::Internal),
             project: Id::from_bytes([3; 16]),
             organisation: Id::from_bytes([4; 16]),
             guardrails: Some(Vec::new()),
@@ -70,4 +72,22 @@ fn only_what_a_key_may_call_and_what_scales_is_waited_for() {
     assert_eq!(view.wakes(KEY, "stopped"), None);
     assert_eq!(view.wakes(KEY, "hidden"), None, "it is not this key's");
     assert_eq!(view.wakes(Id::from_bytes([9; 16]), "sleeper"), None);
+}
+
+#[test]
+fn what_is_kept_of_a_key_is_of_no_higher_class_and_of_no_unknown_one() {
+    let dataset = Id::from_bytes([5; 16]);
+    let kept = |class, of_endpoint| {
+        let mut told = snapshot();
+        told.keys[0].capture = Some(GatewayCapture { dataset, permille: 70, class });
+        told.models.iter_mut().for_each(|model| model.route.class = of_endpoint);
+        let route = Route::new(ENDPOINT, "sleeper".to_owned(), Vec::new());
+        View::new(told, None).capture(KEY, &route)
+    };
+    assert_eq!(kept(DataClass::Internal, Some(DataClass::Internal)), Some((dataset, 70)));
+    assert_eq!(kept(DataClass::Internal, Some(DataClass::Public)), Some((dataset, 70)));
+    assert_eq!(kept(DataClass::Internal, Some(DataClass::Confidential)), None);
+    assert_eq!(kept(DataClass::Internal, None), None);
+    let route = Route::new(ENDPOINT, "sleeper".to_owned(), Vec::new());
+    assert_eq!(View::new(snapshot(), None).capture(KEY, &route), None, "nobody asked for it");
 }
