@@ -31,11 +31,11 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long what is left may take at the end.
 const END: Duration = Duration::from_secs(3);
 
-/// Hands in what comes until asked to stop, and then what is left. Blocks.
+/// Hands in what comes until nothing is served any more, and then what is left. Blocks.
 pub(super) fn run(control: &Control, mut records: UnboundedReceiver<Captured>) {
     let (mut next, mut ends) = (None, None::<Instant>);
     loop {
-        if control.stop.load(Ordering::Relaxed) && ends.is_none() {
+        if control.is_drained.load(Ordering::Relaxed) && ends.is_none() {
             ends = Some(Instant::now() + END);
         }
         let batch = gather(&control.recorder, &mut records, &mut next);
@@ -114,7 +114,7 @@ fn hand_in(control: &Control, batch: Vec<Captured>, mut ends: Option<Instant>) -
             }
             Err(error) => tracing::debug!(%error, "what was captured waits for the platform"),
         }
-        if control.stop.load(Ordering::Relaxed) {
+        if control.is_drained.load(Ordering::Relaxed) {
             let end = *ends.get_or_insert_with(|| Instant::now() + END);
             if Instant::now() >= end {
                 tracing::warn!(

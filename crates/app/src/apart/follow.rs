@@ -61,6 +61,8 @@ pub(super) struct Control {
     stale_max: Option<Duration>,
     clock: Clock,
     pub(super) stop: AtomicBool,
+    /// Set once nothing is served any more.
+    pub(super) is_drained: AtomicBool,
     /// Takes what is captured of calls.
     pub(super) recorder: Arc<Recorder>,
 }
@@ -94,6 +96,7 @@ impl Control {
             stale_max,
             clock,
             stop: AtomicBool::new(false),
+            is_drained: AtomicBool::new(false),
             recorder,
         })
     }

@@ -125,6 +125,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     let is_drained = tokio::time::timeout(DRAIN, server).await.is_ok();
     checker.abort();
     deliverer.abort();
+    control.is_drained.store(true, Ordering::Relaxed);
     let _ = tokio::task::spawn_blocking(move || captured.join()).await;
     match meter.flush().await {
         Ok(()) if is_drained => leave(control, meter).await,
@@ -137,7 +138,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
 }
 
 /// Follows, reports and hands over what is captured, on threads of their own, which end with the process; the last
-/// soon after it was asked to stop.
+/// soon after nothing is served any more.
 fn speak(
     control: &Arc<Control>,
     meter: &Meter,
