@@ -71,7 +71,7 @@ impl<'a> Target<'a> {
 }
 
 /// One request, ready to be sent to any replica.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Order<'a> {
     /// How it is asked.
     pub(crate) method: &'static Method,

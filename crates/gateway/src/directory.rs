@@ -194,7 +194,7 @@ impl Replica {
     /// An upstream; known by its id, so that two with one address are two.
     #[must_use]
     pub fn remote(remote: &Arc<Remote>, site: Option<Id<kinds::Site>>, weight: u32) -> Self {
-        let (address, model) = (remote.id().to_string().into(), Some(Arc::clone(remote.model())));
+        let (address, model) = (Arc::clone(remote.name()), Some(Arc::clone(remote.model())));
         Self { address, site, weight, model, remote: Some(Arc::clone(remote)) }
     }
 }

@@ -42,6 +42,7 @@ mod prefix;
 mod proxy;
 mod relay;
 mod request;
+mod silence;
 mod splice;
 mod sse;
 mod surface;

@@ -4,20 +4,18 @@
 //! taken the last (so a slow client slows the engine, not our memory). Dropping the relay closes
 //! the connection to the replica, which tells engines to stop generating.
 
-use std::future::Future as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Sleep;
 
 use crate::backend::Flow;
 use crate::balance::Outstanding;
 use crate::error::ApiError;
 use crate::guard::{Gate, Screen, Stopped};
 use crate::metrics::{InFlight, Metrics};
+use crate::silence::Silence;
 use crate::sse::Item;
 use crate::sse::cut::Cutter;
 use crate::surface::Reshaper;
@@ -60,14 +58,6 @@ impl Drop for Relay {
     }
 }
 
-/// Watches for silence with one timer for the whole stream: it is set again only when it has run out.
-#[derive(Debug)]
-struct Silence {
-    longest: Duration,
-    last: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
 /// What a relay is made of.
 #[derive(Debug)]
 pub(crate) struct Parts {
@@ -106,7 +96,7 @@ impl Relay {
             cutter: Cutter::new(event_bytes_max),
             translator: Translator { tally, names, include_usage, reshaper, metrics },
             held,
-            silence: Silence { longest: idle, last: Instant::now(), timer: None },
+            silence: Silence::new(idle, None),
             is_over: false,
             has_ended: false,
         }
@@ -167,7 +157,7 @@ impl Relay {
                     self.judge(verdict, &mut out);
                 }
             }
-            self.silence.last = Instant::now();
+            self.silence.heard();
             if !out.is_empty() {
                 return Poll::Ready(Some(Bytes::from(out)));
             }
@@ -230,7 +220,7 @@ impl Relay {
         let Some(gate) = &mut self.gate else { return Poll::Ready(out) };
         let answered = std::task::ready!(gate.poll(cx));
         // The replica was not asked for more meanwhile.
-        self.silence.last = Instant::now();
+        self.silence.heard();
         self.upstream.rested();
         match answered {
             Ok(shown) => {
@@ -274,21 +264,5 @@ impl Relay {
         self.translator.tally.say(out.get(from..).unwrap_or_default());
         self.translator.tally.settle(End::Broken);
         self.is_over = true;
-    }
-}
-
-impl Silence {
-    /// Whether nothing has come for too long; wakes the task when that may be so.
-    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
-        loop {
-            let due = self.last + self.longest;
-            let timer =
-                self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
-            match timer.as_mut().poll(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(()) if Instant::now() >= due => return true,
-                Poll::Ready(()) => timer.as_mut().reset(due.into()),
-            }
-        }
     }
 }

@@ -138,17 +138,9 @@ impl Upstream {
         order: &Order<'_>,
     ) -> Result<Response<Flow>, Failure> {
         let model = replica.model.as_deref().unwrap_or(&route.upstream_model);
-        let Order { method, path, body, request_id, trace, timeout, model: sent } = order;
+        let Order { body, model: sent, .. } = order;
         let body = if model == *sent { body.clone() } else { renamed(body, model) };
-        let order = Order {
-            method,
-            path,
-            body,
-            request_id: *request_id,
-            trace: *trace,
-            timeout: *timeout,
-            model,
-        };
+        let order = Order { body, model, ..order.clone() };
         match &replica.remote {
             Some(remote) => remote.send(&order).await,
             None => {

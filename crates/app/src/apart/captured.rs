@@ -4,7 +4,7 @@
 //! is away they wait within their room; what finds none is dropped and counted, and a call never notices.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -33,14 +33,13 @@ const END: Duration = Duration::from_secs(3);
 
 /// Hands in what comes until nothing is served any more, and then what is left. Blocks.
 pub(super) fn run(control: &Control, mut records: UnboundedReceiver<Captured>) {
-    let (mut next, mut ends) = (None, None::<Instant>);
+    let mut next = None;
     loop {
-        if control.is_drained.load(Ordering::Relaxed) && ends.is_none() {
-            ends = Some(Instant::now() + END);
-        }
+        // Asked before looking: what comes is there once nothing is served.
+        let is_drained = control.is_drained.load(Ordering::Relaxed);
         let batch = gather(&control.recorder, &mut records, &mut next);
         let is_all = batch.is_empty();
-        if !hand_in(control, batch, ends) || (is_all && ends.is_some()) {
+        if !hand_in(control, &batch) || (is_all && is_drained) {
             return;
         }
         if is_all {
@@ -83,7 +82,7 @@ fn sent_bytes(record: &Captured) -> usize {
 }
 
 /// Tries until the platform has them, or says that it does not want them; `false` if time is up before.
-fn hand_in(control: &Control, batch: Vec<Captured>, mut ends: Option<Instant>) -> bool {
+fn hand_in(control: &Control, batch: &[Captured]) -> bool {
     let recorder = &control.recorder;
     let dropped = recorder.take_dropped();
     if batch.is_empty() && dropped.is_empty() {
@@ -103,6 +102,7 @@ fn hand_in(control: &Control, batch: Vec<Captured>, mut ends: Option<Instant>) -
     };
     let (none, timeout) = (Nothing {}, Some(TIMEOUT));
     let options = Options { timeout, ..Options::default() };
+    let mut end = None;
     loop {
         let sent = control.client.call::<GatewayCapturedSend>(&none, &none, &body, &options);
         match sent {
@@ -115,7 +115,7 @@ fn hand_in(control: &Control, batch: Vec<Captured>, mut ends: Option<Instant>) -
             Err(error) => tracing::debug!(%error, "what was captured waits for the platform"),
         }
         if control.is_drained.load(Ordering::Relaxed) {
-            let end = *ends.get_or_insert_with(|| Instant::now() + END);
+            let end = *end.get_or_insert_with(|| Instant::now() + END);
             if Instant::now() >= end {
                 tracing::warn!(
                     records = batch.len(),
@@ -126,9 +126,4 @@ fn hand_in(control: &Control, batch: Vec<Captured>, mut ends: Option<Instant>) -
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-/// A recorder, and what comes out of it.
-pub(super) fn recorder() -> (Arc<Recorder>, UnboundedReceiver<Captured>) {
-    Recorder::new(HELD_BYTES_MAX)
 }

@@ -24,7 +24,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use api::client::Client;
 use gateway::{
-    BalanceConfig, Captured, Front, GatewayConfig, Meter, MeterConfig, Metrics, UsageSink,
+    BalanceConfig, Captured, Front, GatewayConfig, Meter, MeterConfig, Metrics, Recorder, UsageSink,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -86,7 +86,7 @@ async fn serve(config: &ApartConfig) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make `{}`", config.data.display()))?;
     let client = Client::new(&config.control, Some(&config.token))?;
-    let (recorder, records) = captured::recorder();
+    let (recorder, records) = Recorder::new(captured::HELD_BYTES_MAX);
     let control = Arc::new(
         Control::open(
             (client, Remotes::new(&config.upstream_authorities)?),

@@ -19,15 +19,15 @@ struct Sealed(ContentKey);
 
 impl Safe for Wire {
     fn may_keep(&self, caller: &Caller) -> Result<(), Refusal> {
-        self.0.may_keep_content(caller.key, caller.project).map_err(to_refusal)
+        self.platform.may_keep_content(caller.key, caller.project).map_err(to_refusal)
     }
 
     fn holder(&self, key: Id<kinds::Key>) -> Result<Caller, Refusal> {
-        self.0.key_caller(key).map(|calling| self.caller_of(calling)).map_err(to_refusal)
+        self.platform.key_caller(key).map(|calling| self.caller_of(calling)).map_err(to_refusal)
     }
 
     fn seal_of(&self, project: Id<kinds::Project>) -> Result<Arc<dyn Seal>, SafeError> {
-        let key = self.0.content_key(project).map_err(|error| unsealed(&error))?;
+        let key = self.platform.content_key(project).map_err(|error| unsealed(&error))?;
         Ok(Arc::new(Sealed(key)))
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn keep(
     front: &Front,
     wire: Wire,
 ) -> anyhow::Result<oneshot::Receiver<()>> {
-    let config = BatchConfig::new(wire.0.content_folder());
+    let config = BatchConfig::new(wire.platform.content_folder());
     let batches = front.keep_batches(config, Arc::new(wire)).context("cannot open `content`")?;
     let (tell, told) = oneshot::channel();
     let mut stopped = stopped.clone();

@@ -25,7 +25,20 @@ const CONTEXT_TOKENS_MAX: u64 = 4_096;
 
 /// The platform as directory and sink.
 #[derive(Debug, Clone)]
-pub(super) struct Wire(pub(super) Arc<Platform>, Remotes, Arc<Guardrails>, Option<Arc<Recorder>>);
+pub(super) struct Wire {
+    pub(super) platform: Arc<Platform>,
+    remotes: Remotes,
+    guardrails: Arc<Guardrails>,
+    /// Takes what is captured of calls; a directory that answers no calls has none.
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Wire {
+    fn new(platform: &Arc<Platform>, remotes: &Remotes, recorder: Option<Arc<Recorder>>) -> Self {
+        let (platform, remotes) = (Arc::clone(platform), remotes.clone());
+        Self { platform, remotes, guardrails: Arc::default(), recorder }
+    }
+}
 
 /// A capability token that is charged for what is called with it.
 #[derive(Debug)]
@@ -51,7 +64,7 @@ pub(super) async fn open(
     getrandom::fill(&mut salt_seed).context("the system has no randomness to give")?;
     let config = MeterConfig::new(data.join("gateway"), platform.fresh_id()?, salt_seed);
     let config = MeterConfig { answers_kept, ..config };
-    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default(), None);
+    let wire = Wire::new(platform, remotes, None);
     let sink: Arc<dyn UsageSink> = Arc::new(wire.clone());
     let metrics = Arc::new(Metrics::default());
     let meter = tokio::task::spawn_blocking(move || Meter::open(config, &wire, sink, metrics))
@@ -165,7 +178,7 @@ pub(super) fn front(
 ) -> anyhow::Result<(Front, oneshot::Receiver<()>)> {
     let balance = BalanceConfig { seed: u64::from(std::process::id()), ..Default::default() };
     let config = GatewayConfig { balance, ..Default::default() };
-    let wire = Wire(Arc::clone(platform), remotes.clone(), Arc::default(), Some(recorder));
+    let wire = Wire::new(platform, remotes, Some(recorder));
     let front = Front::new(config, Arc::new(wire.clone()), meter.clone(), others);
     let ended = batches::keep(tasks, stopped, &front, wire)?;
     Ok((front, ended))
@@ -189,7 +202,7 @@ impl Wire {
         // The endpoint's project pays; a key of wider scope belongs to no project of its own.
         let project = project.unwrap_or(Id::from_bytes([0; 16]));
         let charge = carried.map(|token| {
-            let platform = Arc::clone(&self.0);
+            let platform = Arc::clone(&self.platform);
             Arc::new(Carried { platform, token }) as Arc<dyn Charge>
         });
         Caller { key, project, standing, charge }
@@ -203,7 +216,7 @@ impl Wire {
             ..Replica::new(address, Some(site))
         });
         let upstreams = found.upstreams.into_iter().filter_map(|one| {
-            let remote = self.1.get(one.id)?;
+            let remote = self.remotes.get(one.id)?;
             let replica = Replica::remote(&remote, Some(one.site), one.weight);
             let model = one.model.map(Into::into).or(replica.model);
             Some(Replica { model, ..replica })
@@ -224,7 +237,7 @@ impl Wire {
 
     /// A token tells of no model that it does not open; one that only has no replica now it may name.
     fn may_know(&self, caller: &Caller, token: &CarriedCapability, model: &str) -> bool {
-        match self.0.call_route(caller.key, Some(token), model) {
+        match self.platform.call_route(caller.key, Some(token), model) {
             Ok(_) | Err(CallRefused::NoReplica | CallRefused::BudgetExhausted(_)) => true,
             Err(CallRefused::InvalidKey | CallRefused::Forbidden | CallRefused::ModelNotFound) => {
                 false
@@ -241,12 +254,12 @@ fn token_of(caller: &Caller) -> Option<&CarriedCapability> {
 
 impl Directory for Wire {
     fn authenticate(&self, bearer: &str) -> Result<Caller, Refusal> {
-        self.0.caller(bearer).map(|calling| self.caller_of(calling)).map_err(to_refusal)
+        self.platform.caller(bearer).map(|calling| self.caller_of(calling)).map_err(to_refusal)
     }
 
     fn models(&self, caller: &Caller) -> Vec<ModelCard> {
         let token = token_of(caller);
-        let models = self.0.callable_models(caller.key).into_iter();
+        let models = self.platform.callable_models(caller.key).into_iter();
         models
             .filter(|model| token.is_none_or(|token| self.may_know(caller, token, &model.name)))
             .map(|model| ModelCard {
@@ -260,25 +273,27 @@ impl Directory for Wire {
     }
 
     fn route(&self, caller: &Caller, model: &str) -> Result<Route, Refusal> {
-        let found = self.0.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
+        let found =
+            self.platform.call_route(caller.key, token_of(caller), model).map_err(to_refusal)?;
         Ok(self.route_of(found, model))
     }
 
     fn checks(&self, route: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
-        let ready = route.endpoints().into_iter().filter_map(|one| self.2.of(&self.0, one));
+        let ready =
+            route.endpoints().into_iter().filter_map(|one| self.guardrails.of(&self.platform, one));
         Ok(Checks::together(ready.collect()))
     }
 
     fn checker(&self, upstream: Id<kinds::Upstream>) -> Option<Arc<gateway::Remote>> {
-        self.1.get(upstream)
+        self.remotes.get(upstream)
     }
 
     fn capture(&self, caller: &Caller, route: &Route) -> Option<gateway::Capture> {
-        captures::wanted(&self.0, self.3.as_ref()?, (caller.project, route))
+        captures::wanted(&self.platform, self.recorder.as_ref()?, (caller.project, route))
     }
 
     fn wakes(&self, caller: &Caller, model: &str) -> Option<Id<kinds::Endpoint>> {
-        self.0.call_wakes(caller.key, token_of(caller), model)
+        self.platform.call_wakes(caller.key, token_of(caller), model)
     }
 
     fn allowance(
@@ -287,11 +302,11 @@ impl Directory for Wire {
         key: Id<kinds::Key>,
         endpoint: Id<kinds::Endpoint>,
     ) -> Allowance {
-        admission::allowance(&self.0.call_allowance(gateway, key, endpoint))
+        admission::allowance(&self.platform.call_allowance(gateway, key, endpoint))
     }
 
     fn recorded(&self, gateway: Id<kinds::Gateway>) -> u64 {
-        self.0.recorded_rollups(gateway)
+        self.platform.recorded_rollups(gateway)
     }
 }
 
@@ -311,7 +326,7 @@ impl UsageSink for Wire {
                 estimated: rollup.estimated,
                 answers: rollup.answers.map(|answers| (answers.count, answers.root)),
             };
-            self.0
+            self.platform
                 .record_tokens(&usage)
                 .await
                 .map_err(|error| SinkError { detail: error.to_string() })

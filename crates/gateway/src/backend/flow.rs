@@ -1,13 +1,10 @@
 //! The body of an answer: of a registered upstream with the longest silence and the longest whole that it may take.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
-
-use tokio::time::{Instant, Sleep};
+use std::time::{Duration, Instant};
 
 use crate::client::{Inflow, Lost as LostLink};
+use crate::silence::Silence;
 
 /// Why no more of a body comes.
 #[derive(Debug, thiserror::Error)]
@@ -24,16 +21,7 @@ pub(crate) enum Lost {
 #[derive(Debug)]
 pub(crate) struct Flow {
     body: Inflow,
-    limit: Option<Box<Limit>>,
-}
-
-/// How long a body may take. There is one timer for all of it, which is set again only when it has run out.
-#[derive(Debug)]
-struct Limit {
-    gap: Duration,
-    end: Instant,
-    last: Instant,
-    timer: Pin<Box<Sleep>>,
+    limit: Option<Silence>,
 }
 
 impl From<Inflow> for Flow {
@@ -45,9 +33,7 @@ impl From<Inflow> for Flow {
 impl Flow {
     /// A body that may be silent for `gap` at a time and must have come by `end`.
     pub(super) fn limited(body: Inflow, gap: Duration, end: Instant) -> Self {
-        let last = Instant::now();
-        let timer = Box::pin(tokio::time::sleep_until(end.min(last + gap)));
-        Self { body, limit: Some(Box::new(Limit { gap, end, last, timer })) }
+        Self { body, limit: Some(Silence::new(gap, Some(end))) }
     }
 
     /// How long the body is, if its head says.
@@ -69,7 +55,7 @@ impl Flow {
                 self.rested();
                 Poll::Ready(more.map(|more| more.map_err(Lost::from)))
             }
-            Poll::Pending if self.limit.as_mut().is_some_and(|limit| limit.is_over(cx)) => {
+            Poll::Pending if self.limit.as_mut().is_some_and(|limit| limit.is_too_long(cx)) => {
                 Poll::Ready(Some(Err(Lost::TooSlow)))
             }
             Poll::Pending => Poll::Pending,
@@ -79,7 +65,7 @@ impl Flow {
     /// Notes that nothing was asked of it for a while, which is no silence of its own.
     pub(crate) fn rested(&mut self) {
         if let Some(limit) = &mut self.limit {
-            limit.last = Instant::now();
+            limit.heard();
         }
     }
 
@@ -87,19 +73,5 @@ impl Flow {
     /// last event has come.
     pub(crate) fn leave(&mut self) {
         self.body.leave();
-    }
-}
-
-impl Limit {
-    /// Whether it has taken too long; wakes the task when that may be so.
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        loop {
-            let due = self.end.min(self.last + self.gap);
-            match self.timer.as_mut().poll(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(()) if Instant::now() >= due => return true,
-                Poll::Ready(()) => self.timer.as_mut().reset(due),
-            }
-        }
     }
 }

@@ -108,8 +108,8 @@ pub enum RemoteError {
 /// An upstream, ready to be spoken to; connections to it are kept as long as this is.
 pub struct Remote {
     id: Id<kinds::Upstream>,
-    /// Its id as text.
-    name: String,
+    /// Its id as text, under which its load, health and connections are known.
+    name: Arc<str>,
     authority: Authority,
     /// What comes before `/chat/completions`.
     prefix: String,
@@ -175,7 +175,7 @@ impl Remote {
         let dial = Dial::new(&authority, reach, timeout, is_https.then(|| tls.connector()));
         Ok(Self {
             id: config.id,
-            name: config.id.to_string(),
+            name: config.id.to_string().into(),
             authority,
             prefix,
             model: config.model.as_str().into(),
@@ -198,6 +198,11 @@ impl Remote {
     #[must_use]
     pub fn id(&self) -> Id<kinds::Upstream> {
         self.id
+    }
+
+    /// Its id as text.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// The name under which it knows the model.

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Response};
-use tokio::time::Instant;
 
 use super::Remote;
 use super::flow::Flow;
@@ -23,10 +22,7 @@ impl Remote {
         let end = Instant::now() + self.timeouts.total;
         let timeout = order.timeout.min(self.timeouts.first_byte).min(self.timeouts.total);
         let path = self.path(order.path);
-        let Order { method, body, request_id, trace, model, .. } = order;
-        let (path, body) = (path.as_ref(), body.clone());
-        let (request_id, trace) = (*request_id, *trace);
-        let order = Order { method, path, body, request_id, trace, timeout, model };
+        let order = Order { path: &path, timeout, ..order.clone() };
         let answer = self.client.send(&self.target(), &order).await.inspect_err(|_| {
             self.figures.failures.fetch_add(1, Ordering::Relaxed);
         })?;

@@ -8,18 +8,13 @@ use api::{
     reference::{ArtefactRef, Ref},
     text::Timestamp,
 };
-use kernel::{
-    Command, State,
-    access::{Role, Scope},
-    project,
-};
+use kernel::{Command, State, access::Role, project};
 use units::{Bytes, Id, kinds};
 
 use super::{
-    access,
-    caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
+    projects,
 };
 use crate::platform::{Platform, erasures};
 
@@ -28,7 +23,7 @@ pub(crate) async fn get(call: Call<CaptureGet>) -> Result<Capture, Fail> {
     let id = call.path.id;
     let waiting = waiting(call.platform(), id);
     call.read(|state| {
-        let found = find(state, &call.caller, Role::Viewer, id)?;
+        let found = projects::find(state, &call.caller, Role::Viewer, id)?;
         Ok(dto(state, found, waiting, as_of(state)))
     })
 }
@@ -37,7 +32,7 @@ pub(crate) async fn get(call: Call<CaptureGet>) -> Result<Capture, Fail> {
 pub(crate) async fn set(call: Call<CaptureSet>) -> Result<Capture, Fail> {
     let (id, new) = (call.path.id, &call.body);
     let dataset = call.read(|state| {
-        find(state, &call.caller, Role::Administrator, id)?;
+        projects::find(state, &call.caller, Role::Administrator, id)?;
         let found = match &new.dataset {
             Ref::Id(dataset) => Some(*dataset),
             Ref::Name(name) => state.dataset_by_name(id, name),
@@ -52,7 +47,7 @@ pub(crate) async fn set(call: Call<CaptureSet>) -> Result<Capture, Fail> {
     erasures::ask_for_expired(call.platform()).await;
     let waiting = waiting(call.platform(), id);
     call.read(|state| {
-        let found = find(state, &call.caller, Role::Administrator, id)?;
+        let found = projects::find(state, &call.caller, Role::Administrator, id)?;
         Ok(dto(state, found, waiting, accepted.seq))
     })
 }
@@ -60,12 +55,12 @@ pub(crate) async fn set(call: Call<CaptureSet>) -> Result<Capture, Fail> {
 /// `DELETE /api/v1/projects/{id}/capture`
 pub(crate) async fn stop(call: Call<CaptureStop>) -> Result<Capture, Fail> {
     let id = call.path.id;
-    call.read(|state| find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
+    call.read(|state| projects::find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
     let command = project::Command::StopCapture { id };
     let accepted = call.submit(Command::Project(command)).await?;
     let waiting = waiting(call.platform(), id);
     call.read(|state| {
-        let found = find(state, &call.caller, Role::Administrator, id)?;
+        let found = projects::find(state, &call.caller, Role::Administrator, id)?;
         Ok(dto(state, found, waiting, accepted.seq))
     })
 }
@@ -73,7 +68,7 @@ pub(crate) async fn stop(call: Call<CaptureStop>) -> Result<Capture, Fail> {
 /// `POST /api/v1/projects/{id}/capture/close`
 pub(crate) async fn close(call: Call<CaptureClose>) -> Result<CaptureClosed, Fail> {
     let id = call.path.id;
-    call.read(|state| find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
+    call.read(|state| projects::find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
     match call.platform().close_capture(id).await {
         Ok(version) => Ok(CaptureClosed { version }),
         Err(error) => {
@@ -82,16 +77,6 @@ pub(crate) async fn close(call: Call<CaptureClose>) -> Result<CaptureClosed, Fai
                 .remedy("try again; nothing of it is lost"))
         }
     }
-}
-
-fn find<'a>(
-    state: &'a State,
-    caller: &Caller,
-    role: Role,
-    id: Id<kinds::Project>,
-) -> Result<&'a project::Project, Fail> {
-    let found = state.projects.get(&id).map(|project| (project, Scope::Project(id)));
-    access::find(state, caller, role, found, ("project", &id))
 }
 
 fn waiting(platform: &Platform, project: Id<kinds::Project>) -> CaptureWaiting {

@@ -6,7 +6,7 @@ use api::nouns::guardrail::{
 };
 use kernel::{
     Command, State,
-    access::{Role, Scope},
+    access::Role,
     endpoint::Endpoint,
     project::{self, Action, CheckerRule, Rule, Side, SizeRule, Unanswered},
 };
@@ -14,10 +14,9 @@ use regex::RegexBuilder;
 use units::{Id, kinds};
 
 use super::{
-    access,
-    caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
+    projects,
 };
 
 /// Characters that are held back if nothing is said.
@@ -32,7 +31,7 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// `GET /api/v1/projects/{id}/guardrails`
 pub(crate) async fn get(call: Call<GuardrailsGet>) -> Result<Guardrails, Fail> {
     call.read(|state| {
-        let found = find(state, &call.caller, Role::Viewer, call.path.id)?;
+        let found = projects::find(state, &call.caller, Role::Viewer, call.path.id)?;
         Ok(dto(found, as_of(state)))
     })
 }
@@ -40,26 +39,16 @@ pub(crate) async fn get(call: Call<GuardrailsGet>) -> Result<Guardrails, Fail> {
 /// `PUT /api/v1/projects/{id}/guardrails`
 pub(crate) async fn set(call: Call<GuardrailsSet>) -> Result<Guardrails, Fail> {
     let id = call.path.id;
-    call.read(|state| find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
+    call.read(|state| projects::find(state, &call.caller, Role::Administrator, id).map(|_| ()))?;
     let guardrails =
         call.body.guardrails.iter().enumerate().map(|(place, one)| from_dto(place, one));
     let guardrails = guardrails.collect::<Result<_, _>>()?;
     let command = project::Command::SetGuardrails { id, guardrails };
     let accepted = call.submit(Command::Project(command)).await?;
     call.read(|state| {
-        let found = find(state, &call.caller, Role::Administrator, id)?;
+        let found = projects::find(state, &call.caller, Role::Administrator, id)?;
         Ok(dto(found, accepted.seq))
     })
-}
-
-fn find<'a>(
-    state: &'a State,
-    caller: &Caller,
-    role: Role,
-    id: Id<kinds::Project>,
-) -> Result<&'a project::Project, Fail> {
-    let found = state.projects.get(&id).map(|project| (project, Scope::Project(id)));
-    access::find(state, caller, role, found, ("project", &id))
 }
 
 fn dto(project: &project::Project, seq: u64) -> Guardrails {

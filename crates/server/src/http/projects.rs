@@ -16,6 +16,7 @@ use units::{Id, kinds};
 
 use super::{
     access,
+    caller::Caller,
     fail::Fail,
     mount::{Call, as_of},
     page, resolve, unexpected,
@@ -59,10 +60,22 @@ pub(crate) async fn list(call: Call<ProjectList>) -> Result<Page<Project>, Fail>
 pub(crate) async fn get(call: Call<ProjectGet>) -> Result<Project, Fail> {
     let id = call.path.id;
     call.read(|state| {
-        let found = state.projects.get(&id).map(|project| (project, Scope::Project(id)));
-        let found = access::find(state, &call.caller, Role::Viewer, found, ("project", &id))?;
-        Ok(dto(state, found, as_of(state)))
+        find(state, &call.caller, Role::Viewer, id).map(|found| dto(state, found, as_of(state)))
     })
+}
+
+/// A project on which the caller may act in this role.
+///
+/// # Errors
+/// 404 if there is none or it is hidden; 403 without the role.
+pub(crate) fn find<'a>(
+    state: &'a State,
+    caller: &Caller,
+    role: Role,
+    id: Id<kinds::Project>,
+) -> Result<&'a project::Project, Fail> {
+    let found = state.projects.get(&id).map(|project| (project, Scope::Project(id)));
+    access::find(state, caller, role, found, ("project", &id))
 }
 
 fn dto(state: &State, project: &project::Project, seq: u64) -> Project {

@@ -102,8 +102,7 @@ impl CaptureSpool {
             if is_wanted && self.append(group).await {
                 continue;
             }
-            let count = lost.entry(project).or_insert(0_u64);
-            *count = count.saturating_add(n);
+            count(&mut lost, project, n);
         }
         lost
     }
@@ -248,15 +247,13 @@ impl Captures for SharedSpool {
             let late = spool.write(lines).await;
             let n_late = late.values().fold(0, |sum: u64, n| sum.saturating_add(*n));
             for (project, n) in late {
-                let count = dropped.entry(project).or_default();
-                *count = count.saturating_add(n);
+                count(&mut dropped, project, n);
             }
             // Nobody's counts would grow for ever.
             dropped.retain(|project, _| spool.platform.read(|s| s.projects.contains_key(project)));
             let mut lost = spool.lost_apart();
             for (project, n) in dropped {
-                let count = lost.entry(project).or_default();
-                *count = count.saturating_add(n);
+                count(&mut lost, project, n);
             }
             n.saturating_sub(n_late)
         })
@@ -269,4 +266,9 @@ impl Files {
             self.closed.push(place);
         }
     }
+}
+
+fn count(counts: &mut DroppedCounts, project: Id<kinds::Project>, n: u64) {
+    let count = counts.entry(project).or_default();
+    *count = count.saturating_add(n);
 }

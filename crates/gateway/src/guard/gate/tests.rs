@@ -6,33 +6,12 @@ use std::time::Duration;
 use http::HeaderValue;
 use proptest::prelude::*;
 use serde_json::json;
-use units::{Id, kinds};
+use units::Id;
 
 use super::*;
-use crate::directory::{Caller, ModelCard, Refusal, Route};
+use crate::Metrics;
+use crate::fuzzing::Nobody;
 use crate::guard::{CheckAction, CheckKind, CheckSpec, CheckerSpec, Unanswered};
-use crate::{Directory, Metrics};
-
-/// Knows nobody, so that no service gives an answer.
-struct Nobody;
-
-impl Directory for Nobody {
-    fn authenticate(&self, _: &str) -> Result<Caller, Refusal> {
-        Err(Refusal::InvalidKey)
-    }
-    fn models(&self, _: &Caller) -> Vec<ModelCard> {
-        Vec::new()
-    }
-    fn route(&self, _: &Caller, _: &str) -> Result<Route, Refusal> {
-        Err(Refusal::ModelNotFound)
-    }
-    fn checks(&self, _: &Route) -> Result<Option<Arc<Checks>>, Refusal> {
-        Ok(None)
-    }
-    fn recorded(&self, _: Id<kinds::Gateway>) -> u64 {
-        0
-    }
-}
 
 fn gate(unanswered: Unanswered, window_chars: u32) -> Box<Gate> {
     let kind = CheckKind::Checker(CheckerSpec {

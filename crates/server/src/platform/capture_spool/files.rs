@@ -119,26 +119,34 @@ pub(in crate::platform) fn of_dataset(
     project: Id<kinds::Project>,
     dataset: Id<kinds::Dataset>,
 ) -> io::Result<Vec<String>> {
-    let places = left(content)?.into_iter();
-    let own = places.filter(|place| (place.project, place.dataset) == (project, dataset));
+    let places = of_project(content, project)?.into_iter();
+    let own = places.filter(|place| place.dataset == dataset);
     let path = |place: Place| place.path(Path::new("")).to_str().map(ToOwned::to_owned);
     Ok(own.filter_map(path).collect())
 }
 
 /// The files that lie there.
 pub(super) fn left(content: &Path) -> io::Result<Vec<Place>> {
-    let listed = |folder: &Path| match fs::read_dir(folder) {
-        Ok(listed) => listed.map(|one| one.map(|one| one.file_name())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
     let mut found = Vec::new();
-    for name in listed(content)? {
-        let Some(project) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        let names = listed(&content.join(&name).join(FOLDER))?;
-        let names = names.iter().filter_map(|name| name.to_str());
-        found.extend(names.filter_map(|name| Place::parse(project, name)));
+    for project in names(content)?.iter().filter_map(|name| name.parse().ok()) {
+        found.extend(of_project(content, project)?);
     }
     found.sort_unstable();
     Ok(found)
+}
+
+fn of_project(content: &Path, project: Id<kinds::Project>) -> io::Result<Vec<Place>> {
+    let names = names(&content.join(project.to_string()).join(FOLDER))?;
+    Ok(names.iter().filter_map(|name| Place::parse(project, name)).collect())
+}
+
+/// The names in a folder; none of one that is not there.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let names = listed.map(|one| one.map(|one| one.file_name().into_string().ok()));
+    Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
